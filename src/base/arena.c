@@ -1,0 +1,181 @@
+/*-------------------------------------------------------------------------
+ *
+ * arena.c
+ *	  Memory with one lifetime, released as a whole.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "base/arena.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MIN_BLOCK_SIZE	((size_t) 16 * 1024)
+#define MAX_BLOCK_SIZE	((size_t) 4 * 1024 * 1024)
+#define MAX_PIECE_SIZE	(SIZE_MAX / 4)
+
+typedef struct Block
+{
+	struct Block *next;
+	size_t		size;			/* of the data that follows this header */
+	size_t		used;
+	char		pad[40];		/* data starts on a cache line */
+} Block;
+
+struct SrmArena
+{
+	Block	   *blocks;			/* the newest first */
+	size_t		used;
+	size_t		next_size;
+};
+
+SrmArena *
+srm_arena_create(SrmStatus *status)
+{
+	SrmArena   *arena = calloc(1, sizeof(SrmArena));
+
+	if (arena == NULL)
+	{
+		srm_fail_memory(status, sizeof(SrmArena));
+		return NULL;
+	}
+	arena->next_size = MIN_BLOCK_SIZE;
+	return arena;
+}
+
+static void
+free_blocks(Block *block)
+{
+	while (block != NULL)
+	{
+		Block	   *next = block->next;
+
+		free(block);
+		block = next;
+	}
+}
+
+void
+srm_arena_free(SrmArena *arena)
+{
+	if (arena == NULL)
+		return;
+	free_blocks(arena->blocks);
+	free(arena);
+}
+
+void
+srm_arena_reset(SrmArena *arena)
+{
+	Block	   *kept = arena->blocks;
+
+	if (kept == NULL)
+		return;
+	free_blocks(kept->next);
+	kept->next = NULL;
+	kept->used = 0;
+	arena->used = kept->size;
+}
+
+static Block *
+add_block(SrmArena *arena, size_t size, SrmStatus *status)
+{
+	size_t		total;
+	Block	   *block;
+
+	if (size < arena->next_size)
+		size = arena->next_size;
+	if (arena->next_size < MAX_BLOCK_SIZE)
+		arena->next_size *= 2;
+	total = (sizeof(Block) + size + 63) & ~(size_t) 63;
+	block = aligned_alloc(64, total);
+	if (block == NULL)
+	{
+		srm_fail_memory(status, size);
+		return NULL;
+	}
+	block->size = total - sizeof(Block);
+	block->used = 0;
+	block->next = arena->blocks;
+	arena->blocks = block;
+	arena->used += block->size;
+	return block;
+}
+
+void *
+srm_arena_alloc(SrmArena *arena, size_t size, SrmStatus *status)
+{
+	size_t		align = size >= 64 ? 64 : 16;
+	Block	   *block = arena->blocks;
+	size_t		start;
+
+	if (size > MAX_PIECE_SIZE)
+	{
+		srm_fail_memory(status, size);
+		return NULL;
+	}
+	start = block == NULL ? 0 : (block->used + align - 1) & ~(align - 1);
+	if (block == NULL || start > block->size || size > block->size - start)
+	{
+		block = add_block(arena, size, status);
+		if (block == NULL)
+			return NULL;
+		start = 0;
+	}
+	block->used = start + size;
+	return (char *) (block + 1) + start;
+}
+
+/* False, with the status set, where n * size is beyond any memory. */
+static bool
+multiply(size_t n, size_t size, size_t *product, SrmStatus *status)
+{
+	if (size != 0 && n > MAX_PIECE_SIZE / size)
+		return srm_fail_memory(status, MAX_PIECE_SIZE);
+	*product = n * size;
+	return true;
+}
+
+void *
+srm_arena_array(SrmArena *arena, size_t n, size_t size, SrmStatus *status)
+{
+	size_t		total;
+	void	   *array;
+
+	if (!multiply(n, size, &total, status))
+		return NULL;
+	array = srm_arena_alloc(arena, total, status);
+	if (array != NULL)
+		memset(array, 0, total);
+	return array;
+}
+
+void *
+srm_arena_grow(SrmArena *arena, const void *old, size_t old_n, size_t new_n,
+			   size_t size, SrmStatus *status)
+{
+	char	   *array = srm_arena_array(arena, new_n, size, status);
+
+	if (array != NULL && old_n > 0)
+		memcpy(array, old, old_n * size);
+	return array;
+}
+
+char *
+srm_arena_string(SrmArena *arena, const char *text, size_t length, SrmStatus *status)
+{
+	char	   *copy = srm_arena_alloc(arena, length + 1, status);
+
+	if (copy == NULL)
+		return NULL;
+	memcpy(copy, text, length);
+	copy[length] = '\0';
+	return copy;
+}
+
+size_t
+srm_arena_used(const SrmArena *arena)
+{
+	return arena == NULL ? 0 : arena->used;
+}
