@@ -140,7 +140,7 @@ multiply(size_t n, size_t size, size_t *product, SrmStatus *status)
 void *
 srm_arena_array(SrmArena *arena, size_t n, size_t size, SrmStatus *status)
 {
-	size_t		total;
+	size_t		total = 0;
 	void	   *array;
 
 	if (!multiply(n, size, &total, status))

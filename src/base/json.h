@@ -1,0 +1,76 @@
+/*-------------------------------------------------------------------------
+ *
+ * json.h
+ *	  A JSON document as a tree, read by PostgreSQL's own parser.
+ *
+ * The parser is the server's common/jsonapi.h, which front-end programs have
+ * too.  Depth is bounded before it starts, so that it cannot run out of
+ * stack; escapes beyond ASCII are resolved before it starts, so that the
+ * encoding of the database does not matter.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef SRM_JSON_H
+#define SRM_JSON_H
+
+#include <stdint.h>
+
+#include "base/arena.h"
+
+typedef enum SrmJsonType
+{
+	SRM_JSON_NULL,
+	SRM_JSON_FALSE,
+	SRM_JSON_TRUE,
+	SRM_JSON_NUMBER,
+	SRM_JSON_STRING,
+	SRM_JSON_ARRAY,
+	SRM_JSON_OBJECT
+} SrmJsonType;
+
+typedef struct SrmJson
+{
+	SrmJsonType type;
+	uint32_t	n;				/* bytes of text, or number of children */
+	const char *text;			/* string (UTF-8, no NUL inside) or number; ends in NUL */
+	const char *key;			/* of an object's member; ends in NUL */
+	struct SrmJson *child;		/* first child of an array or object */
+	struct SrmJson *next;		/* next child of the same parent */
+} SrmJson;
+
+/*
+ * Parses UTF-8.  Errors are SRM_INVALID_MODEL and name what, such as
+ * "file \"config.json\"".  The tree and its strings lie in the arena.
+ */
+extern SrmJson *srm_json_parse(const char *json, size_t length, const char *what,
+							   SrmArena *arena, SrmStatus *status);
+
+/*
+ * The member of an object, or NULL where there is none, where it is null, or
+ * where json is NULL or no object; lookups can thus be chained.  Of members
+ * with the same name the last one counts.
+ */
+extern const SrmJson *srm_json_member(const SrmJson *json, const char *key);
+
+/* The text of a string, or NULL for anything else, NULL included. */
+extern const char *srm_json_string(const SrmJson *json);
+
+/*
+ * Values of an object's member, or fallback where it is absent or null; fail
+ * (SRM_INVALID_MODEL) where it is of another type or out of the range.
+ */
+extern bool srm_json_get_int(const SrmJson *object, const char *key,
+							 int64_t minimum, int64_t maximum, int64_t fallback,
+							 int64_t *value, SrmStatus *status);
+extern bool srm_json_get_double(const SrmJson *object, const char *key,
+								double fallback, double *value, SrmStatus *status);
+extern bool srm_json_get_bool(const SrmJson *object, const char *key,
+							  bool fallback, bool *value, SrmStatus *status);
+extern bool srm_json_get_string(const SrmJson *object, const char *key,
+								const char *fallback, const char **value,
+								SrmStatus *status);
+
+/* A number as double, with anything but a finite number refused. */
+extern bool srm_json_number(const SrmJson *json, double *value);
+
+#endif							/* SRM_JSON_H */

@@ -1,0 +1,86 @@
+/*-------------------------------------------------------------------------
+ *
+ * template.h
+ *	  Chat templates: messages to the text that a model sees.
+ *
+ * A template is written in Jinja, as transformers' apply_chat_template()
+ * runs it (trim_blocks and lstrip_blocks on, immutable sandbox).  Every byte of the rendered
+ * text is known by its origin, so that a user's text never passes for the
+ * template's special tokens, and so that positions lead back to the text
+ * that was passed, also where a template trims it.
+ *
+ * Rendering is bounded in steps, depth and output, whatever the template.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef SRM_TEMPLATE_H
+#define SRM_TEMPLATE_H
+
+#include <stdint.h>
+
+#include "base/arena.h"
+
+typedef struct SrmTemplate SrmTemplate;
+
+typedef struct SrmMessage
+{
+	const char *role;			/* UTF-8, no NUL inside, ends in NUL */
+	const char *content;		/* (content_length) bytes of UTF-8 */
+	size_t		content_length;
+} SrmMessage;
+
+typedef enum SrmOrigin
+{
+	SRM_FROM_TEMPLATE,			/* literal text of the template and its special tokens */
+	SRM_FROM_CONTENT,			/* a message's content, as it was passed */
+	SRM_FROM_USER				/* other text of the user's: a role, content changed by a filter */
+} SrmOrigin;
+
+/* Bytes [start, start + length) of the rendered text; the runs tile it. */
+typedef struct SrmRun
+{
+	uint32_t	start;
+	uint32_t	length;
+	SrmOrigin	origin;
+	uint32_t	message;		/* SRM_FROM_CONTENT: which, from 0 */
+	uint32_t	offset;			/* SRM_FROM_CONTENT: byte of the content where the run starts */
+} SrmRun;
+
+typedef struct SrmRendered
+{
+	char	   *text;			/* (length), then a NUL */
+	size_t		length;
+	SrmRun	   *runs;			/* (n_runs) */
+	size_t		n_runs;
+} SrmRendered;
+
+/* What a template may ask for besides the messages; NULL: undefined. */
+typedef struct SrmTemplateVariables
+{
+	const char *bos_token;
+	const char *eos_token;
+	const char *pad_token;
+	const char *unk_token;
+	bool		add_generation_prompt;
+	const char *date;			/* "2024-07-26": what strftime_now() takes for now */
+} SrmTemplateVariables;
+
+/*
+ * Parses a template of UTF-8; errors (SRM_INVALID_MODEL, or SRM_NOT_SUPPORTED
+ * for a construct that this evaluator does not know) name the construct and
+ * its line.  The template lies in the arena; it keeps no reference to source.
+ */
+extern SrmTemplate *srm_template_parse(const char *source, size_t length,
+									   SrmArena *arena, SrmStatus *status);
+
+/*
+ * Renders the messages.  The result lies in the arena.  raise_exception()
+ * in a template is an SRM_INVALID_ARGUMENT with the template's words.
+ */
+extern bool srm_template_render(const SrmTemplate *template,
+								const SrmMessage *messages, size_t n_messages,
+								const SrmTemplateVariables *variables,
+								SrmArena *arena, SrmRendered *rendered,
+								const SrmStop *stop, SrmStatus *status);
+
+#endif							/* SRM_TEMPLATE_H */

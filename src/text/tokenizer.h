@@ -1,0 +1,81 @@
+/*-------------------------------------------------------------------------
+ *
+ * tokenizer.h
+ *	  Tokens of a text, as the tokenizers library makes them.
+ *
+ * Reads tokenizer.json.  A part of it that is not supported is an error that
+ * names the part, never a silent difference.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef SRM_TOKENIZER_H
+#define SRM_TOKENIZER_H
+
+#include <stdint.h>
+
+#include "base/arena.h"
+
+typedef struct SrmTokenizer SrmTokenizer;
+
+/*
+ * Bytes [start, end) of the text that was encoded.  A token of a byte-level
+ * vocabulary may start or end inside a character.
+ */
+typedef struct SrmToken
+{
+	int32_t		id;
+	uint32_t	start;
+	uint32_t	end;
+} SrmToken;
+
+typedef struct SrmTokens
+{
+	SrmToken   *items;			/* (n), room for capacity */
+	size_t		n;
+	size_t		capacity;
+} SrmTokens;
+
+/* Bytes [start, end). */
+typedef struct SrmRange
+{
+	uint32_t	start;
+	uint32_t	end;
+} SrmRange;
+
+/*
+ * Loads the contents of a tokenizer.json, which need not outlive the call.
+ * Memory comes from the arena, which the tokenizer must not outlive; what
+ * lies outside it (ICU's objects) goes with srm_tokenizer_free().  One
+ * tokenizer serves one thread at a time.
+ */
+extern SrmTokenizer *srm_tokenizer_load(const char *json, size_t length,
+										SrmArena *arena, SrmStatus *status);
+extern void srm_tokenizer_free(SrmTokenizer *tokenizer);	/* NULL is allowed */
+
+/*
+ * Appends the tokens of valid UTF-8, less than 2^31 bytes, to tokens, which
+ * may start as {NULL, 0, 0} and grows in the arena.  Special tokens are
+ * recognized only where they lie within one of the ranges, which are sorted
+ * and do not overlap; elsewhere their text is plain text.  Added tokens that are not
+ * special are recognized everywhere.  No post-processor is applied: what a
+ * model needs around a text, its chat template writes.
+ */
+extern bool srm_tokenizer_encode(SrmTokenizer *tokenizer, const char *text, size_t length,
+								 const SrmRange *special, size_t n_special,
+								 SrmArena *arena, SrmTokens *tokens,
+								 const SrmStop *stop, SrmStatus *status);
+
+/* The id of a token as the vocabulary or the added tokens write it, or -1. */
+extern int32_t srm_tokenizer_find(const SrmTokenizer *tokenizer, const char *token);
+
+/*
+ * The token as the vocabulary writes it (byte-level tokens in their printable
+ * form), not terminated by NUL; NULL for an id that has none.
+ */
+extern const char *srm_tokenizer_token(const SrmTokenizer *tokenizer, int32_t id,
+									   size_t *length);
+
+/* One more than the highest id. */
+extern int32_t srm_tokenizer_n_ids(const SrmTokenizer *tokenizer);
+
+#endif							/* SRM_TOKENIZER_H */
