@@ -1,0 +1,106 @@
+/*-------------------------------------------------------------------------
+ *
+ * model.h
+ *	  A model directory, opened.
+ *
+ * The Hugging Face layout as published: config.json, model.safetensors or
+ * the sharded set with its index, tokenizer.json, tokenizer_config.json.
+ * Weights stay in the files, mapped read-only; vectors (norms, biases, the
+ * value head) are copied as f32.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef SRM_MODEL_H
+#define SRM_MODEL_H
+
+#include "base/arena.h"
+#include "nn/decoder.h"
+#include "text/template.h"
+#include "text/tokenizer.h"
+
+#define SRM_DIGEST_LENGTH	64	/* hexadecimal digits of SHA-256 */
+
+/* The object "srm" of config.json; absent members have the defaults shown. */
+typedef struct SrmModelSettings
+{
+	const char *aggregation;	/* "last" */
+	const char *boundary;		/* "offset" */
+	const char *marker_token;	/* NULL */
+	const char *segmenter;		/* "icu" */
+	const char *locale;			/* "" */
+	bool		has_scale;		/* mean and std are given */
+	double		mean;
+	double		std;			/* positive */
+} SrmModelSettings;
+
+/* The aggregator of design section 1; dim 0 and NULL where the model has none. */
+typedef struct SrmModelAttention
+{
+	size_t		dim;			/* d, even */
+	const float *query_weight;	/* (d, dim) */
+	const float *query_bias;	/* (d) */
+	const float *key_weight;	/* (d, dim) */
+	const float *key_bias;		/* (d) */
+} SrmModelAttention;
+
+typedef struct SrmModel
+{
+	const char *directory;
+	const char *architecture;	/* "LlamaForSequenceClassification" */
+	const char *dtype;			/* of most weights: "float32", "float16", "bfloat16" */
+	uint64_t	n_parameters;
+	size_t		max_tokens;		/* max_position_embeddings */
+	size_t		mapped_bytes;
+	SrmDecoder	decoder;
+	const float *value_weight;	/* (dim) */
+	float		value_bias;		/* 0 where the model has none */
+	SrmModelAttention attention;
+	SrmModelSettings settings;
+	int32_t		marker_id;		/* token id of marker_token; -1 where there is none */
+	SrmTokenizer *tokenizer;
+	SrmTemplate *chat_template; /* NULL where the model has none */
+	SrmTemplateVariables variables; /* tokens as the template may ask for them */
+	SrmArena   *arena;			/* owns all of the above */
+	struct SrmModelFiles *files;	/* mappings, and what identifies the files */
+} SrmModel;
+
+/*
+ * Opens a model directory.  NULL, with the status set, if any part of it is
+ * missing, damaged or not supported.  The model serves one thread at a time.
+ */
+extern SrmModel *srm_model_open(const char *directory, const SrmStop *stop,
+								SrmStatus *status);
+extern void srm_model_close(SrmModel *model);	/* NULL is allowed */
+
+/* Bytes that this process alone holds for the model. */
+extern size_t srm_model_private_bytes(const SrmModel *model);
+
+/* Whether files of the directory were replaced, added or removed since it was opened. */
+extern bool srm_model_changed(const SrmModel *model);
+
+/*
+ * SHA-256 of the directory in hexadecimal: that of the output of
+ * "sha256sum" over config.json, the model.safetensors files with their index,
+ * tokenizer.json, tokenizer_config.json, and chat_template.jinja, as far as
+ * present, sorted by name (bytewise), one line "HEX  NAME\n" each.  Reads every byte.
+ */
+extern bool srm_model_digest(const char *directory, char digest[SRM_DIGEST_LENGTH + 1],
+							 const SrmStop *stop, SrmStatus *status);
+
+/*
+ * What config.json alone tells, for a list of models: architecture, dtype and
+ * settings, in the arena.  Does not read the weights.
+ */
+typedef struct SrmModelSummary
+{
+	const char *architecture;
+	const char *dtype;
+	uint64_t	n_parameters;	/* from the headers of the safetensors files */
+	size_t		max_tokens;
+	SrmModelSettings settings;
+} SrmModelSummary;
+
+extern bool srm_model_summarize(const char *directory, SrmArena *arena,
+								SrmModelSummary *summary, SrmStatus *status);
+
+#endif							/* SRM_MODEL_H */

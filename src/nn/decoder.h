@@ -1,0 +1,114 @@
+/*-------------------------------------------------------------------------
+ *
+ * decoder.h
+ *	  One transformer decoder, driven by a description.
+ *
+ * What architectures differ in is data here: a weight that is NULL is a step
+ * that is left out.  Nothing here knows the name of a model.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef SRM_DECODER_H
+#define SRM_DECODER_H
+
+#include "base/arena.h"
+#include "nn/matrix.h"
+
+typedef enum SrmRopeType
+{
+	SRM_ROPE_DEFAULT,
+	SRM_ROPE_LINEAR,
+	SRM_ROPE_LLAMA3,
+	SRM_ROPE_YARN
+} SrmRopeType;
+
+/* Rotary position, as transformers' modeling_rope_utils computes it. */
+typedef struct SrmRope
+{
+	SrmRopeType type;
+	double		theta;
+	double		factor;
+	double		low_freq_factor;	/* llama3 */
+	double		high_freq_factor;
+	double		original_max_positions; /* llama3, yarn */
+	double		beta_fast;		/* yarn */
+	double		beta_slow;
+	double		attention_factor;	/* yarn: scale of cos and sin; 1 elsewhere */
+	bool		truncate;		/* yarn: bounds of the ramp are whole numbers */
+} SrmRope;
+
+/* Linear maps are (outputs, inputs); vectors are f32. */
+typedef struct SrmLayer
+{
+	const float *attention_norm;	/* (dim) */
+	SrmMatrix	query;			/* (n_heads * head_dim, dim) */
+	SrmMatrix	key;			/* (n_kv_heads * head_dim, dim) */
+	SrmMatrix	value;			/* (n_kv_heads * head_dim, dim) */
+	SrmMatrix	output;			/* (dim, n_heads * head_dim) */
+	const float *query_bias;	/* (n_heads * head_dim) or NULL */
+	const float *key_bias;		/* (n_kv_heads * head_dim) or NULL */
+	const float *value_bias;	/* (n_kv_heads * head_dim) or NULL */
+	const float *output_bias;	/* (dim) or NULL */
+	const float *query_norm;	/* (head_dim) or NULL: RMSNorm of each head before rope */
+	const float *key_norm;		/* (head_dim) or NULL */
+	const float *ffn_norm;		/* (dim) */
+	SrmMatrix	gate;			/* (ffn_dim, dim) */
+	SrmMatrix	up;				/* (ffn_dim, dim) */
+	SrmMatrix	down;			/* (dim, ffn_dim) */
+	const float *gate_bias;		/* (ffn_dim) or NULL */
+	const float *up_bias;		/* (ffn_dim) or NULL */
+	const float *down_bias;		/* (dim) or NULL */
+} SrmLayer;
+
+typedef struct SrmDecoder
+{
+	size_t		n_layers;
+	size_t		dim;
+	size_t		n_heads;
+	size_t		n_kv_heads;		/* divides n_heads */
+	size_t		head_dim;		/* even */
+	size_t		ffn_dim;
+	size_t		vocab_size;
+	float		norm_eps;
+	SrmRope		rope;
+	SrmMatrix	embedding;		/* (vocab_size, dim) */
+	SrmLayer   *layers;			/* (n_layers) */
+	const float *final_norm;	/* (dim) */
+} SrmDecoder;
+
+/*
+ * Keys (after rope) and values of the tokens of a prompt, in f32:
+ * 2 * n_layers * n_tokens * n_kv_heads * head_dim * 4 bytes.
+ */
+typedef struct SrmCache SrmCache;
+
+/* Empty; room for capacity tokens comes with the first use. */
+extern SrmCache *srm_cache_create(const SrmDecoder *decoder, SrmStatus *status);
+extern void srm_cache_free(SrmCache *cache);	/* NULL is allowed */
+extern size_t srm_cache_tokens(const SrmCache *cache);
+extern size_t srm_cache_bytes(const SrmCache *cache);
+
+/* Forgets all but the first n tokens. */
+extern void srm_cache_truncate(SrmCache *cache, size_t n_tokens);
+
+/*
+ * One block of n_tokens tokens, at positions that follow the cache's tokens;
+ * each attends to all of the cache's tokens and to its own block up to itself.
+ *
+ * hidden (n_wanted, dim) gets the final-norm hidden states of the tokens
+ * wanted[], ascending indexes into the block.  With keep, the block's keys and values are added to
+ * the cache; after a failure the cache is as it was before.  cache may be NULL: no tokens before.
+ *
+ * The same blocks in the same order give the same bits, whatever the number of threads and
+ * whatever was computed before.  Temporary memory is bounded by
+ * O(n_tokens * (dim + ffn_dim)) and freed on return.  Stop is asked at least
+ * once a layer, and within long layers once a panel of work of about 50 ms.
+ * Token ids must be below vocab_size: SRM_INVALID_MODEL if not.
+ */
+extern bool srm_decoder_forward(const SrmDecoder *decoder, SrmCache *cache, bool keep,
+								const int32_t *tokens, size_t n_tokens,
+								const uint32_t *wanted, size_t n_wanted,
+								float *hidden, int n_threads,
+								const SrmStop *stop, SrmStatus *status);
+
+#endif							/* SRM_DECODER_H */

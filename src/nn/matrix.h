@@ -1,0 +1,63 @@
+/*-------------------------------------------------------------------------
+ *
+ * matrix.h
+ *	  Weights as a checkpoint stores them, and the products with them.
+ *
+ * Matrices are row-major and contiguous; shapes are written (rows, cols).
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef SRM_MATRIX_H
+#define SRM_MATRIX_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/status.h"
+#include "nn/threads.h"
+
+typedef enum SrmDtype
+{
+	SRM_F32,
+	SRM_F16,
+	SRM_BF16
+} SrmDtype;
+
+/* A matrix that lies in a mapped file, aligned to its element's size at least. */
+typedef struct SrmMatrix
+{
+	const void *data;			/* (rows, cols) */
+	SrmDtype	dtype;
+	size_t		rows;
+	size_t		cols;
+} SrmMatrix;
+
+extern size_t srm_dtype_size(SrmDtype dtype);
+extern const char *srm_dtype_name(SrmDtype dtype);	/* "float32", "float16", "bfloat16" */
+
+/* out (n) = n elements of the matrix from element start on, exactly, as f32. */
+extern void srm_matrix_read(const SrmMatrix *matrix, size_t start, size_t n, float *out);
+
+/*
+ * Makes the products ready: loads OpenBLAS, once in a process, with one
+ * thread of its own at most and without signals for it.  Not to be called in a process that
+ * forks others.  Fails with SRM_NOT_SUPPORTED where the library is missing.
+ */
+extern bool srm_products_init(SrmStatus *status);
+
+/*
+ * out (m, w.rows) = x (m, w.cols) * w^T + bias (w.rows)
+ *
+ * bias may be NULL.  out must not overlap x.  Weights that are not f32 are
+ * converted a panel at a time.  The sums of an output element are formed in
+ * the same order whatever the number of threads.
+ */
+extern bool srm_linear_forward(float *out, const float *x, const SrmMatrix *w,
+							   const float *bias, size_t m,
+							   SrmThreads *threads, SrmStatus *status);
+
+/* The plain twin of srm_linear_forward, for tests: sums in double. */
+extern void srm_linear_forward_plain(float *out, const float *x, const SrmMatrix *w,
+									 const float *bias, size_t m);
+
+#endif							/* SRM_MATRIX_H */

@@ -1,0 +1,38 @@
+/*-------------------------------------------------------------------------
+ *
+ * threads.h
+ *	  Threads that share the work of one call.
+ *
+ * They exist from srm_threads_start() to srm_threads_end() only, take no
+ * signals, and run engine code alone.  Work is cut into tasks whose results
+ * do not depend on who runs them.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef SRM_THREADS_H
+#define SRM_THREADS_H
+
+#include <stddef.h>
+
+#include "base/status.h"
+
+typedef struct SrmThreads SrmThreads;
+
+/* thread is 0 for the caller and below n_threads for the others. */
+typedef void (*SrmTask) (void *arg, size_t task, int thread);
+
+/*
+ * The caller and n_threads - 1 more; with fewer where the system refuses.
+ * NULL, with the status set, when memory is short.
+ */
+extern SrmThreads *srm_threads_start(int n_threads, SrmStatus *status);
+extern void srm_threads_end(SrmThreads *threads);	/* NULL is allowed */
+extern int	srm_threads_count(const SrmThreads *threads);
+
+/*
+ * Runs tasks 0 .. n_tasks - 1, handed out one by one, and returns when all
+ * are done.  The caller works too.
+ */
+extern void srm_threads_run(SrmThreads *threads, size_t n_tasks, SrmTask task, void *arg);
+
+#endif							/* SRM_THREADS_H */
