@@ -1,0 +1,125 @@
+# srm: a sentence-level reward model inside PostgreSQL
+#
+#   make                     the extension
+#   make install             into the server that pg_config belongs to
+#   make unit                C unit tests of the engine, without a server
+#   make sanitize            the same under address and undefined-behaviour sanitizers
+#   make installcheck        regression tests against a running server
+#   make prove_installcheck  tests that start servers of their own
+
+EXTENSION = srm
+EXTVERSION = $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" srm.control)
+
+MODULE_big = srm
+ENGINE_SOURCES = $(sort $(wildcard src/base/*.c src/text/*.c src/nn/*.c src/model/*.c \
+	src/reward/*.c src/score/*.c src/train/*.c))
+PG_SOURCES = $(sort $(wildcard src/pg/*.c))
+OBJS = $(PG_SOURCES:.c=.o) $(ENGINE_SOURCES:.c=.o)
+
+DATA_built = sql/srm--$(EXTVERSION).sql
+MODELS = $(wildcard models/*/config.json)
+
+TESTS = $(sort $(wildcard test/sql/*.sql))
+REGRESS = $(patsubst test/sql/%.sql,%,$(TESTS))
+REGRESS_OPTS = --inputdir=test --load-extension=srm
+EXTRA_CLEAN = build
+
+PG_CPPFLAGS = -Isrc $(shell pkg-config --cflags icu-i18n)
+# Declarations stand where their first value is known.
+PG_CFLAGS = -Wextra -Wno-declaration-after-statement
+SHLIB_LINK = $(shell pkg-config --libs icu-i18n) -ldl -lpthread -lm
+ifeq ($(shell uname -s),Linux)
+SHLIB_LINK += -Wl,--version-script=srm.map
+endif
+
+PG_CONFIG = pg_config
+PGXS := $(shell $(PG_CONFIG) --pgxs)
+include $(PGXS)
+
+# Loops over floats may be vectorised; errno and traps of the floating-point
+# unit are not looked at.  Nothing that would change a result.
+src/nn/%.o src/reward/%.o: override CFLAGS += -O3 -fno-math-errno -fno-trapping-math
+
+$(OBJS): $(wildcard src/*/*.h)
+
+$(shlib): srm.map
+
+sql/srm--$(EXTVERSION).sql: sql/srm.sql
+	cp $< $@
+
+# Models go where srm.model_path looks by default.
+install: install-models
+install-models:
+	for config in $(MODELS); do \
+		name=$$(basename $$(dirname $$config)); \
+		$(MKDIR_P) "$(DESTDIR)$(datadir)/srm/models/$$name"; \
+		for file in models/$$name/*; do \
+			$(INSTALL_DATA) "$$file" "$(DESTDIR)$(datadir)/srm/models/$$name/$$(basename $$file).new" && \
+			mv -f "$(DESTDIR)$(datadir)/srm/models/$$name/$$(basename $$file).new" \
+				"$(DESTDIR)$(datadir)/srm/models/$$name/$$(basename $$file)" || exit 1; \
+		done; \
+	done
+uninstall: uninstall-models
+uninstall-models:
+	for config in $(MODELS); do \
+		rm -rf "$(DESTDIR)$(datadir)/srm/models/$$(basename $$(dirname $$config))"; \
+	done
+.PHONY: install-models uninstall-models
+
+# The engine as a static library, for programs that run without a server
+
+ENGINE_CC ?= $(CC)
+ENGINE_CFLAGS = -std=gnu11 -g -O2 -Wall -Wextra -Wmissing-prototypes
+ENGINE_CPPFLAGS = -DFRONTEND -D_GNU_SOURCE -Isrc \
+	-isystem $(includedir_server) -isystem $(includedir_internal) $(shell pkg-config --cflags icu-i18n)
+pg_library = $(firstword $(wildcard $(pkglibdir)/lib$(1).a $(libdir)/lib$(1).a))
+ENGINE_LIBS = $(call pg_library,pgcommon) $(call pg_library,pgport) \
+	$(shell pkg-config --libs icu-i18n) -lcrypto -ldl -lpthread -lm
+BUILD = build
+ENGINE_OBJS = $(ENGINE_SOURCES:%.c=$(BUILD)/%.o)
+UNIT_TESTS = $(patsubst test/unit/%.c,$(BUILD)/%,$(sort $(wildcard test/unit/test_*.c)))
+BENCHES = $(patsubst test/bench/%.c,$(BUILD)/%,$(sort $(wildcard test/bench/bench_*.c)))
+FUZZERS = $(patsubst test/fuzz/%.c,$(BUILD)/%,$(sort $(wildcard test/fuzz/fuzz_*.c)))
+
+$(BUILD)/src/nn/%.o $(BUILD)/src/reward/%.o: ENGINE_CFLAGS += -O3 -fno-math-errno -fno-trapping-math
+
+$(BUILD)/src/%.o: src/%.c $(wildcard src/*/*.h)
+	@mkdir -p $(@D)
+	$(ENGINE_CC) $(ENGINE_CFLAGS) $(SANITIZE) $(ENGINE_CPPFLAGS) -c $< -o $@
+
+$(BUILD)/libsrm.a: $(ENGINE_OBJS)
+	rm -f $@ && $(AR) crs $@ $^
+
+$(BUILD)/test_%: test/unit/test_%.c $(wildcard test/unit/*.h) $(BUILD)/libsrm.a
+	$(ENGINE_CC) $(ENGINE_CFLAGS) $(SANITIZE) $(ENGINE_CPPFLAGS) $< $(BUILD)/libsrm.a -lcmocka $(ENGINE_LIBS) -o $@
+
+$(BUILD)/bench_%: test/bench/bench_%.c $(BUILD)/libsrm.a
+	$(ENGINE_CC) $(ENGINE_CFLAGS) $(ENGINE_CPPFLAGS) $< $(BUILD)/libsrm.a $(ENGINE_LIBS) -o $@
+
+$(BUILD)/fuzz_%: test/fuzz/fuzz_%.c $(BUILD)/libsrm.a
+	clang $(ENGINE_CFLAGS) $(SANITIZE) -fsanitize=fuzzer $(ENGINE_CPPFLAGS) $< $(BUILD)/libsrm.a $(ENGINE_LIBS) -o $@
+
+$(BUILD)/segment_text: tools/segment_text.c $(BUILD)/libsrm.a
+	$(ENGINE_CC) $(ENGINE_CFLAGS) $(ENGINE_CPPFLAGS) $< $(BUILD)/libsrm.a $(ENGINE_LIBS) -o $@
+
+engine: $(BUILD)/libsrm.a
+bench: $(BENCHES)
+fuzz:
+	$(MAKE) BUILD=build/fuzz ENGINE_CC=clang SANITIZE='-fsanitize=address,undefined,fuzzer-no-link' fuzzers
+fuzzers: $(FUZZERS)
+
+unit: $(UNIT_TESTS)
+	@failed=0; for test in $(UNIT_TESTS); do \
+		echo "# $$(basename $$test)"; $$test || failed=1; done; exit $$failed
+
+sanitize:
+	$(MAKE) BUILD=build/sanitize SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=all' unit
+
+.PHONY: engine bench fuzz fuzzers unit sanitize
+
+prove_installcheck:
+	rm -rf $(CURDIR)/tmp_check
+	cd $(srcdir) && TESTDIR='$(CURDIR)' PATH="$(bindir):$$PATH" PGPORT='6$(DEF_PGPORT)' \
+		PG_REGRESS='$(top_builddir)/src/test/regress/pg_regress' \
+		$(PROVE) $(PG_PROVE_FLAGS) $(PROVE_FLAGS) $(if $(PROVE_TESTS),$(PROVE_TESTS),test/t/*.pl)
+.PHONY: prove_installcheck

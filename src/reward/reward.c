@@ -1,0 +1,195 @@
+/*-------------------------------------------------------------------------
+ *
+ * reward.c
+ *	  From hidden states to sentence rewards and the score of a response.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "reward/reward.h"
+
+#include <math.h>
+#include <string.h>
+
+#define ROPE_THETA	10000.0
+
+static const char *const aggregation_names[] = {
+	[SRM_AGGREGATE_LAST] = "last",
+	[SRM_AGGREGATE_SUM] = "sum",
+	[SRM_AGGREGATE_MEAN] = "mean",
+	[SRM_AGGREGATE_MIN] = "min",
+	[SRM_AGGREGATE_MAX] = "max",
+	[SRM_AGGREGATE_TOKEN_MEAN] = "token_mean",
+	[SRM_AGGREGATE_ATTENTION] = "attention"
+};
+
+#define N_AGGREGATIONS	(sizeof(aggregation_names) / sizeof(aggregation_names[0]))
+
+bool
+srm_aggregation_find(const char *name, SrmAggregation *aggregation)
+{
+	for (size_t i = 0; i < N_AGGREGATIONS; i++)
+	{
+		if (strcmp(name, aggregation_names[i]) != 0)
+			continue;
+		*aggregation = (SrmAggregation) i;
+		return true;
+	}
+	return false;
+}
+
+const char *
+srm_aggregation_name(SrmAggregation aggregation)
+{
+	return aggregation_names[aggregation];
+}
+
+bool
+srm_aggregation_has_weights(SrmAggregation aggregation)
+{
+	return aggregation != SRM_AGGREGATE_TOKEN_MEAN;
+}
+
+static double
+dot_product(const float *x, const float *y, size_t n)
+{
+	double		sum = 0.0;
+
+	for (size_t i = 0; i < n; i++)
+		sum += (double) x[i] * y[i];
+	return sum;
+}
+
+void
+srm_values_forward(double *v, const float *hidden, const SrmValueHead *head, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		v[i] = dot_product(hidden + i * head->dim, head->weight, head->dim) + head->bias;
+}
+
+void
+srm_rewards_forward(double *c, const double *v, size_t n)
+{
+	c[0] = v[0];
+	for (size_t i = 1; i <= n; i++)
+		c[i] = v[i] - v[i - 1];
+}
+
+/* x (d) = rope(W h + b, position), in adjacent pairs (2j, 2j + 1). */
+static void
+project_rotated(double *x, const float *hidden, const float *weight, const float *bias,
+				const SrmAggregator *aggregator, size_t position)
+{
+	size_t		d = aggregator->dim;
+	size_t		hidden_dim = aggregator->hidden_dim;
+
+	for (size_t j = 0; j < d; j++)
+		x[j] = dot_product(weight + j * hidden_dim, hidden, hidden_dim) + bias[j];
+
+	for (size_t j = 0; j + 1 < d; j += 2)
+	{
+		double		angle = (double) position * pow(ROPE_THETA, -(double) j / (double) d);
+		double		cosine = cos(angle);
+		double		sine = sin(angle);
+		double		even = x[j];
+		double		odd = x[j + 1];
+
+		x[j] = even * cosine - odd * sine;
+		x[j + 1] = even * sine + odd * cosine;
+	}
+}
+
+/* a (n) = softmax(a), in place. */
+static void
+softmax(double *a, size_t n)
+{
+	double		highest = a[0];
+	double		sum = 0.0;
+
+	for (size_t i = 1; i < n; i++)
+		highest = a[i] > highest ? a[i] : highest;
+	for (size_t i = 0; i < n; i++)
+	{
+		a[i] = exp(a[i] - highest);
+		sum += a[i];
+	}
+	for (size_t i = 0; i < n; i++)
+		a[i] /= sum;
+}
+
+bool
+srm_attention_forward(double *a, const float *hidden, const SrmAggregator *aggregator,
+					  size_t n, SrmArena *arena, SrmStatus *status)
+{
+	size_t		d = aggregator->dim;
+	size_t		hidden_dim = aggregator->hidden_dim;
+	double	   *query = srm_arena_array(arena, 2 * d, sizeof(double), status);
+	double	   *key = query + d;
+
+	if (query == NULL)
+		return false;
+	project_rotated(query, hidden + n * hidden_dim, aggregator->query_weight,
+					aggregator->query_bias, aggregator, n);
+	for (size_t i = 0; i <= n; i++)
+	{
+		project_rotated(key, hidden + i * hidden_dim, aggregator->key_weight,
+						aggregator->key_bias, aggregator, i);
+		a[i] = 0.0;
+		for (size_t j = 0; j < d; j++)
+			a[i] += query[j] * key[j];
+		a[i] /= sqrt((double) d);
+	}
+	softmax(a, n + 1);
+	return true;
+}
+
+/* Where the lowest (sign 1) or highest (sign -1) of c_1 .. c_n stands first. */
+static size_t
+find_extreme(const double *c, size_t n, double sign)
+{
+	size_t		found = 1;
+
+	for (size_t i = 2; i <= n; i++)
+		if (sign * c[i] < sign * c[found])
+			found = i;
+	return found;
+}
+
+void
+srm_weights_forward(double *a, const double *c, SrmAggregation aggregation, size_t n)
+{
+	double		weight = aggregation == SRM_AGGREGATE_MEAN ? 1.0 / (double) n : 1.0;
+	bool		is_extreme = aggregation == SRM_AGGREGATE_MIN || aggregation == SRM_AGGREGATE_MAX;
+
+	for (size_t i = 0; i <= n; i++)
+		a[i] = is_extreme ? 0.0 : weight;
+	if (is_extreme)
+		a[find_extreme(c, n, aggregation == SRM_AGGREGATE_MIN ? 1.0 : -1.0)] = 1.0;
+	if (aggregation != SRM_AGGREGATE_LAST)
+		a[0] = 0.0;
+}
+
+double
+srm_score_forward(const double *a, const double *c, size_t n)
+{
+	double		score = 0.0;
+
+	for (size_t i = 0; i <= n; i++)
+		score += a[i] * c[i];
+	return score;
+}
+
+double
+srm_mean_forward(const double *v, size_t n)
+{
+	double		sum = 0.0;
+
+	for (size_t i = 0; i < n; i++)
+		sum += v[i];
+	return sum / (double) n;
+}
+
+double
+srm_preference_forward(double margin)
+{
+	return margin >= 0.0 ? 1.0 / (1.0 + exp(-margin)) : exp(margin) / (1.0 + exp(margin));
+}
