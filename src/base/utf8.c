@@ -9,6 +9,7 @@
 
 #include <string.h>
 
+#include <unicode/uchar.h>
 #include <unicode/utf8.h>
 
 /* ICU's macros index with int32_t, so that long text is taken in steps. */
@@ -69,4 +70,10 @@ srm_utf8_encode(uint32_t code, char *out)
 
 	U8_APPEND_UNSAFE((uint8_t *) out, i, code);
 	return i;
+}
+
+bool
+srm_utf8_is_white_space(uint32_t code)
+{
+	return u_isUWhiteSpace((UChar32) code);
 }

@@ -28,6 +28,9 @@ extern uint32_t srm_utf8_next(const char *text, size_t length, size_t *offset);
 /* Writes 1 to 4 bytes for a Unicode scalar value and returns how many. */
 extern size_t srm_utf8_encode(uint32_t code, char *out);
 
+/* Whether Unicode calls it white space. */
+extern bool srm_utf8_is_white_space(uint32_t code);
+
 /* Bytes of the character that starts with this byte, in valid text. */
 static inline size_t
 srm_utf8_size(unsigned char lead)

@@ -123,10 +123,11 @@ srm_attention_forward(double *a, const float *hidden, const SrmAggregator *aggre
 	size_t		d = aggregator->dim;
 	size_t		hidden_dim = aggregator->hidden_dim;
 	double	   *query = srm_arena_array(arena, 2 * d, sizeof(double), status);
-	double	   *key = query + d;
+	double	   *key;
 
 	if (query == NULL)
 		return false;
+	key = query + d;
 	project_rotated(query, hidden + n * hidden_dim, aggregator->query_weight,
 					aggregator->query_bias, aggregator, n);
 	for (size_t i = 0; i <= n; i++)

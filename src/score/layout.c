@@ -1,0 +1,507 @@
+/*-------------------------------------------------------------------------
+ *
+ * layout.c
+ *	  A conversation as the model reads it: tokens, and where sentences end.
+ *
+ * The way of a text: messages -> rendered text -> sentences of the response
+ * -> cuts in the rendered text -> tokens -> boundaries -> truncation.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "score/layout.h"
+
+#include <string.h>
+
+#include "base/utf8.h"
+
+static const char *const boundary_names[] = {
+	[SRM_BOUNDARY_OFFSET] = "offset",
+	[SRM_BOUNDARY_MARKER] = "marker"
+};
+
+/* What one call works on. */
+typedef struct Draft
+{
+	const SrmModel *model;
+	const SrmLayoutOptions *options;
+	const SrmMessage *response;
+	uint32_t	message;		/* index of the response */
+	uint32_t	start;			/* the response's first byte in the rendered text */
+	uint32_t	end;			/* one behind its last */
+	uint32_t   *cuts;			/* (n) where sentences end in the rendered text */
+	SrmRange   *special;		/* (n_special) literal text of the template */
+	size_t		n_special;
+	size_t		next_special;	/* the first that may reach into the next piece */
+	SrmLayout  *layout;
+	SrmArena   *arena;
+	const SrmStop *stop;
+	SrmStatus  *status;
+} Draft;
+
+bool
+srm_boundary_find(const char *name, SrmBoundary *boundary)
+{
+	for (size_t i = 0; i < sizeof(boundary_names) / sizeof(boundary_names[0]); i++)
+	{
+		if (strcmp(name, boundary_names[i]) != 0)
+			continue;
+		*boundary = (SrmBoundary) i;
+		return true;
+	}
+	return false;
+}
+
+const char *
+srm_boundary_name(SrmBoundary boundary)
+{
+	return boundary_names[boundary];
+}
+
+bool
+srm_layout_render(const SrmModel *model, const SrmMessage *messages, size_t n_messages,
+				  SrmArena *arena, SrmRendered *rendered,
+				  const SrmStop *stop, SrmStatus *status)
+{
+	if (model->chat_template == NULL)
+	{
+		srm_fail(status, SRM_NOT_SUPPORTED, "model has no chat template");
+		return srm_fail_hint(status, "Add \"chat_template\" to its tokenizer_config.json.");
+	}
+	return srm_template_render(model->chat_template, messages, n_messages,
+							   &model->variables, arena, rendered, stop, status);
+}
+
+static bool
+is_response_run(const Draft *draft, const SrmRun *run)
+{
+	return run->origin == SRM_FROM_CONTENT && run->message == draft->message && run->length > 0;
+}
+
+/* Finds the response in the rendered text; a template must keep its order. */
+static bool
+find_response(Draft *draft)
+{
+	const SrmRendered *rendered = &draft->layout->rendered;
+	uint32_t	seen = 0;
+
+	draft->end = 0;
+	for (size_t i = 0; i < rendered->n_runs; i++)
+	{
+		const SrmRun *run = &rendered->runs[i];
+
+		if (!is_response_run(draft, run))
+			continue;
+		if (draft->end == 0)
+			draft->start = run->start;
+		else if (run->offset < seen)
+			return srm_fail(draft->status, SRM_NOT_SUPPORTED,
+							"chat template repeats or reorders the response");
+		draft->end = run->start + run->length;
+		seen = run->offset + run->length;
+	}
+	if (draft->end > 0)
+		return true;
+	return srm_fail(draft->status, SRM_INVALID_ARGUMENT,
+					"response has no text that the chat template keeps");
+}
+
+/* Collects the ranges of the rendered text that the template wrote itself. */
+static bool
+find_special_ranges(Draft *draft)
+{
+	const SrmRendered *rendered = &draft->layout->rendered;
+
+	draft->special = srm_arena_array(draft->arena, rendered->n_runs, sizeof(SrmRange),
+									 draft->status);
+	if (draft->special == NULL)
+		return false;
+	for (size_t i = 0; i < rendered->n_runs; i++)
+	{
+		const SrmRun *run = &rendered->runs[i];
+
+		if (run->origin == SRM_FROM_TEMPLATE)
+			draft->special[draft->n_special++] = (SrmRange) {run->start, run->start + run->length};
+	}
+	return true;
+}
+
+/* The last byte of [start, end) that is not white space, plus one; 0: none. */
+static uint32_t
+end_of_words(const char *text, uint32_t start, uint32_t end)
+{
+	while (end > start)
+	{
+		size_t		at = end - 1;
+		size_t		next;
+
+		while (at > start && srm_utf8_is_continuation((unsigned char) text[at]))
+			at--;
+		next = at;
+		if (!srm_utf8_is_white_space(srm_utf8_next(text, end, &next)))
+			return end;
+		end = (uint32_t) at;
+	}
+	return 0;
+}
+
+/*
+ * Where a sentence ends in the rendered text: behind its last byte there, or,
+ * for boundaries by offset, behind its last byte that is not white space.
+ * Returns 0 for a sentence that shows nothing there.
+ */
+static uint32_t
+find_cut(const Draft *draft, size_t *run_index, const SrmSentence *sentence)
+{
+	const SrmRendered *rendered = &draft->layout->rendered;
+	uint32_t	cut = 0;
+
+	for (size_t i = *run_index; i < rendered->n_runs; i++)
+	{
+		const SrmRun *run = &rendered->runs[i];
+		uint32_t	start = run->offset;
+		uint32_t	end = run->offset + run->length;
+		uint32_t	found;
+
+		if (!is_response_run(draft, run))
+			continue;
+		if (start >= sentence->end)
+			break;
+		*run_index = i;
+		start = start > sentence->start ? start : sentence->start;
+		end = end < sentence->end ? end : sentence->end;
+		if (start >= end)
+			continue;
+		found = draft->options->boundary == SRM_BOUNDARY_MARKER ? end :
+			end_of_words(draft->response->content, start, end);
+		if (found > 0)
+			cut = run->start + (found - run->offset);
+	}
+	return cut;
+}
+
+/*
+ * Cuts the response into sentences, and finds their ends in the rendered
+ * text.  A sentence that shows nothing there joins the one before it, or at
+ * the start the one behind it, so that the sentences tile the response.
+ */
+static bool
+cut_sentences(Draft *draft)
+{
+	SrmLayout  *layout = draft->layout;
+	SrmSentences found;
+	size_t		run_index = 0;
+	size_t		n = 0;
+
+	if (!srm_segment(draft->options->segmenter, draft->response->content,
+					 draft->response->content_length, draft->arena, &found,
+					 draft->stop, draft->status))
+		return false;
+	draft->cuts = srm_arena_array(draft->arena, found.n, sizeof(uint32_t), draft->status);
+	if (draft->cuts == NULL)
+		return false;
+	for (size_t i = 0; i < found.n; i++)
+	{
+		SrmSentence sentence = found.items[i];
+		uint32_t	cut = find_cut(draft, &run_index, &sentence);
+
+		if (n > 0 && (cut == 0 || draft->cuts[n - 1] == 0))
+			sentence.start = found.items[--n].start;
+		found.items[n] = sentence;
+		draft->cuts[n] = cut == 0 && n < i ? draft->cuts[n] : cut;
+		n++;
+	}
+	layout->sentences = found.items;
+	layout->n = layout->n_sentences = n;
+	/* A response of white space alone is one sentence */
+	if (n > 0 && draft->cuts[n - 1] == 0)
+		draft->cuts[n - 1] = draft->end;
+	return true;
+}
+
+/*
+ * The template's ranges within bytes [start, end), relative to start; pieces
+ * come in ascending order.
+ */
+static SrmRange *
+clip_special_ranges(Draft *draft, uint32_t start, uint32_t end, size_t *n)
+{
+	size_t		first = draft->next_special;
+	size_t		last;
+	SrmRange   *clipped;
+
+	while (first < draft->n_special && draft->special[first].end <= start)
+		first++;
+	for (last = first; last < draft->n_special && draft->special[last].start < end;)
+		last++;
+	draft->next_special = first;
+	*n = last - first;
+	clipped = srm_arena_array(draft->arena, *n, sizeof(SrmRange), draft->status);
+	if (clipped == NULL)
+		return NULL;
+	for (size_t i = 0; i < *n; i++)
+	{
+		SrmRange	range = draft->special[first + i];
+
+		clipped[i].start = (range.start > start ? range.start : start) - start;
+		clipped[i].end = (range.end < end ? range.end : end) - start;
+	}
+	return clipped;
+}
+
+/* Tokens of bytes [start, end) of the rendered text. */
+static bool
+encode_piece(Draft *draft, uint32_t start, uint32_t end)
+{
+	SrmLayout  *layout = draft->layout;
+	size_t		first = layout->tokens.n;
+	SrmRange   *special;
+	size_t		n_special;
+
+	if (start == end)
+		return true;
+	special = clip_special_ranges(draft, start, end, &n_special);
+	if (special == NULL ||
+		!srm_tokenizer_encode(draft->model->tokenizer, layout->rendered.text + start,
+							  end - start, special, n_special, draft->arena,
+							  &layout->tokens, draft->stop, draft->status))
+		return false;
+	for (size_t i = first; i < layout->tokens.n; i++)
+	{
+		layout->tokens.items[i].start += start;
+		layout->tokens.items[i].end += start;
+	}
+	return true;
+}
+
+static bool
+add_marker(Draft *draft, uint32_t at)
+{
+	SrmTokens  *tokens = &draft->layout->tokens;
+
+	if (tokens->n == tokens->capacity)
+	{
+		size_t		capacity = tokens->capacity * 2 + 16;
+		SrmToken   *items = srm_arena_grow(draft->arena, tokens->items, tokens->n,
+										   capacity, sizeof(SrmToken), draft->status);
+
+		if (items == NULL)
+			return false;
+		tokens->items = items;
+		tokens->capacity = capacity;
+	}
+	tokens->items[tokens->n++] = (SrmToken) {draft->model->marker_id, at, at};
+	return true;
+}
+
+/* A single space before the cut moves behind it: the next word keeps its token. */
+static uint32_t
+before_single_space(const char *text, uint32_t start, uint32_t cut)
+{
+	if (cut - start < 2 || text[cut - 1] != ' ')
+		return cut;
+	return end_of_words(text, start, cut - 1) == cut - 1 ? cut - 1 : cut;
+}
+
+/*
+ * Prompt M sentence_1 M ... sentence_n M terminator M.  The last sentence is
+ * read at the last marker.  Each piece is tokenized alone, so that a marker
+ * never changes the tokens around it.
+ */
+static bool
+encode_with_markers(Draft *draft)
+{
+	SrmLayout  *layout = draft->layout;
+	uint32_t	start = draft->start;
+
+	if (!encode_piece(draft, 0, start) || !add_marker(draft, start))
+		return false;
+	layout->n_prompt = layout->tokens.n;
+	for (size_t i = 0; i < layout->n; i++)
+	{
+		uint32_t	cut = before_single_space(layout->rendered.text, start, draft->cuts[i]);
+
+		if (!srm_continue(draft->stop, draft->status) ||
+			!encode_piece(draft, start, cut) || !add_marker(draft, cut))
+			return false;
+		layout->boundaries[i + 1] = (uint32_t) layout->tokens.n - 1;
+		start = cut;
+	}
+	layout->n_tail = layout->tokens.n - 1;
+	if (start < layout->rendered.length &&
+		(!encode_piece(draft, start, (uint32_t) layout->rendered.length) ||
+		 !add_marker(draft, (uint32_t) layout->rendered.length)))
+		return false;
+	layout->n_tail = layout->tokens.n - layout->n_tail;
+	return true;
+}
+
+/* Tokens before byte position at: those that end there or earlier. */
+static size_t
+count_tokens_before(const SrmTokens *tokens, uint32_t at)
+{
+	size_t		n = 0;
+
+	while (n < tokens->n && tokens->items[n].end <= at)
+		n++;
+	return n;
+}
+
+/*
+ * All of the text at once, as any other stack tokenizes it.  A sentence is
+ * read at the last token that starts before its end; two sentences that end
+ * in one token become one.
+ */
+static bool
+encode_plain(Draft *draft)
+{
+	SrmLayout  *layout = draft->layout;
+	SrmTokens  *tokens = &layout->tokens;
+	size_t		token;
+	size_t		n = 0;
+
+	if (!encode_piece(draft, 0, (uint32_t) layout->rendered.length))
+		return false;
+	layout->n_prompt = count_tokens_before(tokens, draft->start);
+	token = layout->n_prompt;
+	for (size_t i = 0; i < layout->n; i++)
+	{
+		while (token + 1 < tokens->n && tokens->items[token + 1].start < draft->cuts[i])
+			token++;
+		if (n > 0 && layout->boundaries[n] == token)
+			layout->sentences[n - 1].end = layout->sentences[i].end;
+		else
+		{
+			layout->sentences[n] = layout->sentences[i];
+			layout->boundaries[++n] = (uint32_t) token;
+		}
+	}
+	layout->n = layout->n_sentences = n;
+	layout->n_tail = tokens->n - 1 - token;
+	return true;
+}
+
+static bool
+encode(Draft *draft)
+{
+	SrmLayout  *layout = draft->layout;
+	bool		encoded;
+
+	layout->boundaries = srm_arena_array(draft->arena, layout->n + 1, sizeof(uint32_t),
+										 draft->status);
+	if (layout->boundaries == NULL || !find_special_ranges(draft))
+		return false;
+	encoded = draft->options->boundary == SRM_BOUNDARY_MARKER ?
+		encode_with_markers(draft) : encode_plain(draft);
+	if (!encoded)
+		return false;
+	if (layout->tokens.n <= layout->n_prompt)
+		return srm_fail(draft->status, SRM_INVALID_ARGUMENT, "response has no tokens");
+	layout->boundaries[0] = (uint32_t) layout->n_prompt - 1;
+	layout->boundaries[layout->n] = (uint32_t) layout->tokens.n - 1;
+	return true;
+}
+
+static void
+drop_tokens(SrmTokens *tokens, size_t start, size_t n)
+{
+	memmove(tokens->items + start, tokens->items + start + n,
+			(tokens->n - start - n) * sizeof(SrmToken));
+	tokens->n -= n;
+}
+
+static void
+truncate_prompt(SrmLayout *layout, size_t excess)
+{
+	drop_tokens(&layout->tokens, 0, excess);
+	layout->n_prompt -= excess;
+	for (size_t i = 0; i <= layout->n; i++)
+		layout->boundaries[i] -= (uint32_t) excess;
+}
+
+/*
+ * The sentence in which the response is cut is read at the end, as the last
+ * one; those behind it are not read at all.
+ */
+static void
+truncate_response(SrmLayout *layout, size_t excess)
+{
+	size_t		end = layout->tokens.n - layout->n_tail - excess;
+	size_t		n = 0;
+
+	drop_tokens(&layout->tokens, end, excess);
+	while (n < layout->n && layout->boundaries[n] + 1 < end)
+		n++;
+	layout->n = n;
+	layout->boundaries[n] = (uint32_t) layout->tokens.n - 1;
+}
+
+static bool
+fit(Draft *draft)
+{
+	SrmLayout  *layout = draft->layout;
+	size_t		limit = draft->options->max_tokens;
+	size_t		n_response = layout->tokens.n - layout->n_prompt - layout->n_tail;
+	size_t		excess;
+
+	if (layout->tokens.n <= limit)
+		return true;
+	excess = layout->tokens.n - limit;
+	layout->truncated = true;
+	if (draft->options->truncation == SRM_TRUNCATION_PROMPT && excess < layout->n_prompt)
+		truncate_prompt(layout, excess);
+	else if (draft->options->truncation == SRM_TRUNCATION_RESPONSE && excess < n_response)
+		truncate_response(layout, excess);
+	else
+	{
+		srm_fail(draft->status, SRM_LIMIT_EXCEEDED, "text is too long for the model");
+		srm_fail_detail(draft->status, "It has %zu tokens, %zu of them before the response; the limit is %zu.",
+						layout->tokens.n, layout->n_prompt, limit);
+		return srm_fail_hint(draft->status, "Raise \"srm.max_tokens\" as far as the model allows, or set \"srm.truncation\".");
+	}
+	return true;
+}
+
+bool
+srm_layout(const SrmModel *model, const SrmMessage *messages, size_t n_messages,
+		   const SrmLayoutOptions *options, SrmArena *arena, SrmLayout *layout,
+		   const SrmStop *stop, SrmStatus *status)
+{
+	Draft		draft = {
+		.model = model,.options = options,
+		.response = &messages[n_messages - 1],
+		.message = (uint32_t) n_messages - 1,
+		.layout = layout,.arena = arena,.stop = stop,.status = status
+	};
+
+	memset(layout, 0, sizeof(SrmLayout));
+	if (draft.response->content_length == 0)
+		return srm_fail(status, SRM_INVALID_ARGUMENT, "response must not be empty");
+	return srm_layout_render(model, messages, n_messages, arena, &layout->rendered, stop, status) &&
+		find_response(&draft) &&
+		cut_sentences(&draft) &&
+		encode(&draft) &&
+		fit(&draft);
+}
+
+SrmRange
+srm_layout_response_bytes(const SrmLayout *layout, size_t response_message,
+						  const SrmToken *token)
+{
+	const SrmRendered *rendered = &layout->rendered;
+	SrmRange	bytes = {0, 0};
+
+	for (size_t i = 0; i < rendered->n_runs; i++)
+	{
+		const SrmRun *run = &rendered->runs[i];
+		uint32_t	start = token->start > run->start ? token->start : run->start;
+		uint32_t	end = run->start + run->length;
+
+		end = token->end < end ? token->end : end;
+		if (run->origin != SRM_FROM_CONTENT || run->message != response_message || start >= end)
+			continue;
+		if (bytes.start == bytes.end)
+			bytes.start = run->offset + (start - run->start);
+		bytes.end = run->offset + (end - run->start);
+	}
+	return bytes;
+}
