@@ -44,4 +44,64 @@ srm_free_json_lexer(JsonLexContext *lexer)
 #define MarkGUCPrefixReserved(prefix)	EmitWarningsOnPlaceholders(prefix)
 #endif
 
+/* 14: SHA-256 may be OpenSSL's; before, the state was the caller's */
+#if PG_VERSION_NUM >= 140000
+#include "common/cryptohash.h"
+typedef pg_cryptohash_ctx SrmSha256;
+#else
+#include "common/sha2.h"
+typedef pg_sha256_ctx SrmSha256;
+#endif
+
+/* A hash that has begun, or NULL; srm_sha256_end() frees it. */
+static inline SrmSha256 *
+srm_sha256_begin(void)
+{
+#if PG_VERSION_NUM >= 140000
+	SrmSha256  *hash = pg_cryptohash_create(PG_SHA256);
+
+	if (hash != NULL && pg_cryptohash_init(hash) < 0)
+	{
+		pg_cryptohash_free(hash);
+		return NULL;
+	}
+	return hash;
+#else
+	SrmSha256  *hash = malloc(sizeof(SrmSha256));
+
+	if (hash != NULL)
+		pg_sha256_init(hash);
+	return hash;
+#endif
+}
+
+static inline bool
+srm_sha256_update(SrmSha256 *hash, const uint8 *data, size_t length)
+{
+#if PG_VERSION_NUM >= 140000
+	return pg_cryptohash_update(hash, data, length) >= 0;
+#else
+	pg_sha256_update(hash, data, length);
+	return true;
+#endif
+}
+
+/* out has 32 bytes; false for a hash that could not begin (NULL), too. */
+static inline bool
+srm_sha256_end(SrmSha256 *hash, uint8 *out)
+{
+	bool		done = true;
+
+	if (hash == NULL)
+		return false;
+#if PG_VERSION_NUM >= 140000
+	done = pg_cryptohash_final(hash, out, 32) >= 0;
+	pg_cryptohash_free(hash);
+#else
+	pg_sha256_final(hash, out);
+	free(hash);
+#endif
+	return done;
+}
+
 #endif							/* SRM_COMPAT_H */
