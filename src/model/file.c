@@ -1,0 +1,141 @@
+/*-------------------------------------------------------------------------
+ *
+ * file.c
+ *	  One file of a model directory, read or mapped.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "model/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static SrmFileStamp
+make_stamp(const struct stat *st)
+{
+	SrmFileStamp stamp = {
+		.exists = true,
+		.device = (uint64_t) st->st_dev,
+		.inode = (uint64_t) st->st_ino,
+		.size = (uint64_t) st->st_size,
+		.modified_s = st->st_mtim.tv_sec,
+		.modified_ns = st->st_mtim.tv_nsec,
+		.changed_s = st->st_ctim.tv_sec,
+		.changed_ns = st->st_ctim.tv_nsec
+	};
+
+	return stamp;
+}
+
+SrmFileStamp
+srm_file_stamp(const char *path)
+{
+	SrmFileStamp stamp = {0};
+	struct stat st;
+
+	return stat(path, &st) == 0 ? make_stamp(&st) : stamp;
+}
+
+bool
+srm_file_stamp_equal(const SrmFileStamp *a, const SrmFileStamp *b)
+{
+	return a->exists == b->exists && a->device == b->device &&
+		a->inode == b->inode && a->size == b->size &&
+		a->modified_s == b->modified_s && a->modified_ns == b->modified_ns &&
+		a->changed_s == b->changed_s && a->changed_ns == b->changed_ns;
+}
+
+/* "could not open file ...": doing says what could not be done */
+static bool
+fail_access(const char *doing, const char *path, int errnum, SrmStatus *status)
+{
+	return srm_fail_file(status, errnum, "could not %s file \"%s\": %s", doing, path,
+						 strerror(errnum));
+}
+
+/* Takes the descriptor's size and stamp; refuses what is not a regular file. */
+static bool
+inspect(SrmFile *file, SrmStatus *status)
+{
+	struct stat st;
+
+	if (fstat(file->fd, &st) != 0)
+		return fail_access("stat", file->path, errno, status);
+	if (!S_ISREG(st.st_mode))
+		return srm_fail(status, SRM_INVALID_MODEL, "\"%s\" is not a regular file", file->path);
+	if ((uint64_t) st.st_size > SIZE_MAX / 2)
+		return srm_fail(status, SRM_LIMIT_EXCEEDED, "file \"%s\" is too large", file->path);
+	file->size = (size_t) st.st_size;
+	file->stamp = make_stamp(&st);
+	return true;
+}
+
+bool
+srm_file_open(SrmFile *file, const char *path, bool missing_ok, SrmStatus *status)
+{
+	memset(file, 0, sizeof(SrmFile));
+	file->path = path;
+
+	/* O_NONBLOCK: a FIFO would wait for its writer */
+	file->fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	if (file->fd < 0)
+		return (missing_ok && errno == ENOENT) || fail_access("open", path, errno, status);
+	if (inspect(file, status))
+		return true;
+	srm_file_close(file);
+	return false;
+}
+
+void
+srm_file_close(SrmFile *file)
+{
+	if (file->fd >= 0)
+		close(file->fd);
+	file->fd = -1;
+}
+
+char *
+srm_file_read(const SrmFile *file, size_t limit, SrmArena *arena, SrmStatus *status)
+{
+	size_t		done = 0;
+	char	   *data;
+
+	if (file->size > limit)
+	{
+		srm_fail(status, SRM_LIMIT_EXCEEDED, "file \"%s\" is too large", file->path);
+		srm_fail_detail(status, "It has %zu bytes, the limit is %zu.", file->size, limit);
+		return NULL;
+	}
+	data = srm_arena_alloc(arena, file->size + 1, status);
+	while (data != NULL && done < file->size)
+	{
+		ssize_t		n = read(file->fd, data + done, file->size - done);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+		{
+			fail_access("read", file->path, n < 0 ? errno : EIO, status);
+			return NULL;
+		}
+		done += (size_t) n;
+	}
+	if (data != NULL)
+		data[done] = '\0';
+	return data;
+}
+
+void *
+srm_file_map(const SrmFile *file, SrmStatus *status)
+{
+	void	   *data = mmap(NULL, file->size, PROT_READ, MAP_SHARED, file->fd, 0);
+
+	if (data != MAP_FAILED)
+		return data;
+	fail_access("map", file->path, errno, status);
+	return NULL;
+}
