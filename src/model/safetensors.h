@@ -1,0 +1,50 @@
+/*-------------------------------------------------------------------------
+ *
+ * safetensors.h
+ *	  The tensors of one safetensors file.
+ *
+ * Eight bytes of header length, a JSON header, and the data.  As in the
+ * reference implementation, the tensors' data must fill the rest of the file
+ * without overlaps, holes, or bytes left over.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef SRM_SAFETENSORS_H
+#define SRM_SAFETENSORS_H
+
+#include "base/arena.h"
+#include "nn/matrix.h"
+
+#define SRM_MAX_DIMS	8
+
+typedef struct SrmTensor
+{
+	const char *name;
+	const char *type;			/* as the file writes it: "BF16" */
+	bool		is_weight;		/* of a type that the products know, which is dtype */
+	SrmDtype	dtype;
+	size_t		n_dims;
+	size_t		shape[SRM_MAX_DIMS];
+	size_t		n_elements;
+	const char *path;			/* of its file, for messages */
+	const char *data;			/* (size), of any alignment */
+	size_t		start;			/* bytes of the file's data: [start, start + size) */
+	size_t		size;
+} SrmTensor;
+
+typedef struct SrmSafetensors
+{
+	SrmTensor  *tensors;		/* (n), in the order of their data */
+	size_t		n;
+} SrmSafetensors;
+
+/*
+ * Reads the header of a file of size bytes at data (NULL for an empty file).
+ * The list lies in the arena; the tensors' data stay where they are and are
+ * not read, so that any bits, NaN included, pass.
+ */
+extern bool srm_safetensors_read(SrmSafetensors *safetensors, const char *path,
+								 const char *data, size_t size,
+								 SrmArena *arena, SrmStatus *status);
+
+#endif							/* SRM_SAFETENSORS_H */

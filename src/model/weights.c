@@ -1,0 +1,257 @@
+/*-------------------------------------------------------------------------
+ *
+ * weights.c
+ *	  The tensors of a model: of model.safetensors, or of the files that
+ *	  model.safetensors.index.json lists.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "model/weights.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/json.h"
+
+#define MAX_INDEX_SIZE		((size_t) 16 * 1024 * 1024)
+#define MAX_SHARDS			1000
+#define MAX_NAME_LENGTH		200
+
+/* A name that cannot lead out of the directory. */
+static bool
+is_plain_name(const char *name)
+{
+	size_t		length = strlen(name);
+
+	return length > 0 && length <= MAX_NAME_LENGTH && name[0] != '.' &&
+		strchr(name, '/') == NULL;
+}
+
+static bool
+fail_index(const char *path, SrmStatus *status)
+{
+	return srm_fail(status, SRM_INVALID_MODEL, "invalid index of model files \"%s\"", path);
+}
+
+static bool
+add_shard(SrmShards *shards, const SrmJson *entry, SrmMap *seen, SrmArena *arena,
+		  SrmStatus *status)
+{
+	const char *name = srm_json_string(entry);
+
+	if (name == NULL || !is_plain_name(name))
+	{
+		fail_index(shards->index_path, status);
+		return srm_fail_detail(status, "Tensor \"%s\" lies in \"%s\", which is not a plain file name.",
+							   entry->key, name == NULL ? "" : name);
+	}
+	if (srm_map_get(seen, name, strlen(name)) >= 0)
+		return true;
+	if (shards->n == MAX_SHARDS)
+	{
+		fail_index(shards->index_path, status);
+		return srm_fail_detail(status, "It lists more than %d files.", MAX_SHARDS);
+	}
+	shards->names[shards->n] = srm_arena_string(arena, name, strlen(name), status);
+	if (shards->names[shards->n] == NULL)
+		return false;
+	return srm_map_put(seen, name, strlen(name), (int32_t) shards->n++, status);
+}
+
+bool
+srm_shards_read(SrmShards *shards, SrmModelFiles *files, SrmArena *arena, SrmStatus *status)
+{
+	SrmContents index;
+	SrmMap		seen;
+	SrmJson    *json;
+	char		what[256];
+
+	memset(shards, 0, sizeof(SrmShards));
+	if (!srm_files_read(files, SRM_WEIGHTS_INDEX, true, MAX_INDEX_SIZE, arena, &index, status))
+		return false;
+	if (!index.found)
+	{
+		srm_fail_file(status, ENOENT, "could not find model file \"%s/%s\"",
+					  files->directory, SRM_WEIGHTS_FILE);
+		return srm_fail_hint(status, "Models are read from safetensors files only.");
+	}
+	shards->index_path = index.path;
+	snprintf(what, sizeof(what), "file \"%s\"", index.path);
+	json = srm_json_parse(index.data, index.size, what, arena, status);
+	if (json == NULL)
+		return false;
+	shards->weight_map = srm_json_member(json, "weight_map");
+	if (shards->weight_map == NULL || shards->weight_map->type != SRM_JSON_OBJECT)
+	{
+		fail_index(index.path, status);
+		return srm_fail_detail(status, "It has no object \"weight_map\".");
+	}
+	shards->names = srm_arena_array(arena, MAX_SHARDS, sizeof(char *), status);
+	if (shards->names == NULL || !srm_map_init(&seen, MAX_SHARDS, arena, status))
+		return false;
+	for (const SrmJson *entry = shards->weight_map->child; entry != NULL; entry = entry->next)
+		if (!add_shard(shards, entry, &seen, arena, status))
+			return false;
+	return true;
+}
+
+/* Maps a file and reads its header. */
+static bool
+open_file(SrmSafetensors *tensors, SrmModelFiles *files, const char *name, bool optional,
+		  bool *found, SrmArena *arena, SrmStatus *status)
+{
+	SrmContents contents;
+
+	if (!srm_files_map(files, name, optional, &contents, status))
+		return false;
+	*found = contents.found;
+	return !contents.found ||
+		srm_safetensors_read(tensors, contents.path, contents.data, contents.size, arena, status);
+}
+
+/* Makes the tensors of one file those of the model. */
+static bool
+take_file(SrmWeights *weights, const SrmSafetensors *file, SrmArena *arena, SrmStatus *status)
+{
+	weights->tensors = file->tensors;
+	weights->n = file->n;
+	if (!srm_map_init(&weights->names, file->n, arena, status))
+		return false;
+	for (size_t i = 0; i < file->n; i++)
+		if (!srm_map_put(&weights->names, file->tensors[i].name, strlen(file->tensors[i].name),
+						 (int32_t) i, status))
+			return false;
+	return true;
+}
+
+static bool
+fail_shard(const SrmShards *shards, const SrmJson *entry, SrmStatus *status)
+{
+	fail_index(shards->index_path, status);
+	srm_fail_detail(status, "Tensor \"%s\" is not in file \"%s\".", entry->key, entry->text);
+	return srm_fail_hint(status, "Check that the index and the files are of the same model.");
+}
+
+/*
+ * Takes the tensors of one shard that the index says are in it; taken marks
+ * the entries of the index, in their order, whose tensor is found.
+ */
+static bool
+take_shard(SrmWeights *weights, const SrmSafetensors *file, const char *name,
+		   const SrmMap *entries, const SrmJson **places, SrmStatus *status)
+{
+	for (size_t i = 0; i < file->n; i++)
+	{
+		const SrmTensor *tensor = &file->tensors[i];
+		int32_t		entry = srm_map_get(entries, tensor->name, strlen(tensor->name));
+
+		if (entry < 0 || strcmp(places[entry]->text, name) != 0)
+			continue;
+		if (!srm_map_put(&weights->names, tensor->name, strlen(tensor->name),
+						 (int32_t) weights->n, status))
+			return false;
+		weights->tensors[weights->n++] = *tensor;
+	}
+	return true;
+}
+
+/* Entries of the index by name: places[entries[name]] */
+static bool
+map_entries(const SrmShards *shards, SrmMap *entries, const SrmJson **places,
+			SrmStatus *status)
+{
+	int32_t		n = 0;
+
+	for (const SrmJson *entry = shards->weight_map->child; entry != NULL; entry = entry->next)
+	{
+		if (srm_map_get(entries, entry->key, strlen(entry->key)) >= 0)
+		{
+			fail_index(shards->index_path, status);
+			return srm_fail_detail(status, "Tensor \"%s\" occurs twice.", entry->key);
+		}
+		places[n] = entry;
+		if (!srm_map_put(entries, entry->key, strlen(entry->key), n++, status))
+			return false;
+	}
+	return true;
+}
+
+static bool
+open_shards(SrmWeights *weights, SrmModelFiles *files, SrmArena *arena, const SrmStop *stop,
+			SrmStatus *status)
+{
+	SrmShards	shards;
+	SrmMap		entries;
+	const SrmJson **places;
+	size_t		n;
+
+	if (!srm_shards_read(&shards, files, arena, status))
+		return false;
+	n = shards.weight_map->n;
+	places = srm_arena_array(arena, n, sizeof(SrmJson *), status);
+	weights->tensors = srm_arena_array(arena, n, sizeof(SrmTensor), status);
+	if (places == NULL || weights->tensors == NULL ||
+		!srm_map_init(&weights->names, n, arena, status) ||
+		!srm_map_init(&entries, n, arena, status) ||
+		!map_entries(&shards, &entries, places, status))
+		return false;
+	for (size_t i = 0; i < shards.n; i++)
+	{
+		SrmSafetensors file;
+		bool		found;
+
+		if (!srm_continue(stop, status) ||
+			!open_file(&file, files, shards.names[i], false, &found, arena, status) ||
+			!take_shard(weights, &file, shards.names[i], &entries, places, status))
+			return false;
+	}
+	for (size_t i = 0; i < n; i++)
+		if (srm_map_get(&weights->names, places[i]->key, strlen(places[i]->key)) < 0)
+			return fail_shard(&shards, places[i], status);
+	return true;
+}
+
+/* Counts the parameters, and finds the type of most of them. */
+static void
+count_parameters(SrmWeights *weights)
+{
+	uint64_t	n_of_type[] = {[SRM_F32] = 0,[SRM_F16] = 0,[SRM_BF16] = 0};
+
+	weights->n_parameters = 0;
+	for (size_t i = 0; i < weights->n; i++)
+	{
+		weights->n_parameters += weights->tensors[i].n_elements;
+		if (weights->tensors[i].is_weight)
+			n_of_type[weights->tensors[i].dtype] += weights->tensors[i].n_elements;
+	}
+	weights->dtype = SRM_F32;
+	for (int type = 0; type < (int) (sizeof(n_of_type) / sizeof(n_of_type[0])); type++)
+		if (n_of_type[type] > n_of_type[weights->dtype])
+			weights->dtype = (SrmDtype) type;
+}
+
+bool
+srm_weights_open(SrmWeights *weights, SrmModelFiles *files, SrmArena *arena,
+				 const SrmStop *stop, SrmStatus *status)
+{
+	SrmSafetensors single;
+	bool		found = false;
+
+	memset(weights, 0, sizeof(SrmWeights));
+	if (!open_file(&single, files, SRM_WEIGHTS_FILE, true, &found, arena, status))
+		return false;
+	if (!(found ? take_file(weights, &single, arena, status) :
+		  open_shards(weights, files, arena, stop, status)))
+		return false;
+	count_parameters(weights);
+	return true;
+}
+
+const SrmTensor *
+srm_weights_find(const SrmWeights *weights, const char *name)
+{
+	int32_t		index = srm_map_get(&weights->names, name, strlen(name));
+
+	return index < 0 ? NULL : &weights->tensors[index];
+}

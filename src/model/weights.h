@@ -1,0 +1,52 @@
+/*-------------------------------------------------------------------------
+ *
+ * weights.h
+ *	  The tensors of a model: of model.safetensors, or of the files that
+ *	  model.safetensors.index.json lists.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef SRM_WEIGHTS_H
+#define SRM_WEIGHTS_H
+
+#include "base/json.h"
+#include "base/map.h"
+#include "model/directory.h"
+#include "model/safetensors.h"
+
+#define SRM_WEIGHTS_FILE	"model.safetensors"
+#define SRM_WEIGHTS_INDEX	"model.safetensors.index.json"
+
+typedef struct SrmWeights
+{
+	SrmTensor  *tensors;		/* (n) */
+	size_t		n;
+	SrmMap		names;			/* of the tensors, to their indexes */
+	uint64_t	n_parameters;
+	SrmDtype	dtype;			/* of most parameters */
+} SrmWeights;
+
+/*
+ * Maps the files of the directory and reads their headers; model.safetensors
+ * comes first where there are both.  The list lies in the arena.
+ */
+extern bool srm_weights_open(SrmWeights *weights, SrmModelFiles *files,
+							 SrmArena *arena, const SrmStop *stop, SrmStatus *status);
+
+/* A tensor, or NULL. */
+extern const SrmTensor *srm_weights_find(const SrmWeights *weights, const char *name);
+
+/* Names of the files of an index, each once, in the order in which they occur. */
+typedef struct SrmShards
+{
+	const char **names;			/* (n) */
+	size_t		n;
+	const SrmJson *weight_map;	/* from names of tensors to names of files */
+	const char *index_path;
+} SrmShards;
+
+/* Reads the index of a sharded model into the arena. */
+extern bool srm_shards_read(SrmShards *shards, SrmModelFiles *files, SrmArena *arena,
+							SrmStatus *status);
+
+#endif							/* SRM_WEIGHTS_H */
