@@ -1,0 +1,256 @@
+/*-------------------------------------------------------------------------
+ *
+ * bind.c
+ *	  Names of tensors to the weights of a model.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "model/bind.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define MAX_NAME_SIZE	256
+
+typedef struct Binder
+{
+	SrmModel   *model;
+	const SrmConfig *config;
+	const SrmWeights *weights;
+	SrmStatus  *status;
+} Binder;
+
+/* "(4, 32)" */
+static void
+print_shape(char *out, size_t size, const size_t *shape, size_t n_dims)
+{
+	size_t		length = 0;
+
+	out[0] = '\0';
+	for (size_t i = 0; i < n_dims && length < size; i++)
+	{
+		int			n = snprintf(out + length, size - length, "%s%zu", i == 0 ? "" : ", ", shape[i]);
+
+		length += n < 0 ? size : (size_t) n;
+	}
+}
+
+static bool
+check_shape(Binder *binder, const SrmTensor *tensor, const size_t *shape, size_t n_dims)
+{
+	char		found[200];
+	char		expected[64];
+
+	if (tensor->n_dims == n_dims && memcmp(tensor->shape, shape, n_dims * sizeof(size_t)) == 0)
+		return true;
+	print_shape(found, sizeof(found), tensor->shape, tensor->n_dims);
+	print_shape(expected, sizeof(expected), shape, n_dims);
+	srm_fail(binder->status, SRM_INVALID_MODEL, "wrong shape of tensor \"%s\" in model file \"%s\"",
+			 tensor->name, tensor->path);
+	return srm_fail_detail(binder->status, "It is (%s), but the configuration asks for (%s).",
+						   found, expected);
+}
+
+/* A tensor of a shape, and of a type that the products know. */
+static const SrmTensor *
+find_tensor(Binder *binder, const char *name, const size_t *shape, size_t n_dims)
+{
+	const SrmTensor *tensor = srm_weights_find(binder->weights, name);
+
+	if (tensor == NULL)
+	{
+		srm_fail(binder->status, SRM_INVALID_MODEL, "missing tensor \"%s\" in model directory \"%s\"",
+				 name, binder->model->directory);
+		return NULL;
+	}
+	if (!tensor->is_weight)
+	{
+		srm_fail(binder->status, SRM_NOT_SUPPORTED,
+				 "data type \"%s\" of tensor \"%s\" in model file \"%s\" is not supported",
+				 tensor->type, name, tensor->path);
+		srm_fail_detail(binder->status, "Supported are F32, F16, and BF16.");
+		return NULL;
+	}
+	return check_shape(binder, tensor, shape, n_dims) ? tensor : NULL;
+}
+
+/*
+ * A matrix stays in the file, so its place must suit its type; files of the
+ * first releases of safetensors may miss that.
+ */
+static bool
+bind_matrix(Binder *binder, const char *name, size_t rows, size_t cols, SrmMatrix *matrix)
+{
+	const size_t shape[] = {rows, cols};
+	const SrmTensor *tensor = find_tensor(binder, name, shape, 2);
+
+	if (tensor == NULL)
+		return false;
+	if ((uintptr_t) tensor->data % srm_dtype_size(tensor->dtype) != 0)
+	{
+		srm_fail(binder->status, SRM_NOT_SUPPORTED,
+				 "unaligned tensor \"%s\" in model file \"%s\" is not supported", name, tensor->path);
+		return srm_fail_hint(binder->status, "Save the file with a current release of safetensors.");
+	}
+	*matrix = (SrmMatrix) {.data = tensor->data,.dtype = tensor->dtype,.rows = rows,.cols = cols};
+	return true;
+}
+
+/* Copies a tensor as f32, which may lie at any byte of the file. */
+static const float *
+copy_tensor(Binder *binder, const char *name, const size_t *shape, size_t n_dims)
+{
+	const SrmTensor *tensor = find_tensor(binder, name, shape, n_dims);
+	SrmMatrix	matrix;
+	void	   *aligned;
+	float	   *copy;
+
+	if (tensor == NULL)
+		return NULL;
+	copy = srm_arena_array(binder->model->arena, tensor->n_elements, sizeof(float), binder->status);
+	if (copy == NULL || tensor->dtype == SRM_F32)
+		return copy == NULL ? NULL : memcpy(copy, tensor->data, tensor->size);
+	aligned = srm_arena_alloc(binder->model->arena, tensor->size, binder->status);
+	if (aligned == NULL)
+		return NULL;
+	memcpy(aligned, tensor->data, tensor->size);
+	matrix = (SrmMatrix) {.data = aligned,.dtype = tensor->dtype,.rows = 1,.cols = tensor->n_elements};
+	srm_matrix_read(&matrix, 0, tensor->n_elements, copy);
+	return copy;
+}
+
+static bool
+bind_vector(Binder *binder, const char *name, size_t n, const float **vector)
+{
+	*vector = copy_tensor(binder, name, &n, 1);
+	return *vector != NULL;
+}
+
+static size_t
+size_of(const SrmDecoder *decoder, SrmSize size)
+{
+	switch (size)
+	{
+		case SRM_SIZE_DIM:
+			return decoder->dim;
+		case SRM_SIZE_QUERY:
+			return decoder->n_heads * decoder->head_dim;
+		case SRM_SIZE_KEY:
+			return decoder->n_kv_heads * decoder->head_dim;
+		case SRM_SIZE_HEAD:
+			return decoder->head_dim;
+		case SRM_SIZE_FFN:
+			return decoder->ffn_dim;
+		case SRM_SIZE_NONE:
+			break;
+	}
+	return 0;
+}
+
+static bool
+bind_layer(Binder *binder, size_t number)
+{
+	const SrmArchitecture *row = binder->config->architecture;
+	const SrmDecoder *decoder = &binder->model->decoder;
+	char	   *layer = (char *) &decoder->layers[number];
+
+	for (const SrmLayerTensor *tensor = row->layer_tensors; tensor->name != NULL; tensor++)
+	{
+		char		name[MAX_NAME_SIZE];
+		size_t		rows = size_of(decoder, tensor->rows);
+		void	   *place = layer + tensor->offset;
+
+		if (!binder->config->steps[tensor->step])
+			continue;
+		snprintf(name, sizeof(name), "%s%zu.%s", row->layer_prefix, number, tensor->name);
+		if (!(tensor->cols == SRM_SIZE_NONE ? bind_vector(binder, name, rows, place) :
+			  bind_matrix(binder, name, rows, size_of(decoder, tensor->cols), place)))
+			return false;
+	}
+	return true;
+}
+
+static bool
+bind_decoder(Binder *binder)
+{
+	const SrmArchitecture *row = binder->config->architecture;
+	SrmDecoder *decoder = &binder->model->decoder;
+
+	*decoder = binder->config->decoder;
+	decoder->layers = srm_arena_array(binder->model->arena, decoder->n_layers, sizeof(SrmLayer),
+									  binder->status);
+	if (decoder->layers == NULL ||
+		!bind_matrix(binder, row->embedding, decoder->vocab_size, decoder->dim, &decoder->embedding))
+		return false;
+	for (size_t i = 0; i < decoder->n_layers; i++)
+		if (!bind_layer(binder, i))
+			return false;
+	return bind_vector(binder, row->final_norm, decoder->dim, &decoder->final_norm);
+}
+
+static bool
+bind_value(Binder *binder)
+{
+	SrmModel   *model = binder->model;
+	const size_t shape[] = {1, model->decoder.dim};
+	const float *bias;
+
+	model->value_weight = copy_tensor(binder, "score.weight", shape, 2);
+	if (model->value_weight == NULL)
+		return false;
+	if (srm_weights_find(binder->weights, "score.bias") == NULL)
+		return true;
+	if (!bind_vector(binder, "score.bias", 1, &bias))
+		return false;
+	model->value_bias = bias[0];
+	return true;
+}
+
+/* The size d, which the query's weight tells if the configuration does not. */
+static bool
+find_attention_dim(Binder *binder, const SrmTensor *query, size_t *dim)
+{
+	*dim = binder->config->attention_dim;
+	if (*dim == 0 && query != NULL && query->n_dims == 2)
+		*dim = query->shape[0];
+	if (*dim == 0 || *dim % 2 != 0)
+	{
+		srm_fail(binder->status, SRM_INVALID_MODEL,
+				 "size of the attention over sentences is not a positive even number");
+		return srm_fail_detail(binder->status, "It is %zu.", *dim);
+	}
+	return true;
+}
+
+/* The aggregator; a model that does not aggregate by attention may have one, too. */
+static bool
+bind_attention(Binder *binder)
+{
+	SrmModelAttention *attention = &binder->model->attention;
+	const SrmTensor *query = srm_weights_find(binder->weights, "srm.query.weight");
+	size_t		shape[] = {0, binder->model->decoder.dim};
+	bool		is_used = strcmp(binder->config->settings.aggregation, "attention") == 0;
+
+	if (query == NULL && !is_used)
+		return true;
+	if (query == NULL)
+		return find_tensor(binder, "srm.query.weight", shape, 2) != NULL;
+	if (!find_attention_dim(binder, query, &shape[0]))
+		return false;
+	attention->dim = shape[0];
+	attention->query_weight = copy_tensor(binder, "srm.query.weight", shape, 2);
+	if (attention->query_weight == NULL)
+		return false;
+	attention->key_weight = copy_tensor(binder, "srm.key.weight", shape, 2);
+	return attention->key_weight != NULL &&
+		bind_vector(binder, "srm.query.bias", shape[0], &attention->query_bias) &&
+		bind_vector(binder, "srm.key.bias", shape[0], &attention->key_bias);
+}
+
+bool
+srm_bind(SrmModel *model, const SrmConfig *config, const SrmWeights *weights, SrmStatus *status)
+{
+	Binder		binder = {.model = model,.config = config,.weights = weights,.status = status};
+
+	return bind_decoder(&binder) && bind_value(&binder) && bind_attention(&binder);
+}

@@ -1,0 +1,23 @@
+/*-------------------------------------------------------------------------
+ *
+ * bind.h
+ *	  Names of tensors to the weights of a model.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef SRM_BIND_H
+#define SRM_BIND_H
+
+#include "model/config.h"
+#include "model/weights.h"
+
+/*
+ * Sets the decoder, the value head and the aggregator of a model, whose arena
+ * gets the vectors; matrices stay where they are mapped.  A tensor that is
+ * missing or has another shape than the configuration asks for is an error;
+ * tensors that nothing asks for are left alone.
+ */
+extern bool srm_bind(SrmModel *model, const SrmConfig *config,
+					 const SrmWeights *weights, SrmStatus *status);
+
+#endif							/* SRM_BIND_H */

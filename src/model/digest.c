@@ -1,0 +1,202 @@
+/*-------------------------------------------------------------------------
+ *
+ * digest.c
+ *	  SHA-256 of a model directory.
+ *
+ * What is hashed is listed in model.h.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifdef FRONTEND
+#include "postgres_fe.h"
+#else
+#include "postgres.h"
+#endif
+
+#include "base/compat.h"
+
+#include "model/model.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+#include "model/directory.h"
+#include "model/file.h"
+#include "model/weights.h"
+
+#define CHUNK_SIZE		((size_t) 1024 * 1024)
+#define HASH_SIZE		32		/* bytes of SHA-256 */
+#define MAX_FILES		1100	/* shards, their index, and the small files */
+
+typedef struct Digester
+{
+	SrmModelFiles *files;
+	SrmArena   *arena;
+	char	   *chunk;			/* (CHUNK_SIZE) */
+	const char *names[MAX_FILES];
+	size_t		n_names;
+	const SrmStop *stop;
+	SrmStatus  *status;
+} Digester;
+
+static bool
+fail_hash(SrmStatus *status)
+{
+	return srm_fail(status, SRM_INTERNAL, "could not compute a SHA-256 hash");
+}
+
+static bool
+add_name(Digester *digester, const char *name, bool always)
+{
+	const char *path = srm_files_path(digester->files, name, digester->status);
+
+	if (path == NULL)
+		return false;
+	if (digester->n_names < MAX_FILES && (always || srm_file_stamp(path).exists))
+		digester->names[digester->n_names++] = name;
+	return true;
+}
+
+static bool
+add_shards(Digester *digester)
+{
+	SrmShards	shards;
+
+	if (!srm_shards_read(&shards, digester->files, digester->arena, digester->status) ||
+		!add_name(digester, SRM_WEIGHTS_INDEX, true))
+		return false;
+	for (size_t i = 0; i < shards.n; i++)
+		if (!add_name(digester, shards.names[i], true))
+			return false;
+	return true;
+}
+
+static int
+compare_names(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *) a, *(const char *const *) b);
+}
+
+static bool
+list_names(Digester *digester)
+{
+	if (!add_name(digester, SRM_WEIGHTS_FILE, false) ||
+		(digester->n_names == 0 && !add_shards(digester)) ||
+		!add_name(digester, "config.json", true) ||
+		!add_name(digester, "tokenizer.json", true) ||
+		!add_name(digester, "tokenizer_config.json", false) ||
+		!add_name(digester, "chat_template.jinja", false))
+		return false;
+	qsort(digester->names, digester->n_names, sizeof(char *), compare_names);
+	return true;
+}
+
+static void
+print_hex(char *out, const uint8 *hash)
+{
+	for (int i = 0; i < HASH_SIZE; i++)
+	{
+		out[2 * i] = "0123456789abcdef"[hash[i] >> 4];
+		out[2 * i + 1] = "0123456789abcdef"[hash[i] & 15];
+	}
+	out[2 * HASH_SIZE] = '\0';
+}
+
+/* Hashes an open file to its end. */
+static bool
+hash_contents(Digester *digester, const SrmFile *file, SrmSha256 *hash)
+{
+	for (;;)
+	{
+		ssize_t		n = read(file->fd, digester->chunk, CHUNK_SIZE);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return srm_fail_file(digester->status, errno, "could not read file \"%s\": %s",
+								 file->path, strerror(errno));
+		if (n == 0)
+			return true;
+		if (!srm_sha256_update(hash, (const uint8 *) digester->chunk, (size_t) n))
+			return fail_hash(digester->status);
+		if (!srm_continue(digester->stop, digester->status))
+			return false;
+	}
+}
+
+static bool
+hash_file(Digester *digester, const char *name, char hex[SRM_DIGEST_LENGTH + 1])
+{
+	const char *path = srm_files_path(digester->files, name, digester->status);
+	uint8		bytes[HASH_SIZE] = {0};
+	SrmSha256  *hash;
+	SrmFile		file;
+	bool		done;
+
+	if (path == NULL || !srm_file_open(&file, path, false, digester->status))
+		return false;
+	hash = srm_sha256_begin();
+	done = hash != NULL ? hash_contents(digester, &file, hash) : fail_hash(digester->status);
+	srm_file_close(&file);
+	if (!srm_sha256_end(hash, bytes) && done)
+		return fail_hash(digester->status);
+	print_hex(hex, bytes);
+	return done;
+}
+
+/* The hash of the lines that sha256sum would write. */
+static bool
+hash_names(Digester *digester, char digest[SRM_DIGEST_LENGTH + 1])
+{
+	SrmSha256  *hash;
+	uint8		bytes[HASH_SIZE] = {0};
+	char	  (*hex)[SRM_DIGEST_LENGTH + 1];
+	bool		done;
+
+	hex = srm_arena_array(digester->arena, digester->n_names, sizeof(*hex), digester->status);
+	if (hex == NULL)
+		return false;
+	for (size_t i = 0; i < digester->n_names; i++)
+		if (!hash_file(digester, digester->names[i], hex[i]))
+			return false;
+	hash = srm_sha256_begin();
+	done = hash != NULL;
+	for (size_t i = 0; done && i < digester->n_names; i++)
+	{
+		const char *name = digester->names[i];
+
+		done = srm_sha256_update(hash, (const uint8 *) hex[i], SRM_DIGEST_LENGTH) &&
+			srm_sha256_update(hash, (const uint8 *) "  ", 2) &&
+			srm_sha256_update(hash, (const uint8 *) name, strlen(name)) &&
+			srm_sha256_update(hash, (const uint8 *) "\n", 1);
+	}
+	if (!srm_sha256_end(hash, bytes) || !done)
+		return fail_hash(digester->status);
+	print_hex(digest, bytes);
+	return true;
+}
+
+bool
+srm_model_digest(const char *directory, char digest[SRM_DIGEST_LENGTH + 1],
+				 const SrmStop *stop, SrmStatus *status)
+{
+	SrmArena   *arena = srm_arena_create(status);
+	Digester   *digester;
+	bool		done = false;
+
+	if (arena == NULL)
+		return false;
+	digester = srm_arena_array(arena, 1, sizeof(Digester), status);
+	if (digester != NULL)
+	{
+		digester->arena = arena;
+		digester->stop = stop;
+		digester->status = status;
+		digester->chunk = srm_arena_alloc(arena, CHUNK_SIZE, status);
+		digester->files = srm_files_create(directory, arena, status);
+		done = digester->chunk != NULL && digester->files != NULL &&
+			list_names(digester) && hash_names(digester, digest);
+	}
+	srm_arena_free(arena);
+	return done;
+}
