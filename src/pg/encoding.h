@@ -1,0 +1,56 @@
+/*-------------------------------------------------------------------------
+ *
+ * encoding.h
+ *	  Text of the database to the engine's UTF-8 and back, and positions in it.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef SRM_ENCODING_H
+#define SRM_ENCODING_H
+
+#include "postgres.h"
+
+#include "text/tokenizer.h"
+
+/* UTF-8; data is not terminated by NUL, and may be the datum's own. */
+typedef struct SrmText
+{
+	const char *data;
+	size_t		length;
+} SrmText;
+
+/* Raises an error for bytes that are no valid text. */
+extern SrmText srm_text_of_datum(Datum datum);
+extern SrmText srm_text_of_bytes(const char *data, size_t length);
+
+/* The same with a NUL behind it, palloc'd. */
+extern char *srm_cstring_of_datum(Datum datum);
+
+/* A text datum of UTF-8. */
+extern Datum srm_datum_of_utf8(const char *data, size_t length);
+
+/*
+ * Counts characters along a text whose offsets are asked in ascending order,
+ * so that all positions together cost one pass.
+ */
+typedef struct SrmPositions
+{
+	const char *data;
+	size_t		length;
+	size_t		offset;			/* counted so far */
+	int64		characters;		/* before offset */
+} SrmPositions;
+
+extern void srm_positions_init(SrmPositions *positions, const char *data, size_t length);
+
+/* Characters before a byte offset, which may lie inside a character (not counted). */
+extern int32 srm_positions_before(SrmPositions *positions, size_t offset);
+
+/*
+ * The first and last characters, counted from 1, that bytes [start, end)
+ * show some of.  Starts must come in ascending order.
+ */
+extern void srm_positions_range(SrmPositions *positions, SrmRange bytes,
+								int32 *first, int32 *last);
+
+#endif							/* SRM_ENCODING_H */

@@ -1,0 +1,191 @@
+/*-------------------------------------------------------------------------
+ *
+ * model_info.c
+ *	  Which models there are, and what they are, in SQL.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/jsonb.h"
+
+#include "pg/encoding.h"
+#include "pg/models.h"
+#include "pg/rows.h"
+
+#define N_COLUMNS	11
+
+/* What this backend holds of a model, if it has it open. */
+static void
+fill_usage(const SrmOpenModel *model, Datum *values, bool *nulls)
+{
+	nulls[0] = nulls[1] = nulls[2] = model == NULL;
+	if (model == NULL)
+		return;
+	values[0] = Int64GetDatum((int64) model->scorer->model->mapped_bytes);
+	values[1] = Int64GetDatum((int64) srm_scorer_private_bytes(model->scorer));
+	values[2] = Float8GetDatum(model->load_ms);
+}
+
+static void
+fill_summary(const SrmModelSummary *summary, Datum *values)
+{
+	values[0] = CStringGetTextDatum(summary->architecture);
+	values[1] = Int64GetDatum((int64) summary->n_parameters);
+	values[2] = CStringGetTextDatum(summary->dtype);
+	values[3] = CStringGetTextDatum(summary->settings.aggregation);
+	values[4] = CStringGetTextDatum(summary->settings.boundary);
+	values[5] = Int32GetDatum((int32) summary->max_tokens);
+}
+
+static void
+check_stopped(SrmCall *call)
+{
+	if (call->status.code == SRM_STOPPED)
+		srm_call_raise(call);
+}
+
+/* One model; what cannot be read of it is NULL, with a warning. */
+static void
+put_model(SrmRows *rows, SrmCall *call, const char *name)
+{
+	char	   *directory = srm_models_find_directory(name);
+	char		digest[SRM_DIGEST_LENGTH + 1];
+	SrmModelSummary summary;
+	Datum		values[N_COLUMNS] = {0};
+	bool		nulls[N_COLUMNS];
+
+	if (directory == NULL)		/* gone since it was listed */
+		return;
+	memset(nulls, true, sizeof(nulls));
+	values[0] = srm_datum_of_utf8(name, strlen(name));
+	nulls[0] = false;
+	srm_status_init(&call->status);
+	if (srm_model_summarize(directory, call->arena, &summary, &call->status) &&
+		srm_model_digest(directory, digest, &call->stop, &call->status))
+	{
+		memset(nulls, false, sizeof(nulls));
+		values[1] = CStringGetTextDatum(digest);
+		fill_summary(&summary, values + 2);
+		fill_usage(srm_models_find_open(directory), values + 8, nulls + 8);
+	}
+	else
+	{
+		check_stopped(call);
+		srm_call_warn(&call->status, name);
+	}
+	srm_rows_put(rows, values, nulls);
+	srm_arena_reset(call->arena);
+}
+
+/* srm_models(): a row a model that srm.model_path leads to */
+SRM_FUNCTION(srm_sql_models)
+{
+	SrmRows		rows;
+	SrmCall    *call;
+	ListCell   *cell;
+
+	srm_rows_begin(&rows, fcinfo, N_COLUMNS);
+	call = srm_call_begin();
+	foreach(cell, srm_models_list())
+	{
+		CHECK_FOR_INTERRUPTS();
+		put_model(&rows, call, lfirst(cell));
+	}
+	srm_call_end(call);
+	return (Datum) 0;
+}
+
+static void
+push_key(JsonbParseState **state, const char *key)
+{
+	JsonbValue	value;
+
+	value.type = jbvString;
+	value.val.string.val = unconstify(char *, key);
+	value.val.string.len = (int) strlen(key);
+	pushJsonbValue(state, WJB_KEY, &value);
+}
+
+/* A string of the model's config, which is UTF-8; NULL is left out. */
+static void
+push_string(JsonbParseState **state, const char *key, const char *string)
+{
+	JsonbValue	value;
+
+	if (string == NULL)
+		return;
+	push_key(state, key);
+	value.type = jbvString;
+	value.val.string.val = TextDatumGetCString(srm_datum_of_utf8(string, strlen(string)));
+	value.val.string.len = (int) strlen(value.val.string.val);
+	pushJsonbValue(state, WJB_VALUE, &value);
+}
+
+static void
+push_number(JsonbParseState **state, const char *key, double number)
+{
+	JsonbValue	value;
+
+	push_key(state, key);
+	value.type = jbvNumeric;
+	value.val.numeric = DatumGetNumeric(DirectFunctionCall1(float8_numeric, Float8GetDatum(number)));
+	pushJsonbValue(state, WJB_VALUE, &value);
+}
+
+static void
+push_settings(JsonbParseState **state, const SrmModelSettings *settings)
+{
+	push_string(state, "aggregation", settings->aggregation);
+	push_string(state, "boundary", settings->boundary);
+	push_string(state, "marker_token", settings->marker_token);
+	push_string(state, "segmenter", settings->segmenter);
+	push_string(state, "locale", settings->locale);
+	if (!settings->has_scale)
+		return;
+	push_number(state, "mean", settings->mean);
+	push_number(state, "std", settings->std);
+}
+
+static void
+push_shape(JsonbParseState **state, const SrmModel *model)
+{
+	const SrmDecoder *decoder = &model->decoder;
+
+	push_number(state, "layers", (double) decoder->n_layers);
+	push_number(state, "hidden_size", (double) decoder->dim);
+	push_number(state, "heads", (double) decoder->n_heads);
+	push_number(state, "key_value_heads", (double) decoder->n_kv_heads);
+	push_number(state, "head_dim", (double) decoder->head_dim);
+	push_number(state, "feed_forward_size", (double) decoder->ffn_dim);
+	push_number(state, "vocabulary", (double) decoder->vocab_size);
+	push_number(state, "attention_dim", (double) model->attention.dim);
+}
+
+/* srm_model_info(name text) returns jsonb: opens the model and describes it */
+SRM_FUNCTION(srm_sql_model_info)
+{
+	SrmCall    *call = srm_call_begin();
+	SrmOpenModel *open = srm_models_open(call, srm_cstring_of_datum(PG_GETARG_DATUM(0)));
+	const SrmModel *model = open->scorer->model;
+	JsonbParseState *state = NULL;
+	JsonbValue *result;
+
+	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+	push_string(&state, "name", open->name);
+	push_string(&state, "digest", srm_models_digest(call, open));
+	push_string(&state, "architecture", model->architecture);
+	push_string(&state, "dtype", model->dtype);
+	push_number(&state, "parameters", (double) model->n_parameters);
+	push_number(&state, "max_tokens", (double) model->max_tokens);
+	push_settings(&state, &model->settings);
+	push_shape(&state, model);
+	push_number(&state, "mapped_bytes", (double) model->mapped_bytes);
+	push_number(&state, "private_bytes", (double) srm_scorer_private_bytes(open->scorer));
+	push_number(&state, "load_ms", open->load_ms);
+	result = pushJsonbValue(&state, WJB_END_OBJECT, NULL);
+	srm_call_end(call);
+	PG_RETURN_JSONB_P(JsonbValueToJsonb(result));
+}

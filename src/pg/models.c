@@ -1,0 +1,321 @@
+/*-------------------------------------------------------------------------
+ *
+ * models.c
+ *	  Models by name, and those that this backend has open.
+ *
+ * An open model is a mapping that all backends share, and a tokenizer that
+ * this one has to itself; it stays open until its files change or until
+ * MAX_OPEN others have been used since.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <sys/stat.h>
+
+#include "miscadmin.h"
+#include "portability/instr_time.h"
+#include "storage/fd.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/varlena.h"
+
+#include "pg/models.h"
+#include "pg/settings.h"
+
+#define MAX_OPEN			8
+#define MAX_NAME_LENGTH		128
+#define MIN_DIGEST_LENGTH	8
+
+/* Every backend's own; those that the postmaster opened come with the fork. */
+static SrmOpenModel *open_models = NULL;
+static uint64 use_counter = 0;
+
+/* A name is one plain component of a path: no SQL string is ever a path. */
+static bool
+is_valid_name(const char *name)
+{
+	size_t		length = strlen(name);
+
+	if (length == 0 || length > MAX_NAME_LENGTH || name[0] == '.')
+		return false;
+	for (const char *c = name; *c != '\0'; c++)
+		if (*c == '/' || *c == '\\' || *c == '@' || (unsigned char) *c < ' ')
+			return false;
+	return true;
+}
+
+static void
+fail_name(const char *name)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("invalid model name \"%s\"", name),
+			 errdetail("A model name is the name of a directory, without a path.")));
+}
+
+/* The directories of srm.model_path, in order, as palloc'd cstrings. */
+static List *
+search_path(void)
+{
+	List	   *directories = NIL;
+	char	   *next = pstrdup(srm_model_path);
+	char	   *directory;
+	char		share[MAXPGPATH];
+
+	while ((directory = strsep(&next, ":")) != NULL)
+	{
+		if (strcmp(directory, SRM_SYSTEM_MODELS) == 0)
+		{
+			get_share_path(my_exec_path, share);
+			directory = psprintf("%s/srm/models", share);
+		}
+		if (directory[0] != '\0')
+			directories = lappend(directories, directory);
+	}
+	return directories;
+}
+
+static bool
+has_config(const char *directory)
+{
+	char	   *path = psprintf("%s/config.json", directory);
+	struct stat st;
+	bool		found = stat(path, &st) == 0 && S_ISREG(st.st_mode);
+
+	pfree(path);
+	return found;
+}
+
+char *
+srm_models_find_directory(const char *name)
+{
+	ListCell   *cell;
+
+	foreach(cell, search_path())
+	{
+		char	   *directory = psprintf("%s/%s", (char *) lfirst(cell), name);
+
+		if (has_config(directory))
+			return directory;
+		pfree(directory);
+	}
+	return NULL;
+}
+
+static int
+compare_names(const ListCell *a, const ListCell *b)
+{
+	return strcmp(lfirst(a), lfirst(b));
+}
+
+static void
+list_directory(const char *path, List **names)
+{
+	DIR		   *dir = AllocateDir(path);
+	struct dirent *entry;
+
+	/* A directory that is missing holds no models */
+	if (dir == NULL)
+		return;
+	while ((entry = ReadDir(dir, path)) != NULL)
+	{
+		char	   *directory = psprintf("%s/%s", path, entry->d_name);
+		ListCell   *cell;
+		bool		known = false;
+
+		foreach(cell, *names)
+			known = known || strcmp(lfirst(cell), entry->d_name) == 0;
+		if (!known && is_valid_name(entry->d_name) && has_config(directory))
+			*names = lappend(*names, pstrdup(entry->d_name));
+		pfree(directory);
+	}
+	FreeDir(dir);
+}
+
+List *
+srm_models_list(void)
+{
+	List	   *names = NIL;
+	ListCell   *cell;
+
+	foreach(cell, search_path())
+		list_directory(lfirst(cell), &names);
+	list_sort(names, compare_names);
+	return names;
+}
+
+SrmOpenModel *
+srm_models_find_open(const char *directory)
+{
+	SrmOpenModel *model = open_models;
+
+	while (model != NULL && strcmp(model->directory, directory) != 0)
+		model = model->next;
+	return model;
+}
+
+static void
+close_model(SrmOpenModel *model)
+{
+	SrmOpenModel **link = &open_models;
+
+	while (*link != model)
+		link = &(*link)->next;
+	*link = model->next;
+	srm_scorer_close(model->scorer);
+	pfree(model->name);
+	pfree(model->directory);
+	pfree(model);
+}
+
+/* Makes room for one more. */
+static void
+close_oldest(void)
+{
+	SrmOpenModel *oldest = open_models;
+	int			n = 0;
+
+	for (SrmOpenModel *model = open_models; model != NULL; model = model->next)
+	{
+		n++;
+		if (model->last_use < oldest->last_use)
+			oldest = model;
+	}
+	if (n >= MAX_OPEN)
+		close_model(oldest);
+}
+
+/* NULL, with the status set, where it cannot be opened. */
+static SrmOpenModel *
+open_model(const char *name, const char *directory, const SrmStop *stop, SrmStatus *status)
+{
+	MemoryContext old = MemoryContextSwitchTo(TopMemoryContext);
+	SrmOpenModel *model = palloc0(sizeof(SrmOpenModel));
+	instr_time	start;
+	instr_time	duration;
+
+	/* All that may raise an error comes before the engine's own memory */
+	close_oldest();
+	model->name = pstrdup(name);
+	model->directory = pstrdup(directory);
+	MemoryContextSwitchTo(old);
+
+	INSTR_TIME_SET_CURRENT(start);
+	model->scorer = srm_scorer_open(directory, stop, status);
+	INSTR_TIME_SET_CURRENT(duration);
+	INSTR_TIME_SUBTRACT(duration, start);
+	if (model->scorer == NULL)
+	{
+		pfree(model->name);
+		pfree(model->directory);
+		pfree(model);
+		return NULL;
+	}
+	model->load_ms = INSTR_TIME_GET_MILLISEC(duration);
+	model->next = open_models;
+	open_models = model;
+	return model;
+}
+
+/* The open model of a name without digest. */
+static SrmOpenModel *
+open_by_name(SrmCall *call, const char *name)
+{
+	char	   *directory = is_valid_name(name) ? srm_models_find_directory(name) : NULL;
+	SrmOpenModel *model;
+
+	if (!is_valid_name(name))
+		fail_name(name);
+	if (directory == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("model \"%s\" does not exist", name),
+				 errhint("Models are directories with a config.json in the directories of \"srm.model_path\"; srm_models() lists them.")));
+	model = srm_models_find_open(directory);
+	if (model != NULL && srm_model_changed(model->scorer->model))
+	{
+		close_model(model);
+		model = NULL;
+	}
+	if (model == NULL)
+	{
+		model = open_model(name, directory, &call->stop, &call->status);
+		srm_call_check(call, model != NULL);
+	}
+	model->last_use = ++use_counter;
+	return model;
+}
+
+const char *
+srm_models_digest(SrmCall *call, SrmOpenModel *model)
+{
+	char		digest[SRM_DIGEST_LENGTH + 1];
+
+	if (model->digest[0] == '\0')
+	{
+		srm_call_check(call, srm_model_digest(model->directory, digest, &call->stop, &call->status));
+		strlcpy(model->digest, digest, sizeof(model->digest));
+	}
+	return model->digest;
+}
+
+static void
+check_digest(SrmCall *call, SrmOpenModel *model, const char *digits)
+{
+	size_t		length = strlen(digits);
+	const char *digest;
+
+	if (length < MIN_DIGEST_LENGTH || length > SRM_DIGEST_LENGTH ||
+		strspn(digits, "0123456789abcdef") != length)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("invalid model digest \"%s\"", digits),
+				 errdetail("A digest is given by its first %d to %d hexadecimal digits, in lower case.",
+						   MIN_DIGEST_LENGTH, SRM_DIGEST_LENGTH)));
+	digest = srm_models_digest(call, model);
+	if (strncmp(digest, digits, length) != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("model \"%s\" does not have digest \"%s\"", model->name, digits),
+				 errdetail("Its digest is \"%s\".", digest),
+				 errhint("The model was replaced since the digest was taken.")));
+}
+
+SrmOpenModel *
+srm_models_open(SrmCall *call, const char *name)
+{
+	const char *at = strchr(name, '@');
+	SrmOpenModel *model;
+
+	if (at == NULL)
+		return open_by_name(call, name);
+	model = open_by_name(call, pnstrdup(name, at - name));
+	check_digest(call, model, at + 1);
+	return model;
+}
+
+void
+srm_models_preload(const char *names)
+{
+	char	   *copy = pstrdup(names);
+	List	   *list;
+	ListCell   *cell;
+
+	if (!SplitIdentifierString(copy, ',', &list))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("invalid list syntax in parameter \"%s\"", "srm.preload_models")));
+	foreach(cell, list)
+	{
+		const char *name = lfirst(cell);
+		char	   *directory = is_valid_name(name) ? srm_models_find_directory(name) : NULL;
+		SrmStatus	status;
+
+		srm_status_init(&status);
+		if (directory == NULL)
+			srm_fail(&status, SRM_UNDEFINED_MODEL, "The model does not exist.");
+		if (directory == NULL || open_model(name, directory, NULL, &status) == NULL)
+			srm_call_warn(&status, name);
+	}
+}

@@ -1,0 +1,55 @@
+/*-------------------------------------------------------------------------
+ *
+ * models.h
+ *	  Models by name, and those that this backend has open.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef SRM_MODELS_H
+#define SRM_MODELS_H
+
+#include "postgres.h"
+
+#include "nodes/pg_list.h"
+
+#include "pg/call.h"
+#include "score/scorer.h"
+
+/* In srm.model_path: models/ in the extension's share directory. */
+#define SRM_SYSTEM_MODELS	"$system"
+
+/* An open model. */
+typedef struct SrmOpenModel
+{
+	char	   *name;
+	char	   *directory;
+	SrmScorer  *scorer;
+	double		load_ms;
+	char		digest[SRM_DIGEST_LENGTH + 1];	/* "" until somebody asks */
+	uint64		last_use;
+	struct SrmOpenModel *next;
+} SrmOpenModel;
+
+/*
+ * Opens a model "name" or "name@digest", or finds it open; one whose files
+ * were replaced is opened anew.  Raises an error if there is none.  The
+ * result is good until the next call.
+ */
+extern SrmOpenModel *srm_models_open(SrmCall *call, const char *name);
+
+/* The digest of an open model, computed at most once. */
+extern const char *srm_models_digest(SrmCall *call, SrmOpenModel *model);
+
+/* Opens the models of srm.preload_models; what cannot be opened is a warning. */
+extern void srm_models_preload(const char *names);
+
+/* The names that can be opened, sorted, as palloc'd cstrings. */
+extern List *srm_models_list(void);
+
+/* The directory of a model, palloc'd, or NULL. */
+extern char *srm_models_find_directory(const char *name);
+
+/* The open model of a directory, or NULL. */
+extern SrmOpenModel *srm_models_find_open(const char *directory);
+
+#endif							/* SRM_MODELS_H */

@@ -1,0 +1,163 @@
+/*-------------------------------------------------------------------------
+ *
+ * request.c
+ *	  What a call of a scoring function asks for.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "utils/builtins.h"
+
+#include "pg/request.h"
+#include "pg/settings.h"
+
+#define has_model(form)		((form) == SRM_FORM_MODEL || (form) == SRM_FORM_MODEL_MESSAGES)
+#define has_messages(form)	((form) == SRM_FORM_MESSAGES || (form) == SRM_FORM_MODEL_MESSAGES)
+
+static void
+fail_messages(const char *detail)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("invalid messages"),
+			 errdetail("%s", detail),
+			 errhint("Messages look like [{\"role\": \"user\", \"content\": \"Hi.\"}, {\"role\": \"assistant\", \"content\": \"Hello.\"}].")));
+}
+
+/* The string of a message's key, as UTF-8 with a NUL behind it. */
+static char *
+read_member(JsonbContainer *object, const char *key, size_t *length)
+{
+	JsonbValue	name;
+	JsonbValue *value;
+	SrmText		converted;
+
+	name.type = jbvString;
+	name.val.string.val = unconstify(char *, key);
+	name.val.string.len = (int) strlen(key);
+	value = findJsonbValueFromContainer(object, JB_FOBJECT, &name);
+	if (value == NULL || value->type != jbvString)
+		fail_messages(psprintf("Each message must have a string \"%s\".", key));
+	converted = srm_text_of_bytes(value->val.string.val, value->val.string.len);
+	*length = converted.length;
+	return pnstrdup(converted.data, converted.length);
+}
+
+static void
+read_message(SrmMessage *message, JsonbValue *value)
+{
+	size_t		role_length;
+
+	if (value == NULL || value->type != jbvBinary || !JsonContainerIsObject(value->val.binary.data))
+		fail_messages("Each message must be an object.");
+	message->role = read_member(value->val.binary.data, "role", &role_length);
+	message->content = read_member(value->val.binary.data, "content", &message->content_length);
+}
+
+static void
+read_messages(SrmRequest *request, Jsonb *messages)
+{
+	uint32		n;
+
+	if (!JB_ROOT_IS_ARRAY(messages) || JB_ROOT_IS_SCALAR(messages))
+		fail_messages("Messages must be an array.");
+	n = JB_ROOT_COUNT(messages);
+	if (n == 0)
+		fail_messages("There must be at least one message.");
+	request->messages = palloc0(sizeof(SrmMessage) * ((Size) n + 1));
+	for (uint32 i = 0; i < n; i++)
+		read_message(&request->messages[i], getIthJsonbValueFromContainer(&messages->root, i));
+	request->n_messages = n;
+}
+
+static SrmMessage
+make_message(const char *role, Datum content)
+{
+	SrmText		value = srm_text_of_datum(content);
+	SrmMessage	message = {
+		.role = role,.content = value.data,.content_length = value.length
+	};
+
+	return message;
+}
+
+static void
+read_prompt(SrmRequest *request, FunctionCallInfo fcinfo, SrmForm form)
+{
+	request->messages = palloc0(sizeof(SrmMessage) * 2);
+	if (form != SRM_FORM_RESPONSE)
+		request->messages[request->n_messages++] =
+			make_message("user", PG_GETARG_DATUM(request->next_argument++));
+}
+
+/* Functions without a model follow the settings. */
+static void
+apply_settings(SrmRequest *request)
+{
+	SrmScoreOptions *options = &request->options;
+
+	if (srm_aggregation != SRM_AGGREGATION_OF_MODEL)
+		options->aggregation = srm_aggregation;
+	if (srm_locale[0] != '\0')
+		options->locale = srm_locale;
+	if ((size_t) srm_max_tokens < options->max_tokens)
+		options->max_tokens = srm_max_tokens;
+	options->truncation = srm_truncation;
+}
+
+void
+srm_request_begin(SrmRequest *request, FunctionCallInfo fcinfo, SrmForm form, bool has_response)
+{
+	int			argument = 0;
+	const char *name = has_model(form) ? srm_cstring_of_datum(PG_GETARG_DATUM(argument++)) : srm_model;
+
+	memset(request, 0, sizeof(SrmRequest));
+	request->call = srm_call_begin();
+	request->model = srm_models_open(request->call, name);
+	request->next_argument = argument;
+	if (has_messages(form))
+		read_messages(request, PG_GETARG_JSONB_P(request->next_argument++));
+	else
+		read_prompt(request, fcinfo, form);
+	if (has_response && !has_messages(form))
+		request->messages[request->n_messages++] =
+			make_message("assistant", PG_GETARG_DATUM(request->next_argument++));
+
+	srm_scorer_defaults(request->model->scorer, &request->options);
+	if (!has_model(form))
+		apply_settings(request);
+	request->options.n_threads = srm_settings_threads();
+	request->options.cache_bytes = (size_t) srm_prompt_cache * 1024;
+}
+
+const SrmMessage *
+srm_request_response(const SrmRequest *request)
+{
+	return &request->messages[request->n_messages - 1];
+}
+
+void
+srm_request_score(SrmRequest *request, SrmScored *scored)
+{
+	SrmCall    *call = request->call;
+
+	srm_call_check(call, srm_scorer_score(request->model->scorer,
+										  request->messages, request->n_messages,
+										  &request->options, call->arena, scored,
+										  &call->stop, &call->status));
+}
+
+void
+srm_request_score_response(SrmRequest *request, Datum response, SrmScored *scored)
+{
+	request->messages[request->n_messages++] = make_message("assistant", response);
+	srm_request_score(request, scored);
+	request->n_messages--;
+}
+
+void
+srm_request_end(SrmRequest *request)
+{
+	srm_call_end(request->call);
+}

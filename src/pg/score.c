@@ -1,0 +1,233 @@
+/*-------------------------------------------------------------------------
+ *
+ * score.c
+ *	  Scores, sentence rewards and preferences in SQL.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "funcapi.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+
+#include "pg/request.h"
+#include "pg/rows.h"
+
+/* srm_score(...) returns real */
+static Datum
+score(FunctionCallInfo fcinfo, SrmForm form)
+{
+	SrmRequest	request;
+	SrmScored	scored;
+
+	srm_request_begin(&request, fcinfo, form, true);
+	srm_request_score(&request, &scored);
+	srm_request_end(&request);
+	PG_RETURN_FLOAT4((float4) scored.score);
+}
+
+SRM_FUNCTION_FORMS(score)
+
+/* srm_score_details(...): one row */
+static Datum
+score_details(FunctionCallInfo fcinfo, SrmForm form)
+{
+	SrmRequest	request;
+	SrmScored	scored;
+	TupleDesc	descriptor;
+	Datum		values[6];
+	bool		nulls[6] = {false};
+
+	if (get_call_result_type(fcinfo, NULL, &descriptor) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	srm_request_begin(&request, fcinfo, form, true);
+	srm_request_score(&request, &scored);
+	values[0] = Float4GetDatum((float4) scored.score);
+	values[1] = Float4GetDatum((float4) scored.rewards[0]);
+	nulls[2] = scored.weights == NULL;
+	values[2] = nulls[2] ? (Datum) 0 : Float4GetDatum((float4) scored.weights[0]);
+	values[3] = Int32GetDatum((int32) scored.n_sentences);
+	values[4] = Int32GetDatum((int32) scored.n_tokens);
+	values[5] = BoolGetDatum(scored.truncated);
+	srm_request_end(&request);
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(descriptor), values, nulls)));
+}
+
+SRM_FUNCTION_FORMS(score_details)
+
+/*
+ * One sentence; those behind a truncated response's end were not read, and
+ * have no reward.
+ */
+static void
+put_sentence(SrmRows *rows, const SrmScored *scored, SrmPositions *positions, size_t i)
+{
+	const SrmSentence *sentence = &scored->sentences[i];
+	SrmRange	bytes = {sentence->start, sentence->end};
+	bool		is_read = i < scored->n;
+	bool		has_weight = is_read && scored->weights != NULL;
+	int32		first;
+	int32		last;
+	Datum		values[6];
+	bool		nulls[6] = {false};
+
+	srm_positions_range(positions, bytes, &first, &last);
+	values[0] = Int32GetDatum((int32) i + 1);
+	values[1] = Int32GetDatum(first);
+	values[2] = Int32GetDatum(last);
+	values[3] = srm_datum_of_utf8(positions->data + bytes.start, bytes.end - bytes.start);
+	nulls[4] = !is_read;
+	values[4] = is_read ? Float4GetDatum((float4) scored->rewards[i + 1]) : (Datum) 0;
+	nulls[5] = !has_weight;
+	values[5] = has_weight ? Float4GetDatum((float4) scored->weights[i + 1]) : (Datum) 0;
+	srm_rows_put(rows, values, nulls);
+	pfree(DatumGetPointer(values[3]));
+}
+
+/* srm_sentence_rewards(...): a row a sentence */
+static Datum
+sentence_rewards(FunctionCallInfo fcinfo, SrmForm form)
+{
+	SrmRequest	request;
+	SrmScored	scored;
+	SrmRows		rows;
+	SrmPositions positions;
+	const SrmMessage *response;
+
+	srm_rows_begin(&rows, fcinfo, 6);
+	srm_request_begin(&request, fcinfo, form, true);
+	srm_request_score(&request, &scored);
+	response = srm_request_response(&request);
+	srm_positions_init(&positions, response->content, response->content_length);
+	for (size_t i = 0; i < scored.n_sentences; i++)
+		put_sentence(&rows, &scored, &positions, i);
+	srm_request_end(&request);
+	return (Datum) 0;
+}
+
+SRM_FUNCTION_FORMS(sentence_rewards)
+
+SRM_FUNCTION(srm_sql_sentence_rewards_response)
+{
+	return sentence_rewards(fcinfo, SRM_FORM_RESPONSE);
+}
+
+/* srm_scores(..., responses text[]) returns real[]: NULL elements stay NULL */
+static Datum
+scores(FunctionCallInfo fcinfo, SrmForm form)
+{
+	SrmRequest	request;
+	ArrayType  *responses;
+	Datum	   *elements;
+	bool	   *nulls;
+	int			n;
+	int			dims[1];
+	int			lower_bounds[1] = {1};
+
+	srm_request_begin(&request, fcinfo, form, false);
+	responses = PG_GETARG_ARRAYTYPE_P(request.next_argument);
+	if (ARR_NDIM(responses) > 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
+				 errmsg("array of responses must have one dimension")));
+	deconstruct_array(responses, TEXTOID, -1, false, TYPALIGN_INT, &elements, &nulls, &n);
+	for (int i = 0; i < n; i++)
+	{
+		SrmScored	scored;
+
+		if (nulls[i])
+			continue;
+		srm_request_score_response(&request, elements[i], &scored);
+		elements[i] = Float4GetDatum((float4) scored.score);
+		srm_arena_reset(request.call->arena);
+	}
+	srm_request_end(&request);
+	if (n == 0)
+		PG_RETURN_ARRAYTYPE_P(construct_empty_array(FLOAT4OID));
+	dims[0] = n;
+	PG_RETURN_ARRAYTYPE_P(construct_md_array(elements, nulls, 1, dims, lower_bounds,
+											 FLOAT4OID, sizeof(float4), true, TYPALIGN_INT));
+}
+
+SRM_FUNCTION_FORMS(scores)
+
+/* R_a - R_b of the two responses behind the prompt. */
+static double
+compute_margin(FunctionCallInfo fcinfo, SrmForm form)
+{
+	SrmRequest	request;
+	SrmScored	a;
+	SrmScored	b;
+
+	srm_request_begin(&request, fcinfo, form, false);
+	srm_request_score_response(&request, PG_GETARG_DATUM(request.next_argument), &a);
+	srm_request_score_response(&request, PG_GETARG_DATUM(request.next_argument + 1), &b);
+	srm_request_end(&request);
+	return a.score - b.score;
+}
+
+/* srm_margin(..., chosen, rejected) returns real */
+static Datum
+margin(FunctionCallInfo fcinfo, SrmForm form)
+{
+	PG_RETURN_FLOAT4((float4) compute_margin(fcinfo, form));
+}
+
+SRM_FUNCTION_FORMS(margin)
+
+/* srm_preference(..., a, b) returns real */
+static Datum
+preference(FunctionCallInfo fcinfo, SrmForm form)
+{
+	PG_RETURN_FLOAT4((float4) srm_preference_forward(compute_margin(fcinfo, form)));
+}
+
+SRM_FUNCTION_FORMS(preference)
+
+static void
+put_token(SrmRows *rows, const SrmTokenizer *tokenizer, const SrmTokenReward *token,
+		  SrmPositions *positions, size_t i)
+{
+	size_t		length;
+	const char *text = srm_tokenizer_token(tokenizer, token->id, &length);
+	int32		first;
+	int32		last;
+	Datum		values[5];
+	bool		nulls[5] = {false};
+
+	srm_positions_range(positions, token->bytes, &first, &last);
+	values[0] = Int32GetDatum((int32) i + 1);
+	nulls[1] = text == NULL;
+	values[1] = nulls[1] ? (Datum) 0 : srm_datum_of_utf8(text, length);
+	values[2] = Int32GetDatum(first);
+	values[3] = Int32GetDatum(last);
+	values[4] = Float4GetDatum((float4) token->reward);
+	srm_rows_put(rows, values, nulls);
+}
+
+/* srm_token_rewards(...): a row a token of the response */
+static Datum
+token_rewards(FunctionCallInfo fcinfo, SrmForm form)
+{
+	SrmRequest	request;
+	SrmScored	scored;
+	SrmRows		rows;
+	SrmPositions positions;
+	const SrmMessage *response;
+
+	srm_rows_begin(&rows, fcinfo, 5);
+	srm_request_begin(&request, fcinfo, form, true);
+	request.options.want_tokens = true;
+	srm_request_score(&request, &scored);
+	response = srm_request_response(&request);
+	srm_positions_init(&positions, response->content, response->content_length);
+	for (size_t i = 0; i < scored.n_token_rewards; i++)
+		put_token(&rows, request.model->scorer->model->tokenizer, &scored.tokens[i],
+				  &positions, i);
+	srm_request_end(&request);
+	return (Datum) 0;
+}
+
+SRM_FUNCTION_FORMS(token_rewards)

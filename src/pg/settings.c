@@ -1,0 +1,158 @@
+/*-------------------------------------------------------------------------
+ *
+ * settings.c
+ *	  The settings of the extension.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <limits.h>
+
+#include "access/parallel.h"
+#include "miscadmin.h"
+#include "utils/guc.h"
+
+#include "base/compat.h"
+#include "pg/models.h"
+#include "pg/settings.h"
+#include "reward/reward.h"
+#include "score/layout.h"
+
+char	   *srm_model = NULL;
+char	   *srm_model_path = NULL;
+char	   *srm_locale = NULL;
+char	   *srm_preload_models = NULL;
+int			srm_aggregation = SRM_AGGREGATION_OF_MODEL;
+int			srm_segmenter = 0;
+int			srm_truncation = SRM_TRUNCATION_ERROR;
+int			srm_max_tokens = 4096;
+int			srm_threads = 1;
+int			srm_prompt_cache = 256 * 1024;
+
+static const struct config_enum_entry aggregation_options[] = {
+	{"model", SRM_AGGREGATION_OF_MODEL, false},
+	{"last", SRM_AGGREGATE_LAST, false},
+	{"sum", SRM_AGGREGATE_SUM, false},
+	{"mean", SRM_AGGREGATE_MEAN, false},
+	{"min", SRM_AGGREGATE_MIN, false},
+	{"max", SRM_AGGREGATE_MAX, false},
+	{"token_mean", SRM_AGGREGATE_TOKEN_MEAN, false},
+	{"attention", SRM_AGGREGATE_ATTENTION, false},
+	{NULL, 0, false}
+};
+
+static const struct config_enum_entry segmenter_options[] = {
+	{"icu", 0, false},
+	{NULL, 0, false}
+};
+
+static const struct config_enum_entry truncation_options[] = {
+	{"error", SRM_TRUNCATION_ERROR, false},
+	{"prompt", SRM_TRUNCATION_PROMPT, false},
+	{"response", SRM_TRUNCATION_RESPONSE, false},
+	{NULL, 0, false}
+};
+
+/* Each directory must be absolute, or the one that the extension installs. */
+static bool
+check_model_path(char **value, void **extra, GucSource source)
+{
+	char	   *copy = pstrdup(*value);
+	char	   *next = copy;
+	char	   *directory;
+	bool		valid = true;
+
+	(void) extra;
+	(void) source;
+	while (valid && (directory = strsep(&next, ":")) != NULL)
+		valid = directory[0] == '\0' || directory[0] == '/' ||
+			strcmp(directory, SRM_SYSTEM_MODELS) == 0;
+	pfree(copy);
+	if (!valid)
+		GUC_check_errdetail("Directories must be absolute paths or \"%s\".", SRM_SYSTEM_MODELS);
+	return valid;
+}
+
+static void
+define_model_settings(void)
+{
+	DefineCustomStringVariable("srm.model",
+							   "Sets the model of functions that are called without one.",
+							   "A name, or a name and the first digits of its digest as \"name@digest\".",
+							   &srm_model, "default",
+							   PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomStringVariable("srm.model_path",
+							   "Sets the directories that are searched for models.",
+							   "Each model is a subdirectory of one of them; \"" SRM_SYSTEM_MODELS
+							   "\" stands for the models that were installed with the extension.",
+							   &srm_model_path, SRM_SYSTEM_MODELS,
+							   PGC_SUSET, 0, check_model_path, NULL, NULL);
+	/* A setting of the postmaster can only be made while that starts */
+	if (process_shared_preload_libraries_in_progress)
+		DefineCustomStringVariable("srm.preload_models",
+								   "Lists the models that are opened at server start.",
+								   "Every backend inherits them.",
+								   &srm_preload_models, "",
+								   PGC_POSTMASTER, GUC_LIST_INPUT, NULL, NULL, NULL);
+}
+
+static void
+define_text_settings(void)
+{
+	DefineCustomEnumVariable("srm.aggregation",
+							 "Sets how sentence rewards make up a score.",
+							 "\"model\" stands for what the model says itself.",
+							 &srm_aggregation, SRM_AGGREGATION_OF_MODEL, aggregation_options,
+							 PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomEnumVariable("srm.segmenter",
+							 "Sets what cuts text into sentences.",
+							 NULL,
+							 &srm_segmenter, 0, segmenter_options,
+							 PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomStringVariable("srm.locale",
+							   "Sets the ICU locale whose rules cut text into sentences.",
+							   "An empty string stands for the model's own, or the root locale.",
+							   &srm_locale, "",
+							   PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("srm.max_tokens",
+							"Sets the maximum number of tokens of a conversation.",
+							"The model's own maximum holds besides.",
+							&srm_max_tokens, 4096, 16, 1024 * 1024,
+							PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomEnumVariable("srm.truncation",
+							 "Sets what becomes of a conversation that is too long.",
+							 NULL,
+							 &srm_truncation, SRM_TRUNCATION_ERROR, truncation_options,
+							 PGC_USERSET, 0, NULL, NULL, NULL);
+}
+
+static void
+define_resource_settings(void)
+{
+	DefineCustomIntVariable("srm.threads",
+							"Sets the number of threads that one call may use.",
+							"Parallel workers use one each.",
+							&srm_threads, 1, 1, 64,
+							PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("srm.prompt_cache",
+							"Sets the memory for states of the last prompt.",
+							"Longer prompts are computed again for every response.",
+							&srm_prompt_cache, 256 * 1024, 0, INT_MAX,
+							PGC_USERSET, GUC_UNIT_KB, NULL, NULL, NULL);
+}
+
+void
+srm_settings_define(void)
+{
+	define_model_settings();
+	define_text_settings();
+	define_resource_settings();
+	MarkGUCPrefixReserved("srm");
+}
+
+int
+srm_settings_threads(void)
+{
+	return IsParallelWorker() ? 1 : srm_threads;
+}

@@ -1,0 +1,32 @@
+/*-------------------------------------------------------------------------
+ *
+ * settings.h
+ *	  The settings of the extension.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef SRM_SETTINGS_H
+#define SRM_SETTINGS_H
+
+#include "postgres.h"
+
+/* srm.aggregation: the model's own, or an SrmAggregation */
+#define SRM_AGGREGATION_OF_MODEL	(-1)
+
+extern char *srm_model;
+extern char *srm_model_path;
+extern char *srm_locale;
+extern char *srm_preload_models;
+extern int	srm_aggregation;
+extern int	srm_segmenter;
+extern int	srm_truncation;
+extern int	srm_max_tokens;
+extern int	srm_threads;
+extern int	srm_prompt_cache;	/* kB */
+
+extern void srm_settings_define(void);
+
+/* Threads for one call: one in a parallel worker, whose leader has others. */
+extern int	srm_settings_threads(void);
+
+#endif							/* SRM_SETTINGS_H */
