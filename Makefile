@@ -113,6 +113,7 @@ unit: $(UNIT_TESTS)
 		echo "# $$(basename $$test)"; $$test || failed=1; done; exit $$failed
 
 sanitize:
+	LSAN_OPTIONS=suppressions=test/unit/leaks.supp:print_suppressions=0 \
 	$(MAKE) BUILD=build/sanitize SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=all' unit
 
 .PHONY: engine bench fuzz fuzzers unit sanitize
