@@ -1,0 +1,54 @@
+#!/bin/sh
+# Checks who includes whom under src/: data flows one way, and src/pg/ alone
+# knows the server.  Prints each offence; exit status 1 if there is one.
+cd "$(dirname "$0")/.." || exit 2
+
+allowed() {
+	case $1 in
+	base) echo "" ;;
+	text | nn) echo "base" ;;
+	model) echo "base text nn" ;;
+	reward) echo "base nn" ;;
+	score) echo "base text model nn reward" ;;
+	train) echo "base text model nn reward score" ;;
+	pg) echo "base text model nn reward score train" ;;
+	*) return 1 ;;
+	esac
+}
+
+status=0
+for directory in src/*/; do
+	room=$(basename "$directory")
+	rooms=$(allowed "$room") || {
+		echo "$directory: no such room in the include table"
+		status=1
+		continue
+	}
+	for other in $(grep -ho '^[[:space:]]*#[[:space:]]*include[[:space:]]*"[a-z]*/' "$directory"*.[ch] 2>/dev/null |
+		sed 's/.*"//; s,/,,' | sort -u); do
+		case " $room $rooms common mb portability " in
+		*" $other "*) ;;
+		*)
+			[ "$room" = pg ] && [ ! -d "src/$other" ] && continue
+			echo "src/$room: may not include $other/"
+			status=1
+			;;
+		esac
+	done
+	[ "$room" = pg ] && continue
+	if grep -nE '^[[:space:]]*#[[:space:]]*include[[:space:]]*["<](fmgr|funcapi|miscadmin|utils/|executor/|catalog/|access/|storage/|nodes/)' "$directory"*.[ch]; then
+		echo "src/$room: the engine knows no backend"
+		status=1
+	fi
+	if [ "$room" != base ] && grep -nE '^[[:space:]]*#[[:space:]]*include[[:space:]]*"(postgres|postgres_fe|c|base/compat)\.h"' "$directory"*.[ch] |
+		grep -v 'src/model/digest\.c'; then
+		echo "src/$room: the server's headers come through src/base alone"
+		status=1
+	fi
+done
+if grep -nE '\b(ereport|elog|palloc|pfree|exit|abort|printf|longjmp)[[:space:]]*\(' src/base/*.c src/text/*.c src/nn/*.c src/model/*.c src/reward/*.c src/score/*.c src/train/*.c 2>/dev/null |
+	grep -v 'src/base/json\.c'; then
+	echo "the engine raises, exits, prints and jumps nowhere"
+	status=1
+fi
+exit $status
