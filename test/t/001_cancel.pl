@@ -1,0 +1,88 @@
+# A call can be stopped at any time, and the backend goes on.
+
+use strict;
+use warnings;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes qw(time);
+
+my $node = PostgreSQL::Test::Cluster->new('main');
+$node->init;
+$node->start;
+$node->safe_psql('postgres', 'CREATE EXTENSION srm');
+
+my ($ret, $stdout, $stderr);
+
+# statement_timeout, inside one forward pass
+($ret, $stdout, $stderr) = $node->psql('postgres', q{
+	SET srm.max_tokens = 1048576;
+	SET statement_timeout = '300ms';
+	SELECT srm_scores('Hi.', array_agg(repeat('Go on, and tell me more of it. ', 60) || i))
+	FROM generate_series(1, 2000) i;
+});
+isnt($ret, 0, 'timeout ends the statement');
+like($stderr, qr/canceling statement due to statement timeout/, 'with its own message');
+
+# the session of a cancelled call can be used further
+$stdout = $node->safe_psql('postgres', q{
+	SET statement_timeout = '200ms';
+	DO $$
+	BEGIN
+		PERFORM srm_score('Hi.', repeat('Go on. ', 400) || i) FROM generate_series(1, 5000) i;
+		RAISE EXCEPTION 'not cancelled';
+	EXCEPTION WHEN query_canceled THEN
+		RAISE NOTICE 'cancelled';
+	END $$;
+	SET statement_timeout = 0;
+	SELECT srm_score('Hi.', 'Hello.') IS NOT NULL;
+});
+is($stdout, 't', 'the session goes on after a cancel');
+
+# a score after a cancel has the same bits as one before
+$stdout = $node->safe_psql('postgres', q{
+	CREATE TEMP TABLE before AS SELECT srm_score('What is it?', 'A bird. It flies.') AS score;
+	SET statement_timeout = '50ms';
+	DO $$
+	BEGIN
+		PERFORM srm_score('What is it?', repeat('Go on. ', 400) || i) FROM generate_series(1, 5000) i;
+	EXCEPTION WHEN query_canceled THEN NULL;
+	END $$;
+	SET statement_timeout = 0;
+	SELECT float4send(score) = float4send(srm_score('What is it?', 'A bird. It flies.')) FROM before;
+});
+is($stdout, 't', 'a cancel leaves no trace in later scores');
+
+# pg_cancel_backend() from elsewhere
+my $session = $node->background_psql('postgres', on_error_stop => 0);
+my $pid = $session->query_safe('SELECT pg_backend_pid()');
+$session->query_until(qr/started/, q{
+	\echo started
+	SELECT count(srm_score('Hi.', repeat('Go on. ', 400) || i)) FROM generate_series(1, 100000) i;
+});
+$node->poll_query_until('postgres',
+	"SELECT state = 'active' FROM pg_stat_activity WHERE pid = $pid");
+my $start = time;
+$node->safe_psql('postgres', "SELECT pg_cancel_backend($pid)");
+$node->poll_query_until('postgres',
+	"SELECT state = 'idle' FROM pg_stat_activity WHERE pid = $pid");
+note(sprintf 'idle %.0f ms after the cancel', (time - $start) * 1000);
+is($session->query_safe('SELECT 1'), '1', 'a cancelled session answers');
+
+# pg_terminate_backend() ends the session and nothing else
+$session->query_until(qr/again/, q{
+	\echo again
+	SELECT count(srm_score('Hi.', repeat('Go on. ', 400) || i)) FROM generate_series(1, 100000) i;
+});
+$node->safe_psql('postgres', "SELECT pg_terminate_backend($pid)");
+$node->poll_query_until('postgres',
+	"SELECT count(*) = 0 FROM pg_stat_activity WHERE pid = $pid");
+pass('a terminated session ends');
+$session->{run}->finish if $session->{run};
+
+is($node->safe_psql('postgres', "SELECT srm_score('Hi.', 'Hello.') IS NOT NULL"),
+	't', 'the server goes on');
+unlike(slurp_file($node->logfile), qr/terminated by signal|server process .* exited/,
+	'no backend crashed');
+
+done_testing();

@@ -1,0 +1,159 @@
+# Models by name: where they are looked for, replaced, damaged; who may do what.
+
+use strict;
+use warnings;
+use Digest::SHA qw(sha256_hex);
+use File::Copy qw(copy move);
+use File::Path qw(make_path);
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $default = "$ENV{TESTDIR}/models/default";
+my $models = PostgreSQL::Test::Utils::tempdir;
+my @files = qw(config.json model.safetensors tokenizer.json tokenizer_config.json);
+
+# a copy of the default model under another name, each file made by a function
+sub make_model
+{
+	my ($name, %change) = @_;
+	make_path("$models/$name");
+	for my $file (@files)
+	{
+		my $data = slurp_file("$default/$file");
+		$data = $change{$file}->($data) if $change{$file};
+		my $path = "$models/$name/$file";
+		if (!defined $data) { unlink $path; next; }
+		# as documented: written beside, then renamed
+		open my $out, '>:raw', "$path.new" or die $!;
+		print $out $data;
+		close $out;
+		move("$path.new", $path) or die $!;
+	}
+}
+
+my $node = PostgreSQL::Test::Cluster->new('main');
+$node->init;
+$node->append_conf('postgresql.conf', "srm.model_path = '\$system:$models'");
+$node->start;
+$node->safe_psql('postgres', 'CREATE EXTENSION srm');
+
+sub fails_with
+{
+	my ($query, $pattern, $name) = @_;
+	my ($ret, $stdout, $stderr) = $node->psql('postgres',
+		"\\set VERBOSITY verbose\n$query;\nSELECT 'alive';");
+	like($stderr, $pattern, $name);
+	like($stdout, qr/alive/, "$name: the backend goes on");
+}
+
+# names
+
+fails_with("SELECT srm_score('nowhere', 'a', 'b')", qr/42704: model "nowhere" does not exist/, 'unknown model');
+fails_with("SELECT srm_score('../default', 'a', 'b')", qr/22023: invalid model name/, 'a path is no name');
+fails_with("SELECT srm_score('', 'a', 'b')", qr/22023: invalid model name/, 'empty name');
+fails_with("SELECT srm_score('.', 'a', 'b')", qr/22023: invalid model name/, 'dot');
+fails_with("SELECT srm_score('/etc', 'a', 'b')", qr/22023: invalid model name/, 'absolute path');
+fails_with("SELECT srm_score(repeat('x', 5000), 'a', 'b')", qr/22023: invalid model name/, 'long name');
+
+# digests
+
+my $digest = sha256_hex(join '', map { sha256_hex(slurp_file("$default/$_")) . "  $_\n" } sort @files);
+is($node->safe_psql('postgres', "SELECT digest FROM srm_models() WHERE name = 'default'"),
+	$digest, 'the digest is that of sha256sum over the files');
+my $short = substr $digest, 0, 12;
+is($node->safe_psql('postgres', "SELECT srm_score('default\@$short', 'a', 'b') = srm_score('default', 'a', 'b')"),
+	't', 'a model named with its digest');
+fails_with("SELECT srm_score('default\@0123456789', 'a', 'b')",
+	qr/42704: model "default" does not have digest/, 'another digest');
+fails_with("SELECT srm_score('default\@xyz', 'a', 'b')", qr/22023: invalid model digest/, 'no digest');
+
+# a replaced model is noticed, in a session that has it open
+
+make_model('changing');
+my $session = $node->background_psql('postgres');
+my $before = $session->query_safe("SELECT srm_score('changing', 'What is it?', 'A bird. It flies.')");
+is($session->query_safe("SELECT srm_score('changing', 'What is it?', 'A bird. It flies.')"),
+	$before, 'an unchanged model scores alike');
+make_model('changing', 'config.json' => sub {
+	my $config = shift;
+	$config =~ s/"aggregation"\s*:\s*"attention"/"aggregation": "sum"/ or die;
+	return $config;
+});
+my $after = $session->query_safe("SELECT srm_score('changing', 'What is it?', 'A bird. It flies.')");
+isnt($after, $before, 'a replaced model is noticed');
+is($session->query_safe("SELECT aggregation FROM srm_models() WHERE name = 'changing'"),
+	'sum', 'and listed as it is now');
+is($session->query_safe("SET srm.aggregation = 'sum'; SELECT srm_score('What is it?', 'A bird. It flies.')"),
+	$after, 'it is the model with the new setting');
+$session->quit;
+
+# damaged and hostile files
+
+my %damages = (
+	'no config' => ['config.json' => sub { return undef }, qr/42704: model "damaged" does not exist/],
+	'config is no JSON' => ['config.json' => sub { return '{"architectures": [' }, qr/F0000: invalid JSON/],
+	'config is empty' => ['config.json' => sub { return '' }, qr/F0000/],
+	'config is deep' => ['config.json' => sub { return '[' x 100000 }, qr/F0000: JSON in .* is nested too deeply/],
+	'billions of layers' => ['config.json' => sub {
+		(my $c = shift) =~ s/"num_hidden_layers"\s*:\s*\d+/"num_hidden_layers": 1000000000/; return $c },
+		qr/F0000: .*num_hidden_layers/],
+	'unknown architecture' => ['config.json' => sub {
+		(my $c = shift) =~ s/"\w+ForSequenceClassification"/"MambaForSequenceClassification"/; return $c },
+		qr/0A000: .*MambaForSequenceClassification/],
+	'unknown aggregation' => ['config.json' => sub {
+		(my $c = shift) =~ s/"attention"/"median"/; return $c }, qr/0A000: aggregation "median"/],
+	'no weights' => ['model.safetensors' => sub { return undef }, qr/58P01|F0000/],
+	'truncated weights' => ['model.safetensors' => sub { return substr shift, 0, 100000 }, qr/F0000/],
+	'truncated header' => ['model.safetensors' => sub { return substr shift, 0, 20 }, qr/F0000/],
+	'header without end' => ['model.safetensors' => sub { return "\xff" x 8 . substr(shift, 8) }, qr/F0000/],
+	'a tensor outside the file' => ['model.safetensors' => sub {
+		(my $d = shift) =~ s/("data_offsets":\[\d+,)(\d)/${1}9/; return $d }, qr/F0000/],
+	'a tensor that is missing' => ['model.safetensors' => sub {
+		(my $d = shift) =~ s/"score\.weight"/"store.weight"/; return $d }, qr/F0000: .*score\.weight/s],
+	'no tokenizer' => ['tokenizer.json' => sub { return undef }, qr/58P01|F0000/],
+	'a tokenizer of another kind' => ['tokenizer.json' => sub {
+		(my $d = shift) =~ s/"type"\s*:\s*"BPE"/"type":"WordPiece"/; return $d }, qr/0A000: .*WordPiece/],
+	'a template that is no template' => ['tokenizer_config.json' => sub {
+		(my $d = shift) =~ s/\{%/{% nonsense /; return $d }, qr/0A000|F0000/],
+);
+for my $name (sort keys %damages)
+{
+	my ($file, $change, $pattern) = @{$damages{$name}};
+	make_model('damaged', $file => $change);
+	fails_with("SELECT srm_score('damaged', 'a', 'b')", $pattern, $name);
+}
+
+# weights that are not finite: an error when they are used
+
+make_model('damaged', 'model.safetensors' => sub {
+	my $data = shift;
+	my $header = unpack 'Q<', $data;
+	substr($data, 8 + $header) = "\xff\x7f" x ((length($data) - 8 - $header) / 2);
+	return $data;
+});
+fails_with("SELECT srm_score('damaged', 'a', 'b')", qr/F0000: model gives a value that is not finite/, 'NaN weights');
+
+# a broken model does not hide the others in the list
+
+make_model('damaged', 'config.json' => sub { return '{' });
+my ($ret, $stdout, $stderr) = $node->psql('postgres', "SELECT name, architecture IS NULL FROM srm_models() ORDER BY name");
+is($stdout, "changing|f\ndamaged|t\ndefault|f", 'the list goes on behind a broken model');
+like($stderr, qr/WARNING:  model "damaged" cannot be loaded/, 'with a warning');
+
+# who may do what
+
+$node->safe_psql('postgres', 'CREATE ROLE reader LOGIN');
+($ret, $stdout, $stderr) = $node->psql('postgres', "SET ROLE reader; SELECT srm_score('a', 'b') IS NOT NULL");
+is($stdout, 't', 'everybody may score');
+($ret, $stdout, $stderr) = $node->psql('postgres', "SET ROLE reader; SET srm.model_path = '/tmp'");
+like($stderr, qr/permission denied to set parameter "srm.model_path"/, 'but not choose where models come from');
+($ret, $stdout, $stderr) = $node->psql('postgres', "SET srm.model_path = 'models'");
+like($stderr, qr/invalid value for parameter "srm.model_path"/, 'a relative path is refused');
+$node->safe_psql('postgres', 'REVOKE EXECUTE ON FUNCTION srm_score(text, text) FROM PUBLIC');
+($ret, $stdout, $stderr) = $node->psql('postgres', "SET ROLE reader; SELECT srm_score('a', 'b')");
+like($stderr, qr/permission denied for function srm_score/, 'scoring can be revoked');
+
+unlike(slurp_file($node->logfile), qr/terminated by signal|server process .* exited/, 'no backend crashed');
+
+done_testing();
