@@ -35,4 +35,20 @@ extern int	srm_threads_count(const SrmThreads *threads);
  */
 extern void srm_threads_run(SrmThreads *threads, size_t n_tasks, SrmTask task, void *arg);
 
+/*
+ * The same, with stop asked by the caller's thread before each task that it
+ * takes.  Once it says so, no more tasks are handed out; returns false with
+ * SRM_STOPPED when those under way are done.
+ */
+extern bool srm_threads_run_or_stop(SrmThreads *threads, size_t n_tasks, SrmTask task,
+									void *arg, const SrmStop *stop, SrmStatus *status);
+
+/*
+ * Scratch memory of a thread for the time of a task, aligned to 64 bytes:
+ * size bytes at least, once they have been reserved.  Not to be reserved
+ * while tasks run; what was in it is lost.
+ */
+extern bool srm_threads_reserve(SrmThreads *threads, size_t size, SrmStatus *status);
+extern void *srm_threads_scratch(SrmThreads *threads, int thread);
+
 #endif							/* SRM_THREADS_H */
