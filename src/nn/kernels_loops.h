@@ -1,0 +1,177 @@
+/*-------------------------------------------------------------------------
+ *
+ * kernels_loops.h
+ *	  The loops of kernels.h, in plain C.
+ *
+ * Each set of kernels includes this once, and has it compiled for the
+ * processors that it is for: the loops run over blocks of LANES floats, which a
+ * compiler turns into vectors of whatever length it has.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef SRM_KERNELS_LOOPS_H
+#define SRM_KERNELS_LOOPS_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#define LANES	16
+
+#define INLINE	static inline __attribute__((always_inline))
+
+INLINE float
+float_of_bits(uint32_t bits)
+{
+	float		value;
+
+	memcpy(&value, &bits, sizeof(value));
+	return value;
+}
+
+INLINE uint32_t
+bits_of_float(float value)
+{
+	uint32_t	bits;
+
+	memcpy(&bits, &value, sizeof(bits));
+	return bits;
+}
+
+/*
+ * exp(x) within 2 units in the last place, for x in [-87, 88] and clamped to
+ * that: 2^n * exp(r) with n an integer and |r| <= log(2) / 2, exp(r) by the
+ * polynomial of Cephes' expf().  No branch, so that it can run in lanes.
+ */
+INLINE float
+exp_clamped(float x)
+{
+	const float shift = 12582912.0f;	/* 1.5 * 2^23: adding it rounds */
+	float		y = x < -87.0f ? -87.0f : x > 88.0f ? 88.0f : x;
+	float		shifted = y * 1.44269504088896341f + shift;
+	float		n = shifted - shift;
+	float		r = (y - n * 0.693359375f) + n * 2.12194440e-4f;
+	float		p = 1.9875691500e-4f;
+
+	p = p * r + 1.3981999507e-3f;
+	p = p * r + 8.3334519073e-3f;
+	p = p * r + 4.1665795894e-2f;
+	p = p * r + 1.6666665459e-1f;
+	p = p * r + 5.0000001201e-1f;
+	p = p * r * r + r + 1.0f;
+
+	/* The low bits of shifted are those of n */
+	p = float_of_bits(bits_of_float(p) + (bits_of_float(shifted) << 23));
+	return x == x ? p : x;
+}
+
+/* Halves the lanes again and again, so that the order suits any register. */
+INLINE float
+add_lanes(float *lanes)
+{
+	for (int width = LANES / 2; width > 0; width /= 2)
+		for (int i = 0; i < width; i++)
+			lanes[i] += lanes[i + width];
+	return lanes[0];
+}
+
+/*
+ * Everything of a half is shifted into place; multiplying by 2^112 then
+ * corrects the exponent, and makes subnormals normal.
+ */
+INLINE float
+float_of_half(uint16_t half)
+{
+	uint32_t	magnitude = (uint32_t) (half & 0x7FFF) << 13;
+	uint32_t	bits = bits_of_float(float_of_bits(magnitude) * 0x1p112f);
+	uint32_t	special = magnitude | 0x7F800000 | (magnitude > 0x0F800000 ? 0x00400000 : 0);
+
+	bits = magnitude >= 0x0F800000 ? special : bits;
+	return float_of_bits(bits | (uint32_t) (half & 0x8000) << 16);
+}
+
+static inline void
+read_f16(float *out, const uint16_t *values, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		out[i] = float_of_half(values[i]);
+}
+
+static inline void
+read_bf16(float *out, const uint16_t *values, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		out[i] = float_of_bits((uint32_t) values[i] << 16);
+}
+
+static inline float
+sum_squares(const float *x, size_t n)
+{
+	float		lanes[LANES] = {0};
+	size_t		i = 0;
+
+	for (; i + LANES <= n; i += LANES)
+		for (int j = 0; j < LANES; j++)
+			lanes[j] += x[i + j] * x[i + j];
+	for (int j = 0; i + j < n; j++)
+		lanes[j] += x[i + j] * x[i + j];
+	return add_lanes(lanes);
+}
+
+static inline float
+maximum(const float *x, size_t n)
+{
+	float		lanes[LANES];
+	float		result;
+	size_t		i = 0;
+
+	for (int j = 0; j < LANES; j++)
+		lanes[j] = x[0];
+	for (; i + LANES <= n; i += LANES)
+		for (int j = 0; j < LANES; j++)
+			lanes[j] = x[i + j] > lanes[j] ? x[i + j] : lanes[j];
+	for (int j = 0; i + j < n; j++)
+		lanes[j] = x[i + j] > lanes[j] ? x[i + j] : lanes[j];
+	result = lanes[0];
+	for (int j = 1; j < LANES; j++)
+		result = lanes[j] > result ? lanes[j] : result;
+	return result;
+}
+
+static inline float
+exp_sum(float *x, size_t n, float shift)
+{
+	float		lanes[LANES] = {0};
+	float		rest[LANES] = {0};
+	size_t		i = 0;
+	size_t		n_rest;
+
+	for (; i + LANES <= n; i += LANES)
+		for (int j = 0; j < LANES; j++)
+		{
+			x[i + j] = exp_clamped(x[i + j] - shift);
+			lanes[j] += x[i + j];
+		}
+
+	/* The rest in a block of its own, computed in the same way */
+	n_rest = n - i;
+	for (size_t j = 0; j < n_rest; j++)
+		rest[j] = x[i + j];
+	for (int j = 0; j < LANES; j++)
+		rest[j] = exp_clamped(rest[j] - shift);
+	for (size_t j = 0; j < n_rest; j++)
+	{
+		x[i + j] = rest[j];
+		lanes[j] += rest[j];
+	}
+	return add_lanes(lanes);
+}
+
+static inline void
+silu_multiply(float *x, const float *y, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		x[i] = x[i] / (1.0f + exp_clamped(-x[i])) * y[i];
+}
+
+#endif							/* SRM_KERNELS_LOOPS_H */
