@@ -1,0 +1,153 @@
+/*-------------------------------------------------------------------------
+ *
+ * rope.c
+ *	  Rotary position, with the halves of a head as the pairs.
+ *
+ * Frequencies and angles are rounded to float where transformers does so: at
+ * position 4000 the rounding of an angle is the fourth digit of its cosine,
+ * and a model has learnt with it.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "nn/rope.h"
+
+#include <math.h>
+
+/* M_PI is no part of C */
+#define PI	3.14159265358979323846
+
+/* theta ^ (2 j / head_dim) */
+static float
+wave_divisor(const SrmRope *rope, size_t j, size_t head_dim)
+{
+	float		exponent = (float) (2 * j) / (float) head_dim;
+
+	return (float) pow(rope->theta, (double) exponent);
+}
+
+/*
+ * Llama 3: long waves are stretched by the factor, short ones are kept, and
+ * those between are mixed.
+ */
+static float
+stretch_llama3(const SrmRope *rope, float frequency)
+{
+	float		low_wave = (float) (rope->original_max_positions / rope->low_freq_factor);
+	float		high_wave = (float) (rope->original_max_positions / rope->high_freq_factor);
+	float		wave = 1.0f / frequency * (float) (2 * PI);
+	float		factor = (float) rope->factor;
+	float		smooth;
+
+	if (wave < high_wave)
+		return frequency;
+	if (wave > low_wave)
+		return frequency / factor;
+	smooth = (1.0f / wave * (float) rope->original_max_positions - (float) rope->low_freq_factor) /
+		(float) (rope->high_freq_factor - rope->low_freq_factor);
+	return (1.0f - smooth) * frequency / factor + smooth * frequency;
+}
+
+/* YaRN: the pair that turns this often over the original positions */
+static double
+find_yarn_pair(const SrmRope *rope, double n_turns, size_t head_dim)
+{
+	return (double) head_dim * log(rope->original_max_positions / (n_turns * 2 * PI)) /
+		(2 * log(rope->theta));
+}
+
+/* From pair low on, frequencies are mixed with slower ones; length pairs on, replaced. */
+static void
+find_yarn_range(const SrmRope *rope, size_t head_dim, float *low, float *length)
+{
+	double		start = find_yarn_pair(rope, rope->beta_fast, head_dim);
+	double		end = find_yarn_pair(rope, rope->beta_slow, head_dim);
+
+	if (rope->truncate)
+	{
+		start = floor(start);
+		end = ceil(end);
+	}
+	start = fmax(start, 0);
+	end = fmin(end, (double) head_dim - 1);
+	if (start == end)
+		end += 0.001;			/* as transformers avoids dividing by zero */
+	*low = (float) start;
+	*length = (float) (end - start);
+}
+
+static void
+find_yarn_frequencies(float *frequencies, const SrmRope *rope, size_t head_dim)
+{
+	float		low;
+	float		length;
+
+	find_yarn_range(rope, head_dim, &low, &length);
+	for (size_t j = 0; j < head_dim / 2; j++)
+	{
+		float		divisor = wave_divisor(rope, j, head_dim);
+		float		ramp = ((float) j - low) / length;
+		float		kept = 1.0f - fminf(fmaxf(ramp, 0.0f), 1.0f);
+
+		frequencies[j] = 1.0f / ((float) rope->factor * divisor) * (1.0f - kept) +
+			1.0f / divisor * kept;
+	}
+}
+
+void
+srm_rope_frequencies(float *frequencies, const SrmRope *rope, size_t head_dim)
+{
+	if (rope->type == SRM_ROPE_YARN)
+	{
+		find_yarn_frequencies(frequencies, rope, head_dim);
+		return;
+	}
+	for (size_t j = 0; j < head_dim / 2; j++)
+	{
+		float		frequency = 1.0f / wave_divisor(rope, j, head_dim);
+
+		if (rope->type == SRM_ROPE_LINEAR)
+			frequency /= (float) rope->factor;
+		if (rope->type == SRM_ROPE_LLAMA3)
+			frequency = stretch_llama3(rope, frequency);
+		frequencies[j] = frequency;
+	}
+}
+
+void
+srm_rope_table(float *cosines, float *sines, const float *frequencies,
+			   const SrmRope *rope, size_t head_dim, size_t first, size_t n)
+{
+	size_t		half = head_dim / 2;
+	float		scale = rope->type == SRM_ROPE_YARN ? (float) rope->attention_factor : 1.0f;
+
+	for (size_t i = 0; i < n; i++)
+		for (size_t j = 0; j < half; j++)
+		{
+			float		angle = (float) (first + i) * frequencies[j];
+
+			cosines[i * half + j] = (float) cos((double) angle) * scale;
+			sines[i * half + j] = (float) sin((double) angle) * scale;
+		}
+}
+
+void
+srm_rope_forward(float *heads, const float *cosines, const float *sines,
+				 size_t n_heads, size_t head_dim)
+{
+	size_t		half = head_dim / 2;
+
+	for (size_t i = 0; i < n_heads; i++)
+	{
+		float	   *first = heads + i * head_dim;
+		float	   *second = first + half;
+
+		for (size_t j = 0; j < half; j++)
+		{
+			float		x = first[j];
+			float		y = second[j];
+
+			first[j] = x * cosines[j] - y * sines[j];
+			second[j] = y * cosines[j] + x * sines[j];
+		}
+	}
+}
