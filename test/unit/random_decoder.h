@@ -1,0 +1,172 @@
+/*-------------------------------------------------------------------------
+ *
+ * random_decoder.h
+ *	  Decoders of any shape with random weights, for tests and benchmarks.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef SRM_RANDOM_DECODER_H
+#define SRM_RANDOM_DECODER_H
+
+#include <math.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "nn/decoder.h"
+
+typedef struct RandomShape
+{
+	size_t		n_layers;
+	size_t		dim;
+	size_t		n_heads;
+	size_t		n_kv_heads;
+	size_t		head_dim;
+	size_t		ffn_dim;
+	size_t		vocab_size;
+	SrmDtype	dtype;
+	bool		with_biases;	/* all there are */
+	bool		with_head_norms;
+	SrmRope		rope;
+} RandomShape;
+
+typedef struct RandomState
+{
+	SrmArena   *arena;
+	uint64_t	seed;
+	SrmStatus	status;
+} RandomState;
+
+/* Uniform in [-1, 1); xorshift64* */
+static inline float
+random_float(RandomState *state)
+{
+	state->seed ^= state->seed >> 12;
+	state->seed ^= state->seed << 25;
+	state->seed ^= state->seed >> 27;
+	return (float) ((int32_t) ((state->seed * UINT64_C(2685821657736338717)) >> 32)) * 0x1p-31f;
+}
+
+/* The half next to zero from a value of magnitude below 2, subnormals included. */
+static inline uint16_t
+half_of_float(float value)
+{
+	float		magnitude = fabsf(value);
+	uint16_t	sign = value < 0 ? 0x8000 : 0;
+	int			exponent;
+	float		fraction = frexpf(magnitude, &exponent);
+
+	if (exponent < -13)
+		return sign | (uint16_t) (magnitude * 0x1p24f);
+	return sign | (uint16_t) ((exponent + 14) << 10) | ((uint16_t) (fraction * 2048.0f) & 0x3FF);
+}
+
+static inline uint16_t
+bfloat_of_float(float value)
+{
+	uint32_t	bits;
+
+	memcpy(&bits, &value, sizeof(bits));
+	return (uint16_t) (bits >> 16);
+}
+
+static inline float *
+random_vector(RandomState *state, size_t n, float middle, float spread)
+{
+	float	   *vector = srm_arena_alloc(state->arena, n * sizeof(float), &state->status);
+
+	if (vector == NULL)
+		abort();
+	for (size_t i = 0; i < n; i++)
+		vector[i] = middle + spread * random_float(state);
+	return vector;
+}
+
+static inline SrmMatrix
+random_matrix(RandomState *state, size_t rows, size_t cols, SrmDtype dtype)
+{
+	SrmMatrix	matrix = {.dtype = dtype, .rows = rows, .cols = cols};
+	void	   *data = srm_arena_alloc(state->arena, rows * cols * srm_dtype_size(dtype), &state->status);
+	float		spread = sqrtf(3.0f / (float) cols);
+
+	if (data == NULL)
+		abort();
+	for (size_t i = 0; i < rows * cols; i++)
+	{
+		float		value = spread * random_float(state);
+
+		if (dtype == SRM_F32)
+			((float *) data)[i] = value;
+		else if (dtype == SRM_F16)
+			((uint16_t *) data)[i] = half_of_float(value);
+		else
+			((uint16_t *) data)[i] = bfloat_of_float(value);
+	}
+	matrix.data = data;
+	return matrix;
+}
+
+static inline void
+random_layer(RandomState *state, const RandomShape *shape, SrmLayer *layer)
+{
+	size_t		q_dim = shape->n_heads * shape->head_dim;
+	size_t		kv_dim = shape->n_kv_heads * shape->head_dim;
+
+	memset(layer, 0, sizeof(SrmLayer));
+	layer->attention_norm = random_vector(state, shape->dim, 1.0f, 0.3f);
+	layer->query = random_matrix(state, q_dim, shape->dim, shape->dtype);
+	layer->key = random_matrix(state, kv_dim, shape->dim, shape->dtype);
+	layer->value = random_matrix(state, kv_dim, shape->dim, shape->dtype);
+	layer->output = random_matrix(state, shape->dim, q_dim, shape->dtype);
+	layer->ffn_norm = random_vector(state, shape->dim, 1.0f, 0.3f);
+	layer->gate = random_matrix(state, shape->ffn_dim, shape->dim, shape->dtype);
+	layer->up = random_matrix(state, shape->ffn_dim, shape->dim, shape->dtype);
+	layer->down = random_matrix(state, shape->dim, shape->ffn_dim, shape->dtype);
+	if (shape->with_biases)
+	{
+		layer->query_bias = random_vector(state, q_dim, 0.0f, 1.0f);
+		layer->key_bias = random_vector(state, kv_dim, 0.0f, 1.0f);
+		layer->value_bias = random_vector(state, kv_dim, 0.0f, 1.0f);
+		layer->output_bias = random_vector(state, shape->dim, 0.0f, 1.0f);
+		layer->gate_bias = random_vector(state, shape->ffn_dim, 0.0f, 1.0f);
+		layer->up_bias = random_vector(state, shape->ffn_dim, 0.0f, 1.0f);
+		layer->down_bias = random_vector(state, shape->dim, 0.0f, 1.0f);
+	}
+	if (shape->with_head_norms)
+	{
+		layer->query_norm = random_vector(state, shape->head_dim, 1.0f, 0.5f);
+		layer->key_norm = random_vector(state, shape->head_dim, 1.0f, 0.5f);
+	}
+}
+
+/* In the arena; aborts when memory is short. */
+static inline SrmDecoder *
+random_decoder(const RandomShape *shape, uint64_t seed, SrmArena *arena)
+{
+	RandomState state = {.arena = arena, .seed = seed * 2 + 1};
+	SrmDecoder *decoder;
+
+	srm_status_init(&state.status);
+	decoder = srm_arena_array(arena, 1, sizeof(SrmDecoder), &state.status);
+	if (decoder == NULL)
+		abort();
+	decoder->n_layers = shape->n_layers;
+	decoder->dim = shape->dim;
+	decoder->n_heads = shape->n_heads;
+	decoder->n_kv_heads = shape->n_kv_heads;
+	decoder->head_dim = shape->head_dim;
+	decoder->ffn_dim = shape->ffn_dim;
+	decoder->vocab_size = shape->vocab_size;
+	decoder->norm_eps = 1e-6f;
+	decoder->rope = shape->rope;
+	decoder->embedding = random_matrix(&state, shape->vocab_size, shape->dim, shape->dtype);
+	decoder->layers = srm_arena_array(arena, shape->n_layers, sizeof(SrmLayer), &state.status);
+	if (decoder->layers == NULL)
+		abort();
+	for (size_t i = 0; i < shape->n_layers; i++)
+		random_layer(&state, shape, &decoder->layers[i]);
+	decoder->final_norm = random_vector(&state, shape->dim, 1.0f, 0.3f);
+	return decoder;
+}
+
+#endif							/* SRM_RANDOM_DECODER_H */

@@ -1,0 +1,865 @@
+/*-------------------------------------------------------------------------
+ *
+ * test_nn.c
+ *	  Tests of products, kernels, threads, rotary position and the decoder.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "nn/decoder.h"
+#include "nn/kernels.h"
+#include "nn/linear.h"
+#include "nn/rope.h"
+#include "plain_decoder.h"
+#include "random_decoder.h"
+
+#define MAX_TOKENS	700
+
+static SrmArena *arena;
+static SrmStatus status;
+
+static int
+setup(void **state)
+{
+	(void) state;
+	srm_status_init(&status);
+	arena = srm_arena_create(&status);
+	return arena == NULL;
+}
+
+static int
+teardown(void **state)
+{
+	(void) state;
+	srm_arena_free(arena);
+	return 0;
+}
+
+static void *
+allocate(size_t size)
+{
+	void	   *memory = srm_arena_alloc(arena, size, &status);
+
+	assert_non_null(memory);
+	return memory;
+}
+
+/* The greatest difference, relative to values above 1; infinite where one is NaN. */
+static double
+distance(const float *a, const double *b, size_t n)
+{
+	double		greatest = 0;
+
+	for (size_t i = 0; i < n; i++)
+	{
+		double		difference = fabs(a[i] - b[i]) / fmax(1, fabs(b[i]));
+
+		if (!(difference <= greatest))
+			greatest = isnan(difference) ? INFINITY : difference;
+	}
+	return greatest;
+}
+
+/* dtypes and kernels */
+
+/* The value of a 16-bit number from its definition. */
+static double
+value_of_bits(uint16_t bits, int fraction_bits, int bias)
+{
+	int			fraction = bits & ((1 << fraction_bits) - 1);
+	int			exponent = (bits & 0x7FFF) >> fraction_bits;
+	double		sign = bits & 0x8000 ? -1 : 1;
+
+	if (exponent == 0x7FFF >> fraction_bits)
+		return fraction != 0 ? NAN : sign * INFINITY;
+	if (exponent == 0)
+		return sign * ldexp(fraction, 1 - bias - fraction_bits);
+	return sign * ldexp((1 << fraction_bits) + fraction, exponent - bias - fraction_bits);
+}
+
+static void
+check_all_values(void (*read) (float *, const uint16_t *, size_t), int fraction_bits, int bias)
+{
+	uint16_t   *bits = allocate(65536 * sizeof(uint16_t));
+	float	   *values = allocate(65536 * sizeof(float));
+
+	for (int i = 0; i < 65536; i++)
+		bits[i] = (uint16_t) i;
+	read(values, bits, 65536);
+	for (int i = 0; i < 65536; i++)
+	{
+		double		expected = value_of_bits((uint16_t) i, fraction_bits, bias);
+
+		if (isnan(expected))
+			assert_true(isnan(values[i]));
+		else
+			assert_true(values[i] == expected && !signbit(values[i]) == !signbit(expected));
+	}
+}
+
+/* every 16-bit number becomes its exact value */
+static void
+test_read_every_value(void **state)
+{
+	(void) state;
+	check_all_values(srm_kernels_portable.read_f16, 10, 15);
+	check_all_values(srm_kernels_portable.read_bf16, 7, 127);
+	check_all_values(srm_kernels->read_f16, 10, 15);
+	check_all_values(srm_kernels->read_bf16, 7, 127);
+}
+
+/* reading may start anywhere and be of any length */
+static void
+test_read_pieces(void **state)
+{
+	uint16_t	halves[64];
+	float		all[64];
+	SrmMatrix	matrix = {.data = halves, .dtype = SRM_F16, .rows = 1, .cols = 64};
+
+	(void) state;
+	for (int i = 0; i < 64; i++)
+		halves[i] = (uint16_t) (i * 977);
+	srm_matrix_read(&matrix, 0, 64, all);
+	for (size_t start = 0; start < 24; start++)
+		for (size_t n = 0; n <= 40; n++)
+		{
+			float		piece[41];
+
+			piece[n] = 7.0f;
+			srm_matrix_read(&matrix, start, n, piece);
+			assert_memory_equal(piece, all + start, n * sizeof(float));
+			assert_true(piece[n] == 7.0f);
+		}
+}
+
+static void
+check_kernels(const SrmKernels *kernels)
+{
+	float		x[100];
+	float		y[100];
+	float		z[100];
+	RandomState random = {.seed = 5};
+
+	for (size_t n = 1; n <= 100; n++)
+	{
+		double		squares = 0;
+		double		sum = 0;
+		float		greatest = -INFINITY;
+		float		shift;
+		float		result;
+
+		for (size_t i = 0; i < n; i++)
+		{
+			x[i] = 30 * random_float(&random);
+			y[i] = random_float(&random);
+			squares += (double) x[i] * x[i];
+			greatest = fmaxf(greatest, x[i]);
+		}
+		assert_true(fabs(kernels->sum_squares(x, n) - squares) <= 1e-6 * squares);
+		assert_true(kernels->maximum(x, n) == greatest);
+
+		memcpy(z, x, sizeof(x));
+		shift = greatest;
+		result = kernels->exp_sum(z, n, shift);
+		for (size_t i = 0; i < n; i++)
+		{
+			double		expected = exp((double) (x[i] - shift));
+
+			sum += expected;
+			assert_true(fabs(z[i] - expected) <= 2.5e-7 * expected);
+		}
+		assert_true(fabs(result - sum) <= 1e-6 * sum);
+
+		memcpy(z, x, sizeof(x));
+		kernels->silu_multiply(z, y, n);
+		for (size_t i = 0; i < n; i++)
+		{
+			double		expected = x[i] / (1 + exp(-(double) x[i])) * y[i];
+
+			assert_true(fabs(z[i] - expected) <= 1e-6 * fabs(expected) + 1e-30);
+		}
+	}
+}
+
+/* each set of kernels agrees with the mathematics at every length */
+static void
+test_kernels(void **state)
+{
+	(void) state;
+	check_kernels(&srm_kernels_portable);
+	check_kernels(srm_kernels);
+}
+
+static void
+check_extremes(const SrmKernels *kernels)
+{
+	float		x[20] = {0};
+	float		y[20];
+
+	for (int i = 0; i < 20; i++)
+		y[i] = 1.0f;
+	x[3] = -1e30f;
+	x[17] = -INFINITY;
+	assert_true(fabsf(kernels->exp_sum(x, 20, 0.0f) - 18.0f) < 1e-5f);
+	assert_true(x[3] < 1e-37f && x[17] < 1e-37f && x[0] == 1.0f);
+
+	memset(x, 0, sizeof(x));
+	x[2] = 1e30f;
+	x[18] = -1e4f;
+	kernels->silu_multiply(x, y, 20);
+	assert_true(x[2] == 1e30f && fabsf(x[18]) < 1e-30f && x[0] == 0.0f);
+
+	for (int at = 0; at < 20; at++)
+	{
+		memset(x, 0, sizeof(x));
+		x[at] = NAN;
+		assert_true(isnan(kernels->sum_squares(x, 20)));
+		kernels->silu_multiply(x, y, 20);
+		assert_true(isnan(x[at]));
+		assert_true(isnan(kernels->exp_sum(x, 20, 0.0f)));
+		assert_true(isnan(x[at]) && !isnan(x[(at + 1) % 20]));
+	}
+}
+
+/* what is huge, infinite or not a number gives neither garbage nor silence */
+static void
+test_kernels_extremes(void **state)
+{
+	(void) state;
+	check_extremes(&srm_kernels_portable);
+	check_extremes(srm_kernels);
+}
+
+/* threads */
+
+#define N_TASKS		1000
+
+typedef struct Tally
+{
+	atomic_int	runs[N_TASKS];
+	int			n_threads;
+	atomic_int	n_strangers;	/* calls with a thread number out of range */
+} Tally;
+
+static void
+count_run(void *arg, size_t task, int thread)
+{
+	Tally	   *tally = arg;
+
+	atomic_fetch_add(&tally->runs[task], 1);
+	if (thread < 0 || thread >= tally->n_threads)
+		atomic_fetch_add(&tally->n_strangers, 1);
+}
+
+/* each task runs once, run after run, with any number of threads */
+static void
+test_threads(void **state)
+{
+	Tally	   *tally = allocate(sizeof(Tally));
+
+	(void) state;
+	for (int n_threads = 0; n_threads <= 5; n_threads++)
+	{
+		SrmThreads *threads = srm_threads_start(n_threads, &status);
+
+		assert_non_null(threads);
+		memset(tally, 0, sizeof(Tally));
+		tally->n_threads = srm_threads_count(threads);
+		assert_in_range(tally->n_threads, 1, n_threads < 1 ? 1 : n_threads);
+		for (size_t run = 0; run < 200; run++)
+			srm_threads_run(threads, run * 7 % (N_TASKS + 1), count_run, tally);
+		srm_threads_run(threads, N_TASKS, count_run, tally);
+		srm_threads_end(threads);
+
+		assert_int_equal(tally->n_strangers, 0);
+		for (size_t task = 0; task < N_TASKS; task++)
+		{
+			int			expected = 1;
+
+			for (size_t run = 0; run < 200; run++)
+				expected += task < run * 7 % (N_TASKS + 1);
+			assert_int_equal(tally->runs[task], expected);
+		}
+	}
+}
+
+typedef struct StopAfter
+{
+	int			n_left;
+	int			n_asked;
+} StopAfter;
+
+static bool
+stop_after(void *arg)
+{
+	StopAfter  *stop = arg;
+
+	stop->n_asked++;
+	return stop->n_left-- <= 0;
+}
+
+/* once the callback says stop, no task starts, and the threads can run again */
+static void
+test_threads_stop(void **state)
+{
+	Tally	   *tally = allocate(sizeof(Tally));
+
+	(void) state;
+	for (int n_threads = 1; n_threads <= 3; n_threads++)
+	{
+		SrmThreads *threads = srm_threads_start(n_threads, &status);
+		StopAfter	after = {.n_left = 3};
+		SrmStop		stop = {stop_after, &after};
+
+		assert_non_null(threads);
+		memset(tally, 0, sizeof(Tally));
+		tally->n_threads = srm_threads_count(threads);
+		if (n_threads == 1)
+		{
+			assert_false(srm_threads_run_or_stop(threads, N_TASKS, count_run, tally, &stop, &status));
+			assert_int_equal(status.code, SRM_STOPPED);
+			assert_int_equal(tally->runs[2], 1);
+			assert_int_equal(tally->runs[3], 0);
+			assert_int_equal(after.n_asked, 4);
+		}
+		else
+			(void) srm_threads_run_or_stop(threads, N_TASKS, count_run, tally, &stop, &status);
+		srm_status_init(&status);
+		memset(tally->runs, 0, sizeof(tally->runs));
+		after.n_left = 1000000;
+		assert_true(srm_threads_run_or_stop(threads, N_TASKS, count_run, tally, &stop, &status));
+		for (size_t task = 0; task < N_TASKS; task++)
+			assert_int_equal(tally->runs[task], 1);
+		srm_threads_end(threads);
+	}
+}
+
+/* scratch memory belongs to one thread each, and is aligned */
+static void
+test_threads_scratch(void **state)
+{
+	SrmThreads *threads = srm_threads_start(3, &status);
+	int			n_threads = srm_threads_count(threads);
+
+	(void) state;
+	for (size_t size = 1; size < 100000; size *= 3)
+	{
+		assert_true(srm_threads_reserve(threads, size, &status));
+		for (int i = 0; i < n_threads; i++)
+		{
+			char	   *scratch = srm_threads_scratch(threads, i);
+
+			assert_int_equal((uintptr_t) scratch % 64, 0);
+			memset(scratch, i, size);
+		}
+		for (int i = 0; i < n_threads; i++)
+			assert_int_equal(((char *) srm_threads_scratch(threads, i))[size - 1], i);
+	}
+	assert_false(srm_threads_reserve(threads, SIZE_MAX / 2, &status));
+	assert_int_equal(status.code, SRM_OUT_OF_MEMORY);
+	srm_threads_end(threads);
+}
+
+/* linear maps */
+
+static void
+check_linear(size_t m, size_t rows, size_t cols, SrmDtype dtype, bool with_bias)
+{
+	RandomState random = {.arena = arena, .seed = m * 31 + rows * 7 + cols};
+	SrmMatrix	w = random_matrix(&random, rows, cols, dtype);
+	float	   *bias = with_bias ? random_vector(&random, rows, 0.0f, 1.0f) : NULL;
+	float	   *x = random_vector(&random, m * cols, 0.0f, 1.0f);
+	float	   *expected = allocate(m * rows * sizeof(float));
+	float	   *first = allocate(m * rows * sizeof(float));
+	float	   *out = allocate(m * rows * sizeof(float));
+
+	srm_linear_forward_plain(expected, x, &w, bias, m);
+	for (int n_threads = 1; n_threads <= 3; n_threads++)
+	{
+		SrmThreads *threads = srm_threads_start(n_threads, &status);
+
+		assert_non_null(threads);
+		memset(out, 0xFF, m * rows * sizeof(float));
+		assert_true(srm_linear_forward(out, x, &w, bias, m, threads, &status));
+		srm_threads_end(threads);
+		if (n_threads == 1)
+			memcpy(first, out, m * rows * sizeof(float));
+		assert_memory_equal(out, first, m * rows * sizeof(float));
+	}
+
+	/* Sums of numbers of size 1 / sqrt(cols): a few units in the last place */
+	for (size_t i = 0; i < m * rows; i++)
+		assert_true(fabsf(out[i] - expected[i]) < 5e-6f);
+}
+
+/* products agree with plain sums, across the edges of panels and of row blocks */
+static void
+test_linear(void **state)
+{
+	(void) state;
+	check_linear(1, 1, 1, SRM_F32, true);
+	check_linear(1, 300, 33, SRM_F16, false);
+	check_linear(7, 255, 64, SRM_BF16, true);
+	check_linear(3, 257, 64, SRM_F32, true);
+	check_linear(33, 513, 17, SRM_F32, false);
+	check_linear(511, 16, 8, SRM_F16, true);
+	check_linear(1025, 3, 5, SRM_F32, true);
+	check_linear(2, 130, 20000, SRM_BF16, false);	/* narrower panels */
+	check_linear(0, 5, 5, SRM_F32, true);
+}
+
+/* weights are used where they lie in a file, at any multiple of their size */
+static void
+test_linear_alignment(void **state)
+{
+	RandomState random = {.arena = arena, .seed = 3};
+	SrmMatrix	w = random_matrix(&random, 70, 90, SRM_F32);
+	SrmThreads *threads = srm_threads_start(1, &status);
+	float	   *x = random_vector(&random, 40 * 90, 0.0f, 1.0f);
+	float	   *first = allocate(40 * 70 * sizeof(float));
+	float	   *out = allocate(40 * 70 * sizeof(float));
+	float	   *moved = allocate((70 * 90 + 16) * sizeof(float));
+
+	(void) state;
+	assert_true(srm_linear_forward(first, x, &w, NULL, 40, threads, &status));
+	for (size_t shift = 1; shift < 16; shift++)
+	{
+		SrmMatrix	at = {.data = moved + shift, .dtype = SRM_F32, .rows = 70, .cols = 90};
+
+		memcpy(moved + shift, w.data, 70 * 90 * sizeof(float));
+		assert_true(srm_linear_forward(out, x, &at, NULL, 40, threads, &status));
+		assert_memory_equal(out, first, 40 * 70 * sizeof(float));
+	}
+	srm_threads_end(threads);
+}
+
+/* rotary position */
+
+typedef struct RopeCase
+{
+	SrmRope		rope;
+	float		frequencies[6];
+	float		cosines[6];		/* at position 4097 */
+} RopeCase;
+
+/* From transformers 5.23.0 (torch 2.13.0), pairs 1, 9, 14, 18, 24, 31 of head_dim 64. */
+static const RopeCase rope_cases[] = {
+	{{.type = SRM_ROPE_DEFAULT, .theta = 1e6},
+		{6.493816376e-01f, 2.053525113e-02f, 2.371373819e-03f, 4.216964880e-04f, 3.162277426e-05f, 1.539926529e-06f},
+		{-9.161711335e-01f, -7.711984515e-01f, -9.580317140e-01f, -1.562512517e-01f, 9.916190505e-01f, 9.999800920e-01f}},
+	{{.type = SRM_ROPE_LINEAR, .theta = 1e4, .factor = 4},
+		{1.874735504e-01f, 1.874735393e-02f, 4.445698578e-03f, 1.405853312e-03f, 2.500000119e-04f, 3.333803761e-05f},
+		{4.023034498e-02f, 1.604167968e-01f, 8.047580719e-01f, 8.661225438e-01f, 5.197397470e-01f, 9.906866550e-01f}},
+	{{.type = SRM_ROPE_LLAMA3, .theta = 5e5, .factor = 32, .low_freq_factor = 1,
+			.high_freq_factor = 4, .original_max_positions = 8192},
+		{6.636012793e-01f, 2.495540865e-02f, 3.211446106e-03f, 1.946163866e-05f, 1.661967417e-06f, 9.418306490e-08f},
+		{-2.706109583e-01f, -1.400860548e-01f, 8.304264545e-01f, 9.968228936e-01f, 9.999768138e-01f, 9.999999404e-01f}},
+	{{.type = SRM_ROPE_YARN, .theta = 1e6, .factor = 4, .original_max_positions = 32768,
+			.beta_fast = 32, .beta_slow = 1, .attention_factor = 1.138629436111989, .truncate = true},
+		{6.493816376e-01f, 2.053525113e-02f, 1.778530306e-03f, 1.757068676e-04f, 7.905693565e-06f, 3.849816324e-07f},
+		{-1.043179393e+00f, -8.781092763e-01f, 6.118916869e-01f, 8.561249971e-01f, 1.138032198e+00f, 1.138628006e+00f}},
+	{{.type = SRM_ROPE_YARN, .theta = 1e4, .factor = 8, .original_max_positions = 512,
+			.beta_fast = 32, .beta_slow = 1, .attention_factor = 1.2079441541679836, .truncate = false},
+		{7.498942018e-01f, 4.364261031e-02f, 3.888165811e-03f, 7.029266562e-04f, 1.250000059e-04f, 1.666901881e-05f},
+		{1.192329168e+00f, -1.165139794e+00f, -1.178339481e+00f, -1.166814804e+00f, 1.052971125e+00f, 1.205128312e+00f}}
+};
+
+/*
+ * frequencies agree with transformers to the last bit but one, and so does a
+ * cosine at a position where each bit of an angle counts
+ */
+static void
+test_rope_numbers(void **state)
+{
+	static const int pairs[6] = {1, 9, 14, 18, 24, 31};
+
+	(void) state;
+	for (size_t i = 0; i < sizeof(rope_cases) / sizeof(rope_cases[0]); i++)
+	{
+		const RopeCase *expected = &rope_cases[i];
+		float		frequencies[32];
+		float		cosines[3 * 32];
+		float		sines[3 * 32];
+
+		srm_rope_frequencies(frequencies, &expected->rope, 64);
+		srm_rope_table(cosines, sines, frequencies, &expected->rope, 64, 4095, 3);
+		for (int j = 0; j < 6; j++)
+		{
+			float		frequency = frequencies[pairs[j]];
+			float		tolerance = 2.4e-7f + 4097 * frequency * 1.2e-7f;
+
+			assert_true(fabsf(frequency - expected->frequencies[j]) <= 1.2e-7f * frequency);
+			assert_true(fabsf(cosines[64 + pairs[j]] - expected->cosines[j]) <= tolerance);
+		}
+	}
+}
+
+/* decoders */
+
+static const SrmRope default_rope = {.type = SRM_ROPE_DEFAULT, .theta = 10000};
+
+static const RandomShape shapes[] = {
+	/* one head for each */
+	{2, 32, 4, 4, 8, 48, 50, SRM_F32, false, false, {.type = SRM_ROPE_DEFAULT, .theta = 10000}},
+	/* grouped queries, biases, heads wider than dim / n_heads */
+	{3, 24, 4, 2, 16, 40, 50, SRM_BF16, true, false, {.type = SRM_ROPE_DEFAULT, .theta = 1000000}},
+	/* one key for all heads, norms of heads */
+	{2, 40, 5, 1, 4, 33, 50, SRM_F16, false, true,
+	{.type = SRM_ROPE_LINEAR, .theta = 10000, .factor = 4}},
+	/* all at once */
+	{2, 16, 6, 3, 10, 20, 50, SRM_F32, true, true,
+		{.type = SRM_ROPE_LLAMA3, .theta = 500, .factor = 8, .low_freq_factor = 1,
+	.high_freq_factor = 4, .original_max_positions = 64}},
+	/* one layer, one head, the narrowest */
+	{1, 4, 1, 1, 2, 4, 3, SRM_BF16, false, false, {.type = SRM_ROPE_DEFAULT, .theta = 10000}},
+	/* panels that have an edge */
+	{2, 260, 4, 2, 80, 300, 50, SRM_F32, false, true,
+		{.type = SRM_ROPE_YARN, .theta = 10000, .factor = 4, .original_max_positions = 32,
+	.beta_fast = 32, .beta_slow = 1, .attention_factor = 1.1, .truncate = true}}
+};
+
+#define N_SHAPES	(sizeof(shapes) / sizeof(shapes[0]))
+
+static int32_t tokens[MAX_TOKENS];
+static uint32_t all_tokens[MAX_TOKENS];
+
+static void
+fill_tokens(size_t vocab_size)
+{
+	for (size_t i = 0; i < MAX_TOKENS; i++)
+	{
+		tokens[i] = (int32_t) ((i * i * 7 + i * 3 + 1) % vocab_size);
+		all_tokens[i] = (uint32_t) i;
+	}
+}
+
+/* Runs tokens first .. first + n - 1 and wants all of them. */
+static void
+run_block(const SrmDecoder *decoder, SrmCache *cache, size_t first, size_t n,
+		  float *hidden, int n_threads)
+{
+	assert_true(srm_decoder_forward(decoder, cache, cache != NULL, tokens + first, n, all_tokens, n,
+									hidden + first * decoder->dim, n_threads, NULL, &status));
+}
+
+/* all shapes agree with the plain twin, at lengths around the edges of tiles */
+static void
+test_decoder_plain(void **state)
+{
+	static const size_t lengths[] = {1, 2, 5, 31, 63, 64, 65, 100, 127, 128, 129, 200};
+
+	(void) state;
+	for (size_t i = 0; i < N_SHAPES; i++)
+	{
+		SrmDecoder *decoder = random_decoder(&shapes[i], i, arena);
+		double	   *expected = allocate(200 * decoder->dim * sizeof(double));
+		float	   *hidden = allocate(200 * decoder->dim * sizeof(float));
+
+		/* Attention is causal, so the longest text holds the others */
+		fill_tokens(decoder->vocab_size);
+		plain_decoder_forward(expected, decoder, tokens, 200);
+		for (size_t j = 0; j < sizeof(lengths) / sizeof(lengths[0]); j++)
+		{
+			run_block(decoder, NULL, 0, lengths[j], hidden, 1);
+			assert_true(distance(hidden, expected, lengths[j] * decoder->dim) < 3e-5);
+		}
+	}
+}
+
+/* so does a text of more than one chunk, and one with part of it in the cache */
+static void
+test_decoder_plain_long(void **state)
+{
+	RandomShape shape = shapes[1];
+	SrmDecoder *decoder = random_decoder(&shape, 77, arena);
+	SrmCache   *cache = srm_cache_create(decoder, &status);
+	double	   *expected = allocate(MAX_TOKENS * decoder->dim * sizeof(double));
+	float	   *hidden = allocate(MAX_TOKENS * decoder->dim * sizeof(float));
+
+	(void) state;
+	fill_tokens(decoder->vocab_size);
+	plain_decoder_forward(expected, decoder, tokens, MAX_TOKENS);
+	run_block(decoder, NULL, 0, MAX_TOKENS, hidden, 2);
+	assert_true(distance(hidden, expected, MAX_TOKENS * decoder->dim) < 3e-5);
+	run_block(decoder, cache, 0, 131, hidden, 1);
+	run_block(decoder, cache, 131, MAX_TOKENS - 131, hidden, 1);
+	assert_true(distance(hidden, expected, MAX_TOKENS * decoder->dim) < 3e-5);
+	srm_cache_free(cache);
+}
+
+/* wherever a text is cut into blocks, the hidden states stay */
+static void
+test_decoder_blocks(void **state)
+{
+	static const size_t cuts[][2] = {
+		{1, 2}, {1, 199}, {63, 64}, {64, 128}, {65, 66}, {127, 129}, {128, 192}, {129, 130}, {199, 199}
+	};
+
+	(void) state;
+	for (size_t i = 0; i < N_SHAPES; i++)
+	{
+		SrmDecoder *decoder = random_decoder(&shapes[i], i, arena);
+		double	   *expected = allocate(200 * decoder->dim * sizeof(double));
+		float	   *hidden = allocate(200 * decoder->dim * sizeof(float));
+		SrmCache   *cache = srm_cache_create(decoder, &status);
+
+		fill_tokens(decoder->vocab_size);
+		plain_decoder_forward(expected, decoder, tokens, 200);
+		for (size_t j = 0; j < sizeof(cuts) / sizeof(cuts[0]); j++)
+		{
+			memset(hidden, 0xFF, 200 * decoder->dim * sizeof(float));
+			srm_cache_truncate(cache, 0);
+			run_block(decoder, cache, 0, cuts[j][0], hidden, 1);
+			run_block(decoder, cache, cuts[j][0], cuts[j][1] - cuts[j][0], hidden, 1);
+			run_block(decoder, cache, cuts[j][1], 200 - cuts[j][1], hidden, 1);
+			assert_int_equal(srm_cache_tokens(cache), 200);
+			assert_true(distance(hidden, expected, 200 * decoder->dim) < 3e-5);
+		}
+		srm_cache_free(cache);
+	}
+}
+
+/* the same blocks give the same bits, with any threads, cache and history */
+static void
+test_decoder_same_bits(void **state)
+{
+	(void) state;
+	for (size_t i = 0; i < N_SHAPES; i++)
+	{
+		SrmDecoder *decoder = random_decoder(&shapes[i], i, arena);
+		size_t		size = 170 * decoder->dim * sizeof(float);
+		float	   *first = allocate(size);
+		float	   *hidden = allocate(size + 64);
+		SrmCache   *kept = srm_cache_create(decoder, &status);
+
+		fill_tokens(decoder->vocab_size);
+		run_block(decoder, kept, 0, 70, first, 1);
+		assert_true(srm_decoder_forward(decoder, kept, false, tokens + 70, 100, all_tokens, 100,
+										first + 70 * decoder->dim, 1, NULL, &status));
+		assert_int_equal(srm_cache_tokens(kept), 70);
+		for (int run = 0; run < 6; run++)
+		{
+			/* The prompt kept from the first run, or computed again; out at odd places */
+			SrmCache   *cache = run % 2 == 0 ? kept : srm_cache_create(decoder, &status);
+			float	   *out = hidden + run;
+			int			n_threads = run % 3 + 1;
+
+			memset(hidden, 0xFF, size + 64);
+			if (cache != kept)
+				run_block(decoder, cache, 0, 70, out, n_threads);
+			else
+				memcpy(out, first, 70 * decoder->dim * sizeof(float));
+			run_block(decoder, cache, 70, 100, out, n_threads);
+			assert_memory_equal(out, first, size);
+			srm_cache_truncate(cache, 70);
+			if (cache != kept)
+				srm_cache_free(cache);
+		}
+		srm_cache_free(kept);
+	}
+}
+
+/* the tokens wanted are the rows that all tokens would have given */
+static void
+test_decoder_wanted(void **state)
+{
+	static const uint32_t wanted[] = {0, 3, 64, 65, 90, 149};
+
+	(void) state;
+	for (size_t i = 0; i < N_SHAPES; i++)
+	{
+		SrmDecoder *decoder = random_decoder(&shapes[i], i, arena);
+		size_t		dim = decoder->dim;
+		SrmCache   *cache = srm_cache_create(decoder, &status);
+		double	   *expected = allocate(150 * dim * sizeof(double));
+		float	   *hidden = allocate(6 * dim * sizeof(float));
+
+		fill_tokens(decoder->vocab_size);
+		plain_decoder_forward(expected, decoder, tokens, 150);
+		assert_true(srm_decoder_forward(decoder, NULL, true, tokens, 150, wanted, 6, hidden, 1, NULL, &status));
+		for (size_t j = 0; j < 6; j++)
+			assert_true(distance(hidden + j * dim, expected + wanted[j] * dim, dim) < 3e-5);
+
+		/* A prompt may be wanted for its keys and values alone */
+		assert_true(srm_decoder_forward(decoder, cache, true, tokens, 100, NULL, 0, NULL, 1, NULL, &status));
+		assert_true(srm_decoder_forward(decoder, cache, true, tokens + 100, 50, &wanted[1], 1, hidden, 1, NULL, &status));
+		assert_true(distance(hidden, expected + 103 * dim, dim) < 3e-5);
+		assert_int_equal(srm_cache_tokens(cache), 150);
+		assert_in_range(srm_cache_bytes(cache), 150 * 2 * decoder->n_layers * 4, SIZE_MAX);
+		srm_cache_free(cache);
+	}
+}
+
+/* wherever a stop comes, the call ends and the cache is as it was */
+static void
+test_decoder_stop(void **state)
+{
+	SrmDecoder *decoder = random_decoder(&shapes[3], 1, arena);
+	SrmCache   *cache = srm_cache_create(decoder, &status);
+	float	   *first = allocate(200 * decoder->dim * sizeof(float));
+	float	   *hidden = allocate(200 * decoder->dim * sizeof(float));
+	StopAfter	count = {.n_left = 1000000};
+	SrmStop		stop = {stop_after, &count};
+	int			n_asked;
+
+	(void) state;
+	fill_tokens(decoder->vocab_size);
+	run_block(decoder, cache, 0, 50, first, 1);
+	assert_true(srm_decoder_forward(decoder, cache, false, tokens + 50, 100, all_tokens, 100,
+									first, 1, &stop, &status));
+	n_asked = count.n_asked;
+	assert_in_range(n_asked, 10 * (int) decoder->n_layers, 1000000);
+	for (int i = 0; i < n_asked; i += 1 + i / 20)
+	{
+		int			n_threads = i % 3 + 1;
+		bool		done;
+
+		/* With more threads the caller has fewer tasks, and asks less often */
+		count.n_left = i;
+		done = srm_decoder_forward(decoder, cache, true, tokens + 50, 100, all_tokens, 100,
+								   hidden, n_threads, &stop, &status);
+		assert_int_equal(status.code, done ? SRM_OK : SRM_STOPPED);
+		assert_int_equal(srm_cache_tokens(cache), done ? 150 : 50);
+		assert_false(done && n_threads == 1);
+		srm_cache_truncate(cache, 50);
+		srm_status_init(&status);
+	}
+	run_block(decoder, cache, 50, 100, hidden - 50 * decoder->dim, 1);
+	assert_memory_equal(hidden, first, 100 * decoder->dim * sizeof(float));
+	srm_cache_free(cache);
+}
+
+static void
+check_refused(const SrmDecoder *decoder, SrmCache *cache, const uint32_t *wanted, size_t n_wanted,
+			  SrmCode code)
+{
+	float	   *hidden = allocate(8 * decoder->dim * sizeof(float));
+
+	assert_false(srm_decoder_forward(decoder, cache, true, tokens, 8, wanted, n_wanted, hidden, 1, NULL, &status));
+	assert_int_equal(status.code, code);
+	srm_status_init(&status);
+}
+
+/* tokens without an embedding, and calls that make no sense, are refused */
+static void
+test_decoder_refused(void **state)
+{
+	static const uint32_t beyond[] = {1, 8};
+	static const uint32_t twice[] = {1, 1};
+	SrmDecoder *decoder = random_decoder(&shapes[0], 1, arena);
+	SrmDecoder *other = random_decoder(&shapes[1], 1, arena);
+	SrmCache   *cache = srm_cache_create(decoder, &status);
+	SrmCache   *foreign = srm_cache_create(other, &status);
+
+	(void) state;
+	fill_tokens(decoder->vocab_size);
+	tokens[7] = 50;
+	check_refused(decoder, cache, all_tokens, 1, SRM_INVALID_MODEL);
+	tokens[7] = -1;
+	check_refused(decoder, cache, all_tokens, 1, SRM_INVALID_MODEL);
+	tokens[7] = INT32_MAX;
+	check_refused(decoder, cache, all_tokens, 1, SRM_INVALID_MODEL);
+	tokens[7] = 49;
+	check_refused(decoder, cache, beyond, 2, SRM_INTERNAL);
+	check_refused(decoder, cache, twice, 2, SRM_INTERNAL);
+	check_refused(decoder, foreign, all_tokens, 1, SRM_INTERNAL);
+	assert_int_equal(srm_cache_tokens(cache), 0);
+	assert_true(srm_decoder_forward(decoder, cache, true, tokens, 0, NULL, 0, NULL, 1, NULL, &status));
+	srm_cache_free(cache);
+	srm_cache_free(foreign);
+}
+
+/* Puts values that no trained model has all over a decoder. */
+static void
+damage_weights(SrmDecoder *decoder, float value)
+{
+	for (size_t i = 0; i < decoder->n_layers; i++)
+	{
+		SrmLayer   *layer = &decoder->layers[i];
+		const SrmMatrix *matrices[] = {&layer->query, &layer->key, &layer->value,
+		&layer->output, &layer->gate, &layer->up, &layer->down};
+
+		for (size_t j = 0; j < 7; j++)
+			((float *) matrices[j]->data)[j * 3] = value;
+		((float *) layer->ffn_norm)[1] = value;
+	}
+}
+
+/* weights that are not finite spoil the result and nothing else */
+static void
+test_decoder_not_finite(void **state)
+{
+	static const float values[] = {NAN, INFINITY, -INFINITY, 3e38f};
+	float	   *hidden = allocate(150 * shapes[3].dim * sizeof(float));
+
+	(void) state;
+	fill_tokens(50);
+	for (size_t i = 0; i < 4; i++)
+		for (int n_threads = 1; n_threads <= 2; n_threads++)
+		{
+			SrmDecoder *decoder = random_decoder(&shapes[3], 9, arena);
+
+			damage_weights(decoder, values[i]);
+			run_block(decoder, NULL, 0, 150, hidden, n_threads);
+			assert_true(isnan(hidden[149 * decoder->dim]));
+		}
+}
+
+/* a rope no model has, such as one of NaN, spoils the result and nothing else */
+static void
+test_decoder_strange_rope(void **state)
+{
+	float	   *hidden = allocate(20 * shapes[0].dim * sizeof(float));
+
+	(void) state;
+	fill_tokens(50);
+	for (int type = SRM_ROPE_DEFAULT; type <= SRM_ROPE_YARN; type++)
+		for (int i = 0; i < 3; i++)
+		{
+			RandomShape shape = shapes[0];
+
+			shape.rope = default_rope;
+			shape.rope.type = (SrmRopeType) type;
+			shape.rope.theta = i == 0 ? 0 : i == 1 ? NAN : 1e308;
+			run_block(random_decoder(&shape, 1, arena), NULL, 0, 20, hidden, 1);
+		}
+}
+
+#define TEST(name)	cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_read_every_value),
+		TEST(test_read_pieces),
+		TEST(test_kernels),
+		TEST(test_kernels_extremes),
+		TEST(test_threads),
+		TEST(test_threads_stop),
+		TEST(test_threads_scratch),
+		TEST(test_linear),
+		TEST(test_linear_alignment),
+		TEST(test_rope_numbers),
+		TEST(test_decoder_plain),
+		TEST(test_decoder_plain_long),
+		TEST(test_decoder_blocks),
+		TEST(test_decoder_same_bits),
+		TEST(test_decoder_wanted),
+		TEST(test_decoder_stop),
+		TEST(test_decoder_refused),
+		TEST(test_decoder_not_finite),
+		TEST(test_decoder_strange_rope),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
