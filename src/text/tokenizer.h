@@ -4,7 +4,10 @@
  *	  Tokens of a text, as the tokenizers library makes them.
  *
  * Reads tokenizer.json.  A part of it that is not supported is an error that
- * names the part, never a silent difference.
+ * names the part, never a silent difference.  Ids and offsets are those of
+ * tokenizers 0.23.3 for all code points of the Unicode release that ICU has;
+ * younger ones are unassigned here but may be letters, numbers or cased there.
+ * Truncation and padding that a file asks for are not applied.
  *
  *-------------------------------------------------------------------------
  */
@@ -18,8 +21,10 @@
 typedef struct SrmTokenizer SrmTokenizer;
 
 /*
- * Bytes [start, end) of the text that was encoded.  A token of a byte-level
- * vocabulary may start or end inside a character.
+ * Bytes [start, end) of the text that was encoded, as the tokenizers library
+ * reports them: always whole characters, so that tokens that share a
+ * character of several bytes have it in common.  What normalization made of
+ * several characters has only the first of them.
  */
 typedef struct SrmToken
 {

@@ -1,0 +1,137 @@
+/*-------------------------------------------------------------------------
+ *
+ * bpe_vocabulary.c
+ *	  The tokens of a byte-level vocabulary and their ids.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "text/bpe_vocabulary.h"
+
+#include <string.h>
+
+#include "base/utf8.h"
+
+bool
+srm_vocabulary_read_id(const SrmJson *json, int32_t *id)
+{
+	int32_t		value = 0;
+
+	if (json == NULL || json->type != SRM_JSON_NUMBER)
+		return false;
+	for (const char *c = json->text; *c != '\0'; c++)
+	{
+		if (*c < '0' || *c > '9')
+			return false;
+		value = value * 10 + (*c - '0');
+		if (value > SRM_MAX_TOKEN_ID)
+			return false;
+	}
+	*id = value;
+	return true;
+}
+
+/* Finds the size of all the tables before any of them is made. */
+static bool
+measure(SrmVocabulary *vocabulary, const SrmJson *json, size_t *n_bytes,
+		SrmStatus *status)
+{
+	*n_bytes = 0;
+	for (const SrmJson *child = json->child; child != NULL; child = child->next)
+	{
+		size_t		length = strlen(child->key);
+		int32_t		id;
+
+		if (!srm_vocabulary_read_id(child, &id))
+		{
+			srm_fail(status, SRM_INVALID_MODEL, "invalid id of token \"%s\" in tokenizer",
+					 child->key);
+			return srm_fail_detail(status, "An id is an integer between 0 and %d.",
+								   SRM_MAX_TOKEN_ID);
+		}
+		if (id >= vocabulary->n_ids)
+			vocabulary->n_ids = id + 1;
+		if (length > vocabulary->longest)
+			vocabulary->longest = length;
+		*n_bytes += length + 1;
+		vocabulary->n_tokens++;
+	}
+	return true;
+}
+
+static bool
+add_token(SrmVocabulary *vocabulary, const char *token, size_t length, int32_t id,
+		  SrmStatus *status)
+{
+	if (vocabulary->tokens[id] != NULL)
+	{
+		srm_fail(status, SRM_INVALID_MODEL, "duplicate id in vocabulary of tokenizer");
+		return srm_fail_detail(status, "Tokens \"%s\" and \"%s\" have the id %d.",
+							   vocabulary->tokens[id], token, id);
+	}
+	if (srm_map_get(&vocabulary->ids, token, length) >= 0)
+		return srm_fail(status, SRM_INVALID_MODEL,
+						"duplicate token \"%s\" in vocabulary of tokenizer", token);
+	vocabulary->tokens[id] = token;
+	vocabulary->lengths[id] = (uint32_t) length;
+	return srm_map_put(&vocabulary->ids, token, length, id, status);
+}
+
+bool
+srm_vocabulary_load(SrmVocabulary *vocabulary, const SrmJson *json,
+					SrmArena *arena, SrmStatus *status)
+{
+	size_t		n_bytes;
+	char	   *strings;
+
+	memset(vocabulary, 0, sizeof(SrmVocabulary));
+	if (json == NULL || json->type != SRM_JSON_OBJECT || json->child == NULL)
+		return srm_fail(status, SRM_INVALID_MODEL, "tokenizer has no vocabulary");
+	if (!measure(vocabulary, json, &n_bytes, status))
+		return false;
+	strings = srm_arena_alloc(arena, n_bytes, status);
+	vocabulary->tokens = srm_arena_array(arena, vocabulary->n_ids, sizeof(char *), status);
+	vocabulary->lengths = srm_arena_array(arena, vocabulary->n_ids, sizeof(uint32_t), status);
+	if (strings == NULL || vocabulary->tokens == NULL || vocabulary->lengths == NULL ||
+		!srm_map_init(&vocabulary->ids, vocabulary->n_tokens, arena, status))
+		return false;
+	for (const SrmJson *child = json->child; child != NULL; child = child->next)
+	{
+		size_t		length = strlen(child->key);
+		int32_t		id = 0;
+
+		memcpy(strings, child->key, length + 1);
+		srm_vocabulary_read_id(child, &id);
+		if (!add_token(vocabulary, strings, length, id, status))
+			return false;
+		strings += length + 1;
+	}
+	return true;
+}
+
+/*
+ * The printable character of a byte: itself where Latin-1 prints it, or else
+ * the next one from U+0100 on.  This is the table of GPT-2.
+ */
+static uint32_t
+byte_character(unsigned char byte)
+{
+	if (byte <= 0x20)
+		return 0x100 + byte;
+	if (byte <= 0x7E)
+		return byte;
+	if (byte <= 0xA0)
+		return 0x100 + 0x21 + (byte - 0x7F);
+	if (byte == 0xAD)
+		return 0x100 + 0x43;
+	return byte;
+}
+
+size_t
+srm_byte_level_write(const char *bytes, size_t length, char *out)
+{
+	size_t		n = 0;
+
+	for (size_t i = 0; i < length; i++)
+		n += srm_utf8_encode(byte_character((unsigned char) bytes[i]), out + n);
+	return n;
+}

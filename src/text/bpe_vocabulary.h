@@ -1,0 +1,43 @@
+/*-------------------------------------------------------------------------
+ *
+ * bpe_vocabulary.h
+ *	  The tokens of a byte-level vocabulary and their ids.
+ *
+ * Tokens are kept as the file writes them: each byte of the text stands as
+ * one printable character, such as U+0120 for a space.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef SRM_BPE_VOCABULARY_H
+#define SRM_BPE_VOCABULARY_H
+
+#include "base/json.h"
+#include "base/map.h"
+
+/* Bounds the table from ids to tokens, whatever a file says. */
+#define SRM_MAX_TOKEN_ID	((1 << 22) - 1)
+
+typedef struct SrmVocabulary
+{
+	SrmMap		ids;			/* from tokens */
+	const char **tokens;		/* (n_ids), NULL for an id without a token */
+	uint32_t   *lengths;		/* (n_ids) */
+	int32_t		n_ids;			/* one more than the highest id */
+	int32_t		n_tokens;
+	size_t		longest;		/* bytes */
+} SrmVocabulary;
+
+/* Reads the object from tokens to ids; copies what it needs to the arena. */
+extern bool srm_vocabulary_load(SrmVocabulary *vocabulary, const SrmJson *json,
+								SrmArena *arena, SrmStatus *status);
+
+/* The value of a number that is an id; false for anything else. */
+extern bool srm_vocabulary_read_id(const SrmJson *json, int32_t *id);
+
+/*
+ * Writes the printable form of bytes, at most 2 * length bytes, and returns
+ * its length.
+ */
+extern size_t srm_byte_level_write(const char *bytes, size_t length, char *out);
+
+#endif							/* SRM_BPE_VOCABULARY_H */

@@ -1,0 +1,319 @@
+/*-------------------------------------------------------------------------
+ *
+ * tokenizer.c
+ *	  Tokens of a text, as the tokenizers library makes them.
+ *
+ * A text goes through the same rooms as there: tokens that are searched for
+ * in the raw text, normalization, tokens that are searched for after it,
+ * pre-tokenization, and the merges of each word.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "text/tokenizer.h"
+
+#include <string.h>
+
+#include "text/added_tokens.h"
+#include "text/bpe.h"
+#include "text/pretokenizer.h"
+
+#define WORDS_PER_STOP	4096
+
+struct SrmTokenizer
+{
+	SrmBpe		bpe;
+	SrmNormalizer *normalizer;
+	SrmPretokenizer *pretokenizer;
+	SrmAddedTokens added;
+};
+
+/* One call of srm_tokenizer_encode(). */
+typedef struct Encoder
+{
+	SrmTokenizer *tokenizer;
+	const SrmRange *special;
+	size_t		n_special;
+	SrmArena   *scratch;
+	SrmArena   *arena;			/* of the result */
+	SrmTokens  *tokens;
+	const SrmStop *stop;
+	SrmStatus  *status;
+	SrmSplitWork split;
+	SrmWord		word;
+} Encoder;
+
+/* ---- loading ---- */
+
+static bool
+check_version(const SrmJson *json, SrmStatus *status)
+{
+	const char *version = srm_json_string(srm_json_member(json, "version"));
+
+	if (json->type != SRM_JSON_OBJECT)
+		return srm_fail(status, SRM_INVALID_MODEL, "file \"tokenizer.json\" holds no object");
+	if (srm_json_member(json, "version") == NULL)
+		return true;
+	if (version != NULL && strcmp(version, "1.0") == 0)
+		return true;
+	return srm_fail(status, SRM_NOT_SUPPORTED, "tokenizer version \"%s\" is not supported",
+					version == NULL ? "" : version);
+}
+
+static bool
+load_parts(SrmTokenizer *tokenizer, const SrmJson *json, SrmArena *arena, SrmStatus *status)
+{
+	if (!check_version(json, status) ||
+		!srm_bpe_load(&tokenizer->bpe, srm_json_member(json, "model"), arena, status))
+		return false;
+	tokenizer->normalizer = srm_normalizer_load(srm_json_member(json, "normalizer"),
+												arena, status);
+	if (tokenizer->normalizer == NULL ||
+		!srm_added_tokens_load(&tokenizer->added, srm_json_member(json, "added_tokens"),
+							   &tokenizer->bpe.vocabulary, tokenizer->normalizer,
+							   arena, status))
+		return false;
+	tokenizer->pretokenizer = srm_pretokenizer_load(srm_json_member(json, "pre_tokenizer"),
+													arena, status);
+	return tokenizer->pretokenizer != NULL;
+}
+
+SrmTokenizer *
+srm_tokenizer_load(const char *json, size_t length, SrmArena *arena, SrmStatus *status)
+{
+	SrmTokenizer *tokenizer = srm_arena_array(arena, 1, sizeof(SrmTokenizer), status);
+	SrmArena   *temporary = srm_arena_create(status);
+	SrmJson    *tree = NULL;
+
+	/* The tree takes many times the room of what is kept of it */
+	if (tokenizer != NULL && temporary != NULL)
+		tree = srm_json_parse(json, length, "file \"tokenizer.json\"", temporary, status);
+	if (tree != NULL)
+		load_parts(tokenizer, tree, arena, status);
+	srm_arena_free(temporary);
+	if (status->code == SRM_OK)
+		return tokenizer;
+	srm_tokenizer_free(tokenizer);
+	return NULL;
+}
+
+void
+srm_tokenizer_free(SrmTokenizer *tokenizer)
+{
+	if (tokenizer == NULL)
+		return;
+	srm_pretokenizer_free(tokenizer->pretokenizer);
+	tokenizer->pretokenizer = NULL;
+}
+
+/* ---- encoding ---- */
+
+static bool
+reserve_tokens(Encoder *encoder, size_t n)
+{
+	SrmTokens  *tokens = encoder->tokens;
+	size_t		capacity = tokens->capacity == 0 ? 256 : tokens->capacity;
+	SrmToken   *items;
+
+	if (tokens->n + n <= tokens->capacity)
+		return true;
+	while (capacity < tokens->n + n)
+		capacity *= 2;
+	items = srm_arena_grow(encoder->arena, tokens->items, tokens->n, capacity,
+						   sizeof(SrmToken), encoder->status);
+	if (items == NULL)
+		return false;
+	tokens->items = items;
+	tokens->capacity = capacity;
+	return true;
+}
+
+static bool
+add_token(Encoder *encoder, int32_t id, SrmRange range)
+{
+	SrmToken   *token;
+
+	if (!reserve_tokens(encoder, 1))
+		return false;
+	token = &encoder->tokens->items[encoder->tokens->n++];
+	token->id = id;
+	token->start = range.start;
+	token->end = range.end;
+	return true;
+}
+
+/* The tokens of one word of a text. */
+static bool
+encode_word(Encoder *encoder, const SrmNormalText *text, SrmRange piece)
+{
+	SrmWord    *word = &encoder->word;
+	size_t		start = piece.start;
+
+	if (!srm_bpe_encode(&encoder->tokenizer->bpe, text->text + piece.start,
+						piece.end - piece.start, word, encoder->stop, encoder->status) ||
+		!reserve_tokens(encoder, word->n))
+		return false;
+	for (size_t i = 0; i < word->n; i++)
+	{
+		size_t		end = start + word->symbols[i].length;
+
+		if (!add_token(encoder, word->symbols[i].id, srm_normal_text_range(text, start, end)))
+			return false;
+		start = end;
+	}
+	return true;
+}
+
+/* A part of a text, to be cut into words; it has its own length and shift. */
+static SrmNormalText
+slice(const SrmNormalText *text, size_t start, size_t end)
+{
+	SrmNormalText part = *text;
+
+	part.text += start;
+	part.length = end - start;
+	part.shift += (uint32_t) start;
+	if (text->starts != NULL)
+	{
+		part.starts += start;
+		part.ends += start;
+	}
+	return part;
+}
+
+static bool
+encode_words(Encoder *encoder, SrmNormalText text)
+{
+	SrmSplitWork *split = &encoder->split;
+
+	if (text.length == 0)
+		return true;
+	if (!srm_pretokenizer_split(encoder->tokenizer->pretokenizer, &text, split,
+								encoder->stop, encoder->status))
+		return false;
+	for (size_t i = 0; i < split->pieces.n; i++)
+	{
+		if (i % WORDS_PER_STOP == 0 && !srm_continue(encoder->stop, encoder->status))
+			return false;
+		if (!encode_word(encoder, &text, split->pieces.items[i]))
+			return false;
+	}
+	return true;
+}
+
+/*
+ * Encodes a text in which one of the two sets of added tokens is searched
+ * for: those of raw text first, and in what lies between them the others.
+ */
+static bool
+encode_text(Encoder *encoder, SrmNormalText text, bool is_raw)
+{
+	SrmTokenizer *tokenizer = encoder->tokenizer;
+	const SrmAddedToken *token;
+	SrmTokenSearch search = {
+		.set = is_raw ? &tokenizer->added.raw : &tokenizer->added.normalized,
+		.text = &text,
+		.special = encoder->special,
+		.n_special = encoder->n_special
+	};
+
+	if (text.length == 0)
+		return true;
+	if (!is_raw && !srm_normalizer_apply(tokenizer->normalizer, &text,
+										 encoder->scratch, encoder->status))
+		return false;
+	do
+	{
+		size_t		start = search.end;
+		SrmRange	range = {(uint32_t) text.length, (uint32_t) text.length};
+		SrmNormalText part;
+
+		token = srm_token_search_next(&search, &range);
+		if (range.start > start)
+		{
+			part = slice(&text, start, range.start);
+			if (!(is_raw ? encode_text(encoder, part, false) : encode_words(encoder, part)))
+				return false;
+		}
+		if (token != NULL && range.start < range.end &&
+			!add_token(encoder, token->id,
+					   srm_normal_text_range(&text, range.start, range.end)))
+			return false;
+		if (!srm_continue(encoder->stop, encoder->status))
+			return false;
+	} while (token != NULL);
+	return true;
+}
+
+bool
+srm_tokenizer_encode(SrmTokenizer *tokenizer, const char *text, size_t length,
+					 const SrmRange *special, size_t n_special,
+					 SrmArena *arena, SrmTokens *tokens,
+					 const SrmStop *stop, SrmStatus *status)
+{
+	SrmNormalText whole = {.text = text,.length = length};
+	SrmArena   *scratch;
+	bool		done;
+
+	if (length > INT32_MAX)
+	{
+		srm_fail(status, SRM_LIMIT_EXCEEDED, "text is too long");
+		return srm_fail_detail(status, "It has %zu bytes, the limit is %d.", length, INT32_MAX);
+	}
+	scratch = srm_arena_create(status);
+	if (scratch == NULL)
+		return false;
+	{
+		Encoder		encoder = {
+			.tokenizer = tokenizer,
+			.special = special,
+			.n_special = n_special,
+			.scratch = scratch,
+			.arena = arena,
+			.tokens = tokens,
+			.stop = stop,
+			.status = status,
+			.split = {.arena = scratch},
+			.word = {.arena = scratch}
+		};
+
+		done = encode_text(&encoder, whole, true);
+	}
+	srm_arena_free(scratch);
+	return done;
+}
+
+/* ---- the vocabulary ---- */
+
+int32_t
+srm_tokenizer_find(const SrmTokenizer *tokenizer, const char *token)
+{
+	int32_t		index = srm_map_get(&tokenizer->added.by_content, token, strlen(token));
+
+	return index >= 0 ? tokenizer->added.tokens[index].id :
+		srm_map_get(&tokenizer->bpe.vocabulary.ids, token, strlen(token));
+}
+
+const char *
+srm_tokenizer_token(const SrmTokenizer *tokenizer, int32_t id, size_t *length)
+{
+	const SrmVocabulary *vocabulary = &tokenizer->bpe.vocabulary;
+	const SrmAddedToken *token;
+
+	if (id >= 0 && id < vocabulary->n_ids && vocabulary->tokens[id] != NULL)
+	{
+		*length = vocabulary->lengths[id];
+		return vocabulary->tokens[id];
+	}
+	token = srm_added_tokens_find(&tokenizer->added, id);
+	if (token == NULL)
+		return NULL;
+	*length = token->length;
+	return token->content;
+}
+
+int32_t
+srm_tokenizer_n_ids(const SrmTokenizer *tokenizer)
+{
+	return tokenizer->bpe.vocabulary.n_ids > tokenizer->added.n_ids ?
+		tokenizer->bpe.vocabulary.n_ids : tokenizer->added.n_ids;
+}
