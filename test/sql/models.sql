@@ -1,0 +1,42 @@
+-- the model that ships with the extension
+
+SELECT name, length(digest) AS digits, architecture, dtype, aggregation, boundary, parameters > 100000 AS has_parameters
+FROM srm_models() WHERE name = 'default';
+SELECT srm_model_info('default') ->> 'name' AS name, (srm_model_info('default') ->> 'layers')::int > 0 AS has_layers,
+	srm_model_info('default') ->> 'digest' = digest AS same_digest
+FROM srm_models() WHERE name = 'default';
+
+-- what this session holds of it
+
+SELECT mapped_bytes > 100000 AS mapped, private_bytes > 0 AS private, load_ms > 0 AS loaded
+FROM srm_models() WHERE name = 'default';
+
+-- a model named with its digest
+
+SELECT srm_score('default@' || left(digest, 16), 'Hi.', 'Hello.') = srm_score('Hi.', 'Hello.') AS same
+FROM srm_models() WHERE name = 'default';
+\set VERBOSITY terse
+SELECT srm_score('default@00000000', 'Hi.', 'Hello.');
+SELECT srm_score('default@0', 'Hi.', 'Hello.');
+\set VERBOSITY default
+
+-- names that are none
+
+SELECT srm_model_info('nowhere');
+SELECT srm_model_info('a/b');
+
+-- every function has a comment, and is parallel safe and strict
+
+SELECT p.oid::regprocedure FROM pg_proc p JOIN pg_depend d ON d.objid = p.oid AND d.deptype = 'e'
+	JOIN pg_extension e ON e.oid = d.refobjid AND e.extname = 'srm'
+WHERE obj_description(p.oid, 'pg_proc') IS NULL OR proparallel <> 's' OR NOT proisstrict;
+
+-- those with a model are immutable, those that follow settings are stable
+
+SELECT provolatile, count(*) FROM pg_proc p JOIN pg_depend d ON d.objid = p.oid AND d.deptype = 'e'
+	JOIN pg_extension e ON e.oid = d.refobjid AND e.extname = 'srm'
+WHERE proname LIKE 'srm%' GROUP BY 1 ORDER BY 1;
+SELECT p.oid::regprocedure FROM pg_proc p JOIN pg_depend d ON d.objid = p.oid AND d.deptype = 'e'
+	JOIN pg_extension e ON e.oid = d.refobjid AND e.extname = 'srm'
+WHERE (proargnames[1] = 'model') <> (provolatile = 'i') AND proname <> 'srm_segment'
+	AND proname NOT LIKE 'srm_model%';
