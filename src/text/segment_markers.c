@@ -1,0 +1,193 @@
+/*-------------------------------------------------------------------------
+ *
+ * segment_markers.c
+ *	  Markers of list items: "1.", "b)", "(iv)", "2.)", "- **3.**".
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "text/segment_markers.h"
+
+#include <string.h>
+
+#include "text/segment_chars.h"
+#include "text/segment_tables.h"
+
+/* Longer numbers are years or amounts; longer numerals are words. */
+#define MAX_DIGITS	3
+#define MAX_ROMAN	7
+
+/* What may stand before a marker; more of it is not looked at. */
+#define MAX_PREFIX	64
+
+static bool
+is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+/* "12", "1.2.3"; returns the end, or at. */
+static size_t
+parse_number(const char *text, size_t at, size_t end, unsigned *value)
+{
+	size_t		start = at;
+
+	*value = 0;
+	while (at < end && is_digit(text[at]) && at - start < MAX_DIGITS)
+		*value = *value * 10 + (unsigned) (text[at++] - '0');
+	if (at == start || (at < end && is_digit(text[at])))
+		return start;
+	while (at + 1 < end && text[at] == '.' && is_digit(text[at + 1]))
+	{
+		size_t		part = ++at;
+
+		while (at < end && is_digit(text[at]) && at - part < MAX_DIGITS)
+			at++;
+		*value = 0;
+	}
+	return at;
+}
+
+/* "iv", "XII"; one case throughout. */
+static size_t
+parse_roman(const char *text, size_t at, size_t end)
+{
+	const char *letters;
+	size_t		start = at;
+
+	if (at == end)
+		return at;
+	letters = text[at] >= 'a' ? "ivxl" : "IVXL";
+	while (at < end && at - start <= MAX_ROMAN && text[at] != '\0' &&
+		   strchr(letters, text[at]) != NULL)
+		at++;
+	return at - start <= MAX_ROMAN ? at : start;
+}
+
+/* The number or letter of a marker; returns its end, or at. */
+static size_t
+parse_label(const char *text, size_t at, size_t end, SrmMarker *marker)
+{
+	size_t		after = parse_number(text, at, end, &marker->value);
+	size_t		next;
+	int32_t		c;
+
+	marker->is_letter = false;
+	if (after != at)
+		return after;
+	after = parse_roman(text, at, end);
+	if (after > at + 1)
+		return after;
+	c = srm_char_at(text, at, end, &next);
+	if (c == SRM_NO_CHAR || !srm_char_is_letter(c) || srm_char_is_cjk(c))
+		return at;
+	marker->is_letter = true;
+	if (c >= 'a' && c <= 'z')
+		marker->value = (unsigned) (c - 'a') + 1;
+	else if (c >= 'A' && c <= 'Z')
+		marker->value = (unsigned) (c - 'A') + 1;
+	return next;
+}
+
+bool
+srm_marker_at(const char *text, size_t at, size_t end, SrmMarker *marker)
+{
+	bool		enclosed = at < end && text[at] == '(';
+	size_t		label = at + enclosed;
+	bool		period;
+	bool		bracket;
+
+	at = parse_label(text, label, end, marker);
+	if (at == label)
+		return false;
+	if (at + 1 < end && text[at] == '\\')
+		at++;					/* "1\." is how some escape it */
+	period = at < end && text[at] == '.';
+	at += period;
+	bracket = at < end && text[at] == ')';
+	at += bracket;
+	if (enclosed ? !bracket : !period && !bracket)
+		return false;
+	marker->style = enclosed ? SRM_MARKER_ENCLOSED :
+		period && bracket ? SRM_MARKER_BOTH :
+		period ? SRM_MARKER_PERIOD : SRM_MARKER_BRACKET;
+	marker->end = at;
+	return true;
+}
+
+/* A check box "[x]"; returns its end, or at. */
+static size_t
+skip_box(const char *text, size_t at, size_t end)
+{
+	if (end - at >= 3 && text[at] == '[' && text[at + 2] == ']' &&
+		(text[at + 1] == ' ' || text[at + 1] == 'x' || text[at + 1] == 'X'))
+		return at + 3;
+	return at;
+}
+
+size_t
+srm_skip_marker_prefix(const char *text, size_t at, size_t end)
+{
+	if (end - at > MAX_PREFIX)
+		end = at + MAX_PREFIX;
+	while (at < end)
+	{
+		size_t		box = skip_box(text, at, end);
+		size_t		next;
+		int32_t		c = srm_char_at(text, at, end, &next);
+
+		if (box != at)
+			at = box;
+		else if (c == '>' || c == '#' || c == '-' || c == '+' || srm_char_is_emphasis(c) ||
+				 srm_char_is_bullet(c) || srm_char_is_space(c))
+			at = next;
+		else
+			break;
+	}
+	return at;
+}
+
+/* "Step " before a number; returns its end, or at. */
+static size_t
+skip_noun(const char *text, size_t at, size_t end)
+{
+	size_t		word = at;
+
+	while (at < end && at - word < 16 && srm_char_is_letter((unsigned char) text[at]) &&
+		   (unsigned char) text[at] < 0x80)
+		at++;
+	if (at == end || text[at] != ' ' || !srm_is_label(text + word, at - word))
+		return word;
+	return at + 1;
+}
+
+bool
+srm_is_marker(const char *text, size_t start, size_t end, bool line_start, SrmMarker *marker)
+{
+	size_t		at = srm_skip_marker_prefix(text, start, end);
+
+	if (line_start)
+		at = skip_noun(text, at, end);
+	if (!srm_marker_at(text, at, end, marker))
+		return false;
+	for (at = marker->end; at < end && srm_char_is_emphasis(text[at]); at++)
+		;
+	return at == end;
+}
+
+size_t
+srm_find_marker(const char *text, size_t at, size_t limit, const SrmMarker *previous,
+				SrmMarker *marker)
+{
+	const char *space;
+
+	while (at < limit && (space = memchr(text + at, ' ', limit - at)) != NULL)
+	{
+		at = (size_t) (space - text) + 1;
+		if (srm_marker_at(text, at, limit, marker) &&
+			marker->style == previous->style && marker->is_letter == previous->is_letter &&
+			marker->value == previous->value + 1 &&
+			marker->end < limit && text[marker->end] == ' ')
+			return at;
+	}
+	return limit;
+}
