@@ -12,17 +12,10 @@
  *
  *-------------------------------------------------------------------------
  */
+#include "testing.h"
+
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
-#include <cmocka.h>
-
-#include "base/json.h"
 #include "model/model.h"
 #include "reward/reward.h"
 
@@ -33,7 +26,7 @@ typedef struct Golden
 {
 	SrmModel   *model;
 	SrmArena   *arena;
-	SrmJson    *expected;
+	const SrmJson *expected;
 	double		worst;			/* largest relative difference so far */
 } Golden;
 
@@ -44,41 +37,19 @@ assert_ok(const SrmStatus *status)
 		fail_msg("%s %s %s", status->message, status->detail, status->hint);
 }
 
-static char *
-read_file(const char *path, SrmArena *arena, size_t *length)
-{
-	FILE	   *file = fopen(path, "rb");
-	SrmStatus	status = {0};
-	char	   *data;
-
-	assert_non_null(file);
-	fseek(file, 0, SEEK_END);
-	*length = (size_t) ftell(file);
-	rewind(file);
-	data = srm_arena_alloc(arena, *length + 1, &status);
-	assert_non_null(data);
-	assert_int_equal(fread(data, 1, *length, file), *length);
-	fclose(file);
-	return data;
-}
-
 static Golden
 open_golden(const char *name)
 {
 	Golden		golden = {0};
 	SrmStatus	status = {0};
 	char		path[256];
-	size_t		length;
-	char	   *json;
 
 	snprintf(path, sizeof(path), MODELS "%s", name);
 	golden.model = srm_model_open(path, NULL, &status);
 	assert_ok(&status);
 	golden.arena = srm_arena_create(&status);
 	snprintf(path, sizeof(path), MODELS "%s/expected.json", name);
-	json = read_file(path, golden.arena, &length);
-	golden.expected = srm_json_parse(json, length, path, golden.arena, &status);
-	assert_ok(&status);
+	golden.expected = read_json_file(path, golden.arena, &status);
 	return golden;
 }
 
@@ -100,7 +71,7 @@ numbers(Golden *golden, const SrmJson *json, size_t *n)
 	*n = 0;
 	values = srm_arena_array(golden->arena, json->n, sizeof(double), &status);
 	for (const SrmJson *item = json->child; item != NULL; item = item->next)
-		assert_true(srm_json_number(item, &values[(*n)++]));
+		values[(*n)++] = json_number(item);
 	return values;
 }
 
@@ -164,14 +135,12 @@ compare_sequence(Golden *golden, const SrmJson *sequence, int n_threads)
 	double	   *values = values_of(golden, hidden, n_tokens);
 	double	   *expected = numbers(golden, srm_json_member(sequence, "values"), &n);
 	double	   *positions;
-	double		score;
 	const SrmJson *row = srm_json_member(sequence, "hidden")->child;
 
 	assert_int_equal(n, n_tokens);
 	for (size_t i = 0; i < n; i++)
 		compare(golden, "value", i, values[i], expected[i]);
-	assert_true(srm_json_number(srm_json_member(sequence, "score"), &score));
-	compare(golden, "score", 0, values[n - 1], score);
+	compare(golden, "score", 0, values[n - 1], json_number(srm_json_member(sequence, "score")));
 
 	positions = numbers(golden, srm_json_member(sequence, "positions"), &n);
 	for (size_t i = 0; i < n; i++, row = row->next)
@@ -203,7 +172,6 @@ compare_attention(Golden *golden, const SrmJson *json)
 	float	   *states = srm_arena_array(golden->arena, n * dim, sizeof(float), &status);
 	double	   *c = srm_arena_array(golden->arena, n, sizeof(double), &status);
 	double	   *a = srm_arena_array(golden->arena, n, sizeof(double), &status);
-	double		score;
 	SrmAggregator aggregator = {
 		.hidden_dim = dim,
 		.dim = model->attention.dim,
@@ -222,8 +190,8 @@ compare_attention(Golden *golden, const SrmJson *json)
 		compare(golden, "reward", i, c[i], expected_c[i]);
 		compare(golden, "weight", i, a[i], expected_a[i]);
 	}
-	assert_true(srm_json_number(srm_json_member(json, "score"), &score));
-	compare(golden, "score by attention", 0, srm_score_forward(a, c, n - 1), score);
+	compare(golden, "score by attention", 0, srm_score_forward(a, c, n - 1),
+			json_number(srm_json_member(json, "score")));
 }
 
 static void
