@@ -10,6 +10,8 @@
 EXTENSION = srm
 EXTVERSION = $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" srm.control)
 
+PG_CONFIG = pg_config
+
 MODULE_big = srm
 ENGINE_SOURCES = $(sort $(wildcard src/base/*.c src/text/*.c src/nn/*.c src/model/*.c \
 	src/reward/*.c src/score/*.c src/train/*.c))
@@ -24,7 +26,8 @@ REGRESS = $(patsubst test/sql/%.sql,%,$(TESTS))
 REGRESS_OPTS = --inputdir=test --load-extension=srm
 EXTRA_CLEAN = build
 
-PG_CPPFLAGS = -Isrc $(shell pkg-config --cflags icu-i18n)
+# The server's headers as system headers: their warnings are not ours.
+PG_CPPFLAGS = -Isrc -isystem $(shell $(PG_CONFIG) --includedir-server) $(shell pkg-config --cflags icu-i18n)
 # Declarations stand where their first value is known.
 PG_CFLAGS = -Wextra -Wno-declaration-after-statement
 SHLIB_LINK = $(shell pkg-config --libs icu-i18n) -ldl -lpthread -lm
@@ -32,7 +35,6 @@ ifeq ($(shell uname -s),Linux)
 SHLIB_LINK += -Wl,--version-script=srm.map
 endif
 
-PG_CONFIG = pg_config
 PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
 

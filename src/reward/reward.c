@@ -117,8 +117,8 @@ softmax(double *a, size_t n)
 }
 
 bool
-srm_attention_forward(double *a, const float *hidden, const SrmAggregator *aggregator,
-					  size_t n, SrmArena *arena, SrmStatus *status)
+srm_aggregator_forward(double *a, const float *hidden, const SrmAggregator *aggregator,
+					   size_t n, SrmArena *arena, SrmStatus *status)
 {
 	size_t		d = aggregator->dim;
 	size_t		hidden_dim = aggregator->hidden_dim;

@@ -64,8 +64,8 @@ extern void srm_values_forward(double *v, const float *hidden, const SrmValueHea
 extern void srm_rewards_forward(double *c, const double *v, size_t n);
 
 /* a (n + 1) of hidden (n + 1, H), by attention; fails where memory is short. */
-extern bool srm_attention_forward(double *a, const float *hidden, const SrmAggregator *aggregator,
-								  size_t n, SrmArena *arena, SrmStatus *status);
+extern bool srm_aggregator_forward(double *a, const float *hidden, const SrmAggregator *aggregator,
+								   size_t n, SrmArena *arena, SrmStatus *status);
 
 /* a (n + 1) of c (n + 1), n > 0, for the aggregations that need no hidden states. */
 extern void srm_weights_forward(double *a, const double *c, SrmAggregation aggregation, size_t n);

@@ -314,8 +314,8 @@ attend(Pass *pass)
 		attention->key_weight, attention->key_bias
 	};
 
-	return srm_attention_forward(pass->scored->weights, pass->hidden, &aggregator,
-								 pass->layout.n, pass->arena, pass->status);
+	return srm_aggregator_forward(pass->scored->weights, pass->hidden, &aggregator,
+								  pass->layout.n, pass->arena, pass->status);
 }
 
 /* From values to rewards, weights and the score. */

@@ -123,7 +123,7 @@ check_case(const SrmJson *item)
 	assert_all_close(v, srm_json_member(item, "v"), n + 1);
 	srm_rewards_forward(c, v, n);
 	assert_all_close(c, srm_json_member(item, "c"), n + 1);
-	assert_true(srm_attention_forward(a, hidden, &aggregator, n, arena, &status));
+	assert_true(srm_aggregator_forward(a, hidden, &aggregator, n, arena, &status));
 	assert_all_close(a, srm_json_member(item, "a"), n + 1);
 	check_scores(item, a, c, response_values, n);
 }
@@ -189,7 +189,7 @@ test_softmax_range(void **state)
 	double		a[3];
 
 	(void) state;
-	assert_true(srm_attention_forward(a, &hidden[0][0], &aggregator, 2, arena, &status));
+	assert_true(srm_aggregator_forward(a, &hidden[0][0], &aggregator, 2, arena, &status));
 	assert_close(a[0] + a[1] + a[2], 1.0, 1e-12);
 	assert_true(isfinite(a[0]) && a[0] >= 0.0);
 }
