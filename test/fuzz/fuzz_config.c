@@ -1,0 +1,58 @@
+/*-------------------------------------------------------------------------
+ *
+ * fuzz_config.c
+ *	  Any bytes as a config.json: an error that says something, or a
+ *	  description that no later step has to doubt.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include <math.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "model/config.h"
+
+extern int	LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static bool
+is_positive(double number)
+{
+	return isfinite(number) && number > 0;
+}
+
+static void
+check_config(const SrmConfig *config)
+{
+	const SrmDecoder *decoder = &config->decoder;
+	const SrmRope *rope = &decoder->rope;
+
+	if (decoder->n_layers == 0 || decoder->n_layers > 1024 || decoder->dim == 0 ||
+		decoder->n_heads == 0 || decoder->n_kv_heads == 0 || decoder->ffn_dim == 0 ||
+		decoder->vocab_size == 0 || decoder->n_heads % decoder->n_kv_heads != 0 ||
+		decoder->head_dim == 0 || decoder->head_dim % 2 != 0 || config->max_tokens == 0)
+		abort();
+	if (!is_positive(rope->factor) || !is_positive(rope->attention_factor) ||
+		!is_positive(rope->original_max_positions) || !(rope->theta > 1))
+		abort();
+	if (config->settings.aggregation == NULL || config->settings.boundary == NULL ||
+		config->settings.segmenter == NULL || config->settings.locale == NULL ||
+		!is_positive(config->settings.std) || !isfinite(config->settings.mean))
+		abort();
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	SrmStatus	status = {0};
+	SrmArena   *arena = srm_arena_create(&status);
+	SrmConfig	config;
+
+	if (srm_config_read(&config, "fuzz", (const char *) data, size, arena, &status))
+		check_config(&config);
+	else if ((status.code != SRM_INVALID_MODEL && status.code != SRM_NOT_SUPPORTED) ||
+			 status.message[0] == '\0')
+		abort();
+	srm_arena_free(arena);
+	return 0;
+}
