@@ -184,7 +184,7 @@ compare_attention(Golden *golden, const SrmJson *json)
 	for (size_t i = 0; i < n; i++)
 		memcpy(states + i * dim, hidden + (size_t) boundaries[i] * dim, dim * sizeof(float));
 	srm_rewards_forward(c, values_of(golden, states, n), n - 1);
-	assert_true(srm_attention_forward(a, states, &aggregator, n - 1, golden->arena, &status));
+	assert_true(srm_aggregator_forward(a, states, &aggregator, n - 1, golden->arena, &status));
 	for (size_t i = 0; i < n; i++)
 	{
 		compare(golden, "reward", i, c[i], expected_c[i]);
