@@ -96,26 +96,36 @@ bind_matrix(Binder *binder, const char *name, size_t rows, size_t cols, SrmMatri
 	return true;
 }
 
-/* Copies a tensor as f32, which may lie at any byte of the file. */
+/* out (n_elements) = the tensor as f32, a piece at a time: it may lie at any byte. */
+static void
+read_elements(const SrmTensor *tensor, float *out)
+{
+	uint32_t	piece[256];		/* aligned for every type */
+	size_t		size = srm_dtype_size(tensor->dtype);
+	size_t		capacity = sizeof(piece) / size;
+
+	for (size_t start = 0; start < tensor->n_elements; start += capacity)
+	{
+		size_t		rest = tensor->n_elements - start;
+		size_t		n = rest < capacity ? rest : capacity;
+		SrmMatrix	matrix = {.data = piece,.dtype = tensor->dtype,.rows = 1,.cols = n};
+
+		memcpy(piece, tensor->data + start * size, n * size);
+		srm_matrix_read(&matrix, 0, n, out + start);
+	}
+}
+
 static const float *
 copy_tensor(Binder *binder, const char *name, const size_t *shape, size_t n_dims)
 {
 	const SrmTensor *tensor = find_tensor(binder, name, shape, n_dims);
-	SrmMatrix	matrix;
-	void	   *aligned;
 	float	   *copy;
 
 	if (tensor == NULL)
 		return NULL;
 	copy = srm_arena_array(binder->model->arena, tensor->n_elements, sizeof(float), binder->status);
-	if (copy == NULL || tensor->dtype == SRM_F32)
-		return copy == NULL ? NULL : memcpy(copy, tensor->data, tensor->size);
-	aligned = srm_arena_alloc(binder->model->arena, tensor->size, binder->status);
-	if (aligned == NULL)
-		return NULL;
-	memcpy(aligned, tensor->data, tensor->size);
-	matrix = (SrmMatrix) {.data = aligned,.dtype = tensor->dtype,.rows = 1,.cols = tensor->n_elements};
-	srm_matrix_read(&matrix, 0, tensor->n_elements, copy);
+	if (copy != NULL)
+		read_elements(tensor, copy);
 	return copy;
 }
 
