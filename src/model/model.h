@@ -67,6 +67,11 @@ typedef struct SrmModel
 /*
  * Opens a model directory.  NULL, with the status set, if any part of it is
  * missing, damaged or not supported.  The model serves one thread at a time.
+ *
+ * The weights themselves are not read: a model of NaN opens, and whoever
+ * computes with it checks the result.  A file that shrinks while the model is
+ * open crashes the process that reads it, so model files are replaced by
+ * renaming.
  */
 extern SrmModel *srm_model_open(const char *directory, const SrmStop *stop,
 								SrmStatus *status);
@@ -83,6 +88,8 @@ extern bool srm_model_changed(const SrmModel *model);
  * "sha256sum" over config.json, the model.safetensors files with their index,
  * tokenizer.json, tokenizer_config.json, and chat_template.jinja, as far as
  * present, sorted by name (bytewise), one line "HEX  NAME\n" each.  Reads every byte.
+ * An index and its files count only where there is no model.safetensors, as in
+ * srm_model_open().
  */
 extern bool srm_model_digest(const char *directory, char digest[SRM_DIGEST_LENGTH + 1],
 							 const SrmStop *stop, SrmStatus *status);
