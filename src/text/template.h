@@ -33,7 +33,7 @@ typedef enum SrmOrigin
 {
 	SRM_FROM_TEMPLATE,			/* literal text of the template and its special tokens */
 	SRM_FROM_CONTENT,			/* a message's content, as it was passed */
-	SRM_FROM_USER				/* other text of the user's: a role, content changed by a filter */
+	SRM_FROM_USER				/* other text of the user's: an unusual role, content changed by a filter */
 } SrmOrigin;
 
 /* Bytes [start, start + length) of the rendered text; the runs tile it. */
