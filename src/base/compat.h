@@ -39,6 +39,13 @@ srm_free_json_lexer(JsonLexContext *lexer)
 }
 #endif
 
+/* 14: a macro that knows of platforms where signals have to be dispatched */
+#if PG_VERSION_NUM >= 140000
+#define SRM_INTERRUPTS_PENDING()	INTERRUPTS_PENDING_CONDITION()
+#else
+#define SRM_INTERRUPTS_PENDING()	InterruptPending
+#endif
+
 /* 15: MarkGUCPrefixReserved() under its name of today */
 #if PG_VERSION_NUM < 150000
 #define MarkGUCPrefixReserved(prefix)	EmitWarningsOnPlaceholders(prefix)

@@ -30,6 +30,8 @@ drop_partial_character(char *text)
 		text[start - 1] = '\0';
 }
 
+static void print_text(char *text, size_t size, const char *format, va_list args) SRM_PRINTF(3, 0);
+
 static void
 print_text(char *text, size_t size, const char *format, va_list args)
 {
