@@ -98,20 +98,22 @@ SELECT * FROM srm_sentence_rewards(:'prompt', NULL);
 
 -- too long: an error, or truncated and said so
 
+\set VERBOSITY terse
 SET srm.max_tokens = 64;
-SELECT srm_score(:'prompt', repeat(:'text', 20));
+SELECT srm_score(:'prompt', repeat(:'text' || ' ', 20));
 SET srm.truncation = 'response';
-SELECT n_tokens, truncated, n_sentences FROM srm_score_details(:'prompt', repeat(:'text', 20));
+SELECT n_tokens, truncated, n_sentences FROM srm_score_details(:'prompt', repeat(:'text' || ' ', 20));
 SELECT bool_and(reward IS NOT NULL) FILTER (WHERE sentence_no < 3) AS first_read,
 	count(*) FILTER (WHERE reward IS NULL) > 30 AS last_unread,
-	string_agg(sentence, '' ORDER BY sentence_no) = repeat(:'text', 20) AS tile
-FROM srm_sentence_rewards(:'prompt', repeat(:'text', 20));
+	string_agg(sentence, '' ORDER BY sentence_no) = repeat(:'text' || ' ', 20) AS tile
+FROM srm_sentence_rewards(:'prompt', repeat(:'text' || ' ', 20));
 SELECT srm_score(repeat(:'prompt', 50), :'text');
 SET srm.truncation = 'prompt';
 SELECT n_tokens, truncated, n_sentences FROM srm_score_details(repeat(:'prompt', 50), :'text');
-SELECT srm_score(:'prompt', repeat(:'text', 20));
+SELECT srm_score(:'prompt', repeat(:'text' || ' ', 20));
 RESET srm.truncation;
 RESET srm.max_tokens;
+\set VERBOSITY default
 
 -- what is refused
 
