@@ -479,6 +479,7 @@ test_tokenizer_size(void **state)
 static void
 test_chat_template(void **state)
 {
+	SrmStatus	status = {0};
 	SrmModel   *model;
 
 	(void) state;
@@ -502,6 +503,9 @@ test_chat_template(void **state)
 	write_text("tokenizer_config.json", "{\"chat_template\": \"{% bad\"}");
 	write_text("chat_template.jinja", "x");
 	srm_model_close(open_fixture());
+	write_text("chat_template.jinja", "\n{% bad %}");
+	assert_null(srm_model_open(fixture, NULL, &status));
+	assert_non_null(strstr(status.hint, "chat_template.jinja"));
 	write_text("chat_template.jinja", "\xff");
 	expect_failure(SRM_INVALID_MODEL, "invalid byte sequence for UTF-8", "");
 
