@@ -1,11 +1,14 @@
 /*-------------------------------------------------------------------------
  *
  * test_nn.c
- *	  Tests of products, kernels, threads, rotary position and the decoder.
+ *	  Tests of products, kernels, threads and rotary position.
  *
  *-------------------------------------------------------------------------
  */
+#include <dirent.h>
+#include <pthread.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdint.h>
@@ -15,14 +18,10 @@
 
 #include <cmocka.h>
 
-#include "nn/decoder.h"
 #include "nn/kernels.h"
 #include "nn/linear.h"
 #include "nn/rope.h"
-#include "plain_decoder.h"
 #include "random_decoder.h"
-
-#define MAX_TOKENS	700
 
 static SrmArena *arena;
 static SrmStatus status;
@@ -51,22 +50,6 @@ allocate(size_t size)
 
 	assert_non_null(memory);
 	return memory;
-}
-
-/* The greatest difference, relative to values above 1; infinite where one is NaN. */
-static double
-distance(const float *a, const double *b, size_t n)
-{
-	double		greatest = 0;
-
-	for (size_t i = 0; i < n; i++)
-	{
-		double		difference = fabs(a[i] - b[i]) / fmax(1, fabs(b[i]));
-
-		if (!(difference <= greatest))
-			greatest = isnan(difference) ? INFINITY : difference;
-	}
-	return greatest;
 }
 
 /* dtypes and kernels */
@@ -371,6 +354,41 @@ test_threads_scratch(void **state)
 
 /* linear maps */
 
+/* Threads of this process, or 1 where the system does not say. */
+static int
+count_threads(void)
+{
+	DIR		   *tasks = opendir("/proc/self/task");
+	int			n = 0;
+
+	if (tasks == NULL)
+		return 1;
+	while (readdir(tasks) != NULL)
+		n++;
+	closedir(tasks);
+	return n - 2;				/* without . and .. */
+}
+
+/* loading the library leaves threads, environment and signals as they were */
+static void
+test_products_init(void **state)
+{
+	int			n_threads = count_threads();
+	sigset_t	before;
+	sigset_t	after;
+
+	(void) state;
+	setenv("OPENBLAS_NUM_THREADS", "7", 1);
+	pthread_sigmask(SIG_SETMASK, NULL, &before);
+	assert_true(srm_products_init(&status));
+	assert_true(srm_products_init(&status));
+	pthread_sigmask(SIG_SETMASK, NULL, &after);
+	assert_int_equal(count_threads(), n_threads);
+	assert_string_equal(getenv("OPENBLAS_NUM_THREADS"), "7");
+	for (int i = 1; i < 32; i++)
+		assert_int_equal(sigismember(&after, i), sigismember(&before, i));
+}
+
 static void
 check_linear(size_t m, size_t rows, size_t cols, SrmDtype dtype, bool with_bias)
 {
@@ -503,343 +521,13 @@ test_rope_numbers(void **state)
 	}
 }
 
-/* decoders */
-
-static const SrmRope default_rope = {.type = SRM_ROPE_DEFAULT, .theta = 10000};
-
-static const RandomShape shapes[] = {
-	/* one head for each */
-	{2, 32, 4, 4, 8, 48, 50, SRM_F32, false, false, {.type = SRM_ROPE_DEFAULT, .theta = 10000}},
-	/* grouped queries, biases, heads wider than dim / n_heads */
-	{3, 24, 4, 2, 16, 40, 50, SRM_BF16, true, false, {.type = SRM_ROPE_DEFAULT, .theta = 1000000}},
-	/* one key for all heads, norms of heads */
-	{2, 40, 5, 1, 4, 33, 50, SRM_F16, false, true,
-	{.type = SRM_ROPE_LINEAR, .theta = 10000, .factor = 4}},
-	/* all at once */
-	{2, 16, 6, 3, 10, 20, 50, SRM_F32, true, true,
-		{.type = SRM_ROPE_LLAMA3, .theta = 500, .factor = 8, .low_freq_factor = 1,
-	.high_freq_factor = 4, .original_max_positions = 64}},
-	/* one layer, one head, the narrowest */
-	{1, 4, 1, 1, 2, 4, 3, SRM_BF16, false, false, {.type = SRM_ROPE_DEFAULT, .theta = 10000}},
-	/* panels that have an edge */
-	{2, 260, 4, 2, 80, 300, 50, SRM_F32, false, true,
-		{.type = SRM_ROPE_YARN, .theta = 10000, .factor = 4, .original_max_positions = 32,
-	.beta_fast = 32, .beta_slow = 1, .attention_factor = 1.1, .truncate = true}}
-};
-
-#define N_SHAPES	(sizeof(shapes) / sizeof(shapes[0]))
-
-static int32_t tokens[MAX_TOKENS];
-static uint32_t all_tokens[MAX_TOKENS];
-
-static void
-fill_tokens(size_t vocab_size)
-{
-	for (size_t i = 0; i < MAX_TOKENS; i++)
-	{
-		tokens[i] = (int32_t) ((i * i * 7 + i * 3 + 1) % vocab_size);
-		all_tokens[i] = (uint32_t) i;
-	}
-}
-
-/* Runs tokens first .. first + n - 1 and wants all of them. */
-static void
-run_block(const SrmDecoder *decoder, SrmCache *cache, size_t first, size_t n,
-		  float *hidden, int n_threads)
-{
-	assert_true(srm_decoder_forward(decoder, cache, cache != NULL, tokens + first, n, all_tokens, n,
-									hidden + first * decoder->dim, n_threads, NULL, &status));
-}
-
-/* all shapes agree with the plain twin, at lengths around the edges of tiles */
-static void
-test_decoder_plain(void **state)
-{
-	static const size_t lengths[] = {1, 2, 5, 31, 63, 64, 65, 100, 127, 128, 129, 200};
-
-	(void) state;
-	for (size_t i = 0; i < N_SHAPES; i++)
-	{
-		SrmDecoder *decoder = random_decoder(&shapes[i], i, arena);
-		double	   *expected = allocate(200 * decoder->dim * sizeof(double));
-		float	   *hidden = allocate(200 * decoder->dim * sizeof(float));
-
-		/* Attention is causal, so the longest text holds the others */
-		fill_tokens(decoder->vocab_size);
-		plain_decoder_forward(expected, decoder, tokens, 200);
-		for (size_t j = 0; j < sizeof(lengths) / sizeof(lengths[0]); j++)
-		{
-			run_block(decoder, NULL, 0, lengths[j], hidden, 1);
-			assert_true(distance(hidden, expected, lengths[j] * decoder->dim) < 3e-5);
-		}
-	}
-}
-
-/* so does a text of more than one chunk, and one with part of it in the cache */
-static void
-test_decoder_plain_long(void **state)
-{
-	RandomShape shape = shapes[1];
-	SrmDecoder *decoder = random_decoder(&shape, 77, arena);
-	SrmCache   *cache = srm_cache_create(decoder, &status);
-	double	   *expected = allocate(MAX_TOKENS * decoder->dim * sizeof(double));
-	float	   *hidden = allocate(MAX_TOKENS * decoder->dim * sizeof(float));
-
-	(void) state;
-	fill_tokens(decoder->vocab_size);
-	plain_decoder_forward(expected, decoder, tokens, MAX_TOKENS);
-	run_block(decoder, NULL, 0, MAX_TOKENS, hidden, 2);
-	assert_true(distance(hidden, expected, MAX_TOKENS * decoder->dim) < 3e-5);
-	run_block(decoder, cache, 0, 131, hidden, 1);
-	run_block(decoder, cache, 131, MAX_TOKENS - 131, hidden, 1);
-	assert_true(distance(hidden, expected, MAX_TOKENS * decoder->dim) < 3e-5);
-	srm_cache_free(cache);
-}
-
-/* wherever a text is cut into blocks, the hidden states stay */
-static void
-test_decoder_blocks(void **state)
-{
-	static const size_t cuts[][2] = {
-		{1, 2}, {1, 199}, {63, 64}, {64, 128}, {65, 66}, {127, 129}, {128, 192}, {129, 130}, {199, 199}
-	};
-
-	(void) state;
-	for (size_t i = 0; i < N_SHAPES; i++)
-	{
-		SrmDecoder *decoder = random_decoder(&shapes[i], i, arena);
-		double	   *expected = allocate(200 * decoder->dim * sizeof(double));
-		float	   *hidden = allocate(200 * decoder->dim * sizeof(float));
-		SrmCache   *cache = srm_cache_create(decoder, &status);
-
-		fill_tokens(decoder->vocab_size);
-		plain_decoder_forward(expected, decoder, tokens, 200);
-		for (size_t j = 0; j < sizeof(cuts) / sizeof(cuts[0]); j++)
-		{
-			memset(hidden, 0xFF, 200 * decoder->dim * sizeof(float));
-			srm_cache_truncate(cache, 0);
-			run_block(decoder, cache, 0, cuts[j][0], hidden, 1);
-			run_block(decoder, cache, cuts[j][0], cuts[j][1] - cuts[j][0], hidden, 1);
-			run_block(decoder, cache, cuts[j][1], 200 - cuts[j][1], hidden, 1);
-			assert_int_equal(srm_cache_tokens(cache), 200);
-			assert_true(distance(hidden, expected, 200 * decoder->dim) < 3e-5);
-		}
-		srm_cache_free(cache);
-	}
-}
-
-/* the same blocks give the same bits, with any threads, cache and history */
-static void
-test_decoder_same_bits(void **state)
-{
-	(void) state;
-	for (size_t i = 0; i < N_SHAPES; i++)
-	{
-		SrmDecoder *decoder = random_decoder(&shapes[i], i, arena);
-		size_t		size = 170 * decoder->dim * sizeof(float);
-		float	   *first = allocate(size);
-		float	   *hidden = allocate(size + 64);
-		SrmCache   *kept = srm_cache_create(decoder, &status);
-
-		fill_tokens(decoder->vocab_size);
-		run_block(decoder, kept, 0, 70, first, 1);
-		assert_true(srm_decoder_forward(decoder, kept, false, tokens + 70, 100, all_tokens, 100,
-										first + 70 * decoder->dim, 1, NULL, &status));
-		assert_int_equal(srm_cache_tokens(kept), 70);
-		for (int run = 0; run < 6; run++)
-		{
-			/* The prompt kept from the first run, or computed again; out at odd places */
-			SrmCache   *cache = run % 2 == 0 ? kept : srm_cache_create(decoder, &status);
-			float	   *out = hidden + run;
-			int			n_threads = run % 3 + 1;
-
-			memset(hidden, 0xFF, size + 64);
-			if (cache != kept)
-				run_block(decoder, cache, 0, 70, out, n_threads);
-			else
-				memcpy(out, first, 70 * decoder->dim * sizeof(float));
-			run_block(decoder, cache, 70, 100, out, n_threads);
-			assert_memory_equal(out, first, size);
-			srm_cache_truncate(cache, 70);
-			if (cache != kept)
-				srm_cache_free(cache);
-		}
-		srm_cache_free(kept);
-	}
-}
-
-/* the tokens wanted are the rows that all tokens would have given */
-static void
-test_decoder_wanted(void **state)
-{
-	static const uint32_t wanted[] = {0, 3, 64, 65, 90, 149};
-
-	(void) state;
-	for (size_t i = 0; i < N_SHAPES; i++)
-	{
-		SrmDecoder *decoder = random_decoder(&shapes[i], i, arena);
-		size_t		dim = decoder->dim;
-		SrmCache   *cache = srm_cache_create(decoder, &status);
-		double	   *expected = allocate(150 * dim * sizeof(double));
-		float	   *hidden = allocate(6 * dim * sizeof(float));
-
-		fill_tokens(decoder->vocab_size);
-		plain_decoder_forward(expected, decoder, tokens, 150);
-		assert_true(srm_decoder_forward(decoder, NULL, true, tokens, 150, wanted, 6, hidden, 1, NULL, &status));
-		for (size_t j = 0; j < 6; j++)
-			assert_true(distance(hidden + j * dim, expected + wanted[j] * dim, dim) < 3e-5);
-
-		/* A prompt may be wanted for its keys and values alone */
-		assert_true(srm_decoder_forward(decoder, cache, true, tokens, 100, NULL, 0, NULL, 1, NULL, &status));
-		assert_true(srm_decoder_forward(decoder, cache, true, tokens + 100, 50, &wanted[1], 1, hidden, 1, NULL, &status));
-		assert_true(distance(hidden, expected + 103 * dim, dim) < 3e-5);
-		assert_int_equal(srm_cache_tokens(cache), 150);
-		assert_in_range(srm_cache_bytes(cache), 150 * 2 * decoder->n_layers * 4, SIZE_MAX);
-		srm_cache_free(cache);
-	}
-}
-
-/* wherever a stop comes, the call ends and the cache is as it was */
-static void
-test_decoder_stop(void **state)
-{
-	SrmDecoder *decoder = random_decoder(&shapes[3], 1, arena);
-	SrmCache   *cache = srm_cache_create(decoder, &status);
-	float	   *first = allocate(200 * decoder->dim * sizeof(float));
-	float	   *hidden = allocate(200 * decoder->dim * sizeof(float));
-	StopAfter	count = {.n_left = 1000000};
-	SrmStop		stop = {stop_after, &count};
-	int			n_asked;
-
-	(void) state;
-	fill_tokens(decoder->vocab_size);
-	run_block(decoder, cache, 0, 50, first, 1);
-	assert_true(srm_decoder_forward(decoder, cache, false, tokens + 50, 100, all_tokens, 100,
-									first, 1, &stop, &status));
-	n_asked = count.n_asked;
-	assert_in_range(n_asked, 10 * (int) decoder->n_layers, 1000000);
-	for (int i = 0; i < n_asked; i += 1 + i / 20)
-	{
-		int			n_threads = i % 3 + 1;
-		bool		done;
-
-		/* With more threads the caller has fewer tasks, and asks less often */
-		count.n_left = i;
-		done = srm_decoder_forward(decoder, cache, true, tokens + 50, 100, all_tokens, 100,
-								   hidden, n_threads, &stop, &status);
-		assert_int_equal(status.code, done ? SRM_OK : SRM_STOPPED);
-		assert_int_equal(srm_cache_tokens(cache), done ? 150 : 50);
-		assert_false(done && n_threads == 1);
-		srm_cache_truncate(cache, 50);
-		srm_status_init(&status);
-	}
-	run_block(decoder, cache, 50, 100, hidden - 50 * decoder->dim, 1);
-	assert_memory_equal(hidden, first, 100 * decoder->dim * sizeof(float));
-	srm_cache_free(cache);
-}
-
-static void
-check_refused(const SrmDecoder *decoder, SrmCache *cache, const uint32_t *wanted, size_t n_wanted,
-			  SrmCode code)
-{
-	float	   *hidden = allocate(8 * decoder->dim * sizeof(float));
-
-	assert_false(srm_decoder_forward(decoder, cache, true, tokens, 8, wanted, n_wanted, hidden, 1, NULL, &status));
-	assert_int_equal(status.code, code);
-	srm_status_init(&status);
-}
-
-/* tokens without an embedding, and calls that make no sense, are refused */
-static void
-test_decoder_refused(void **state)
-{
-	static const uint32_t beyond[] = {1, 8};
-	static const uint32_t twice[] = {1, 1};
-	SrmDecoder *decoder = random_decoder(&shapes[0], 1, arena);
-	SrmDecoder *other = random_decoder(&shapes[1], 1, arena);
-	SrmCache   *cache = srm_cache_create(decoder, &status);
-	SrmCache   *foreign = srm_cache_create(other, &status);
-
-	(void) state;
-	fill_tokens(decoder->vocab_size);
-	tokens[7] = 50;
-	check_refused(decoder, cache, all_tokens, 1, SRM_INVALID_MODEL);
-	tokens[7] = -1;
-	check_refused(decoder, cache, all_tokens, 1, SRM_INVALID_MODEL);
-	tokens[7] = INT32_MAX;
-	check_refused(decoder, cache, all_tokens, 1, SRM_INVALID_MODEL);
-	tokens[7] = 49;
-	check_refused(decoder, cache, beyond, 2, SRM_INTERNAL);
-	check_refused(decoder, cache, twice, 2, SRM_INTERNAL);
-	check_refused(decoder, foreign, all_tokens, 1, SRM_INTERNAL);
-	assert_int_equal(srm_cache_tokens(cache), 0);
-	assert_true(srm_decoder_forward(decoder, cache, true, tokens, 0, NULL, 0, NULL, 1, NULL, &status));
-	srm_cache_free(cache);
-	srm_cache_free(foreign);
-}
-
-/* Puts values that no trained model has all over a decoder. */
-static void
-damage_weights(SrmDecoder *decoder, float value)
-{
-	for (size_t i = 0; i < decoder->n_layers; i++)
-	{
-		SrmLayer   *layer = &decoder->layers[i];
-		const SrmMatrix *matrices[] = {&layer->query, &layer->key, &layer->value,
-		&layer->output, &layer->gate, &layer->up, &layer->down};
-
-		for (size_t j = 0; j < 7; j++)
-			((float *) matrices[j]->data)[j * 3] = value;
-		((float *) layer->ffn_norm)[1] = value;
-	}
-}
-
-/* weights that are not finite spoil the result and nothing else */
-static void
-test_decoder_not_finite(void **state)
-{
-	static const float values[] = {NAN, INFINITY, -INFINITY, 3e38f};
-	float	   *hidden = allocate(150 * shapes[3].dim * sizeof(float));
-
-	(void) state;
-	fill_tokens(50);
-	for (size_t i = 0; i < 4; i++)
-		for (int n_threads = 1; n_threads <= 2; n_threads++)
-		{
-			SrmDecoder *decoder = random_decoder(&shapes[3], 9, arena);
-
-			damage_weights(decoder, values[i]);
-			run_block(decoder, NULL, 0, 150, hidden, n_threads);
-			assert_true(isnan(hidden[149 * decoder->dim]));
-		}
-}
-
-/* a rope no model has, such as one of NaN, spoils the result and nothing else */
-static void
-test_decoder_strange_rope(void **state)
-{
-	float	   *hidden = allocate(20 * shapes[0].dim * sizeof(float));
-
-	(void) state;
-	fill_tokens(50);
-	for (int type = SRM_ROPE_DEFAULT; type <= SRM_ROPE_YARN; type++)
-		for (int i = 0; i < 3; i++)
-		{
-			RandomShape shape = shapes[0];
-
-			shape.rope = default_rope;
-			shape.rope.type = (SrmRopeType) type;
-			shape.rope.theta = i == 0 ? 0 : i == 1 ? NAN : 1e308;
-			run_block(random_decoder(&shape, 1, arena), NULL, 0, 20, hidden, 1);
-		}
-}
-
 #define TEST(name)	cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		TEST(test_products_init),	/* before any product */
 		TEST(test_read_every_value),
 		TEST(test_read_pieces),
 		TEST(test_kernels),
@@ -850,15 +538,6 @@ main(void)
 		TEST(test_linear),
 		TEST(test_linear_alignment),
 		TEST(test_rope_numbers),
-		TEST(test_decoder_plain),
-		TEST(test_decoder_plain_long),
-		TEST(test_decoder_blocks),
-		TEST(test_decoder_same_bits),
-		TEST(test_decoder_wanted),
-		TEST(test_decoder_stop),
-		TEST(test_decoder_refused),
-		TEST(test_decoder_not_finite),
-		TEST(test_decoder_strange_rope),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
