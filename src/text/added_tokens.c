@@ -67,7 +67,7 @@ static bool
 check_id(SrmAddedTokens *added, const SrmAddedToken *token,
 		 const SrmVocabulary *vocabulary, SrmStatus *status)
 {
-	int32_t		id = srm_map_get(&vocabulary->ids, token->content, token->length);
+	int32_t		id = srm_vocabulary_find(vocabulary, token->content, token->length);
 
 	if (id < 0)
 	{

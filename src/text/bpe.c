@@ -71,14 +71,14 @@ static bool
 find_bytes(SrmBpe *bpe, const char *unknown, SrmStatus *status)
 {
 	bpe->unknown_id = unknown == NULL ? -1 :
-		srm_map_get(&bpe->vocabulary.ids, unknown, strlen(unknown));
+		srm_vocabulary_find(&bpe->vocabulary, unknown, strlen(unknown));
 	for (int i = 0; i < 256; i++)
 	{
 		char		byte = (char) i;
 		char		out[2];
 		size_t		length = srm_byte_level_write(&byte, 1, out);
 
-		bpe->byte_ids[i] = srm_map_get(&bpe->vocabulary.ids, out, length);
+		bpe->byte_ids[i] = srm_vocabulary_find(&bpe->vocabulary, out, length);
 		if (bpe->byte_ids[i] < 0 && bpe->unknown_id < 0 && is_text_byte(i))
 		{
 			srm_fail(status, SRM_NOT_SUPPORTED, "tokenizer without a token for every byte is not supported");
@@ -140,7 +140,7 @@ find_whole(const SrmBpe *bpe, const char *text, size_t length, SrmWord *word,
 	if (word->printable == NULL)
 		return -1;
 	length = srm_byte_level_write(text, length, word->printable);
-	return srm_map_get(&bpe->vocabulary.ids, word->printable, length);
+	return srm_vocabulary_find(&bpe->vocabulary, word->printable, length);
 }
 
 static bool

@@ -20,7 +20,7 @@ typedef struct SrmMerge
 
 typedef struct SrmMerges
 {
-	SrmMerge   *slots;			/* (mask + 1), at most half of them used */
+	SrmMerge   *slots;			/* (mask + 1), at most two thirds of them used */
 	size_t		mask;
 } SrmMerges;
 

@@ -58,22 +58,105 @@ measure(SrmVocabulary *vocabulary, const SrmJson *json, size_t *n_bytes,
 	return true;
 }
 
+/* ---- the hash table ---- */
+
+static uint64_t
+hash_token(const char *token, size_t length)
+{
+	uint64_t	hash = length;
+
+	while (length > 0)
+	{
+		uint64_t	part = 0;
+		size_t		size = length < 8 ? length : 8;
+
+		memcpy(&part, token, size);
+		hash = (hash ^ part) * UINT64_C(0x9E3779B97F4A7C15);
+		hash ^= hash >> 29;
+		token += size;
+		length -= size;
+	}
+	return hash * UINT64_C(0xBF58476D1CE4E5B9);
+}
+
+/* The slot of a token, or the empty one where it belongs. */
+static SrmVocabularySlot *
+find_slot(const SrmVocabulary *vocabulary, uint64_t hash, const char *token, size_t length)
+{
+	uint32_t	tag = (uint32_t) hash;
+	size_t		i = (hash >> 32) & vocabulary->mask;
+
+	for (;; i = (i + 1) & vocabulary->mask)
+	{
+		SrmVocabularySlot *slot = &vocabulary->slots[i];
+
+		if (slot->id < 0 ||
+			(slot->tag == tag && vocabulary->lengths[slot->id] == length &&
+			 memcmp(vocabulary->tokens[slot->id], token, length) == 0))
+			return slot;
+	}
+}
+
+uint64_t
+srm_vocabulary_prepare(const SrmVocabulary *vocabulary, const char *token, size_t length)
+{
+	uint64_t	hash = hash_token(token, length);
+
+	__builtin_prefetch(&vocabulary->slots[(hash >> 32) & vocabulary->mask]);
+	return hash;
+}
+
+int32_t
+srm_vocabulary_find_prepared(const SrmVocabulary *vocabulary, uint64_t hash,
+							 const char *token, size_t length)
+{
+	return find_slot(vocabulary, hash, token, length)->id;
+}
+
+int32_t
+srm_vocabulary_find(const SrmVocabulary *vocabulary, const char *token, size_t length)
+{
+	return find_slot(vocabulary, hash_token(token, length), token, length)->id;
+}
+
+static bool
+create_slots(SrmVocabulary *vocabulary, SrmArena *arena, SrmStatus *status)
+{
+	size_t		n_slots = 16;
+
+	while (n_slots / 3 * 2 < (size_t) vocabulary->n_tokens)
+		n_slots *= 2;
+	vocabulary->mask = n_slots - 1;
+	vocabulary->slots = srm_arena_alloc(arena, n_slots * sizeof(SrmVocabularySlot), status);
+	if (vocabulary->slots == NULL)
+		return false;
+	memset(vocabulary->slots, 0xFF, n_slots * sizeof(SrmVocabularySlot));
+	return true;
+}
+
+/* ---- loading ---- */
+
 static bool
 add_token(SrmVocabulary *vocabulary, const char *token, size_t length, int32_t id,
 		  SrmStatus *status)
 {
+	uint64_t	hash = hash_token(token, length);
+	SrmVocabularySlot *slot = find_slot(vocabulary, hash, token, length);
+
 	if (vocabulary->tokens[id] != NULL)
 	{
 		srm_fail(status, SRM_INVALID_MODEL, "duplicate id in vocabulary of tokenizer");
 		return srm_fail_detail(status, "Tokens \"%s\" and \"%s\" have the id %d.",
 							   vocabulary->tokens[id], token, id);
 	}
-	if (srm_map_get(&vocabulary->ids, token, length) >= 0)
+	if (slot->id >= 0)
 		return srm_fail(status, SRM_INVALID_MODEL,
 						"duplicate token \"%s\" in vocabulary of tokenizer", token);
+	slot->tag = (uint32_t) hash;
+	slot->id = id;
 	vocabulary->tokens[id] = token;
 	vocabulary->lengths[id] = (uint32_t) length;
-	return srm_map_put(&vocabulary->ids, token, length, id, status);
+	return true;
 }
 
 bool
@@ -92,7 +175,7 @@ srm_vocabulary_load(SrmVocabulary *vocabulary, const SrmJson *json,
 	vocabulary->tokens = srm_arena_array(arena, vocabulary->n_ids, sizeof(char *), status);
 	vocabulary->lengths = srm_arena_array(arena, vocabulary->n_ids, sizeof(uint32_t), status);
 	if (strings == NULL || vocabulary->tokens == NULL || vocabulary->lengths == NULL ||
-		!srm_map_init(&vocabulary->ids, vocabulary->n_tokens, arena, status))
+		!create_slots(vocabulary, arena, status))
 		return false;
 	for (const SrmJson *child = json->child; child != NULL; child = child->next)
 	{

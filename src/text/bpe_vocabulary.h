@@ -12,14 +12,21 @@
 #define SRM_BPE_VOCABULARY_H
 
 #include "base/json.h"
-#include "base/map.h"
 
 /* Bounds the table from ids to tokens, whatever a file says. */
 #define SRM_MAX_TOKEN_ID	((1 << 22) - 1)
 
+/* A place for a token; the tag is a part of its hash. */
+typedef struct SrmVocabularySlot
+{
+	uint32_t	tag;
+	int32_t		id;				/* -1: empty */
+} SrmVocabularySlot;
+
 typedef struct SrmVocabulary
 {
-	SrmMap		ids;			/* from tokens */
+	SrmVocabularySlot *slots;	/* (mask + 1), at most two thirds of them used */
+	size_t		mask;
 	const char **tokens;		/* (n_ids), NULL for an id without a token */
 	uint32_t   *lengths;		/* (n_ids) */
 	int32_t		n_ids;			/* one more than the highest id */
@@ -30,6 +37,19 @@ typedef struct SrmVocabulary
 /* Reads the object from tokens to ids; copies what it needs to the arena. */
 extern bool srm_vocabulary_load(SrmVocabulary *vocabulary, const SrmJson *json,
 								SrmArena *arena, SrmStatus *status);
+
+/* The id of a token, or -1. */
+extern int32_t srm_vocabulary_find(const SrmVocabulary *vocabulary, const char *token,
+								   size_t length);
+
+/*
+ * The same in two steps.  The slot is fetched from memory from the first one
+ * on, so that a caller who looks up many tokens waits but once.
+ */
+extern uint64_t srm_vocabulary_prepare(const SrmVocabulary *vocabulary, const char *token,
+									   size_t length);
+extern int32_t srm_vocabulary_find_prepared(const SrmVocabulary *vocabulary, uint64_t hash,
+											const char *token, size_t length);
 
 /* The value of a number that is an id; false for anything else. */
 extern bool srm_vocabulary_read_id(const SrmJson *json, int32_t *id);

@@ -25,6 +25,7 @@ typedef struct Translator
 	int			depth;			/* of groups that are open */
 	int			caseless;		/* of these the outermost (?i:, or 0 */
 	bool		can_repeat;		/* whether a quantifier may follow */
+	char		last_letter;	/* of put_literal(), if nothing parts it from what comes */
 } Translator;
 
 static bool
@@ -48,6 +49,34 @@ put_code(Translator *t, uint32_t code)
 
 	/* As a number, so that nothing that ICU gives a meaning to slips in */
 	snprintf(text, sizeof(text), "\\x{%X}", code);
+	return put(t, text);
+}
+
+/*
+ * A character outside of brackets.  Where case does not matter, a letter of
+ * ASCII becomes the set of its forms, which ICU matches much faster; so two
+ * letters in a row must not be those of a ligature, which would match too.
+ */
+static bool
+put_literal(Translator *t, uint32_t code, const char *start)
+{
+	static const char *const ligatures[] = {"ff", "fi", "fl", "ss", "st"};
+	uint32_t	lower = code | 0x20;
+	char		pair[3] = {t->last_letter, (char) lower, '\0'};
+	char		text[32];
+
+	t->can_repeat = true;
+	if (t->caseless == 0 || lower < 'a' || lower > 'z')
+	{
+		t->last_letter = '\0';
+		return put_code(t, code);
+	}
+	for (size_t i = 0; i < sizeof(ligatures) / sizeof(ligatures[0]); i++)
+		if (strcmp(pair, ligatures[i]) == 0)
+			return refuse(t, start, (size_t) (t->at - start));
+	t->last_letter = (char) lower;
+	snprintf(text, sizeof(text), "[%c%c%s]", (char) lower, (char) (lower - 0x20),
+			 lower == 's' ? "\\x{17F}" : lower == 'k' ? "\\x{212A}" : "");
 	return put(t, text);
 }
 
@@ -353,6 +382,7 @@ put_quantifier(Translator *t)
 static bool
 put_escape(Translator *t)
 {
+	const char *start = t->at - 1;
 	uint32_t	code = 0;
 	bool		known;
 
@@ -360,7 +390,7 @@ put_escape(Translator *t)
 		return false;
 	t->can_repeat = true;
 	if (known)
-		return put_code(t, code);
+		return put_literal(t, code, start);
 	if (*t->at == 'A' || *t->at == 'z')
 	{
 		t->can_repeat = false;
@@ -372,6 +402,7 @@ put_escape(Translator *t)
 static bool
 put_next(Translator *t)
 {
+	const char *start = t->at;
 	char		c = *t->at;
 
 	switch (c)
@@ -400,14 +431,14 @@ put_next(Translator *t)
 		case '$':
 			t->at++;
 			t->can_repeat = false;
+			t->last_letter = '\0';
 			return put(t, c == '|' ? "|" : c == '^' ? "^" : "$");
 		case '.':
 			t->at++;
 			t->can_repeat = true;
 			return put(t, ".");
 		default:
-			t->can_repeat = true;
-			return put_code(t, next_code(t));
+			return put_literal(t, next_code(t), start);
 	}
 }
 

@@ -290,7 +290,7 @@ srm_tokenizer_find(const SrmTokenizer *tokenizer, const char *token)
 	int32_t		index = srm_map_get(&tokenizer->added.by_content, token, strlen(token));
 
 	return index >= 0 ? tokenizer->added.tokens[index].id :
-		srm_map_get(&tokenizer->bpe.vocabulary.ids, token, strlen(token));
+		srm_vocabulary_find(&tokenizer->bpe.vocabulary, token, strlen(token));
 }
 
 const char *
