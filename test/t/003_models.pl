@@ -42,7 +42,7 @@ sub fails_with
 {
 	my ($query, $pattern, $name) = @_;
 	my ($ret, $stdout, $stderr) = $node->psql('postgres',
-		"\\set VERBOSITY verbose\n$query;\nSELECT 'alive';");
+		"\\set VERBOSITY verbose\n$query;\nSELECT 'alive';", on_error_stop => 0);
 	like($stderr, $pattern, $name);
 	like($stdout, qr/alive/, "$name: the backend goes on");
 }
@@ -146,9 +146,12 @@ like($stderr, qr/WARNING:  model "damaged" cannot be loaded/, 'with a warning');
 $node->safe_psql('postgres', 'CREATE ROLE reader LOGIN');
 ($ret, $stdout, $stderr) = $node->psql('postgres', "SET ROLE reader; SELECT srm_score('a', 'b') IS NOT NULL");
 is($stdout, 't', 'everybody may score');
-($ret, $stdout, $stderr) = $node->psql('postgres', "SET ROLE reader; SET srm.model_path = '/tmp'");
+($ret, $stdout, $stderr) = $node->psql('postgres', "SET ROLE reader; SELECT srm_score('a', 'b'); SET srm.model_path = '/tmp'");
 like($stderr, qr/permission denied to set parameter "srm.model_path"/, 'but not choose where models come from');
-($ret, $stdout, $stderr) = $node->psql('postgres', "SET srm.model_path = 'models'");
+($ret, $stdout, $stderr) = $node->psql('postgres',
+	"SET ROLE reader; SET srm.model_path = '/tmp'; SELECT srm_score('a', 'b') IS NOT NULL; SHOW srm.model_path");
+is($stdout, "t\n\$system:$models", 'also not before the library is loaded');
+($ret, $stdout, $stderr) = $node->psql('postgres', "SELECT srm_score('a', 'b'); SET srm.model_path = 'models'");
 like($stderr, qr/invalid value for parameter "srm.model_path"/, 'a relative path is refused');
 $node->safe_psql('postgres', 'REVOKE EXECUTE ON FUNCTION srm_score(text, text) FROM PUBLIC');
 ($ret, $stdout, $stderr) = $node->psql('postgres', "SET ROLE reader; SELECT srm_score('a', 'b')");
