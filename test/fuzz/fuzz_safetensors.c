@@ -4,8 +4,8 @@
  *	  Any bytes as a safetensors file: an error that says something, or
  *	  tensors that lie inside the file.
  *
- * To be run with -detect_leaks=0: outside the server, PostgreSQL's JSON parser
- * leaves memory behind when it fails.
+ * To be run with ASAN_OPTIONS=detect_leaks=0: outside the server, PostgreSQL's
+ * JSON parser leaves memory behind when it fails.
  *
  *-------------------------------------------------------------------------
  */
