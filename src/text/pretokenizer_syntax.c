@@ -15,6 +15,7 @@
 
 #define MAX_DEPTH		64
 #define MAX_LENGTH		((size_t) 64 * 1024)
+#define LATIN1_NUMBERS	"\\xB2\\xB3\\xB9\\xBC-\\xBE"
 
 typedef struct Translator
 {
@@ -197,11 +198,11 @@ put_property(Translator *t, bool negated, const char *start)
 
 /*
  * An escape that stands for a set of characters, in or out of brackets.
- * ICU's own \s lacks U+000B and U+0085 but has U+001C to U+001F; its \w has
- * the joiners, and its \h is something else.
+ * ICU's own \w has the joiners, and its \h is something else.  Oniguruma's \w
+ * has six numbers of Latin-1 more out of brackets than between them.
  */
 static bool
-put_escaped_set(Translator *t)
+put_escaped_set(Translator *t, bool in_brackets)
 {
 	const char *start = t->at - 1;
 	char		c = *t->at;
@@ -220,9 +221,11 @@ put_escaped_set(Translator *t)
 		case 'D':
 			return put(t, "\\P{Nd}");
 		case 'w':
-			return put(t, "[\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}]");
+			return put(t, in_brackets ? "[\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}]" :
+					   "[\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}" LATIN1_NUMBERS "]");
 		case 'W':
-			return put(t, "[^\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}]");
+			return put(t, in_brackets ? "[^\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}]" :
+					   "[^\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}" LATIN1_NUMBERS "]");
 		case 'h':
 			return put(t, "[0-9A-Fa-f]");
 		case 'H':
@@ -254,7 +257,7 @@ read_item(Translator *t, uint32_t *code, bool *is_set)
 	if (!read_escaped_character(t, code, &known))
 		return false;
 	*is_set = !known;
-	return known || put_escaped_set(t);
+	return known || put_escaped_set(t, true);
 }
 
 /* [...], with t->at behind the first bracket. */
@@ -396,7 +399,7 @@ put_escape(Translator *t)
 		t->can_repeat = false;
 		return put(t, *t->at++ == 'A' ? "\\A" : "\\z");
 	}
-	return put_escaped_set(t);
+	return put_escaped_set(t, false);
 }
 
 static bool

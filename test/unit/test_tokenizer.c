@@ -153,11 +153,711 @@ test_reference(void **state)
 		check_named(names[i], texts);
 }
 
+/* ---- classes of characters ---- */
+
+/* Calls for each code point of [gap, count, ...]. */
+static void
+mark_ranges(const SrmJson *ranges, uint8_t *marks)
+{
+	size_t		code = 0;
+
+	for (const SrmJson *item = ranges->child; item != NULL; item = item->next->next)
+	{
+		size_t		count = (size_t) json_number(item->next);
+
+		code += (size_t) json_number(item);
+		assert_true(code + count <= 0x110000);
+		memset(marks + code, 1, count);
+		code += count;
+	}
+}
+
+/* Marks the code points that a pattern matches, of those that are tested. */
+static void
+mark_matches(const char *pattern, const uint8_t *tested, uint8_t *marks)
+{
+	SrmRegex   *regex = srm_regex_open(pattern, false, arena, &status);
+	static char text[4 * 4096];
+
+	if (regex == NULL)
+		fail_msg("%s: %s (%s)", pattern, status.message, status.detail);
+	for (uint32_t first = 0; first < 0x110000; first += 4096)
+	{
+		size_t		length = 0;
+		bool		found;
+		SrmRange	match;
+
+		for (uint32_t code = first; code < first + 4096; code++)
+			if (tested[code])
+				length += srm_utf8_encode(code, text + length);
+		assert_true(srm_regex_start(regex, text, length, NULL, &status));
+		while (srm_regex_next(regex, &match, &found, &status) && found)
+		{
+			size_t		at = match.start;
+
+			marks[srm_utf8_next(text, length, &at)] = 1;
+			assert_int_equal(at, match.end);
+		}
+		assert_int_equal(status.code, SRM_OK);
+	}
+	srm_regex_close(regex);
+}
+
+/* what a pattern matches in ICU is what it matches in Oniguruma */
+static void
+test_classes(void **state)
+{
+	const SrmJson *classes = read_json_file(FOLDER "classes.json", arena, &status);
+	uint8_t    *tested = srm_arena_array(arena, 0x110000, 1, &status);
+	uint8_t    *expected = srm_arena_array(arena, 0x110000, 1, &status);
+	uint8_t    *found = srm_arena_array(arena, 0x110000, 1, &status);
+
+	(void) state;
+	mark_ranges(classes->child->child->next, tested);
+	for (const SrmJson *c = classes->child->next; c != NULL; c = c->next)
+	{
+		memset(expected, 0, 0x110000);
+		memset(found, 0, 0x110000);
+		mark_ranges(c->child->next, expected);
+		mark_matches(c->child->text, tested, found);
+		for (uint32_t code = 0; code < 0x110000; code++)
+			if (expected[code] != found[code])
+				fail_msg("%s: U+%04X is %s", c->child->text, code,
+						 found[code] ? "a match" : "no match");
+	}
+}
+
+/* ---- small tokenizers ---- */
+
+/* A tokenizer.json made of parts; NULL stands for a part that is right. */
+typedef struct Parts
+{
+	const char *added_tokens;
+	const char *normalizer;
+	const char *pre_tokenizer;
+	const char *options;		/* of the model, each with a comma behind it */
+	const char *vocab;			/* the whole object */
+	const char *more_vocab;		/* behind the 256 bytes, each with a comma before it */
+	const char *merges;
+} Parts;
+
+#define BYTE_LEVEL \
+	"{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"trim_offsets\":true,\"use_regex\":true}"
+
+static const char *
+or_else(const char *part, const char *other)
+{
+	return part == NULL ? other : part;
+}
+
+/* The printable forms of all bytes, with the bytes as ids. */
+static char *
+byte_vocab(const char *more)
+{
+	char	   *out = srm_arena_alloc(arena, 8192 + strlen(more), &status);
+	size_t		n = 0;
+
+	for (int i = 0; i < 256; i++)
+	{
+		char		byte = (char) i;
+
+		n += (size_t) sprintf(out + n, "%c\"%s", i == 0 ? '{' : ',',
+							  byte == '"' || byte == '\\' ? "\\" : "");
+		n += srm_byte_level_write(&byte, 1, out + n);
+		n += (size_t) sprintf(out + n, "\":%d", i);
+	}
+	sprintf(out + n, "%s}", more);
+	return out;
+}
+
+static char *
+make_json(const Parts *parts)
+{
+	const char *vocab = parts->vocab != NULL ? parts->vocab :
+		byte_vocab(or_else(parts->more_vocab, ",\"he\":256,\"ll\":257"));
+	const char *merges = or_else(parts->merges, "[\"h e\",[\"l\",\"l\"]]");
+	const char *added = or_else(parts->added_tokens, "[]");
+	const char *normalizer = or_else(parts->normalizer, "null");
+	const char *pretokenizer = or_else(parts->pre_tokenizer, BYTE_LEVEL);
+	const char *options = or_else(parts->options, "");
+	size_t		size = strlen(vocab) + strlen(merges) + strlen(added) + strlen(normalizer) +
+		strlen(pretokenizer) + strlen(options) + 256;
+	char	   *json = srm_arena_alloc(arena, size, &status);
+
+	snprintf(json, size, "{\"version\":\"1.0\",\"truncation\":null,\"padding\":null,"
+			 "\"added_tokens\":%s,\"normalizer\":%s,\"pre_tokenizer\":%s,"
+			 "\"post_processor\":{\"type\":\"?\"},\"decoder\":7,"
+			 "\"model\":{\"type\":\"BPE\",%s\"vocab\":%s,\"merges\":%s}}",
+			 added, normalizer, pretokenizer, options, vocab, merges);
+	return json;
+}
+
+static SrmTokenizer *
+load_parts(const Parts *parts)
+{
+	char	   *json = make_json(parts);
+	SrmTokenizer *tokenizer = srm_tokenizer_load(json, strlen(json), arena, &status);
+
+	if (tokenizer == NULL)
+		fail_msg("%s (%s)", status.message, status.detail);
+	return tokenizer;
+}
+
+/* Loading fails with a code, and a message or detail that holds a text. */
+static void
+expect_refusal(const Parts *parts, SrmCode code, const char *text)
+{
+	char	   *json = make_json(parts);
+	SrmTokenizer *tokenizer = srm_tokenizer_load(json, strlen(json), arena, &status);
+
+	if (tokenizer != NULL || status.code != code ||
+		(strstr(status.message, text) == NULL && strstr(status.detail, text) == NULL))
+		fail_msg("not refused for \"%s\": %d, %s (%s)", text, status.code, status.message,
+				 status.detail);
+	srm_status_init(&status);
+}
+
+#define ADDED(id, content, more) \
+	"{\"id\":" #id ",\"content\":\"" content "\"" more "}"
+#define SPECIAL \
+	",\"single_word\":false,\"lstrip\":false,\"rstrip\":false,\"normalized\":false,\"special\":true"
+
+/* a right file loads, and its tokens can be looked up */
+static void
+test_vocabulary(void **state)
+{
+	Parts		parts = {.added_tokens = "[" ADDED(256, "he", "") "," ADDED(258, "<s>", SPECIAL) "]"};
+	SrmTokenizer *tokenizer = load_parts(&parts);
+	size_t		length = 0;
+
+	(void) state;
+	assert_int_equal(srm_tokenizer_n_ids(tokenizer), 259);
+	assert_int_equal(srm_tokenizer_find(tokenizer, "<s>"), 258);
+	assert_int_equal(srm_tokenizer_find(tokenizer, "he"), 256);
+	assert_int_equal(srm_tokenizer_find(tokenizer, "\xC4\xA0"), ' ');
+	assert_int_equal(srm_tokenizer_find(tokenizer, "nothing"), -1);
+	assert_int_equal(srm_tokenizer_find(tokenizer, ""), -1);
+	assert_memory_equal(srm_tokenizer_token(tokenizer, 258, &length), "<s>", 3);
+	assert_int_equal(length, 3);
+	assert_memory_equal(srm_tokenizer_token(tokenizer, ' ', &length), "\xC4\xA0", 2);
+	assert_int_equal(length, 2);
+	assert_null(srm_tokenizer_token(tokenizer, -1, &length));
+	assert_null(srm_tokenizer_token(tokenizer, 259, &length));
+	srm_tokenizer_free(tokenizer);
+	srm_tokenizer_free(NULL);
+}
+
+/* ---- special tokens and ranges ---- */
+
+static int
+count_id(const SrmTokens *tokens, int32_t id)
+{
+	int			n = 0;
+
+	for (size_t i = 0; i < tokens->n; i++)
+		n += tokens->items[i].id == id;
+	return n;
+}
+
+/* a special token is one only where it lies within a range */
+static void
+test_special_ranges(void **state)
+{
+	Parts		parts = {.added_tokens = "[" ADDED(258, "<s>", SPECIAL) "]"};
+	SrmTokenizer *tokenizer = load_parts(&parts);
+	const char *text = "<s><s>a<s>";
+	const SrmRange ranges[] = {{0, 3}, {3, 5}, {7, 10}};
+	SrmTokens	tokens;
+
+	(void) state;
+	tokens = encode(tokenizer, text, 10, NULL, 0);
+	assert_int_equal(count_id(&tokens, 258), 0);
+	tokens = encode(tokenizer, text, 10, ranges, 1);
+	assert_int_equal(count_id(&tokens, 258), 1);
+	tokens = encode(tokenizer, text, 10, ranges, 3);
+	assert_int_equal(count_id(&tokens, 258), 2);
+	assert_int_equal(tokens.items[0].id, 258);
+	assert_int_equal(tokens.items[tokens.n - 1].id, 258);
+	assert_int_equal(tokens.items[tokens.n - 1].start, 7);
+	srm_tokenizer_free(tokenizer);
+}
+
+/* text before a special token cannot swallow its beginning */
+static void
+test_special_not_swallowed(void **state)
+{
+	Parts		parts = {.added_tokens = "[" ADDED(258, "<s>", SPECIAL) "," ADDED(259, "x<", SPECIAL)
+	"," ADDED(120, "x", "") "]"};
+	SrmTokenizer *tokenizer = load_parts(&parts);
+	const SrmRange range = {1, 4};
+	SrmTokens	tokens = encode(tokenizer, "x<s>", 4, &range, 1);
+
+	(void) state;
+	assert_int_equal(tokens.n, 2);
+	assert_int_equal(tokens.items[0].id, 'x');
+	assert_int_equal(tokens.items[1].id, 258);
+	srm_tokenizer_free(tokenizer);
+}
+
+/* a special token that is searched for after normalization keeps to the ranges too */
+static void
+test_special_normalized(void **state)
+{
+	Parts		parts = {
+		.normalizer = "{\"type\":\"NFC\"}",
+		.added_tokens = "[" ADDED(258, "<\xC3\xA9>", ",\"special\":true,\"normalized\":true") "]"
+	};
+	SrmTokenizer *tokenizer = load_parts(&parts);
+	const char *text = "e\xCC\x81<e\xCC\x81><e\xCC\x81>";	/* tokens at 3 and 8 */
+	const SrmRange range = {8, 13};
+	SrmTokens	tokens = encode(tokenizer, text, 13, &range, 1);
+
+	(void) state;
+	assert_int_equal(count_id(&tokens, 258), 1);
+	assert_int_equal(tokens.items[tokens.n - 1].id, 258);
+	assert_int_equal(tokens.items[tokens.n - 1].start, 8);
+	assert_int_equal(tokens.items[tokens.n - 1].end, 13);
+	srm_tokenizer_free(tokenizer);
+}
+
+/* tokens of random pieces of special and other text: the ranges change nothing else */
+static void
+test_ranges_add_up(void **state)
+{
+	SrmTokenizer *tokenizer = load_named("qwen2");
+	static const char *const pieces[] = {"<|im_start|>", "user\n", "Hi, it's 12.", "<|im_end|>", "\n", "<think>"};
+	int32_t		start_id = srm_tokenizer_find(tokenizer, "<|im_start|>");
+
+	(void) state;
+	srand(1);
+	for (int run = 0; run < 200; run++)
+	{
+		char		text[512] = "";
+		SrmRange	ranges[16];
+		size_t		n_ranges = 0;
+		int			n_expected = 0;
+		SrmTokens	tokens;
+
+		for (int i = 0; i < 16; i++)
+		{
+			const char *piece = pieces[rand() % 6];
+			bool		is_special = rand() % 2 == 0;
+
+			if (is_special)
+			{
+				ranges[n_ranges].start = (uint32_t) strlen(text);
+				ranges[n_ranges++].end = (uint32_t) (strlen(text) + strlen(piece));
+			}
+			n_expected += is_special && piece == pieces[0];
+			strcat(text, piece);
+		}
+		tokens = encode(tokenizer, text, strlen(text), ranges, n_ranges);
+		assert_int_equal(count_id(&tokens, start_id), n_expected);
+		for (size_t i = 0, last = 0; i < tokens.n; last = tokens.items[i++].end)
+			assert_int_equal(tokens.items[i].start, last);
+	}
+	srm_tokenizer_free(tokenizer);
+}
+
+/* tokens are appended to those that are there */
+static void
+test_append(void **state)
+{
+	Parts		parts = {.options = ""};
+	SrmTokenizer *tokenizer = load_parts(&parts);
+	SrmTokens	tokens = {NULL, 0, 0};
+
+	(void) state;
+	for (int i = 0; i < 600; i++)
+		assert_true(srm_tokenizer_encode(tokenizer, "hell", 4, NULL, 0, arena, &tokens, NULL, &status));
+	assert_int_equal(tokens.n, 1200);
+	assert_int_equal(tokens.items[1198].id, 256);
+	assert_int_equal(tokens.items[1199].id, 257);
+	srm_tokenizer_free(tokenizer);
+}
+
+/* ---- merging ---- */
+
+/* the quick way to merge a long word and the plain one give the same */
+static void
+test_merge_twins(void **state)
+{
+	static const char *const names[] = {"gpt2", "split_empty"};
+
+	(void) state;
+	srand(2);
+	for (size_t k = 0; k < 2; k++)
+	{
+		char		path[256];
+		const SrmJson *json;
+		SrmBpe		bpe = {.ignore_merges = false};
+		SrmWord		plain = {.arena = arena};
+		SrmWord		quick = {.arena = arena};
+
+		snprintf(path, sizeof(path), FOLDER "%s.json", names[k]);
+		json = read_json_file(path, arena, &status);
+		assert_true(srm_bpe_load(&bpe, srm_json_member(json, "model"), arena, &status));
+		for (int run = 0; run < 2000; run++)
+		{
+			static const char letters[] = "aeinorst  hld.";
+			size_t		n = 1 + (size_t) (rand() % 120);
+
+			assert_true(srm_word_reserve(&plain, n, &status));
+			assert_true(srm_word_reserve(&quick, n, &status));
+			for (size_t i = 0; i < n; i++)
+			{
+				char		letter = letters[rand() % (run % 13 + 1)];
+
+				plain.symbols[i].id = bpe.byte_ids[(unsigned char) letter];
+				plain.symbols[i].length = 1;
+			}
+			memcpy(quick.symbols, plain.symbols, n * sizeof(SrmSymbol));
+			plain.n = quick.n = n;
+			srm_bpe_merge_short(&bpe.merges, &plain);
+			assert_true(srm_bpe_merge_long(&bpe.merges, &quick, NULL, &status));
+			assert_int_equal(plain.n, quick.n);
+			assert_memory_equal(plain.symbols, quick.symbols, plain.n * sizeof(SrmSymbol));
+		}
+	}
+}
+
+static double
+seconds(void)
+{
+	return (double) clock() / CLOCKS_PER_SEC;
+}
+
+static double
+time_letters(SrmTokenizer *tokenizer, const char *letters, size_t n)
+{
+	char	   *text = srm_arena_alloc(arena, n, &status);
+	size_t		period = strlen(letters);
+	double		start;
+
+	for (size_t i = 0; i < n; i++)
+		text[i] = letters[i % period];
+	start = seconds();
+	encode(tokenizer, text, n, NULL, 0);
+	return seconds() - start;
+}
+
+/* a megabyte without a space takes no more than a few times what words take */
+static void
+test_long_words(void **state)
+{
+	static const char *const worst[] = {"a", " ", "\n", "1", "!", "ab", "\xCC\x81", "\xCC\x81\xCC\xA3", "<", "\xF0\x9F\x98\x80", " \n", "'"};
+
+	(void) state;
+	for (size_t i = 0; i < sizeof(worst) / sizeof(worst[0]); i++)
+	{
+		static const char *const names[] = {"gpt2", "qwen2", "flags"};
+
+		for (size_t k = 0; k < 3; k++)
+		{
+			SrmTokenizer *tokenizer = load_named(names[k]);
+			double		time = time_letters(tokenizer, worst[i], 1 << 20);
+
+			/* Quadratic time would be hours; the sanitizers take a few seconds */
+			if (time > 20.0)
+				fail_msg("%s takes %.1f s for a megabyte of \"%s\"", names[k], time, worst[i]);
+			srm_tokenizer_free(tokenizer);
+		}
+	}
+}
+
+/* ---- giving up ---- */
+
+static bool
+stop_at_once(void *arg)
+{
+	++*(int *) arg;
+	return true;
+}
+
+static bool
+stop_later(void *arg)
+{
+	return ++*(int *) arg > 20;
+}
+
+/* the stop callback is asked, also in the middle of one long word */
+static void
+test_stop(void **state)
+{
+	SrmTokenizer *tokenizer = load_named("gpt2");
+	size_t		n = 3 << 20;
+	char	   *text = srm_arena_alloc(arena, n, &status);
+	int			calls = 0;
+	SrmStop		stop = {stop_at_once, &calls};
+	SrmTokens	tokens = {NULL, 0, 0};
+
+	(void) state;
+	assert_false(srm_tokenizer_encode(tokenizer, "a b", 3, NULL, 0, arena, &tokens, &stop, &status));
+	assert_int_equal(status.code, SRM_STOPPED);
+	assert_int_equal(calls, 1);
+	srm_status_init(&status);
+	for (size_t i = 0; i < n; i++)
+		text[i] = "the"[i % 3];
+	stop.callback = stop_later;
+	calls = 0;
+	assert_false(srm_tokenizer_encode(tokenizer, text, n, NULL, 0, arena, &tokens, &stop, &status));
+	assert_int_equal(status.code, SRM_STOPPED);
+	srm_status_init(&status);
+	/* and the tokenizer goes on */
+	assert_int_equal(encode(tokenizer, "a", 1, NULL, 0).n, 1);
+	srm_tokenizer_free(tokenizer);
+}
+
+#define SPLIT(pattern) \
+	"{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"Split\",\"pattern\":{\"Regex\":\"" \
+	pattern "\"},\"behavior\":\"Isolated\",\"invert\":false}," BYTE_LEVEL "]}"
+
+/* a pattern that takes exponential time is an error, not a wait */
+static void
+test_catastrophic_regex(void **state)
+{
+	Parts		parts = {.pre_tokenizer = SPLIT("(a|aa)+$")};
+	SrmTokenizer *tokenizer = load_parts(&parts);
+	char		text[201];
+	SrmTokens	tokens = {NULL, 0, 0};
+	double		start = seconds();
+
+	(void) state;
+	memset(text, 'a', 200);
+	text[200] = 'b';
+	assert_false(srm_tokenizer_encode(tokenizer, text, 201, NULL, 0, arena, &tokens, NULL, &status));
+	assert_int_equal(status.code, SRM_LIMIT_EXCEEDED);
+	assert_non_null(strstr(status.detail, "(a|aa)+$"));
+	assert_true(seconds() - start < 20.0);
+	srm_status_init(&status);
+	assert_int_equal(encode(tokenizer, "aab", 3, NULL, 0).n, 3);
+	srm_tokenizer_free(tokenizer);
+}
+
+/* ---- refusals ---- */
+
+/* parts of a tokenizer.json that are not supported are named */
+static void
+test_unsupported(void **state)
+{
+	static const struct
+	{
+		Parts		parts;
+		const char *text;
+	}			cases[] = {
+		{{.normalizer = "{\"type\":\"Lowercase\"}"}, "Lowercase"},
+		{{.normalizer = "{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"NFC\"},{\"type\":\"Strip\"}]}"}, "Strip"},
+		{{.pre_tokenizer = "{\"type\":\"Metaspace\"}"}, "Metaspace"},
+		{{.pre_tokenizer = "null"}, "ByteLevel"},
+		{{.pre_tokenizer = "{\"type\":\"Digits\",\"individual_digits\":true}"}, "ByteLevel"},
+		{{.pre_tokenizer = "{\"type\":\"Sequence\",\"pretokenizers\":[" BYTE_LEVEL ",{\"type\":\"Digits\"}]}"}, "behind"},
+		{{.options = "\"byte_fallback\":true,"}, "byte_fallback"},
+		{{.options = "\"dropout\":0.1,"}, "dropout"},
+		{{.options = "\"continuing_subword_prefix\":\"##\","}, "continuing_subword_prefix"},
+		{{.options = "\"end_of_word_suffix\":\"</w>\","}, "end_of_word_suffix"},
+		{{.options = "\"type\":\"Unigram\","}, "Unigram"},
+		{{.vocab = "{\"a\":0,\"b\":1}",.merges = "[]"}, "0x00"},
+		{{.pre_tokenizer = SPLIT("a\\\\b")}, "\\b"},
+		{{.pre_tokenizer = SPLIT("(?<n>a)")}, "(?<n"},
+		{{.pre_tokenizer = SPLIT("a{2}+")}, "{"},
+		{{.pre_tokenizer = SPLIT("[a&&b]")}, "&"},
+		{{.pre_tokenizer = SPLIT("[[:alpha:]]")}, "["},
+		{{.pre_tokenizer = SPLIT("\\\\p{Alpha}")}, "Alpha"},
+		{{.pre_tokenizer = SPLIT("(?i:ss)")}, "s"},
+		{{.pre_tokenizer = SPLIT("(?i:[^a])")}, "[^"},
+		{{.pre_tokenizer = SPLIT("\\\\xE3")}, "xE3"},
+		{{.pre_tokenizer = SPLIT("(a")}, "(a"},
+		{{.pre_tokenizer = SPLIT("a)")}, ")"},
+		{{.pre_tokenizer = SPLIT("[a")}, "[a"},
+		{{.pre_tokenizer = SPLIT("*a")}, "*"},
+		{{.pre_tokenizer = SPLIT("a\\\\")}, "\\"},
+		{{.pre_tokenizer = SPLIT("")}, "empty"},
+	};
+
+	(void) state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		expect_refusal(&cases[i].parts, SRM_NOT_SUPPORTED, cases[i].text);
+}
+
+/* wrong contents are named */
+static void
+test_invalid(void **state)
+{
+	static const struct
+	{
+		Parts		parts;
+		const char *text;
+	}			cases[] = {
+		{{.vocab = "{}"}, "no vocabulary"},
+		{{.vocab = "[]"}, "no vocabulary"},
+		{{.vocab = "null"}, "no vocabulary"},
+		{{.vocab = "{\"a\":-1}"}, "\"a\""},
+		{{.vocab = "{\"a\":\"1\"}"}, "\"a\""},
+		{{.vocab = "{\"a\":1.5}"}, "\"a\""},
+		{{.vocab = "{\"a\":null}"}, "\"a\""},
+		{{.vocab = "{\"a\":4194304}"}, "\"a\""},
+		{{.vocab = "{\"a\":99999999999999999999}"}, "\"a\""},
+		{{.vocab = "{\"a\":1,\"b\":1}"}, "\"b\""},
+		{{.vocab = "{\"a\":1,\"a\":2}"}, "\"a\""},
+		{{.merges = "null"}, "no merges"},
+		{{.merges = "{}"}, "no merges"},
+		{{.merges = "[1]"}, "Merge 0"},
+		{{.merges = "[\"h e\",\"ll\"]"}, "Merge 1"},
+		{{.merges = "[\"a b c\"]"}, "Merge 0"},
+		{{.merges = "[[\"a\"]]"}, "Merge 0"},
+		{{.merges = "[[\"a\",1]]"}, "Merge 0"},
+		{{.merges = "[[\"a\",\"b\",\"c\"]]"}, "Merge 0"},
+		{{.merges = "[\"zz e\"]"}, "\"zz\""},
+		{{.merges = "[\"e zz\"]"}, "\"zz\""},
+		{{.merges = "[\"h h\"]"}, "\"hh\""},
+		{{.merges = "[\" \"]"}, "\"\""},
+		{{.options = "\"ignore_merges\":1,"}, "ignore_merges"},
+		{{.options = "\"unk_token\":[],"}, "unk_token"},
+		{{.normalizer = "{}"}, "no type"},
+		{{.normalizer = "[]"}, "no type"},
+		{{.normalizer = "{\"type\":\"Sequence\",\"normalizers\":7}"}, "sequence"},
+		{{.pre_tokenizer = "{}"}, "no type"},
+		{{.pre_tokenizer = "{\"type\":\"Sequence\"}"}, "sequence"},
+		{{.pre_tokenizer = "{\"type\":\"Split\",\"pattern\":{\"Regex\":\"a\"},\"behavior\":\"x\"}"}, "behavior"},
+		{{.pre_tokenizer = "{\"type\":\"Split\",\"pattern\":\"a\",\"behavior\":\"Removed\"}"}, "pattern"},
+		{{.pre_tokenizer = "{\"type\":\"Split\",\"pattern\":{\"String\":\"\"},\"behavior\":\"Removed\"}"}, "pattern"},
+		{{.pre_tokenizer = "{\"type\":\"ByteLevel\",\"use_regex\":3}"}, "use_regex"},
+		{{.pre_tokenizer = SPLIT("[b-a]")}, "[b-a]"},
+		{{.pre_tokenizer = SPLIT("(?<=a*)b")}, "(?<=a*)b"},
+		{{.pre_tokenizer = SPLIT("a{3,2}")}, "a{3,2}"},
+		{{.added_tokens = "{}"}, "added tokens"},
+		{{.added_tokens = "[1]"}, "added token"},
+		{{.added_tokens = "[{\"id\":258}]"}, "added token"},
+		{{.added_tokens = "[" ADDED(258, "", "") "]"}, "added token"},
+		{{.added_tokens = "[" ADDED(-1, "x", "") "]"}, "added token"},
+		{{.added_tokens = "[" ADDED(99, "<x>", "") "]"}, "258 is expected"},
+		{{.added_tokens = "[" ADDED(257, "he", "") "]"}, "256 is expected"},
+		{{.added_tokens = "[" ADDED(258, "<x>", "") "," ADDED(259, "<x>", "") "]"}, "duplicate"},
+		{{.added_tokens = "[" ADDED(258, "<x>", ",\"lstrip\":\"yes\"") "]"}, "lstrip"},
+		{{.more_vocab = ",\"x y\":258",.merges = "[]",.added_tokens = "[" ADDED(257, "<x>", "") "," ADDED(258, "<y>", "") "]"}, "another token"},
+		{{.normalizer = "{\"type\":\"NFC\"}",.added_tokens = "[" ADDED(258, "\xE1\xB9\xA9", "") "," ADDED(259, "s\xCC\xA3\xCC\x87", "") "]"}, "duplicate"},
+	};
+
+	(void) state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		expect_refusal(&cases[i].parts, SRM_INVALID_MODEL, cases[i].text);
+}
+
+/* Repeats a text n times between two others. */
+static char *
+repeated(const char *before, const char *text, size_t n, const char *after)
+{
+	size_t		length = strlen(text);
+	char	   *out = srm_arena_alloc(arena, strlen(before) + n * length + strlen(after) + 1, &status);
+	char	   *at = stpcpy(out, before);
+
+	for (size_t i = 0; i < n; i++)
+		at = stpcpy(at, text);
+	strcpy(at, after);
+	return out;
+}
+
+/* files that are too large in one way or another */
+static void
+test_excess(void **state)
+{
+	Parts		steps = {.pre_tokenizer = repeated("{\"type\":\"Sequence\",\"pretokenizers\":[", "{\"type\":\"Digits\"},", 1000, BYTE_LEVEL "]}")};
+	Parts		deep = {.pre_tokenizer = repeated("", "{\"type\":\"Sequence\",\"pretokenizers\":[", 100000, "")};
+	Parts		content = {.added_tokens = repeated("[{\"id\":258,\"content\":\"", "x", 2000, "\"}]")};
+	Parts		groups = {.pre_tokenizer = repeated("{\"type\":\"Split\",\"behavior\":\"Removed\",\"pattern\":{\"Regex\":\"", "(", 5000, "\"}}")};
+	Parts		pattern = {.pre_tokenizer = repeated("{\"type\":\"Split\",\"behavior\":\"Removed\",\"pattern\":{\"Regex\":\"", "ab", 50000, "\"}}")};
+	Parts		forms = {.normalizer = repeated("{\"type\":\"Sequence\",\"normalizers\":[", "{\"type\":\"NFD\"},", 1000, "{\"type\":\"NFD\"}]}")};
+
+	(void) state;
+	expect_refusal(&steps, SRM_NOT_SUPPORTED, "too many");
+	expect_refusal(&deep, SRM_INVALID_MODEL, "nested");
+	expect_refusal(&content, SRM_NOT_SUPPORTED, "too long");
+	expect_refusal(&groups, SRM_NOT_SUPPORTED, "(");
+	expect_refusal(&pattern, SRM_NOT_SUPPORTED, "too long");
+	expect_refusal(&forms, SRM_NOT_SUPPORTED, "too many");
+}
+
+/* a great many added tokens are no problem */
+static void
+test_many_added_tokens(void **state)
+{
+	size_t		n = 100000;
+	char	   *added = srm_arena_alloc(arena, n * 40, &status);
+	char	   *at = added;
+	Parts		parts = {.added_tokens = added};
+	SrmTokenizer *tokenizer;
+	SrmTokens	tokens;
+
+	(void) state;
+	for (size_t i = 0; i < n; i++)
+		at += sprintf(at, "%c{\"id\":%zu,\"content\":\"<%zu\"}", i == 0 ? '[' : ',', 258 + i, i);
+	strcpy(at, "]");
+	tokenizer = load_parts(&parts);
+	tokens = encode(tokenizer, "a<99999<1234567<x", 17, NULL, 0);
+	assert_int_equal(tokens.n, 7);
+	assert_int_equal(tokens.items[1].id, 258 + 99999);
+	assert_int_equal(tokens.items[2].id, 258 + 12345);
+	assert_int_equal(tokens.items[3].start, 13);
+	srm_tokenizer_free(tokenizer);
+}
+
+/* every prefix of a file, and files with a byte changed, are refused or load */
+static void
+test_damaged(void **state)
+{
+	size_t		length;
+	char	   *json = read_text_file(FOLDER "unknown.json", &length);
+
+	(void) state;
+	srand(3);
+	for (size_t i = 0; i < 4 * length; i++)
+	{
+		char	   *copy = malloc(length);
+		size_t		n = i < length ? i : length;
+		SrmTokenizer *tokenizer;
+
+		memcpy(copy, json, length);
+		if (i >= length)
+			copy[i % length] = (char) rand();
+		tokenizer = srm_tokenizer_load(copy, n, arena, &status);
+		free(copy);
+		assert_int_equal(tokenizer == NULL, status.code != SRM_OK);
+		srm_status_init(&status);
+		if (tokenizer != NULL)
+		{
+			SrmTokens	tokens = {NULL, 0, 0};
+
+			srm_tokenizer_encode(tokenizer, "a ab, x\xC3\xA9 ", 10, NULL, 0, arena, &tokens, NULL, &status);
+			srm_status_init(&status);
+		}
+		srm_tokenizer_free(tokenizer);
+		srm_arena_reset(arena);
+		if (i + 1 < 4 * length)
+			json = read_text_file(FOLDER "unknown.json", &length);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_reference, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_classes, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_vocabulary, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_special_ranges, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_special_not_swallowed, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_special_normalized, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_ranges_add_up, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_append, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_merge_twins, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_long_words, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_stop, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_catastrophic_regex, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_unsupported, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_invalid, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_excess, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_many_added_tokens, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_damaged, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

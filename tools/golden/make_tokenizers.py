@@ -372,8 +372,47 @@ def make_golden(folder):
                    expect(tree, numbered if name in main else few))
     with open(os.path.join(folder, "texts.json"), "w", encoding="utf-8", newline="\n") as file:
         file.write("[\n" + ",\n".join(json.dumps(t) for t in texts) + "\n]\n")
+    make_classes(os.path.join(folder, "classes.json"))
     print(f"tokenizers {tokenizers.__version__}: {len(main) + len(others)} tokenizers, "
           f"{len(texts)} texts")
+
+
+# ---- classes of characters ----
+
+CLASSES = [r"\s", r"\S", r"\d", r"\w", r"\W", r"[\w]", r"[^\w]", r"[\W]", r"\h", r"[\s]", r"[^\s]", r"\p{L}", r"\p{N}", r"\p{M}", r"\p{P}", r"\p{S}",
+           r"\p{Lu}", r"\p{Ll}", r"\p{Lt}", r"\p{Lm}", r"\p{Lo}", r"\p{Nd}", r"\p{Z}", r"\p{Han}",
+           r"\p{Hiragana}", r"\p{Thai}", ".", "(?i:k)", "(?i:s)", "(?i:[sdmt])", "(?i:d)",
+           r"[^\s\p{L}\p{N}]", r"[^\r\n\p{L}\p{N}]", "[一-龥぀-ゟ゠-ヿ]"]
+
+
+def members(pattern, codes):
+    split = pre_tokenizers.Split(Regex(pattern), "removed", invert=True)
+    found = []
+    for i in range(0, len(codes), 4096):
+        text = "".join(map(chr, codes[i:i + 4096]))
+        for piece, _ in split.pre_tokenize_str(text):
+            found += map(ord, piece)
+    return found
+
+
+def as_ranges(codes):
+    """[first, count, first, count, ...], each first as the gap to what was before"""
+    ranges, last = [], 0
+    for code in codes:
+        if ranges and code == last:
+            ranges[-1] += 1
+        else:
+            ranges += [code - last, 1]
+        last = code + 1
+    return ranges
+
+
+def make_classes(path):
+    codes = [c for c in range(1, 0x110000) if not 0xD800 <= c <= 0xDFFF]
+    unassigned = set(members(r"\p{Cn}", codes))
+    tested = [c for c in codes if c in unassigned or assigned(c)]
+    dump_cases(path, [["", as_ranges(tested)]] +
+               [[pattern, as_ranges(members(pattern, tested))] for pattern in CLASSES])
 
 
 # ---- a large one ----
