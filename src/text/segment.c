@@ -42,6 +42,7 @@ typedef struct Cutter
 	const char *text;
 	size_t		length;
 	size_t		start;			/* of the sentence that is not finished */
+	size_t		empty;			/* it has no content up to here */
 	SrmArena   *arena;
 	SrmSentences *sentences;
 	size_t		capacity;
@@ -131,14 +132,21 @@ append_sentence(Cutter *cutter, size_t start, size_t end)
 	return true;
 }
 
+/*
+ * Is there a letter, digit or symbol in the sentence that is not finished?
+ * What was looked at is not looked at again.
+ */
 static bool
-has_content(const Cutter *cutter, size_t start, size_t end)
+has_content(Cutter *cutter, size_t end)
 {
-	while (start < end)
+	size_t		at = cutter->empty > cutter->start ? cutter->empty : cutter->start;
+
+	while (at < end)
 	{
-		if (srm_char_is_content(srm_char_at(cutter->text, start, end, &start)))
+		if (srm_char_is_content(srm_char_at(cutter->text, at, end, &at)))
 			return true;
 	}
+	cutter->empty = at;
 	return false;
 }
 
@@ -156,7 +164,7 @@ cut(Cutter *cutter, size_t end)
 		return false;
 	if (end <= cutter->start)
 		return true;
-	if (!has_content(cutter, cutter->start, end))
+	if (!has_content(cutter, end))
 	{
 		if (sentences->n > 0)
 		{
