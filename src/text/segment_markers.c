@@ -9,6 +9,8 @@
 
 #include <string.h>
 
+#include <unicode/uchar.h>
+
 #include "text/segment_chars.h"
 #include "text/segment_tables.h"
 
@@ -19,32 +21,52 @@
 /* What may stand before a marker; more of it is not looked at. */
 #define MAX_PREFIX	64
 
-static bool
-is_digit(char c)
+/* The value of a digit of any script, or -1. */
+static int
+digit_at(const char *text, size_t at, size_t end, size_t *next)
 {
-	return c >= '0' && c <= '9';
+	return u_charDigitValue(srm_char_at(text, at, end, next));
+}
+
+/* Up to MAX_DIGITS digits; returns the end, or at. */
+static size_t
+parse_digits(const char *text, size_t at, size_t end, unsigned *value)
+{
+	size_t		start = at;
+	size_t		next;
+	int			digit;
+	int			n = 0;
+
+	*value = 0;
+	while ((digit = digit_at(text, at, end, &next)) >= 0)
+	{
+		if (++n > MAX_DIGITS)
+			return start;
+		*value = *value * 10 + (unsigned) digit;
+		at = next;
+	}
+	return at;
 }
 
 /* "12", "1.2.3"; returns the end, or at. */
 static size_t
 parse_number(const char *text, size_t at, size_t end, unsigned *value)
 {
-	size_t		start = at;
+	size_t		after = parse_digits(text, at, end, value);
 
-	*value = 0;
-	while (at < end && is_digit(text[at]) && at - start < MAX_DIGITS)
-		*value = *value * 10 + (unsigned) (text[at++] - '0');
-	if (at == start || (at < end && is_digit(text[at])))
-		return start;
-	while (at + 1 < end && text[at] == '.' && is_digit(text[at + 1]))
+	if (after == at)
+		return at;
+	while (after < end && text[after] == '.')
 	{
-		size_t		part = ++at;
+		unsigned	part;
+		size_t		next = parse_digits(text, after + 1, end, &part);
 
-		while (at < end && is_digit(text[at]) && at - part < MAX_DIGITS)
-			at++;
+		if (next == after + 1)
+			break;
+		after = next;
 		*value = 0;
 	}
-	return at;
+	return after;
 }
 
 /* "iv", "XII"; one case throughout. */
@@ -78,6 +100,13 @@ parse_label(const char *text, size_t at, size_t end, SrmMarker *marker)
 	if (after > at + 1)
 		return after;
 	c = srm_char_at(text, at, end, &next);
+	if (c >= 'A' && c <= 'Z')
+	{
+		after = parse_digits(text, next, end, &marker->value);	/* Q1 */
+		marker->value = 0;
+		if (after != next)
+			return after;
+	}
 	if (c == SRM_NO_CHAR || !srm_char_is_letter(c) || srm_char_is_cjk(c))
 		return at;
 	marker->is_letter = true;
@@ -91,8 +120,10 @@ parse_label(const char *text, size_t at, size_t end, SrmMarker *marker)
 bool
 srm_marker_at(const char *text, size_t at, size_t end, SrmMarker *marker)
 {
-	bool		enclosed = at < end && text[at] == '(';
-	size_t		label = at + enclosed;
+	size_t		next;
+	int32_t		c = srm_char_at(text, at, end, &next);
+	bool		enclosed = c == '(' || c == 0xFF08;
+	size_t		label = enclosed ? next : at;
 	bool		period;
 	bool		bracket;
 
@@ -101,10 +132,13 @@ srm_marker_at(const char *text, size_t at, size_t end, SrmMarker *marker)
 		return false;
 	if (at + 1 < end && text[at] == '\\')
 		at++;					/* "1\." is how some escape it */
-	period = at < end && text[at] == '.';
-	at += period;
-	bracket = at < end && text[at] == ')';
-	at += bracket;
+	period = srm_char_is_period(srm_char_at(text, at, end, &next));
+	if (period)
+		at = next;
+	c = srm_char_at(text, at, end, &next);
+	bracket = c == ')' || c == 0xFF09;
+	if (bracket)
+		at = next;
 	if (enclosed ? !bracket : !period && !bracket)
 		return false;
 	marker->style = enclosed ? SRM_MARKER_ENCLOSED :

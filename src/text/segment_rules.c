@@ -25,6 +25,9 @@
 /* A span of code in a line; longer ones are taken for stray marks. */
 #define MAX_CODE_SPAN 1024
 
+/* Small letters before a period; fewer may be an abbreviation. */
+#define MIN_WORD 3
+
 #define NO_MARKER SIZE_MAX
 
 /* A number in square brackets: "[12]"; returns its end, or at. */
@@ -108,6 +111,8 @@ start_line(SrmRules *rules, size_t at)
 	rules->bullet = srm_char_is_bullet(c) ? c : SRM_NO_CHAR;
 	rules->list.style = SRM_MARKER_NONE;
 	rules->next_marker = NO_MARKER;
+	rules->emphasis_scanned = at;
+	rules->in_emphasis = false;
 
 	prefix = srm_skip_marker_prefix(rules->text, at, rules->line_end);
 	if (!srm_marker_at(rules->text, prefix, rules->line_end, &rules->list) ||
@@ -213,11 +218,43 @@ judge_line_end(SrmRules *rules, size_t end, size_t next)
 }
 
 /*
+ * Do the stars at a position close emphasis?  Where white space is on one side
+ * only, that tells; where none is, as in Chinese, the stars of the line before
+ * them are counted.
+ */
+static bool
+closes_emphasis(SrmRules *rules, size_t position)
+{
+	const char *text = rules->text;
+	size_t		after = position;
+	const char *star;
+
+	while (after < rules->end && text[after] == '*')
+		after++;
+	if (is_space_or_end(rules, after) || after == position)
+		return true;
+	while (rules->emphasis_scanned < position &&
+		   (star = memchr(text + rules->emphasis_scanned, '*',
+						  position - rules->emphasis_scanned)) != NULL)
+	{
+		size_t		at = (size_t) (star - text);
+		size_t		run = at;
+
+		while (run < position && text[run] == '*')
+			run++;
+		rules->emphasis_scanned = run;
+		if (!is_space_or_end(rules, run) || (at > rules->line && text[at - 1] != ' '))
+			rules->in_emphasis = !rules->in_emphasis;
+	}
+	return rules->in_emphasis;
+}
+
+/*
  * The position after marks that close what a terminator at the position before
  * has ended, or of the mark that opens what follows.
  */
 static size_t
-skip_closers(const SrmRules *rules, size_t at)
+skip_closers(SrmRules *rules, size_t at)
 {
 	const char *text = rules->text;
 
@@ -232,9 +269,13 @@ skip_closers(const SrmRules *rules, size_t at)
 			at = note;
 		else if (emoji != at)
 			at = emoji;
+		else if (srm_char_is_emphasis(c) && closes_emphasis(rules, at))
+		{
+			while (at < rules->end && text[at] == c)
+				at++;
+		}
 		else if (srm_char_is_straight_quote(c) || srm_char_is_closing(c) ||
-				 srm_char_is_emphasis(c) || srm_char_is_superscript(c) ||
-				 srm_char_is_emoji_tail(c) ||
+				 srm_char_is_superscript(c) || srm_char_is_emoji_tail(c) ||
 				 (srm_char_is_opening(c) && is_space_or_end(rules, next)))
 			at = next;
 		else
@@ -300,6 +341,24 @@ find_terminator(const SrmRules *rules, size_t at)
 	return 0;
 }
 
+/*
+ * "Do this: 1. Sit. 2. Stand.": a list that starts within a line has its first
+ * number behind a colon.
+ */
+static bool
+is_first_item(SrmRules *rules, size_t end)
+{
+	const char *text = rules->text;
+	SrmMarker	marker;
+
+	if (end - rules->sentence < 4 || text[end - 1] != '.' || text[end - 2] != '1' ||
+		text[end - 3] != ' ' || text[end - 4] != ':' ||
+		!srm_marker_at(text, end - 2, end, &marker))
+		return false;
+	rules->list = marker;
+	return true;
+}
+
 /* Is the sentence so far, up to end, the marker of an item? */
 static bool
 is_item_marker(SrmRules *rules, size_t end)
@@ -309,6 +368,8 @@ is_item_marker(SrmRules *rules, size_t end)
 	SrmMarker	marker;
 	const SrmMarker *list = &rules->list;
 
+	if (is_first_item(rules, end))
+		return true;
 	if (start >= end || !srm_is_marker(rules->text, start, end, line_start, &marker))
 		return false;
 	if (line_start || srm_char_is_bullet(srm_char_at(rules->text, start, end, NULL)))
@@ -377,36 +438,88 @@ judge(SrmRules *rules, size_t candidate)
 	return judge_in_line(rules, candidate, end);
 }
 
-/* The next bullet, marker or ellipsis before a limit, or limit. */
+/* A bullet like the line's own or an ellipsis; its place for judge(), or limit. */
 static size_t
-find_candidate(SrmRules *rules, size_t at, size_t limit, bool *is_item)
+find_mark(SrmRules *rules, size_t at, size_t limit, bool *is_item)
 {
 	const char *text = rules->text;
 	const char *p = text + at;
 
-	*is_item = true;
-	while (p < text + limit && (p = memchr(p, 0xE2, (size_t) (text + limit - p))) != NULL)
+	for (; p < text + limit && (p = memchr(p, 0xE2, (size_t) (text + limit - p))) != NULL; p++)
 	{
 		size_t		found = (size_t) (p - text);
 		int32_t		c = srm_char_at(text, found, rules->end, NULL);
+		size_t		close;
 
-		if (rules->next_marker >= at && rules->next_marker <= found)
-			break;
-		if (c == rules->bullet && found > rules->line && text[found - 1] == ' ')
+		*is_item = c == rules->bullet && found > rules->line && text[found - 1] == ' ';
+		if (*is_item)
 			return found;
-		if (srm_char_is_ellipsis(c))
-		{
-			size_t		close = skip_closers(rules, found + 3);
-
-			if (close < limit && srm_char_is_space(srm_char_at(text, close, limit, NULL)))
-			{
-				*is_item = false;
-				return close;
-			}
-		}
-		p++;
+		if (!srm_char_is_ellipsis(c))
+			continue;
+		close = skip_closers(rules, found + 3);
+		if (close < limit && srm_char_is_space(srm_char_at(text, close, limit, NULL)))
+			return close;
 	}
-	return rules->next_marker >= at && rules->next_marker < limit ? rules->next_marker : limit;
+	return limit;
+}
+
+/* A word of small letters before a position that is surely none shortened. */
+static bool
+is_long_word(const SrmRules *rules, size_t end)
+{
+	size_t		at = end;
+
+	while (at > rules->line && end - at < MIN_WORD &&
+		   rules->text[at - 1] >= 'a' && rules->text[at - 1] <= 'z')
+		at--;
+	return end - at == MIN_WORD;
+}
+
+/*
+ * The end of a terminator behind which ICU goes on, but should not: it looks
+ * for a letter behind a number ("They won. 3 others lost."), and takes the
+ * colon of a face and the mark of a picture for parts of the sentence.
+ */
+static size_t
+find_hidden(const SrmRules *rules, size_t at, size_t limit)
+{
+	const char *text = rules->text;
+
+	for (; at + 2 < limit; at++)
+	{
+		char		c = text[at];
+		char		next = text[at + 2];
+
+		if (text[at + 1] != ' ' || (c != '.' && c != '!' && c != '?'))
+			continue;
+		if ((c == '.' && next >= '0' && next <= '9' && is_long_word(rules, at)) ||
+			(next == '!' && at + 3 < rules->end && text[at + 3] == '[') ||
+			skip_face(text, at + 2, rules->end) != at + 2)
+			return at + 1;
+	}
+	return limit;
+}
+
+/* The next place before a limit where ICU sees nothing, or limit. */
+static size_t
+find_candidate(SrmRules *rules, size_t at, size_t limit, bool *is_item)
+{
+	size_t		found;
+
+	/* Kept, as many marks may come before the next one */
+	if (rules->hidden < at || rules->hidden_limit != limit)
+	{
+		rules->hidden = find_hidden(rules, at, limit);
+		rules->hidden_limit = limit;
+	}
+	*is_item = false;
+	found = find_mark(rules, at, rules->hidden, is_item);
+	if (rules->next_marker >= at && rules->next_marker < found)
+	{
+		*is_item = true;
+		found = rules->next_marker;
+	}
+	return found;
 }
 
 void

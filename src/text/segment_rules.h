@@ -25,6 +25,8 @@ typedef struct SrmRules
 	size_t		sentence;		/* start of the current one */
 	size_t		settled;		/* candidates up to here are decided */
 	size_t		scanned;		/* candidates of ours are found up to here */
+	size_t		hidden;			/* the next one that ICU does not see, */
+	size_t		hidden_limit;	/* or this, where the search ended */
 
 	/* The current line, from its first character that is no white space */
 	size_t		line;
@@ -34,6 +36,10 @@ typedef struct SrmRules
 	SrmMarker	list;			/* the last marker of a list within it */
 	size_t		next_marker;	/* where its next item starts */
 	SrmMarker	next;
+
+	/* Whether emphasis is open, as far as its marks are counted */
+	size_t		emphasis_scanned;
+	bool		in_emphasis;
 
 	/* The last span of code found */
 	size_t		code_start;

@@ -34,12 +34,18 @@ typedef struct Word
 	size_t		end;
 } Word;
 
-/* The first letter or digit of what follows, behind opening marks. */
+/* The first letter or digit of what follows, behind a dash and opening marks. */
 static int32_t
 first_letter(const SrmTerminator *term, size_t *at)
 {
 	size_t		p = term->next;
+	size_t		dash;
+	int32_t		mark = srm_char_at(term->text, p, term->end, &dash);
 
+	/* "Why?" - he asked */
+	if ((mark == '-' || mark == 0x2013 || mark == 0x2014) && dash < term->end &&
+		term->text[dash] == ' ')
+		p = dash + 1;
 	for (int i = 0; i < MAX_OPENERS; i++)
 	{
 		size_t		next;
@@ -259,17 +265,31 @@ word_ends(const SrmTerminator *term, Word word)
 	return true;
 }
 
-/*
- * A list that starts within a line, "do this: 1. Sit. 2. Stand.", has its
- * number behind a colon.
- */
+/* "am 3. Oktober": an ordinal of German before its month. */
 static bool
-is_first_item(const SrmTerminator *term, Word word)
+is_ordinal(const SrmTerminator *term, Word word)
 {
-	size_t		gap = srm_strip_space(term->text, term->sentence, word.start);
+	static const char *const months[] = {
+		"Januar", "Februar", "M\303\244rz", "April", "Mai", "Juni", "Juli",
+		"August", "September", "Oktober", "November", "Dezember"
+	};
+	size_t		rest = term->end - term->next;
 
-	return word.end - word.start <= 2 && gap > term->sentence && gap < word.start &&
-		srm_char_is_digit(term->text[word.start]) && term->text[gap - 1] == ':';
+	for (size_t at = word.start; at < word.end; at++)
+	{
+		if (!srm_char_is_digit((unsigned char) term->text[at]))
+			return false;
+	}
+	if (word.start == word.end || word.end - word.start > 2)
+		return false;
+	for (size_t i = 0; i < sizeof(months) / sizeof(months[0]); i++)
+	{
+		size_t		length = strlen(months[i]);
+
+		if (rest >= length && memcmp(term->text + term->next, months[i], length) == 0)
+			return true;
+	}
+	return false;
 }
 
 /* A quotation and its source: "..." (Smith 55). */
@@ -299,7 +319,7 @@ period_ends(const SrmTerminator *term)
 		if (c < 0x80)
 			return term->close > term->after && srm_char_is_upper(c);
 	}
-	return !is_source(term) && !is_first_item(term, word) && word_ends(term, word);
+	return !is_source(term) && !is_ordinal(term, word) && word_ends(term, word);
 }
 
 /* Counts the dots that end at the terminator; *spaced says how they stand. */
@@ -369,7 +389,10 @@ is_operator(const SrmTerminator *term)
 	return term->next + 1 < term->end && (text[term->next + 1] == ' ' || text[term->next + 1] == '=');
 }
 
-/* "?" and "!" go on before lower case, and are operators elsewhere. */
+/*
+ * "?" and "!" go on before lower case, and are operators elsewhere; "![" is a
+ * picture of markdown.
+ */
 static bool
 mark_ends(const SrmTerminator *term)
 {
@@ -381,24 +404,31 @@ mark_ends(const SrmTerminator *term)
 	if (srm_char_is_lower(letter) || is_source(term))
 		return false;
 	if (term->next == term->close)
-		return starts_sentence(letter) && !is_in_url(term);
+		return c != '[' && starts_sentence(letter) && !is_in_url(term);
 	if (alone && !starts_sentence(letter))
 		return false;
 	return c >= 0x80 || !is_operator(term);
 }
 
-/* 「はい。」と言った: a quotation goes on with its particle. */
+/*
+ * 「はい。」と言った: a quotation goes on with its particle, and so does what
+ * stands before an aside in brackets.
+ */
 static bool
 is_quotative(const SrmTerminator *term)
 {
-	static const char *const not_particles[] = {"とても", "ところ", "とき", "とに", "とり", "とは"};
+	static const char *const not_particles[] = {"とても", "ところ", "とき", "とにかく", "とりあえず"};
 	static const char to[] = "と";
 	size_t		rest = term->end - term->next;
+	int32_t		c = srm_char_at(term->text, term->next, term->end, NULL);
 
-	if (term->next != term->close || term->close == term->after ||
-		rest < 3 || memcmp(term->text + term->next, to, 3) != 0)
+	if (term->next != term->close || term->close == term->after)
 		return false;
-	for (size_t i = 0; i < sizeof(not_particles) / sizeof(not_particles[0]) - 1; i++)
+	if (srm_char_before(term->text, term->after, term->close, NULL) == 0xFF09)
+		return c >= 0x3041 && c <= 0x309F;	/* Hiragana */
+	if (rest < 3 || memcmp(term->text + term->next, to, 3) != 0)
+		return false;
+	for (size_t i = 0; i < sizeof(not_particles) / sizeof(not_particles[0]); i++)
 	{
 		size_t		length = strlen(not_particles[i]);
 
@@ -414,15 +444,13 @@ srm_terminator_ends(const SrmTerminator *term)
 	size_t		start;
 	bool		spaced;
 	int			n_dots = count_dots(term, &start, &spaced);
-	int32_t		c = srm_char_before(term->text, term->sentence, term->after, &start);
+	size_t		mark;
+	int32_t		c = srm_char_before(term->text, term->sentence, term->after, &mark);
 
 	if (srm_char_is_ellipsis(c))
-		return ellipsis_ends(term, start, false);
+		return ellipsis_ends(term, mark, false);
 	if (n_dots >= 3)
-	{
-		count_dots(term, &start, &spaced);
 		return ellipsis_ends(term, start, spaced && n_dots == 3);
-	}
 	if (c == '.')
 		return period_ends(term);
 	if (c == '!' || c == '?')
