@@ -109,7 +109,7 @@ extern bool srm_jinja_attribute(JinjaEval *eval, const JinjaValue *object, const
 extern bool srm_jinja_item(JinjaEval *eval, const JinjaValue *object, const JinjaValue *key,
 						   JinjaValue *result);
 
-/* The bounds may be JINJA_NONE. */
+/* The bounds may be JINJA_NONE; undefined where there can be no such slice. */
 extern bool srm_jinja_slice(JinjaEval *eval, const JinjaValue *object, const JinjaValue bounds[3],
 							JinjaValue *result);
 

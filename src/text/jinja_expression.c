@@ -435,7 +435,7 @@ at_test_argument(const JinjaParser *parser)
 			return true;
 		case JINJA_TOKEN_NAME:
 			return !srm_jinja_at_name(parser, "else") && !srm_jinja_at_name(parser, "or") &&
-				!srm_jinja_at_name(parser, "and") && !srm_jinja_at_name(parser, "is");
+				!srm_jinja_at_name(parser, "and");
 		default:
 			return srm_jinja_at(parser, "[") || srm_jinja_at(parser, "{");
 	}
@@ -456,6 +456,11 @@ parse_test(JinjaParser *parser, JinjaNode *first)
 	{
 		if (!parse_arguments(parser, node))
 			return NULL;
+	}
+	else if (srm_jinja_at_name(parser, "is"))
+	{
+		srm_jinja_unexpected(parser, "the end of the test");
+		return NULL;
 	}
 	else if (at_test_argument(parser))
 	{

@@ -329,9 +329,9 @@ loop_attribute(const JinjaLoop *loop, const char *name, JinjaValue *result)
 	else if (strcmp(name, "length") == 0)
 		*result = srm_jinja_int(n);
 	else if (strcmp(name, "depth") == 0)
-		*result = srm_jinja_int(loop->depth);
+		*result = srm_jinja_int(1);	/* it counts recursive loops only */
 	else if (strcmp(name, "depth0") == 0)
-		*result = srm_jinja_int(loop->depth - 1);
+		*result = srm_jinja_int(0);
 	else if (strcmp(name, "previtem") == 0)
 		return loop_neighbour(loop, false, result);
 	else if (strcmp(name, "nextitem") == 0)
@@ -473,13 +473,16 @@ srm_jinja_slice(JinjaEval *eval, const JinjaValue *object, const JinjaValue boun
 	int64_t		values[3] = {0, 0, 1};
 	const int64_t *given[3] = {NULL, NULL, NULL};
 
+	*result = srm_jinja_undefined("slice");
+	if (object->type == JINJA_UNDEFINED)
+		return srm_jinja_fail(eval, "\"%s\" is undefined, and has no slices",
+							  object->name == NULL ? "value" : object->name);
 	for (int i = 0; i < 3; i++)
 	{
 		if (bounds[i].type == JINJA_NONE)
 			continue;
 		if (bounds[i].type != JINJA_INT && bounds[i].type != JINJA_BOOL)
-			return srm_jinja_fail(eval, "a slice requires integers, not \"%s\"",
-								  srm_jinja_type_name(&bounds[i]));
+			return true;
 		values[i] = srm_jinja_as_int(&bounds[i]);
 		given[i] = &values[i];
 	}
@@ -493,7 +496,7 @@ srm_jinja_slice(JinjaEval *eval, const JinjaValue *object, const JinjaValue boun
 	}
 	if (object->type == JINJA_LIST || object->type == JINJA_TUPLE)
 		return slice_list(eval, object, given[0], given[1], values[2], result);
-	return srm_jinja_fail(eval, "cannot take a slice of \"%s\"", srm_jinja_type_name(object));
+	return true;
 }
 
 /* One part of a path: the number of an item, or a name. */

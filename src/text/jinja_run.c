@@ -217,7 +217,6 @@ run_for(JinjaEval *eval, const JinjaNode *node)
 	JinjaValue	iterable = srm_jinja_none();
 	const JinjaList *items;
 	JinjaLoop  *loop;
-	bool		ok;
 
 	if (!srm_jinja_evaluate(eval, node->first, &iterable))
 		return false;
@@ -233,10 +232,7 @@ run_for(JinjaEval *eval, const JinjaNode *node)
 	if (loop == NULL)
 		return false;
 	loop->items = items;
-	loop->depth = ++eval->loop_depth;
-	ok = run_loop(eval, node, loop);
-	eval->loop_depth--;
-	return ok;
+	return run_loop(eval, node, loop);
 }
 
 static bool
@@ -436,17 +432,14 @@ srm_jinja_call_macro(JinjaEval *eval, const JinjaMacro *macro, const JinjaArgume
 					 JinjaValue *result)
 {
 	JinjaScope *caller = eval->scope;
-	int			loop_depth = eval->loop_depth;
 	bool		ok;
 
 	if (!srm_jinja_descend(eval, macro->node->line))
 		return false;
-	eval->loop_depth = 0;
 	eval->scope = srm_jinja_scope_new(eval, macro->scope);
 	ok = eval->scope != NULL && bind_parameters(eval, macro->node, arguments) &&
 		run_captured(eval, macro->node->items, result);
 	eval->scope = caller;
-	eval->loop_depth = loop_depth;
 	eval->depth--;
 	return ok;
 }

@@ -279,15 +279,7 @@ split_words(JinjaEval *eval, const JinjaString *string, int64_t limit)
 		size_t		end = skip_class(string, at, false);
 
 		if (limit >= 0 && n == limit)
-		{
-			/* What is left, but for the white space at its end */
-			JinjaString *rest = srm_jinja_substring(eval, string, at, string->length - at);
-
-			rest = rest == NULL ? NULL : srm_jinja_strip(eval, rest, NULL, false, true);
-			if (rest == NULL || !srm_jinja_list_append(eval, list, srm_jinja_string(rest)))
-				return NULL;
-			break;
-		}
+			end = string->length;	/* with the white space at its end */
 		if (!append_part(eval, list, string, at, end - at))
 			return NULL;
 		at = skip_class(string, end, true);

@@ -88,7 +88,6 @@ typedef struct JinjaLoop
 {
 	const JinjaList *items;
 	size_t		index;			/* from 0 */
-	int			depth;			/* 1: outermost */
 	JinjaValue	changed;		/* what loop.changed() last saw, or missing */
 } JinjaLoop;
 
@@ -113,7 +112,6 @@ typedef struct JinjaEval
 	int			depth;			/* of expressions, statements and macros under way */
 	int			line;
 	int			flow;			/* see jinja_eval.c */
-	int			loop_depth;
 	struct JinjaScope *scope;
 	struct JinjaVariable *free_variables;
 	struct JinjaBuilder *output;
