@@ -22,6 +22,7 @@
 #define MAX_DEPTH		100
 #define MAX_LENGTH		((size_t) 512 * 1024 * 1024)
 #define STRING_BLOCK	((size_t) 64 * 1024)
+#define NODE_BLOCK		1024
 
 typedef struct Builder
 {
@@ -34,6 +35,8 @@ typedef struct Builder
 	const char *key;			/* of the member that comes next */
 	char	   *strings;		/* room for strings, packed without gaps */
 	size_t		room;
+	SrmJson    *nodes;			/* n_nodes of them, cleared and not used yet */
+	size_t		n_nodes;
 } Builder;
 
 /*
@@ -70,11 +73,26 @@ take_string(Builder *builder, char *text, size_t length)
 	return copy;
 }
 
+/* A cleared node; they come in blocks, since a vocabulary has a million. */
+static SrmJson *
+take_node(Builder *builder)
+{
+	if (builder->n_nodes == 0)
+	{
+		builder->nodes = srm_arena_array(builder->arena, NODE_BLOCK, sizeof(SrmJson), builder->status);
+		if (builder->nodes == NULL)
+			return NULL;
+		builder->n_nodes = NODE_BLOCK;
+	}
+	builder->n_nodes--;
+	return builder->nodes++;
+}
+
 /* Hangs a new node below the container that is open. */
 static SrmJson *
 add_node(Builder *builder, SrmJsonType type)
 {
-	SrmJson    *node = srm_arena_array(builder->arena, 1, sizeof(SrmJson), builder->status);
+	SrmJson    *node = take_node(builder);
 	int			depth = builder->depth;
 
 	if (node == NULL)
@@ -229,6 +247,47 @@ resolve_escape(const char *in, size_t rest, char *out, size_t *written)
 	return 12;
 }
 
+/* Bytes before the next quote or backslash, or all of them. */
+static size_t
+plain_length(const char *text, size_t length)
+{
+	size_t		n = 0;
+
+	while (n < length && text[n] != '"' && text[n] != '\\')
+		n++;
+	return n;
+}
+
+/* The end of the string whose first byte, behind the quote, is at start; copies it to out. */
+static size_t
+copy_string(const char *json, size_t length, size_t start, char *out, size_t *n)
+{
+	size_t		i = start;
+
+	while (i < length)
+	{
+		size_t		plain = plain_length(json + i, length - i);
+		size_t		written = 0;
+		size_t		taken;
+
+		memcpy(out + *n, json + i, plain);
+		*n += plain;
+		i += plain;
+		if (i >= length || json[i] == '"')
+			break;
+		taken = resolve_escape(json + i, length - i, out + *n, &written);
+		if (taken == 0)
+		{
+			/* The parser deals with it: copied with the byte it escapes */
+			taken = written = i + 1 < length ? 2 : 1;
+			memcpy(out + *n, json + i, taken);
+		}
+		*n += written;
+		i += taken;
+	}
+	return i;
+}
+
 /*
  * Copies the document to out with escapes beyond ASCII resolved, which never
  * makes it longer, and finds its depth outside strings.
@@ -236,37 +295,26 @@ resolve_escape(const char *in, size_t rest, char *out, size_t *written)
 static size_t
 prepare(const char *json, size_t length, char *out, int *max_depth)
 {
-	bool		in_string = false;
 	int			depth = 0;
 	size_t		n = 0;
+	size_t		i = 0;
 
 	*max_depth = 0;
-	for (size_t i = 0; i < length; i++)
+	while (i < length)
 	{
-		char		c = json[i];
+		char		c = json[i++];
 
-		if (in_string && c == '\\' && i + 1 < length)
-		{
-			size_t		written;
-			size_t		taken = resolve_escape(json + i, length - i, out + n, &written);
-
-			if (taken == 0)
-			{
-				out[n++] = c;
-				out[n++] = json[++i];
-				continue;
-			}
-			n += written;
-			i += taken - 1;
-			continue;
-		}
-		if (c == '"')
-			in_string = !in_string;
-		else if (!in_string && (c == '{' || c == '['))
-			*max_depth = ++depth > *max_depth ? depth : *max_depth;
-		else if (!in_string && (c == '}' || c == ']'))
-			depth--;
 		out[n++] = c;
+		if (c == '{' || c == '[')
+			*max_depth = ++depth > *max_depth ? depth : *max_depth;
+		else if (c == '}' || c == ']')
+			depth--;
+		else if (c == '"')
+		{
+			i = copy_string(json, length, i, out, &n);
+			if (i < length)
+				out[n++] = json[i++];
+		}
 	}
 	out[n] = '\0';
 	return n;

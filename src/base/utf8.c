@@ -12,30 +12,41 @@
 #include <unicode/uchar.h>
 #include <unicode/utf8.h>
 
-/* ICU's macros index with int32_t, so that long text is taken in steps. */
-#define STEP	((size_t) 1 << 30)
+/* Bytes of ASCII at the start, a multiple of eight. */
+static size_t
+ascii_length(const char *text, size_t length)
+{
+	size_t		n = 0;
+	uint64_t	word;
+
+	while (length - n >= sizeof(word))
+	{
+		memcpy(&word, text + n, sizeof(word));
+		if (word & UINT64_C(0x8080808080808080))
+			break;
+		n += sizeof(word);
+	}
+	return n;
+}
 
 bool
 srm_utf8_valid(const char *text, size_t length)
 {
-	size_t		offset = 0;
+	size_t		offset = ascii_length(text, length);
 
 	while (offset < length)
 	{
 		size_t		rest = length - offset;
-		int32_t		size = (int32_t) (rest < STEP ? rest : STEP);
 		int32_t		i = 0;
+		UChar32		code;
 
-		/* Stop short of the step's end, where a character may be cut */
-		while (i < size && (rest <= STEP || i < size - U8_MAX_LENGTH))
-		{
-			UChar32		code;
-
-			U8_NEXT((const uint8_t *) text + offset, i, size, code);
-			if (code < 0)
-				return false;
-		}
+		U8_NEXT((const uint8_t *) text + offset, i,
+				(int32_t) (rest < U8_MAX_LENGTH ? rest : U8_MAX_LENGTH), code);
+		if (code < 0)
+			return false;
 		offset += i;
+		if (code < 0x80)
+			offset += ascii_length(text + offset, length - offset);
 	}
 	return true;
 }

@@ -275,5 +275,7 @@ srm_threads_reserve(SrmThreads *threads, size_t size, SrmStatus *status)
 void *
 srm_threads_scratch(SrmThreads *threads, int thread)
 {
+	if (threads->scratch == NULL)
+		return NULL;
 	return (char *) threads->scratch + (size_t) thread * threads->scratch_size;
 }
