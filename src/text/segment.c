@@ -151,8 +151,8 @@ has_content(Cutter *cutter, size_t end)
 }
 
 /*
- * Ends a sentence behind the white space that follows.  One without letters, digits or symbols joins the one
- * before, or what follows where there is none.
+ * Ends a sentence behind the white space that follows.  One without letters,
+ * digits or symbols joins the one before, or what follows where there is none.
  */
 static bool
 cut(Cutter *cutter, size_t end)

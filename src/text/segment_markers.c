@@ -48,7 +48,7 @@ parse_digits(const char *text, size_t at, size_t end, unsigned *value)
 	return at;
 }
 
-/* "12", "1.2.3"; returns the end, or at. */
+/* "12", "1.2.3", "3a"; returns the end, or at. */
 static size_t
 parse_number(const char *text, size_t at, size_t end, unsigned *value)
 {
@@ -64,6 +64,12 @@ parse_number(const char *text, size_t at, size_t end, unsigned *value)
 		if (next == after + 1)
 			break;
 		after = next;
+		*value = 0;
+	}
+	if (after + 1 < end && text[after] >= 'a' && text[after] <= 'e' &&
+		(text[after + 1] == '.' || text[after + 1] == ')'))
+	{
+		after++;
 		*value = 0;
 	}
 	return after;
@@ -212,16 +218,21 @@ size_t
 srm_find_marker(const char *text, size_t at, size_t limit, const SrmMarker *previous,
 				SrmMarker *marker)
 {
-	const char *space;
+	size_t		depth = 0;
 
-	while (at < limit && (space = memchr(text + at, ' ', limit - at)) != NULL)
+	for (; at < limit; at++)
 	{
-		at = (size_t) (space - text) + 1;
-		if (srm_marker_at(text, at, limit, marker) &&
+		/* The bracket of "(A or B)" is no marker's */
+		if (text[at] == '(')
+			depth++;
+		else if (text[at] == ')' && depth > 0)
+			depth--;
+		if (text[at] == ' ' && depth == 0 &&
+			srm_marker_at(text, at + 1, limit, marker) &&
 			marker->style == previous->style && marker->is_letter == previous->is_letter &&
 			marker->value == previous->value + 1 &&
 			marker->end < limit && text[marker->end] == ' ')
-			return at;
+			return at + 1;
 	}
 	return limit;
 }

@@ -106,7 +106,10 @@ word_before(const SrmTerminator *term, size_t end)
 	return word;
 }
 
-/* Single letters with periods between them: "U.S", "e.g". */
+/*
+ * Letters with periods between them: "U.S", "e.g"; a capital may have a small
+ * letter beside it, as in "N.Yu".
+ */
 static bool
 is_acronym(const SrmTerminator *term, Word word)
 {
@@ -115,9 +118,15 @@ is_acronym(const SrmTerminator *term, Word word)
 
 	while (at < word.end)
 	{
-		if (!srm_char_is_letter(srm_char_at(term->text, at, word.end, &at)))
+		int32_t		c = srm_char_at(term->text, at, word.end, &at);
+		size_t		next;
+
+		if (!srm_char_is_letter(c))
 			return false;
 		n++;
+		if (srm_char_is_upper(c) &&
+			srm_char_is_lower(srm_char_at(term->text, at, word.end, &next)))
+			at = next;
 		if (at == word.end)
 			return n > 1;
 		if (term->text[at++] != '.')
@@ -417,7 +426,9 @@ mark_ends(const SrmTerminator *term)
 static bool
 is_quotative(const SrmTerminator *term)
 {
-	static const char *const not_particles[] = {"とても", "ところ", "とき", "とにかく", "とりあえず"};
+	static const char *const not_particles[] = {
+		"とても", "ところ", "とき", "とにかく", "とりあえず"
+	};
 	static const char to[] = "と";
 	size_t		rest = term->end - term->next;
 	int32_t		c = srm_char_at(term->text, term->next, term->end, NULL);
