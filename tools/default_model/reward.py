@@ -121,12 +121,14 @@ def steps_of(pair_set, weights, options, rng):
         yield step
 
 
-def plan_of(pair_set, weights, options, rng):
-    """All steps; the last epoch may be a part of one."""
+def plan_of(pair_set, weights, span, options, rng):
+    """The steps between two points in time, in epochs; each epoch is shuffled anew."""
+    start, end = span
     plan = []
-    for epoch in range(math.ceil(options.epochs)):
+    for epoch in range(math.ceil(end)):
         steps = list(steps_of(pair_set, weights, options, rng))
-        plan += steps[:round(len(steps) * (options.epochs - epoch))]
+        first = round(len(steps) * max(0.0, start - epoch))
+        plan += steps[first:round(len(steps) * (end - epoch))]
     return plan
 
 
@@ -216,30 +218,22 @@ def validate(trainer, model, valid, best, save):
     return accuracy
 
 
-def train_reward(model, train, valid, encoder, options, log, save, settle=None):
-    """Trains; save() is called whenever the running average is the best so far on valid.
+def train_reward(model, train, valid, encoder, span, rate, options, log, save):
+    """Trains over SPAN, in epochs, with a peak learning rate of RATE.
 
-    The response-level model passes settle, which is called after options.settle
-    steps with the running average in place; the sentence-level model goes on
-    from there, with the pairs that come next.
+    save() is called whenever the running average is the best so far on valid.
     """
     torch.manual_seed(options.seed)
     trainer = Trainer(model, encoder, options)
     weights = train.weights(json.loads(options.source_weights))
-    plan = plan_of(train, weights, options, trainer.rng)
-    if not settle:
-        plan = plan[options.settle:]
+    plan = plan_of(train, weights, span, options, trainer.rng)
     log("%s: %d conversations, %d steps" % (model.aggregation, len(train.items), len(plan)))
     best, began, recent = 0.0, time.time(), []
     for number, step in enumerate(plan, 1):
-        recent.append(trainer.step(train, step, learning_rate(number, len(plan), options.rate)))
+        recent.append(trainer.step(train, step, learning_rate(number, len(plan), rate)))
         if number % 25 == 0:
             log("step %d loss %.4f seconds %d" % (number, np.mean(recent), time.time() - began))
             recent = []
-        if settle and number == options.settle:
-            current = trainer.averaged()
-            settle()
-            trainer.load(current)
         if number % options.valid_every == 0 or number == len(plan):
             accuracy = validate(trainer, model, valid, best, save)
             log("step %d valid %.4f" % (number, accuracy))

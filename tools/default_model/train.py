@@ -1,5 +1,5 @@
-"""Trains the default model: tokenizer, language model, reward model, and its
-response-level twin for comparison.
+"""Trains the default model: tokenizer, language model, response-level reward model, and
+from it the sentence-level one that ships.
 
     python train.py --data DATA --segmenter build/segment_text --work /tmp/default_model
 
@@ -42,10 +42,11 @@ def arguments():
     add("--lm-length", type=int, default=257)
     add("--lm-rows", type=int, default=16)
     add("--lm-rate", type=float, default=2e-3)
-    add("--epochs", type=float, default=1.5)
-    add("--settle", type=int, default=300, help="steps after which the sentence level starts")
+    add("--epochs", type=float, default=1.5, help="of the response level")
+    add("--sentence-epochs", type=float, default=2.0, help="of both levels together")
     add("--head-scale", type=float, default=6.0)
     add("--rate", type=float, default=1e-3)
+    add("--sentence-rate", type=float, default=6e-4)
     add("--decay", type=float, default=0.1)
     add("--dropout", type=float, default=0.1)
     add("--word-dropout", type=float, default=0.1)
@@ -57,7 +58,7 @@ def arguments():
     add("--max-body", type=int, default=384)
     add("--step-tokens", type=int, default=8192)
     add("--micro-tokens", type=int, default=4096)
-    add("--valid-every", type=int, default=100)
+    add("--valid-every", type=int, default=60)
     add("--source-weights", default=SOURCE_WEIGHTS, help="JSON object, source to weight")
     return parser.parse_args()
 
@@ -96,14 +97,14 @@ def response_level(options):
 
 
 def sentence_level(options):
-    """The settled response-level model, its last value now shared out over sentences.
+    """The response-level model, its last value now shared out over sentences.
 
     Started from the language model, the attention's weights and the values
     both begin as noise, and neither finds its way.  So the attention starts
     nearly uniform, over values that mean something already, and the head is
     scaled up because the score is now about a mean of n + 1 terms.
     """
-    settled = load_model(os.path.join(options.work, "settled"))
+    settled = load_model(os.path.join(options.work, "last"))
     model = RewardModel(settled.shape, "attention", options.dropout)
     torch.manual_seed(options.seed)
     state = settled.state_dict()
@@ -116,20 +117,18 @@ def sentence_level(options):
 
 
 def reward_stage(options, aggregation, train_rows, valid_rows, log):
+    """The sentence level goes on where the response level stopped, with the pairs that come next."""
     folder = os.path.join(options.work, aggregation)
     encoder = Encoder(load_tokenizer(folder))
     train = PairSet(train_rows, encoder, options.segmenter)
     valid = PairSet(valid_rows, encoder, options.segmenter)
-    start = sentence_level if aggregation == "attention" else response_level
-    model = start(options)
-
-    def settle():
-        os.makedirs(os.path.join(options.work, "settled"), exist_ok=True)
-        save_model(model, encoder.tokenizer, os.path.join(options.work, "settled"))
-
-    best = train_reward(model, train, valid, encoder, options, log,
-                        lambda: save_model(model, encoder.tokenizer, folder),
-                        settle if aggregation == "last" else None)
+    if aggregation == "last":
+        model, span, rate = response_level(options), (0.0, options.epochs), options.rate
+    else:
+        model = sentence_level(options)
+        span, rate = (options.epochs, options.sentence_epochs), options.sentence_rate
+    best = train_reward(model, train, valid, encoder, span, rate, options, log,
+                        lambda: save_model(model, encoder.tokenizer, folder))
     log("%s: best on valid %.4f" % (aggregation, best))
 
 
