@@ -112,7 +112,7 @@ srm_jinja_change_case(JinjaEval *eval, const JinjaString *string, JinjaCase how)
 	size_t		at = 0;
 
 	srm_jinja_builder_init(&builder);
-	if (!srm_jinja_charge_bytes(eval, string->length * 8))
+	if (!srm_jinja_charge(eval, string->length))
 		return NULL;
 	while (at < string->length)
 	{
