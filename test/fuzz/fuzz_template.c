@@ -1,0 +1,72 @@
+/*-------------------------------------------------------------------------
+ *
+ * fuzz_template.c
+ *	  Any bytes as a chat template: an error that says something, or a text
+ *	  whose runs tile it and whose content is that of the messages.
+ *
+ * Good seeds are the templates of test/data/templates.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "text/template.h"
+
+extern int	LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static const SrmMessage messages[3] = {
+	{"system", " Be brief.\n", 11},
+	{"user", "<tool_response> \xC3\xA9, {{ x }}", 27},
+	{"critic", "<think>\nHm.</think>\n\n No. ", 26},
+};
+
+static void
+check_rendered(const SrmRendered *rendered)
+{
+	size_t		at = 0;
+
+	for (size_t i = 0; i < rendered->n_runs; i++)
+	{
+		const SrmRun *run = &rendered->runs[i];
+
+		if (run->start != at || run->length == 0 || run->length > rendered->length - at)
+			abort();
+		at += run->length;
+		if (run->origin != SRM_FROM_CONTENT)
+			continue;
+		if (run->message >= 3 ||
+			(size_t) run->offset + run->length > messages[run->message].content_length ||
+			memcmp(rendered->text + run->start, messages[run->message].content + run->offset,
+				   run->length) != 0)
+			abort();
+	}
+	if (at != rendered->length || rendered->text[at] != '\0')
+		abort();
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	const SrmTemplateVariables variables = {
+		.bos_token = "<s>", .eos_token = "</s>", .add_generation_prompt = true, .date = "2024-07-26",
+	};
+	SrmStatus	status;
+	SrmArena   *arena;
+	SrmTemplate *template;
+	SrmRendered rendered;
+
+	srm_status_init(&status);
+	arena = srm_arena_create(&status);
+	if (arena == NULL)
+		return 0;
+	template = srm_template_parse((const char *) data, size, arena, &status);
+	if (template != NULL &&
+		srm_template_render(template, messages, 3, &variables, arena, &rendered, NULL, &status))
+		check_rendered(&rendered);
+	else if (status.code == SRM_OK || status.code == SRM_INTERNAL || status.message[0] == '\0')
+		abort();
+	srm_arena_free(arena);
+	return 0;
+}
