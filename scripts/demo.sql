@@ -24,14 +24,14 @@ ANALYZE pairs;
 \echo '== One response, sentence by sentence'
 \echo
 
-SELECT prompt FROM pairs WHERE id = 191;
+SELECT prompt FROM pairs WHERE id = 38;
 
 SELECT sentence_no AS no, reward::numeric(6,2), weight::numeric(4,2),
-    left(regexp_replace(sentence, '\s+', ' ', 'g'), 80) AS sentence
-FROM pairs, srm_sentence_rewards(prompt, rejected)
-WHERE id = 191;
+    regexp_replace(sentence, '\s+', ' ', 'g') AS sentence
+FROM pairs, srm_sentence_rewards(prompt, chosen)
+WHERE id = 38;
 
-SELECT d.* FROM pairs, srm_score_details(prompt, rejected) AS d WHERE id = 191;
+SELECT d.* FROM pairs, srm_score_details(prompt, chosen) AS d WHERE id = 38;
 
 \echo '== Every pair, scored once into a generated column'
 \echo
