@@ -52,7 +52,7 @@ install_extension() {
 # Statements are shown with what they give.
 show_pairs() {
 	cd "$ROOT/test/data/demo"
-	"$PSQL" -X -q -e -v ON_ERROR_STOP=1 -P pager=off -P footer=off \
+	"$PSQL" -X -q -e -v ON_ERROR_STOP=1 -P pager=off -P footer=off -P format=wrapped -P columns=132 \
 		-d postgres -f "$ROOT/scripts/demo.sql"
 	cd "$WORK"
 }
