@@ -100,9 +100,17 @@ srm_fail_hint(SrmStatus *status, const char *format,...)
 }
 
 bool
+srm_stop_is_pending(const SrmStop *stop)
+{
+	if (stop == NULL || stop->callback == NULL)
+		return false;
+	return stop->pending == NULL || stop->pending(stop->arg);
+}
+
+bool
 srm_continue(const SrmStop *stop, SrmStatus *status)
 {
-	if (stop == NULL || stop->callback == NULL || !stop->callback(stop->arg))
+	if (!srm_stop_is_pending(stop) || !stop->callback(stop->arg))
 		return true;
 	return srm_fail(status, SRM_STOPPED, "stopped");
 }

@@ -63,8 +63,9 @@ extern bool srm_fail_detail(SrmStatus *status, const char *format,...) SRM_PRINT
 extern bool srm_fail_hint(SrmStatus *status, const char *format,...) SRM_PRINTF(2, 3);
 
 /*
- * Asks whether to give up.  Called between layers, tiles, sentences and rows;
- * must be cheap, and must return rather than jump.
+ * Asks whether to give up.  Called between layers, tiles, sentences and rows,
+ * while no other thread of the engine is at work: it may end the process, but
+ * must return rather than jump.
  */
 typedef bool (*SrmStopCallback) (void *arg);
 
@@ -72,7 +73,11 @@ typedef struct SrmStop
 {
 	SrmStopCallback callback;	/* NULL: never stop */
 	void	   *arg;
+	SrmStopCallback pending;	/* whether the callback has anything to say; cheap.
+								 * Threads rest only then; NULL: always */
 } SrmStop;
+
+extern bool srm_stop_is_pending(const SrmStop *stop);
 
 /* False, with SRM_STOPPED, once the callback says so.  stop may be NULL. */
 extern bool srm_continue(const SrmStop *stop, SrmStatus *status);

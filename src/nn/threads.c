@@ -188,14 +188,14 @@ srm_threads_count(const SrmThreads *threads)
 	return threads->n_threads;
 }
 
-/* Lets the workers join; tasks are set before the lock is taken. */
+/* Lets the workers join, from task first on; tasks are set before the lock is taken. */
 static void
-open_run(SrmThreads *threads, size_t n_tasks, SrmTask task, void *arg)
+open_run(SrmThreads *threads, size_t first, size_t n_tasks, SrmTask task, void *arg)
 {
 	threads->task = task;
 	threads->arg = arg;
 	threads->n_tasks = n_tasks;
-	atomic_store(&threads->next, 0);
+	atomic_store(&threads->next, first);
 	if (threads->n_threads == 1 || n_tasks <= 1)
 		return;
 	pthread_mutex_lock(&threads->lock);
@@ -223,9 +223,28 @@ close_run(SrmThreads *threads)
 void
 srm_threads_run(SrmThreads *threads, size_t n_tasks, SrmTask task, void *arg)
 {
-	open_run(threads, n_tasks, task, arg);
+	open_run(threads, 0, n_tasks, task, arg);
 	work_on_tasks(threads, 0);
 	close_run(threads);
+}
+
+/*
+ * Lets the workers finish what they have begun, and asks with none at work:
+ * the answer may be the end of the process, in which libraries take their
+ * memory down.  Then the run goes on behind the tasks that were handed out.
+ */
+static bool
+rest_and_ask(SrmThreads *threads, const SrmStop *stop, SrmStatus *status)
+{
+	size_t		n_tasks = threads->n_tasks;
+	size_t		first = atomic_exchange(&threads->next, n_tasks);
+	bool		going;
+
+	close_run(threads);
+	going = srm_continue(stop, status);
+	open_run(threads, going && first < n_tasks ? first : n_tasks, n_tasks,
+			 threads->task, threads->arg);
+	return going;
 }
 
 bool
@@ -235,15 +254,13 @@ srm_threads_run_or_stop(SrmThreads *threads, size_t n_tasks, SrmTask task, void 
 	bool		going = true;
 	size_t		number;
 
-	open_run(threads, n_tasks, task, arg);
+	open_run(threads, 0, n_tasks, task, arg);
 	for (;;)
 	{
-		going = srm_continue(stop, status);
+		if (srm_stop_is_pending(stop))
+			going = rest_and_ask(threads, stop, status);
 		if (!going)
-		{
-			atomic_store(&threads->next, n_tasks);
 			break;
-		}
 		number = atomic_fetch_add(&threads->next, 1);
 		if (number >= n_tasks)
 			break;

@@ -39,6 +39,15 @@ check_interrupts(void *arg)
 	return call->error != NULL;
 }
 
+/* Whether there is anything for check_interrupts() to look at. */
+static bool
+has_interrupts(void *arg)
+{
+	const SrmCall *call = arg;
+
+	return call->error != NULL || SRM_INTERRUPTS_PENDING();
+}
+
 /* Does nothing for what is NULL. */
 static void
 release_call(void *arg)
@@ -56,6 +65,7 @@ srm_call_begin(void)
 
 	call->context = CurrentMemoryContext;
 	call->stop.callback = check_interrupts;
+	call->stop.pending = has_interrupts;
 	call->stop.arg = call;
 	call->callback.func = release_call;
 	call->callback.arg = call;

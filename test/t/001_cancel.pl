@@ -80,6 +80,25 @@ $node->poll_query_until('postgres',
 pass('a terminated session ends');
 $session->{run}->finish if $session->{run};
 
+# also in the middle of a call that several threads work on
+for my $round (1 .. 5)
+{
+	my $threaded = $node->background_psql('postgres', on_error_stop => 0);
+	my $threaded_pid = $threaded->query_safe('SELECT pg_backend_pid()');
+	$threaded->query_until(qr/started/, q{
+	\echo started
+	SET srm.threads = 4;
+	SELECT count(srm_score('Hi.', repeat('Go on. ', 400) || i)) FROM generate_series(1, 100000) i;
+});
+	$node->poll_query_until('postgres',
+		"SELECT state = 'active' FROM pg_stat_activity WHERE pid = $threaded_pid");
+	$node->safe_psql('postgres', "SELECT pg_terminate_backend($threaded_pid)");
+	$node->poll_query_until('postgres',
+		"SELECT count(*) = 0 FROM pg_stat_activity WHERE pid = $threaded_pid");
+	$threaded->{run}->finish if $threaded->{run};
+}
+pass('terminated sessions with threads end');
+
 is($node->safe_psql('postgres', "SELECT srm_score('Hi.', 'Hello.') IS NOT NULL"),
 	't', 'the server goes on');
 unlike(slurp_file($node->logfile), qr/terminated by signal|server process .* exited/,

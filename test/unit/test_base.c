@@ -75,7 +75,7 @@ static void
 test_stop(void **state)
 {
 	bool		stop_now = false;
-	SrmStop		stop = {say_stop, &stop_now};
+	SrmStop		stop = {say_stop, &stop_now, NULL};
 
 	(void) state;
 	assert_true(srm_continue(NULL, &status));

@@ -283,7 +283,7 @@ test_decoder_stop(void **state)
 	float	   *first = allocate(200 * decoder->dim * sizeof(float));
 	float	   *hidden = allocate(200 * decoder->dim * sizeof(float));
 	StopAfter	count = {.n_left = 1000000};
-	SrmStop		stop = {stop_after, &count};
+	SrmStop		stop = {stop_after, &count, NULL};
 	int			n_asked;
 
 	(void) state;

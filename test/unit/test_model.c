@@ -568,7 +568,7 @@ test_digest(void **state)
 	char		digest[SRM_DIGEST_LENGTH + 1];
 	SrmStatus	status = {0};
 	int			rest = 0;
-	SrmStop		stop = {stop_after, &rest};
+	SrmStop		stop = {stop_after, &rest, NULL};
 	FILE	   *pipe;
 
 	(void) state;
@@ -629,7 +629,7 @@ test_stop(void **state)
 	for (int after = 0; after < 4; after++)
 	{
 		int			rest = after;
-		SrmStop		stop = {stop_after, &rest};
+		SrmStop		stop = {stop_after, &rest, NULL};
 		SrmStatus	status = {0};
 
 		assert_null(srm_model_open(fixture, &stop, &status));

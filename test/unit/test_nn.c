@@ -301,7 +301,7 @@ test_threads_stop(void **state)
 	{
 		SrmThreads *threads = srm_threads_start(n_threads, &status);
 		StopAfter	after = {.n_left = 3};
-		SrmStop		stop = {stop_after, &after};
+		SrmStop		stop = {stop_after, &after, NULL};
 
 		assert_non_null(threads);
 		memset(tally, 0, sizeof(Tally));

@@ -472,7 +472,7 @@ static void
 test_stop(void **state)
 {
 	int			n_asked = 0;
-	SrmStop		stop = {stop_at_once, &n_asked};
+	SrmStop		stop = {stop_at_once, &n_asked, NULL};
 	SrmStatus	stopped;
 	SrmSentences sentences;
 

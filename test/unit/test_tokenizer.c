@@ -588,7 +588,7 @@ test_stop(void **state)
 	size_t		n = 3 << 20;
 	char	   *text = srm_arena_alloc(arena, n, &status);
 	int			calls = 0;
-	SrmStop		stop = {stop_at_once, &calls};
+	SrmStop		stop = {stop_at_once, &calls, NULL};
 	SrmTokens	tokens = {NULL, 0, 0};
 
 	(void) state;
