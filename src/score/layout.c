@@ -293,13 +293,16 @@ add_marker(Draft *draft, uint32_t at)
 	return true;
 }
 
-/* A single space before the cut moves behind it: the next word keeps its token. */
+/*
+ * A single space before the cut moves behind it: the next word keeps its
+ * token.  Two spaces stay; a space behind a line's end is a single one.
+ */
 static uint32_t
 before_single_space(const char *text, uint32_t start, uint32_t cut)
 {
-	if (cut - start < 2 || text[cut - 1] != ' ')
+	if (cut - start < 2 || text[cut - 1] != ' ' || text[cut - 2] == ' ')
 		return cut;
-	return end_of_words(text, start, cut - 1) == cut - 1 ? cut - 1 : cut;
+	return cut - 1;
 }
 
 /*

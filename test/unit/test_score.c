@@ -260,6 +260,21 @@ test_markers(void **state)
 	srm_scorer_close(scorer);
 }
 
+/* a space behind a line's end is a single one, too */
+static void
+test_marker_after_line(void **state)
+{
+	SrmScorer  *scorer = open_scorer("attention-marker");
+	SrmLayout	layout;
+
+	(void) state;
+	lay_out(scorer, "One is it.\n Two are they.", &layout);
+	assert_int_equal(layout.n, 2);
+	assert_string_equal(between(&layout, layout.tokens.items[layout.boundaries[0]].start,
+								layout.tokens.items[layout.boundaries[1]].start), "One is it.\n");
+	srm_scorer_close(scorer);
+}
+
 /* a marker in a user's text is plain text */
 static void
 test_marker_in_text(void **state)
@@ -416,7 +431,7 @@ test_stopped(void **state)
 	for (int i = 0; i < 200; i++)
 	{
 		int			countdown = i;
-		SrmStop		stop = {stop_at, &countdown};
+		SrmStop		stop = {stop_at, &countdown, NULL};
 
 		converse(messages, i % 2 ? "What is it?" : "And that?", "A bird. It flies. It sings.");
 		srm_status_init(&status);
@@ -441,6 +456,7 @@ main(void)
 		TEST(test_random_texts),
 		TEST(test_same_bits),
 		TEST(test_markers),
+		TEST(test_marker_after_line),
 		TEST(test_marker_in_text),
 		TEST(test_offsets),
 		TEST(test_last_is_read_out),
