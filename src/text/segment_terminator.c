@@ -152,6 +152,8 @@ is_number(const SrmTerminator *term, size_t at)
 	const char *text = term->text;
 	size_t		end = at;
 
+	if (at >= term->end)
+		return false;
 	if (srm_char_is_digit(srm_char_at(text, at, term->end, NULL)) || text[at] == '#')
 		return true;
 	if (text[at] >= 'A' && text[at] <= 'Z' && at + 1 < term->end &&

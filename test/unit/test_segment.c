@@ -485,6 +485,32 @@ test_stop(void **state)
 	assert_int_equal(segment("One. Two.", 9).n, 2);
 }
 
+/*
+ * A text need not end in a NUL: with every abbreviation and mark at its very
+ * end, a sanitizer sees whoever reads one byte too far.
+ */
+static void
+test_no_terminator(void **state)
+{
+	static const char *const ends[] = {".", ". ", ".  ", ".\"", ". (", "?", "? ", ".)", ".*", ".\n"};
+
+	(void) state;
+	for (size_t i = 0; i < srm_n_abbreviations * (sizeof(ends) / sizeof(ends[0])); i++)
+	{
+		const char *word = srm_abbreviations[i % srm_n_abbreviations].word;
+		const char *end = ends[i / srm_n_abbreviations];
+		size_t		length = strlen("See ") + strlen(word) + strlen(end);
+		char	   *text = malloc(length + 1);
+		char	   *exact = malloc(length);
+
+		snprintf(text, length + 1, "See %s%s", word, end);
+		memcpy(exact, text, length);
+		assert_true(segment(exact, length).n > 0);
+		free(text);
+		free(exact);
+	}
+}
+
 /* Binary search needs them sorted. */
 static void
 test_tables(void **state)
@@ -518,6 +544,7 @@ main(void)
 		cmocka_unit_test(test_hostile),
 		cmocka_unit_test(test_windows),
 		cmocka_unit_test(test_stop),
+		cmocka_unit_test(test_no_terminator),
 		cmocka_unit_test(test_tables),
 	};
 
