@@ -1,0 +1,210 @@
+/*-------------------------------------------------------------------------
+ *
+ * train.h
+ *	  Bradley-Terry training of a reward model on preference pairs.
+ *
+ *	  loss of a pair = -log sigmoid(R_w - R_l - m) + c (R_w^2 + R_l^2)
+ *
+ * A trainer is opened on a base model, takes pairs one by one, and is then run step by
+ * step; between two calls it holds no frames, so that the caller may commit
+ * what it reports.  Nothing under the final name exists before
+ * srm_trainer_finish() has renamed it into place.
+ *
+ *	  open, add ..., begin, step ... until done, finish, close
+ *
+ * The same base, pairs in the same order, options and processor give the same
+ * model file, whatever the number of threads and however often the run was
+ * stopped and resumed.  There is no dropout.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef SRM_TRAIN_H
+#define SRM_TRAIN_H
+
+#include "reward/reward.h"
+#include "score/layout.h"
+#include "text/template.h"
+
+typedef enum SrmTrainPart
+{
+	SRM_TRAIN_HEAD,				/* value head and aggregator; the decoder stays as it is */
+	SRM_TRAIN_LORA,				/* and low-rank adapters of the decoder's projections */
+	SRM_TRAIN_FULL				/* and all of the decoder */
+} SrmTrainPart;
+
+/* What to do with a pair that has more tokens than max_tokens. */
+typedef enum SrmTrainLong
+{
+	SRM_TRAIN_LONG_ERROR,
+	SRM_TRAIN_LONG_SKIP,
+	SRM_TRAIN_LONG_TRUNCATE		/* the prompt loses its beginning; skipped where that is not enough */
+} SrmTrainLong;
+
+/* Something that the user should know: what was initialised, skipped, resumed. */
+typedef struct SrmNotice
+{
+	void		(*callback) (void *arg, const char *message);	/* NULL: nobody listens */
+	void	   *arg;
+} SrmNotice;
+
+/* srm_train_defaults() fills in what is shown in brackets. */
+typedef struct SrmTrainOptions
+{
+	const char *base;			/* directory of a reward model, or of a language model */
+	const char *output;			/* directory in which the new model's directory appears */
+	const char *name;			/* of the new model's directory */
+	const char *checkpoint;		/* directory for the state of this run, made on demand; NULL: none */
+	bool		resume;			/* go on from the checkpoint there [false] */
+	bool		replace;		/* an existing model of the name is replaced, else an error [false] */
+
+	SrmTrainPart part;			/* [full] */
+	bool		fresh;			/* the base gives sizes and tokenizer; all weights start anew [false] */
+	SrmAggregation aggregation; /* [the base's own: set has_aggregation to say another] */
+	bool		has_aggregation;
+	SrmBoundary boundary;		/* [the base's own] */
+	bool		has_boundary;
+	const char *marker_token;	/* NULL: the base's own [NULL] */
+	size_t		attention_dim;	/* d of a new aggregator; 0: the base's, or 64 [0] */
+	const char *segmenter;		/* NULL: the base's own [NULL] */
+	const char *locale;			/* NULL: the base's own [NULL] */
+
+	size_t		lora_rank;		/* r [8] */
+	double		lora_alpha;		/* adapters are scaled by alpha / r [16] */
+	const char *lora_targets;	/* "q_proj,v_proj,...", as peft names them; "all": every projection [all] */
+	bool		lora_adapter;	/* write peft's layout instead of a merged model [false] */
+
+	double		epochs;			/* [1] */
+	size_t		batch;			/* pairs a step [16] */
+	double		learning_rate;	/* at its peak; 0: by part [0] */
+	double		warmup;			/* fraction of the steps [0.05] */
+	double		final_rate;		/* where the cosine ends, as a fraction of the peak [0.1] */
+	double		weight_decay;	/* of matrices; norms and biases have none [0.01] */
+	double		beta1;			/* [0.9] */
+	double		beta2;			/* [0.98] */
+	double		epsilon;		/* [1e-8] */
+	double		clip;			/* greatest norm of the gradient; 0: any [1] */
+	double		margin;			/* m, where a pair says none [0] */
+	double		penalty;		/* c [0] */
+	double		value_scale;	/* the base's value head times this: for another aggregation [1] */
+
+	double		held_out;		/* fraction of the prompts that are only evaluated [0.05] */
+	uint64_t	seed;			/* of split, order and initial weights [1] */
+	size_t		evaluate_every; /* steps; 0: at the end of an epoch [0] */
+	size_t		patience;		/* evaluations without a better held-out accuracy, then the run ends
+								 * with the best weights; 0: never, and the last weights [0] */
+
+	int			n_threads;		/* [1] */
+	size_t		memory_limit;	/* bytes; 0: none [0] */
+	size_t		max_tokens;		/* of one conversation; 0: the model's own [0] */
+	SrmTrainLong too_long;		/* [truncate] */
+	size_t		checkpoint_seconds; /* time between checkpoints, written behind a step [300] */
+	bool		write_f32;		/* weights as f32, not in the base's type [false] */
+
+	SrmNotice	notice;
+} SrmTrainOptions;
+
+typedef struct SrmTrainPair
+{
+	const SrmMessage *prompt;	/* (n_prompt) the messages before the response */
+	size_t		n_prompt;
+	const char *chosen;			/* (chosen_length) bytes of UTF-8 */
+	size_t		chosen_length;
+	const char *rejected;		/* (rejected_length) */
+	size_t		rejected_length;
+	bool		has_margin;		/* margin counts, not that of the options */
+	double		margin;
+	double		weight;			/* factor of the pair's loss, finite and not negative; 1 as a rule */
+	uint64_t	row;			/* the caller's number, for messages */
+} SrmTrainPair;
+
+/* What is known once the pairs are in. */
+typedef struct SrmTrainPlan
+{
+	size_t		n_pairs;		/* added, but for those skipped */
+	size_t		n_skipped;		/* too long, or with two responses of the same tokens */
+	size_t		n_train;
+	size_t		n_held_out;
+	uint64_t	n_steps;
+	uint64_t	first_step;		/* the step that a resumed run goes on with; 1 otherwise */
+	size_t		n_parameters;	/* that are trained */
+	size_t		memory;			/* bytes that the run needs */
+} SrmTrainPlan;
+
+/* What a step came to. */
+typedef struct SrmTrainReport
+{
+	uint64_t	step;			/* from 1 on */
+	uint64_t	n_steps;
+	double		epoch;			/* passes over the training pairs so far */
+	double		loss;			/* mean of the step's pairs */
+	double		accuracy;		/* of the step's pairs, before the step; ties count half */
+	bool		evaluated;		/* the next two are of this step */
+	double		held_out_accuracy;	/* of the last evaluation; NaN before the first */
+	double		held_out_loss;
+	double		best_accuracy;	/* held-out; NaN before the first evaluation */
+	double		learning_rate;
+	double		gradient_norm;	/* before clipping */
+	double		tokens_per_second;	/* of this run so far, evaluation left out */
+	double		seconds_left;	/* of the run, by the pace so far */
+	bool		done;			/* this was the last step */
+	bool		stopped_early;	/* by patience */
+} SrmTrainReport;
+
+typedef struct SrmTrainer SrmTrainer;
+
+extern void srm_train_defaults(SrmTrainOptions *options);
+
+/* "head", "lora", "full" */
+extern bool srm_train_part_find(const char *name, SrmTrainPart *part);
+extern const char *srm_train_part_name(SrmTrainPart part);
+
+/*
+ * Opens the base model.  The options and their strings are copied.  NULL, with
+ * the status set, where an option is out of its range (SRM_INVALID_ARGUMENT),
+ * or does not suit the model.
+ */
+extern SrmTrainer *srm_trainer_open(const SrmTrainOptions *options, const SrmStop *stop,
+									SrmStatus *status);
+extern void srm_trainer_close(SrmTrainer *trainer); /* NULL is allowed */
+
+/*
+ * Tokenizes a pair and keeps the tokens; nothing of the pair is needed
+ * afterwards.  A pair that cannot be used is skipped and counted, or
+ * an error, as the options say; errors name its row.
+ */
+extern bool srm_trainer_add(SrmTrainer *trainer, const SrmTrainPair *pair,
+							const SrmStop *stop, SrmStatus *status);
+
+/*
+ * Splits the pairs, computes the memory that the run needs and checks it
+ * (SRM_LIMIT_EXCEEDED), reads the checkpoint where the options say so
+ * (SRM_INVALID_ARGUMENT where it belongs to other options, pairs or base), and, for SRM_TRAIN_HEAD,
+ * computes the states of all pairs.  At least one pair must be left to train on.
+ */
+extern bool srm_trainer_begin(SrmTrainer *trainer, SrmTrainPlan *plan,
+							  const SrmStop *stop, SrmStatus *status);
+
+/*
+ * One step: a batch of pairs forth and back, an update, and where it is time
+ * an evaluation and a checkpoint.  Not to be called once done was reported.
+ *
+ * After SRM_STOPPED the weights are those behind the last complete step; a checkpoint of them
+ * has been written if there was none yet.  A loss or gradient that is not
+ * finite is SRM_INVALID_ARGUMENT; the message names the step and the pair's row.
+ */
+extern bool srm_trainer_step(SrmTrainer *trainer, SrmTrainReport *report,
+							 const SrmStop *stop, SrmStatus *status);
+
+/* Writes a checkpoint of the state behind the last complete step now. */
+extern bool srm_trainer_save(SrmTrainer *trainer, SrmStatus *status);
+
+/*
+ * Writes the model as it is now, or as it was at its best where there is patience,
+ * and renames it into place; removes the checkpoint.
+ */
+extern bool srm_trainer_finish(SrmTrainer *trainer, const SrmStop *stop, SrmStatus *status);
+
+/* Bytes that the trainer holds now. */
+extern size_t srm_trainer_bytes(const SrmTrainer *trainer);
+
+#endif							/* SRM_TRAIN_H */
