@@ -55,9 +55,10 @@ read_message(SrmMessage *message, JsonbValue *value)
 	message->content = read_member(value->val.binary.data, "content", &message->content_length);
 }
 
-static void
-read_messages(SrmRequest *request, Jsonb *messages)
+SrmMessage *
+srm_messages_of_jsonb(Jsonb *messages, size_t *n_messages)
 {
+	SrmMessage *result;
 	uint32		n;
 
 	if (!JB_ROOT_IS_ARRAY(messages) || JB_ROOT_IS_SCALAR(messages))
@@ -65,14 +66,15 @@ read_messages(SrmRequest *request, Jsonb *messages)
 	n = JB_ROOT_COUNT(messages);
 	if (n == 0)
 		fail_messages("There must be at least one message.");
-	request->messages = palloc0(sizeof(SrmMessage) * ((Size) n + 1));
+	result = palloc0(sizeof(SrmMessage) * ((Size) n + 1));
 	for (uint32 i = 0; i < n; i++)
-		read_message(&request->messages[i], getIthJsonbValueFromContainer(&messages->root, i));
-	request->n_messages = n;
+		read_message(&result[i], getIthJsonbValueFromContainer(&messages->root, i));
+	*n_messages = n;
+	return result;
 }
 
-static SrmMessage
-make_message(const char *role, Datum content)
+SrmMessage
+srm_message_of_datum(const char *role, Datum content)
 {
 	SrmText		value = srm_text_of_datum(content);
 	SrmMessage	message = {
@@ -88,15 +90,12 @@ read_prompt(SrmRequest *request, FunctionCallInfo fcinfo, SrmForm form)
 	request->messages = palloc0(sizeof(SrmMessage) * 2);
 	if (form != SRM_FORM_RESPONSE)
 		request->messages[request->n_messages++] =
-			make_message("user", PG_GETARG_DATUM(request->next_argument++));
+			srm_message_of_datum("user", PG_GETARG_DATUM(request->next_argument++));
 }
 
-/* Functions without a model follow the settings. */
-static void
-apply_settings(SrmRequest *request)
+void
+srm_options_of_settings(SrmScoreOptions *options)
 {
-	SrmScoreOptions *options = &request->options;
-
 	if (srm_aggregation != SRM_AGGREGATION_OF_MODEL)
 		options->aggregation = srm_aggregation;
 	if (srm_locale[0] != '\0')
@@ -117,16 +116,17 @@ srm_request_begin(SrmRequest *request, FunctionCallInfo fcinfo, SrmForm form, bo
 	request->model = srm_models_open(request->call, name);
 	request->next_argument = argument;
 	if (has_messages(form))
-		read_messages(request, PG_GETARG_JSONB_P(request->next_argument++));
+		request->messages = srm_messages_of_jsonb(PG_GETARG_JSONB_P(request->next_argument++),
+												  &request->n_messages);
 	else
 		read_prompt(request, fcinfo, form);
 	if (has_response && !has_messages(form))
 		request->messages[request->n_messages++] =
-			make_message("assistant", PG_GETARG_DATUM(request->next_argument++));
+			srm_message_of_datum("assistant", PG_GETARG_DATUM(request->next_argument++));
 
 	srm_scorer_defaults(request->model->scorer, &request->options);
 	if (!has_model(form))
-		apply_settings(request);
+		srm_options_of_settings(&request->options);
 	request->options.n_threads = srm_settings_threads();
 	request->options.cache_bytes = (size_t) srm_prompt_cache * 1024;
 }
@@ -151,7 +151,7 @@ srm_request_score(SrmRequest *request, SrmScored *scored)
 void
 srm_request_score_response(SrmRequest *request, Datum response, SrmScored *scored)
 {
-	request->messages[request->n_messages++] = make_message("assistant", response);
+	request->messages[request->n_messages++] = srm_message_of_datum("assistant", response);
 	srm_request_score(request, scored);
 	request->n_messages--;
 }

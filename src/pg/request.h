@@ -52,6 +52,18 @@ typedef struct SrmRequest
 	int			next_argument;	/* the first behind the prompt or messages */
 } SrmRequest;
 
+/* A message of a text datum; may point into it. */
+extern SrmMessage srm_message_of_datum(const char *role, Datum content);
+
+/*
+ * The messages of a list of {"role": ..., "content": ...}, palloc'd with room
+ * for one more; anything else is an error.
+ */
+extern SrmMessage *srm_messages_of_jsonb(Jsonb *messages, size_t *n_messages);
+
+/* What the settings say about scoring takes the place of the model's own. */
+extern void srm_options_of_settings(SrmScoreOptions *options);
+
 /*
  * Begins a call: opens the model, reads the prompt or the messages.  With
  * has_response the response is part of them: the argument behind the prompt,
