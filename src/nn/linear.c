@@ -51,12 +51,19 @@ n_row_blocks(size_t m)
 	return (m + ROWS - 1) / ROWS;
 }
 
-/* Rows first .. first + n - 1 of the weights: in place, or converted into scratch. */
+/* Whether some panel cannot be used where it lies. */
+static bool
+needs_copies(const SrmMatrix *w)
+{
+	return w->dtype != SRM_F32 || (w->run != 0 && w->run % panel_rows(w) != 0);
+}
+
+/* Rows first .. first + n - 1 of the weights: in place, or copied into scratch as f32. */
 static const float *
 read_panel(const SrmMatrix *w, size_t first, size_t n, float *scratch)
 {
-	if (w->dtype == SRM_F32)
-		return (const float *) w->data + first * w->cols;
+	if (w->dtype == SRM_F32 && srm_matrix_run(w, first) >= n)
+		return (const float *) w->data + srm_matrix_row(w, first) * w->cols;
 	srm_matrix_read(w, first * w->cols, n * w->cols, scratch);
 	return scratch;
 }
@@ -102,7 +109,7 @@ forward_panel(void *arg, size_t task, int thread)
 		add_bias(out, w->rows, map->bias + first_w, m, n);
 }
 
-/* Scratch for the panels that have to be converted. */
+/* Scratch for the panels that have to be copied. */
 static bool
 reserve_panels(const SrmLinear *maps, size_t n_maps, SrmThreads *threads, SrmStatus *status)
 {
@@ -113,7 +120,7 @@ reserve_panels(const SrmLinear *maps, size_t n_maps, SrmThreads *threads, SrmSta
 		const SrmMatrix *w = maps[i].w;
 		size_t		needed = panel_rows(w) * w->cols * sizeof(float);
 
-		if (w->dtype != SRM_F32 && needed > size)
+		if (needs_copies(w) && needed > size)
 			size = needed;
 	}
 	return srm_threads_reserve(threads, size, status);

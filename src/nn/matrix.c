@@ -33,8 +33,9 @@ srm_dtype_name(SrmDtype dtype)
 	return "unknown";
 }
 
-void
-srm_matrix_read(const SrmMatrix *matrix, size_t start, size_t n, float *out)
+/* out (n) = n elements that lie together, start elements behind data */
+static void
+read_together(const SrmMatrix *matrix, size_t start, size_t n, float *out)
 {
 	switch (matrix->dtype)
 	{
@@ -47,6 +48,28 @@ srm_matrix_read(const SrmMatrix *matrix, size_t start, size_t n, float *out)
 		case SRM_BF16:
 			srm_kernels->read_bf16(out, (const uint16_t *) matrix->data + start, n);
 			break;
+	}
+}
+
+void
+srm_matrix_read(const SrmMatrix *matrix, size_t start, size_t n, float *out)
+{
+	if (matrix->run == 0)
+	{
+		read_together(matrix, start, n, out);
+		return;
+	}
+	while (n > 0)
+	{
+		size_t		row = start / matrix->cols;
+		size_t		col = start % matrix->cols;
+		size_t		length = srm_matrix_run(matrix, row) * matrix->cols - col;
+
+		length = length < n ? length : n;
+		read_together(matrix, srm_matrix_row(matrix, row) * matrix->cols + col, length, out);
+		start += length;
+		out += length;
+		n -= length;
 	}
 }
 

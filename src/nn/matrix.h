@@ -23,17 +23,40 @@ typedef enum SrmDtype
 	SRM_BF16
 } SrmDtype;
 
-/* A matrix that lies in a mapped file, aligned to its element's size at least. */
+/*
+ * A matrix that lies in a mapped file, aligned to its element's size at least.
+ *
+ * Checkpoints pack several maps into one tensor: data then points to the first
+ * row of this one, and of each stride rows of the tensor the first run are its own.
+ */
 typedef struct SrmMatrix
 {
-	const void *data;			/* (rows, cols) */
+	const void *data;			/* (rows, cols), or rows of a packed tensor */
 	SrmDtype	dtype;
 	size_t		rows;
 	size_t		cols;
+	size_t		run;			/* rows that lie together; 0 or rows: all of them */
+	size_t		stride;			/* rows from the start of a run to the next */
 } SrmMatrix;
 
 extern size_t srm_dtype_size(SrmDtype dtype);
 extern const char *srm_dtype_name(SrmDtype dtype);	/* "float32", "float16", "bfloat16" */
+
+/* Where row r of the matrix lies: so many rows behind data. */
+static inline size_t
+srm_matrix_row(const SrmMatrix *matrix, size_t r)
+{
+	return matrix->run == 0 ? r : r / matrix->run * matrix->stride + r % matrix->run;
+}
+
+/* Rows from row r on that lie together, at least 1 where r is below rows. */
+static inline size_t
+srm_matrix_run(const SrmMatrix *matrix, size_t r)
+{
+	size_t		n = matrix->run == 0 ? matrix->rows - r : matrix->run - r % matrix->run;
+
+	return n < matrix->rows - r ? n : matrix->rows - r;
+}
 
 /* out (n) = n elements of the matrix from element start on, exactly, as f32. */
 extern void srm_matrix_read(const SrmMatrix *matrix, size_t start, size_t n, float *out);
