@@ -8,9 +8,14 @@
 #ifndef SRM_ACTIVATION_H
 #define SRM_ACTIVATION_H
 
-#include <stddef.h>
+#include "nn/decoder.h"
 
-/* gate (n) = silu(gate) * up (n), where silu(x) = x / (1 + exp(-x)) */
-extern void srm_swiglu_forward(float *gate, const float *up, size_t n);
+/*
+ * gate (n) = activation(gate) * up (n), where
+ *
+ *	  silu(x) = x / (1 + exp(-x))
+ *	  gelu_tanh(x) = x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 x^3)))
+ */
+extern void srm_gate_forward(float *gate, const float *up, SrmActivation activation, size_t n);
 
 #endif							/* SRM_ACTIVATION_H */

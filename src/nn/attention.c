@@ -13,6 +13,7 @@
 #include "nn/attention.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "nn/blas.h"
 #include "nn/kernels.h"
@@ -26,6 +27,7 @@ typedef struct Tile
 	float		scores[QUERY_TILE * KEY_TILE];	/* (queries, KEY_TILE) */
 	float		greatest[QUERY_TILE];
 	float		sums[QUERY_TILE];
+	bool		started[QUERY_TILE];	/* a row has seen a key */
 } Tile;
 
 /* One head of one tile of queries; strides are in elements. */
@@ -50,58 +52,85 @@ typedef struct AttentionTask
 	SrmThreads *threads;
 } AttentionTask;
 
-/* Turns the scores of one row into weights; visible of n are not masked. */
+/* Sets the greatest score of a row to a greater one, and shrinks what it has gathered. */
 static void
-weigh_row(Tile *tile, size_t row, size_t visible, size_t n, Queries *queries, size_t head_dim)
+raise_greatest(Tile *tile, Queries *queries, size_t row, float greatest, size_t head_dim)
+{
+	float	   *out = queries->out + row * queries->stride;
+	float		shrink = expf(tile->greatest[row] - greatest);
+
+	for (size_t i = 0; i < head_dim; i++)
+		out[i] *= shrink;
+	tile->sums[row] *= shrink;
+	tile->greatest[row] = greatest;
+}
+
+/* Turns the n scores of one row into weights; those outside [first, end) are masked. */
+static void
+weigh_row(Tile *tile, Queries *queries, size_t row, size_t first, size_t end, size_t n,
+		  const SrmAttention *attention)
 {
 	float	   *scores = tile->scores + row * KEY_TILE;
-	float	   *out = queries->out + row * queries->stride;
 
-	if (visible > 0)
+	if (end > first)
 	{
-		float		greatest = srm_kernels->maximum(scores, visible);
+		float		greatest;
 
-		if (!queries->started)
+		if (attention->softcap > 0)
+			srm_kernels->soft_cap(scores + first, end - first, attention->softcap);
+		greatest = srm_kernels->maximum(scores + first, end - first);
+		if (!tile->started[row])
 		{
 			tile->greatest[row] = greatest;
 			tile->sums[row] = 0.0f;
+			tile->started[row] = true;
 		}
 		else if (greatest > tile->greatest[row])
-		{
-			float		shrink = expf(tile->greatest[row] - greatest);
-
-			for (size_t i = 0; i < head_dim; i++)
-				out[i] *= shrink;
-			tile->sums[row] *= shrink;
-			tile->greatest[row] = greatest;
-		}
-		tile->sums[row] += srm_kernels->exp_sum(scores, visible, tile->greatest[row]);
+			raise_greatest(tile, queries, row, greatest, attention->head_dim);
+		tile->sums[row] += srm_kernels->exp_sum(scores + first, end - first, tile->greatest[row]);
 	}
-	for (size_t i = visible; i < n; i++)
+	for (size_t i = 0; i < first; i++)
+		scores[i] = 0.0f;
+	for (size_t i = end; i < n; i++)
 		scores[i] = 0.0f;
 }
 
+/* The position from which on a query sees keys; positions count the past. */
+static size_t
+window_start(const SrmAttention *attention, size_t position)
+{
+	return attention->window == 0 || position < attention->window ? 0 :
+		position - attention->window + 1;
+}
+
+/* first as an index into a tile of n keys at a position */
+static size_t
+within_tile(size_t first, size_t position, size_t n)
+{
+	return first <= position ? 0 : first - position < n ? first - position : n;
+}
+
 /*
- * Adds one tile of keys (n, head_dim) and values.  first is the number of
- * the first key in the block, and masks what comes after a query; for keys
- * that all queries see, past is set.
+ * Adds one tile of keys (n, head_dim) and values, which start at a position;
+ * masks what comes after a query, or before its window.
  */
 static void
 add_key_tile(Tile *tile, Queries *queries, const float *keys, const float *values,
-			 size_t first, size_t n, bool past, const SrmAttention *attention)
+			 size_t position, size_t n, const SrmAttention *attention)
 {
 	size_t		kv_stride = attention->n_kv_heads * attention->head_dim;
 	size_t		head_dim = attention->head_dim;
+	float		scale = attention->scale > 0 ? attention->scale : 1.0f / sqrtf((float) head_dim);
 
 	srm_blas_product_transposed(tile->scores, KEY_TILE, queries->queries, queries->stride,
 								keys + queries->kv_offset, kv_stride,
-								queries->n, n, head_dim, 1.0f / sqrtf((float) head_dim));
+								queries->n, n, head_dim, scale);
 	for (size_t i = 0; i < queries->n; i++)
 	{
-		size_t		end = (size_t) queries->index[i] + 1;
-		size_t		visible = past || end >= first + n ? n : end > first ? end - first : 0;
+		size_t		own = attention->n_past + queries->index[i];
 
-		weigh_row(tile, i, visible, n, queries, head_dim);
+		weigh_row(tile, queries, i, within_tile(window_start(attention, own), position, n),
+				  within_tile(own + 1, position, n), n, attention);
 	}
 	srm_blas_product(queries->out, queries->stride, tile->scores, KEY_TILE,
 					 values + queries->kv_offset, kv_stride,
@@ -109,28 +138,32 @@ add_key_tile(Tile *tile, Queries *queries, const float *keys, const float *value
 	queries->started = true;
 }
 
+/* Adds n keys that start at a position, but for tiles that no query's window reaches. */
+static void
+add_keys(Tile *tile, Queries *queries, const float *keys, const float *values,
+		 size_t position, size_t n, const SrmAttention *attention)
+{
+	size_t		kv_stride = attention->n_kv_heads * attention->head_dim;
+	size_t		start = window_start(attention, attention->n_past + queries->index[0]);
+	size_t		first = start > position ? (start - position) / KEY_TILE * KEY_TILE : 0;
+
+	for (; first < n; first += KEY_TILE)
+	{
+		size_t		left = n - first;
+
+		add_key_tile(tile, queries, keys + first * kv_stride, values + first * kv_stride,
+					 position + first, left < KEY_TILE ? left : KEY_TILE, attention);
+	}
+}
+
 static void
 attend(Tile *tile, Queries *queries, const SrmAttention *attention)
 {
-	size_t		kv_stride = attention->n_kv_heads * attention->head_dim;
-	size_t		n_keys = (size_t) queries->index[queries->n - 1] + 1;
-
-	for (size_t first = 0; first < attention->n_past; first += KEY_TILE)
-	{
-		size_t		left = attention->n_past - first;
-
-		add_key_tile(tile, queries, attention->past_keys + first * kv_stride,
-					 attention->past_values + first * kv_stride,
-					 first, left < KEY_TILE ? left : KEY_TILE, true, attention);
-	}
-	for (size_t first = 0; first < n_keys; first += KEY_TILE)
-	{
-		size_t		left = n_keys - first;
-
-		add_key_tile(tile, queries, attention->keys + first * kv_stride,
-					 attention->values + first * kv_stride,
-					 first, left < KEY_TILE ? left : KEY_TILE, false, attention);
-	}
+	memset(tile->started, 0, sizeof(tile->started));
+	add_keys(tile, queries, attention->past_keys, attention->past_values,
+			 0, attention->n_past, attention);
+	add_keys(tile, queries, attention->keys, attention->values,
+			 attention->n_past, (size_t) queries->index[queries->n - 1] + 1, attention);
 	for (size_t i = 0; i < queries->n; i++)
 		for (size_t j = 0; j < attention->head_dim; j++)
 			queries->out[i * queries->stride + j] /= tile->sums[i];

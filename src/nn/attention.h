@@ -21,8 +21,11 @@ typedef struct SrmAttention
 	size_t		n_heads;
 	size_t		n_kv_heads;		/* divides n_heads; neighbouring heads share one */
 	size_t		head_dim;
+	float		scale;			/* of the products; 0: 1 / sqrt(head_dim) */
+	float		softcap;		/* s becomes softcap * tanh(s / softcap); 0: it stays s */
+	size_t		window;			/* tokens that a query sees, its own included; 0: all */
 	size_t		n_past;
-	const float *past_keys;		/* of n_past tokens, which all queries see */
+	const float *past_keys;		/* of n_past tokens, which come before all queries */
 	const float *past_values;
 	const float *keys;			/* of the block */
 	const float *values;
@@ -31,10 +34,10 @@ typedef struct SrmAttention
 /*
  * out (n, n_heads * head_dim) = for each head of each row of queries, the
  * same shape, the values weighted by the softmax of its products with the
- * keys over sqrt(head_dim).
+ * keys, scaled and capped.
  *
  * Row i of the queries is token index[i] of the block and sees the tokens up
- * to itself; the indexes ascend.  out must not overlap queries.
+ * to itself, at most window of them; the indexes ascend.  out must not overlap queries.
  */
 extern bool srm_attention_forward(float *out, const float *queries,
 								  const SrmAttention *attention,

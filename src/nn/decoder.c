@@ -66,6 +66,7 @@ typedef struct Chunk
 	const uint32_t *index;		/* (n): which token of the block a row is */
 	size_t		n;
 	const float *weight;		/* of the norm */
+	const float *post_norm;		/* weight of the norm of change, or NULL */
 	float	   *keys;			/* (n, kv_dim) to be turned, or NULL */
 	float	   *queries;		/* (n, q_dim) to be turned, or NULL */
 } Chunk;
@@ -103,6 +104,16 @@ task_rows(const Chunk *chunk, size_t task)
 	return smaller(chunk->n - task * ROWS_PER_TASK, ROWS_PER_TASK);
 }
 
+/* row (dim) = the embedding of a token */
+static void
+read_embedding(const SrmDecoder *decoder, int32_t token, float *row)
+{
+	srm_matrix_read(&decoder->embedding, (size_t) token * decoder->dim, decoder->dim, row);
+	if (decoder->embedding_scale != 0)
+		for (size_t i = 0; i < decoder->dim; i++)
+			row[i] *= decoder->embedding_scale;
+}
+
 /* The embeddings of tokens, and what depends on their positions alone. */
 static void
 start_rows(void *arg, size_t task, int thread)
@@ -120,8 +131,7 @@ start_rows(void *arg, size_t task, int thread)
 	for (size_t i = first; i < first + n; i++)
 	{
 		pass->index[i] = (uint32_t) i;
-		srm_matrix_read(&decoder->embedding, (size_t) pass->tokens[i] * decoder->dim,
-						decoder->dim, pass->hidden + i * decoder->dim);
+		read_embedding(decoder, pass->tokens[i], pass->hidden + i * decoder->dim);
 	}
 }
 
@@ -138,7 +148,7 @@ norm_rows(void *arg, size_t task, int thread)
 					 decoder->norm_eps, task_rows(chunk, task), decoder->dim);
 }
 
-/* hidden += change */
+/* hidden += change, or norm(change) where the layer has such a norm */
 static void
 add_rows(void *arg, size_t task, int thread)
 {
@@ -146,9 +156,12 @@ add_rows(void *arg, size_t task, int thread)
 	size_t		dim = chunk->pass->decoder->dim;
 	size_t		n = task_rows(chunk, task) * dim;
 	float	   *hidden = chunk->hidden + task * ROWS_PER_TASK * dim;
-	const float *change = chunk->pass->change + task * ROWS_PER_TASK * dim;
+	float	   *change = chunk->pass->change + task * ROWS_PER_TASK * dim;
 
 	(void) thread;
+	if (chunk->post_norm != NULL)
+		srm_norm_forward(change, change, chunk->post_norm, chunk->pass->decoder->norm_eps,
+						 task_rows(chunk, task), dim);
 	for (size_t i = 0; i < n; i++)
 		hidden[i] += change[i];
 }
@@ -161,17 +174,17 @@ add_and_norm_rows(void *arg, size_t task, int thread)
 	norm_rows(arg, task, thread);
 }
 
-/* gate = silu(gate) * up */
+/* gate = activation(gate) * up */
 static void
 gate_rows(void *arg, size_t task, int thread)
 {
 	Chunk	   *chunk = arg;
-	size_t		ffn_dim = chunk->pass->decoder->ffn_dim;
-	size_t		start = task * ROWS_PER_TASK * ffn_dim;
+	const SrmDecoder *decoder = chunk->pass->decoder;
+	size_t		start = task * ROWS_PER_TASK * decoder->ffn_dim;
 
 	(void) thread;
-	srm_swiglu_forward(chunk->pass->gate + start, chunk->pass->up + start,
-					   task_rows(chunk, task) * ffn_dim);
+	srm_gate_forward(chunk->pass->gate + start, chunk->pass->up + start, decoder->activation,
+					 task_rows(chunk, task) * decoder->ffn_dim);
 }
 
 /* Norms the heads of one row where the layer says so, and turns them. */
@@ -234,13 +247,15 @@ project_chunk(Chunk *chunk, bool with_queries, bool with_keys)
 		run_rows(chunk, turn_rows);
 }
 
-/* change = the map of x */
+/* change = the map of x, whose norm is added where post_norm is not NULL */
 static bool
-map_chunk(Chunk *chunk, const float *x, const SrmMatrix *w, const float *bias)
+map_chunk(Chunk *chunk, const float *x, const SrmMatrix *w, const float *bias,
+		  const float *post_norm)
 {
 	Pass	   *pass = chunk->pass;
 	SrmLinear	map = {pass->change, x, w, bias};
 
+	chunk->post_norm = post_norm;
 	return srm_linears_forward(&map, 1, chunk->n, pass->threads, pass->stop, pass->status);
 }
 
@@ -259,11 +274,12 @@ finish_chunk(Chunk *chunk)
 	return srm_attention_forward(pass->attended, pass->queries, &pass->attention,
 								 chunk->index, chunk->n,
 								 pass->threads, pass->stop, pass->status) &&
-		map_chunk(chunk, pass->attended, &layer->output, layer->output_bias) &&
+		map_chunk(chunk, pass->attended, &layer->output, layer->output_bias,
+				  layer->post_attention_norm) &&
 		run_rows(chunk, add_and_norm_rows) &&
 		srm_linears_forward(maps, 2, chunk->n, pass->threads, pass->stop, pass->status) &&
 		run_rows(chunk, gate_rows) &&
-		map_chunk(chunk, pass->gate, &layer->down, layer->down_bias) &&
+		map_chunk(chunk, pass->gate, &layer->down, layer->down_bias, layer->post_ffn_norm) &&
 		run_rows(chunk, add_rows);
 }
 
@@ -346,6 +362,9 @@ enter_layer(Pass *pass, size_t number, const SrmCache *cache)
 	pass->attention.n_heads = decoder->n_heads;
 	pass->attention.n_kv_heads = decoder->n_kv_heads;
 	pass->attention.head_dim = decoder->head_dim;
+	pass->attention.scale = decoder->attention_scale;
+	pass->attention.softcap = decoder->attention_softcap;
+	pass->attention.window = pass->layer->window;
 	pass->attention.n_past = pass->n_past;
 	pass->attention.past_keys = cache == NULL ? NULL : cache->keys[number];
 	pass->attention.past_values = cache == NULL ? NULL : cache->values[number];

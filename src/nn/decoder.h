@@ -19,7 +19,8 @@ typedef enum SrmRopeType
 	SRM_ROPE_DEFAULT,
 	SRM_ROPE_LINEAR,
 	SRM_ROPE_LLAMA3,
-	SRM_ROPE_YARN
+	SRM_ROPE_YARN,
+	SRM_ROPE_LONGROPE
 } SrmRopeType;
 
 /* Rotary position, as transformers' modeling_rope_utils computes it. */
@@ -33,13 +34,25 @@ typedef struct SrmRope
 	double		original_max_positions; /* llama3, yarn */
 	double		beta_fast;		/* yarn */
 	double		beta_slow;
-	double		attention_factor;	/* yarn: scale of cos and sin; 1 elsewhere */
+	double		attention_factor;	/* yarn, longrope: scale of cos and sin; 1 elsewhere */
 	bool		truncate;		/* yarn: bounds of the ramp are whole numbers */
+	const float *factors;		/* longrope: (head_dim / 2), of the wave lengths */
 } SrmRope;
 
-/* Linear maps are (outputs, inputs); vectors are f32. */
+/* Of the gate of a feed-forward step; Phi(x) is approximated by tanh as in transformers. */
+typedef enum SrmActivation
+{
+	SRM_ACTIVATION_SILU,		/* x sigmoid(x) */
+	SRM_ACTIVATION_GELU_TANH	/* x Phi(x) */
+} SrmActivation;
+
+/*
+ * Linear maps are (outputs, inputs); vectors are f32.  A norm whose checkpoint
+ * stores the distance from one (Gemma) has the one added here already.
+ */
 typedef struct SrmLayer
 {
+	size_t		window;			/* tokens that a token sees, itself included; 0: all */
 	const float *attention_norm;	/* (dim) */
 	SrmMatrix	query;			/* (n_heads * head_dim, dim) */
 	SrmMatrix	key;			/* (n_kv_heads * head_dim, dim) */
@@ -51,6 +64,7 @@ typedef struct SrmLayer
 	const float *output_bias;	/* (dim) or NULL */
 	const float *query_norm;	/* (head_dim) or NULL: RMSNorm of each head before rope */
 	const float *key_norm;		/* (head_dim) or NULL */
+	const float *post_attention_norm;	/* (dim) or NULL: of what attention adds */
 	const float *ffn_norm;		/* (dim) */
 	SrmMatrix	gate;			/* (ffn_dim, dim) */
 	SrmMatrix	up;				/* (ffn_dim, dim) */
@@ -58,6 +72,7 @@ typedef struct SrmLayer
 	const float *gate_bias;		/* (ffn_dim) or NULL */
 	const float *up_bias;		/* (ffn_dim) or NULL */
 	const float *down_bias;		/* (dim) or NULL */
+	const float *post_ffn_norm; /* (dim) or NULL: of what the feed-forward step adds */
 } SrmLayer;
 
 typedef struct SrmDecoder
@@ -70,6 +85,10 @@ typedef struct SrmDecoder
 	size_t		ffn_dim;
 	size_t		vocab_size;
 	float		norm_eps;
+	float		embedding_scale;	/* 0: embeddings are used as they are */
+	float		attention_scale;	/* of query * key; 0: 1 / sqrt(head_dim) */
+	float		attention_softcap;	/* s becomes cap * tanh(s / cap); 0: it stays s */
+	SrmActivation activation;
 	SrmRope		rope;
 	SrmMatrix	embedding;		/* (vocab_size, dim) */
 	SrmLayer   *layers;			/* (n_layers) */

@@ -20,7 +20,9 @@ const SrmKernels srm_kernels_portable = {
 	.sum_squares = sum_squares,
 	.maximum = maximum,
 	.exp_sum = exp_sum,
-	.silu_multiply = silu_multiply
+	.silu_multiply = silu_multiply,
+	.gelu_multiply = gelu_multiply,
+	.soft_cap = soft_cap
 };
 
 const SrmKernels *srm_kernels = &srm_kernels_portable;

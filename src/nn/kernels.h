@@ -39,6 +39,12 @@ typedef struct SrmKernels
 
 	/* x (n) = x * sigmoid(x) * y */
 	void		(*silu_multiply) (float *x, const float *y, size_t n);
+
+	/* x (n) = x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 x^3))) * y */
+	void		(*gelu_multiply) (float *x, const float *y, size_t n);
+
+	/* x (n) = cap * tanh(x / cap), cap positive */
+	void		(*soft_cap) (float *x, size_t n, float cap);
 } SrmKernels;
 
 extern const SrmKernels srm_kernels_portable;

@@ -39,7 +39,9 @@ const SrmKernels srm_kernels_avx2 = {
 	.sum_squares = sum_squares,
 	.maximum = maximum,
 	.exp_sum = exp_sum,
-	.silu_multiply = silu_multiply
+	.silu_multiply = silu_multiply,
+	.gelu_multiply = gelu_multiply,
+	.soft_cap = soft_cap
 };
 
 #ifdef __clang__

@@ -65,6 +65,26 @@ exp_clamped(float x)
 	return x == x ? p : x;
 }
 
+/*
+ * tanh(x) within some units in the last place: near zero by the polynomial of
+ * Cephes' tanhf(), elsewhere by exp(), which is clamped where tanh is 1.
+ */
+INLINE float
+tanh_lane(float x)
+{
+	float		magnitude = __builtin_fabsf(x);
+	float		z = x * x;
+	float		far = __builtin_copysignf(1.0f - 2.0f / (exp_clamped(2.0f * magnitude) + 1.0f), x);
+	float		near = -5.70498872745e-3f;
+
+	near = near * z + 2.06390887954e-2f;
+	near = near * z - 5.37397155531e-2f;
+	near = near * z + 1.33314422036e-1f;
+	near = near * z - 3.33332819422e-1f;
+	near = near * z * x + x;
+	return magnitude < 0.625f ? near : far;
+}
+
 /* Halves the lanes again and again, so that the order suits any register. */
 INLINE float
 add_lanes(float *lanes)
@@ -172,6 +192,24 @@ silu_multiply(float *x, const float *y, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
 		x[i] = x[i] / (1.0f + exp_clamped(-x[i])) * y[i];
+}
+
+static inline void
+gelu_multiply(float *x, const float *y, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+	{
+		float		inner = 0.79788456080286536f * (x[i] + 0.044715f * x[i] * x[i] * x[i]);
+
+		x[i] = 0.5f * x[i] * (1.0f + tanh_lane(inner)) * y[i];
+	}
+}
+
+static inline void
+soft_cap(float *x, size_t n, float cap)
+{
+	for (size_t i = 0; i < n; i++)
+		x[i] = cap * tanh_lane(x[i] / cap);
 }
 
 #endif							/* SRM_KERNELS_LOOPS_H */

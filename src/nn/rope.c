@@ -93,12 +93,33 @@ find_yarn_frequencies(float *frequencies, const SrmRope *rope, size_t head_dim)
 	}
 }
 
+static void
+find_longrope_frequencies(float *frequencies, const SrmRope *rope, size_t head_dim)
+{
+	for (size_t j = 0; j < head_dim / 2; j++)
+		frequencies[j] = 1.0f / (rope->factors[j] * wave_divisor(rope, j, head_dim));
+}
+
+/* Of the cosines and sines; most types leave the field alone. */
+static float
+rope_scale(const SrmRope *rope)
+{
+	bool		has_factor = rope->type == SRM_ROPE_YARN || rope->type == SRM_ROPE_LONGROPE;
+
+	return has_factor ? (float) rope->attention_factor : 1.0f;
+}
+
 void
 srm_rope_frequencies(float *frequencies, const SrmRope *rope, size_t head_dim)
 {
 	if (rope->type == SRM_ROPE_YARN)
 	{
 		find_yarn_frequencies(frequencies, rope, head_dim);
+		return;
+	}
+	if (rope->type == SRM_ROPE_LONGROPE)
+	{
+		find_longrope_frequencies(frequencies, rope, head_dim);
 		return;
 	}
 	for (size_t j = 0; j < head_dim / 2; j++)
@@ -118,7 +139,7 @@ srm_rope_table(float *cosines, float *sines, const float *frequencies,
 			   const SrmRope *rope, size_t head_dim, size_t first, size_t n)
 {
 	size_t		half = head_dim / 2;
-	float		scale = rope->type == SRM_ROPE_YARN ? (float) rope->attention_factor : 1.0f;
+	float		scale = rope_scale(rope);
 
 	for (size_t i = 0; i < n; i++)
 		for (size_t j = 0; j < half; j++)

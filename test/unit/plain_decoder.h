@@ -73,7 +73,8 @@ plain_rope(double *heads, const SrmRope *rope, size_t n_tokens, size_t n_heads, 
 {
 	size_t		half = head_dim / 2;
 	float	   *frequencies = malloc((half + 1) * sizeof(float));
-	double		scale = rope->type == SRM_ROPE_YARN ? rope->attention_factor : 1;
+	double		scale = rope->type == SRM_ROPE_YARN || rope->type == SRM_ROPE_LONGROPE ?
+		rope->attention_factor : 1;
 
 	if (frequencies == NULL)
 		abort();
@@ -94,9 +95,31 @@ plain_rope(double *heads, const SrmRope *rope, size_t n_tokens, size_t n_heads, 
 	free(frequencies);
 }
 
+static inline double
+plain_dot(const double *x, const double *y, size_t n)
+{
+	double		sum = 0;
+
+	for (size_t i = 0; i < n; i++)
+		sum += x[i] * y[i];
+	return sum;
+}
+
+/* The product of a query with a key, before the softmax */
+static inline double
+plain_attention_score(const double *query, const double *key, const SrmDecoder *decoder)
+{
+	double		scale = decoder->attention_scale == 0 ? 1 / sqrt((double) decoder->head_dim) :
+		decoder->attention_scale;
+	double		cap = decoder->attention_softcap;
+	double		score = plain_dot(query, key, decoder->head_dim) * scale;
+
+	return cap == 0 ? score : cap * tanh(score / cap);
+}
+
 static inline void
 plain_attention(double *out, const double *queries, const double *keys, const double *values,
-				const SrmDecoder *decoder, size_t n_tokens)
+				const SrmDecoder *decoder, size_t window, size_t n_tokens)
 {
 	size_t		head_dim = decoder->head_dim;
 	size_t		n_heads = decoder->n_heads;
@@ -109,23 +132,22 @@ plain_attention(double *out, const double *queries, const double *keys, const do
 			const double *query = queries + (t * n_heads + h) * head_dim;
 			double	   *gathered = out + (t * n_heads + h) * head_dim;
 			size_t		kv = h / (n_heads / n_kv_heads);
+			size_t		first = window == 0 || t < window ? 0 : t + 1 - window;
 			double		greatest = -INFINITY;
 			double		sum = 0;
 
-			for (size_t s = 0; s <= t; s++)
+			for (size_t s = first; s <= t; s++)
 			{
-				weights[s] = 0;
-				for (size_t j = 0; j < head_dim; j++)
-					weights[s] += query[j] * keys[(s * n_kv_heads + kv) * head_dim + j];
-				weights[s] /= sqrt((double) head_dim);
+				weights[s] = plain_attention_score(query, keys + (s * n_kv_heads + kv) * head_dim,
+												   decoder);
 				greatest = fmax(greatest, weights[s]);
 			}
-			for (size_t s = 0; s <= t; s++)
+			for (size_t s = first; s <= t; s++)
 			{
 				weights[s] = exp(weights[s] - greatest);
 				sum += weights[s];
 			}
-			for (size_t s = 0; s <= t; s++)
+			for (size_t s = first; s <= t; s++)
 				for (size_t j = 0; j < head_dim; j++)
 					gathered[j] += weights[s] / sum * values[(s * n_kv_heads + kv) * head_dim + j];
 		}
@@ -156,8 +178,10 @@ plain_attention_step(double *hidden, const SrmDecoder *decoder, const SrmLayer *
 				   n * decoder->n_kv_heads, decoder->head_dim);
 	plain_rope(queries, &decoder->rope, n, decoder->n_heads, decoder->head_dim);
 	plain_rope(keys, &decoder->rope, n, decoder->n_kv_heads, decoder->head_dim);
-	plain_attention(gathered, queries, keys, values, decoder, n);
+	plain_attention(gathered, queries, keys, values, decoder, layer->window, n);
 	plain_linear(normed, gathered, &layer->output, layer->output_bias, n);
+	if (layer->post_attention_norm != NULL)
+		plain_norm(normed, normed, layer->post_attention_norm, decoder->norm_eps, n, dim);
 	for (size_t i = 0; i < n * dim; i++)
 		hidden[i] += normed[i];
 	free(normed);
@@ -165,6 +189,14 @@ plain_attention_step(double *hidden, const SrmDecoder *decoder, const SrmLayer *
 	free(keys);
 	free(values);
 	free(gathered);
+}
+
+static inline double
+plain_activation(double x, SrmActivation activation)
+{
+	if (activation == SRM_ACTIVATION_SILU)
+		return x / (1 + exp(-x));
+	return x / 2 * (1 + tanh(sqrt(2 / acos(-1)) * (x + 0.044715 * x * x * x)));
 }
 
 static inline void
@@ -178,8 +210,10 @@ plain_feed_forward_step(double *hidden, const SrmDecoder *decoder, const SrmLaye
 	plain_linear(gate, normed, &layer->gate, layer->gate_bias, n);
 	plain_linear(up, normed, &layer->up, layer->up_bias, n);
 	for (size_t i = 0; i < n * decoder->ffn_dim; i++)
-		gate[i] = gate[i] / (1 + exp(-gate[i])) * up[i];
+		gate[i] = plain_activation(gate[i], decoder->activation) * up[i];
 	plain_linear(normed, gate, &layer->down, layer->down_bias, n);
+	if (layer->post_ffn_norm != NULL)
+		plain_norm(normed, normed, layer->post_ffn_norm, decoder->norm_eps, n, decoder->dim);
 	for (size_t i = 0; i < n * decoder->dim; i++)
 		hidden[i] += normed[i];
 	free(normed);
@@ -200,7 +234,7 @@ plain_decoder_forward(double *out, const SrmDecoder *decoder, const int32_t *tok
 	{
 		srm_matrix_read(&decoder->embedding, (size_t) tokens[t] * dim, dim, row);
 		for (size_t j = 0; j < dim; j++)
-			out[t * dim + j] = row[j];
+			out[t * dim + j] = row[j] * (decoder->embedding_scale == 0 ? 1 : decoder->embedding_scale);
 	}
 	free(row);
 	for (size_t i = 0; i < decoder->n_layers; i++)

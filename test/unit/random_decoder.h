@@ -28,6 +28,14 @@ typedef struct RandomShape
 	bool		with_biases;	/* all there are */
 	bool		with_head_norms;
 	SrmRope		rope;
+	size_t		window;			/* of every window_step-th layer, the first among them */
+	size_t		window_step;
+	float		embedding_scale;
+	float		attention_scale;
+	float		attention_softcap;
+	SrmActivation activation;
+	bool		with_post_norms;
+	bool		packed;			/* queries, keys and values lie in one tensor, by the head */
 } RandomShape;
 
 typedef struct RandomState
@@ -106,6 +114,34 @@ random_matrix(RandomState *state, size_t rows, size_t cols, SrmDtype dtype)
 	return matrix;
 }
 
+/* Rows of a packed tensor, of which each stride begin with run. */
+static inline SrmMatrix
+rows_of(const SrmMatrix *tensor, size_t first, size_t rows, size_t run, size_t stride)
+{
+	SrmMatrix	matrix = *tensor;
+
+	matrix.data = (const char *) tensor->data + first * tensor->cols * srm_dtype_size(tensor->dtype);
+	matrix.rows = rows;
+	matrix.run = run;
+	matrix.stride = stride;
+	return matrix;
+}
+
+/* The heads that share a key, the key, and the value; and so on */
+static inline void
+random_packed_maps(RandomState *state, const RandomShape *shape, SrmLayer *layer)
+{
+	size_t		q_dim = shape->n_heads * shape->head_dim;
+	size_t		kv_dim = shape->n_kv_heads * shape->head_dim;
+	size_t		run = q_dim / shape->n_kv_heads;
+	size_t		stride = run + 2 * shape->head_dim;
+	SrmMatrix	tensor = random_matrix(state, q_dim + 2 * kv_dim, shape->dim, shape->dtype);
+
+	layer->query = rows_of(&tensor, 0, q_dim, run, stride);
+	layer->key = rows_of(&tensor, run, kv_dim, shape->head_dim, stride);
+	layer->value = rows_of(&tensor, run + shape->head_dim, kv_dim, shape->head_dim, stride);
+}
+
 static inline void
 random_layer(RandomState *state, const RandomShape *shape, SrmLayer *layer)
 {
@@ -122,6 +158,13 @@ random_layer(RandomState *state, const RandomShape *shape, SrmLayer *layer)
 	layer->gate = random_matrix(state, shape->ffn_dim, shape->dim, shape->dtype);
 	layer->up = random_matrix(state, shape->ffn_dim, shape->dim, shape->dtype);
 	layer->down = random_matrix(state, shape->dim, shape->ffn_dim, shape->dtype);
+	if (shape->packed)
+		random_packed_maps(state, shape, layer);
+	if (shape->with_post_norms)
+	{
+		layer->post_attention_norm = random_vector(state, shape->dim, 1.0f, 0.3f);
+		layer->post_ffn_norm = random_vector(state, shape->dim, 1.0f, 0.3f);
+	}
 	if (shape->with_biases)
 	{
 		layer->query_bias = random_vector(state, q_dim, 0.0f, 1.0f);
@@ -159,12 +202,20 @@ random_decoder(const RandomShape *shape, uint64_t seed, SrmArena *arena)
 	decoder->vocab_size = shape->vocab_size;
 	decoder->norm_eps = 1e-6f;
 	decoder->rope = shape->rope;
+	decoder->embedding_scale = shape->embedding_scale;
+	decoder->attention_scale = shape->attention_scale;
+	decoder->attention_softcap = shape->attention_softcap;
+	decoder->activation = shape->activation;
 	decoder->embedding = random_matrix(&state, shape->vocab_size, shape->dim, shape->dtype);
 	decoder->layers = srm_arena_array(arena, shape->n_layers, sizeof(SrmLayer), &state.status);
 	if (decoder->layers == NULL)
 		abort();
 	for (size_t i = 0; i < shape->n_layers; i++)
+	{
 		random_layer(&state, shape, &decoder->layers[i]);
+		if (shape->window > 0 && i % shape->window_step == 0)
+			decoder->layers[i].window = shape->window;
+	}
 	decoder->final_norm = random_vector(&state, shape->dim, 1.0f, 0.3f);
 	return decoder;
 }

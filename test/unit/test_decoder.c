@@ -84,22 +84,49 @@ static const SrmRope default_rope = {.type = SRM_ROPE_DEFAULT, .theta = 10000};
 
 static const RandomShape shapes[] = {
 	/* one head for each */
-	{2, 32, 4, 4, 8, 48, 50, SRM_F32, false, false, {.type = SRM_ROPE_DEFAULT, .theta = 10000}},
+	{.n_layers = 2, .dim = 32, .n_heads = 4, .n_kv_heads = 4, .head_dim = 8, .ffn_dim = 48,
+	.vocab_size = 50, .dtype = SRM_F32, .rope = {.type = SRM_ROPE_DEFAULT, .theta = 10000}},
 	/* grouped queries, biases, heads wider than dim / n_heads */
-	{3, 24, 4, 2, 16, 40, 50, SRM_BF16, true, false, {.type = SRM_ROPE_DEFAULT, .theta = 1000000}},
+	{.n_layers = 3, .dim = 24, .n_heads = 4, .n_kv_heads = 2, .head_dim = 16, .ffn_dim = 40,
+		.vocab_size = 50, .dtype = SRM_BF16, .with_biases = true,
+	.rope = {.type = SRM_ROPE_DEFAULT, .theta = 1000000}},
 	/* one key for all heads, norms of heads */
-	{2, 40, 5, 1, 4, 33, 50, SRM_F16, false, true,
-	{.type = SRM_ROPE_LINEAR, .theta = 10000, .factor = 4}},
+	{.n_layers = 2, .dim = 40, .n_heads = 5, .n_kv_heads = 1, .head_dim = 4, .ffn_dim = 33,
+		.vocab_size = 50, .dtype = SRM_F16, .with_head_norms = true,
+	.rope = {.type = SRM_ROPE_LINEAR, .theta = 10000, .factor = 4}},
 	/* all at once */
-	{2, 16, 6, 3, 10, 20, 50, SRM_F32, true, true,
-		{.type = SRM_ROPE_LLAMA3, .theta = 500, .factor = 8, .low_freq_factor = 1,
+	{.n_layers = 2, .dim = 16, .n_heads = 6, .n_kv_heads = 3, .head_dim = 10, .ffn_dim = 20,
+		.vocab_size = 50, .dtype = SRM_F32, .with_biases = true, .with_head_norms = true,
+		.rope = {.type = SRM_ROPE_LLAMA3, .theta = 500, .factor = 8, .low_freq_factor = 1,
 	.high_freq_factor = 4, .original_max_positions = 64}},
 	/* one layer, one head, the narrowest */
-	{1, 4, 1, 1, 2, 4, 3, SRM_BF16, false, false, {.type = SRM_ROPE_DEFAULT, .theta = 10000}},
+	{.n_layers = 1, .dim = 4, .n_heads = 1, .n_kv_heads = 1, .head_dim = 2, .ffn_dim = 4,
+	.vocab_size = 3, .dtype = SRM_BF16, .rope = {.type = SRM_ROPE_DEFAULT, .theta = 10000}},
 	/* panels that have an edge */
-	{2, 260, 4, 2, 80, 300, 50, SRM_F32, false, true,
-		{.type = SRM_ROPE_YARN, .theta = 10000, .factor = 4, .original_max_positions = 32,
-	.beta_fast = 32, .beta_slow = 1, .attention_factor = 1.1, .truncate = true}}
+	{.n_layers = 2, .dim = 260, .n_heads = 4, .n_kv_heads = 2, .head_dim = 80, .ffn_dim = 300,
+		.vocab_size = 50, .dtype = SRM_F32, .with_head_norms = true,
+		.rope = {.type = SRM_ROPE_YARN, .theta = 10000, .factor = 4, .original_max_positions = 32,
+	.beta_fast = 32, .beta_slow = 1, .attention_factor = 1.1, .truncate = true}},
+	/* a sliding window, in all layers (Mistral) */
+	{.n_layers = 2, .dim = 24, .n_heads = 4, .n_kv_heads = 2, .head_dim = 8, .ffn_dim = 40,
+		.vocab_size = 50, .dtype = SRM_BF16, .rope = {.type = SRM_ROPE_DEFAULT, .theta = 10000},
+	.window = 37, .window_step = 1},
+	/* the narrowest window, one key for all heads, scaled embeddings, the other activation (Gemma) */
+	{.n_layers = 2, .dim = 24, .n_heads = 3, .n_kv_heads = 1, .head_dim = 16, .ffn_dim = 40,
+		.vocab_size = 50, .dtype = SRM_F32, .rope = {.type = SRM_ROPE_DEFAULT, .theta = 10000},
+		.window = 1, .window_step = 2, .embedding_scale = 4.8989797f,
+	.activation = SRM_ACTIVATION_GELU_TANH},
+	/* caps that bite, norms behind steps, a window longer than tiles in every other layer (Gemma 2) */
+	{.n_layers = 3, .dim = 24, .n_heads = 4, .n_kv_heads = 2, .head_dim = 8, .ffn_dim = 40,
+		.vocab_size = 50, .dtype = SRM_F16, .rope = {.type = SRM_ROPE_DEFAULT, .theta = 10000},
+		.window = 130, .window_step = 2, .embedding_scale = 4.8989797f, .attention_scale = 0.5f,
+		.attention_softcap = 1.5f, .activation = SRM_ACTIVATION_GELU_TANH,
+	.with_post_norms = true},
+	/* heads packed into one tensor (InternLM2), wave lengths scaled one by one (Phi-3) */
+	{.n_layers = 2, .dim = 24, .n_heads = 6, .n_kv_heads = 2, .head_dim = 8, .ffn_dim = 40,
+		.vocab_size = 50, .dtype = SRM_F32, .with_biases = true,
+		.rope = {.type = SRM_ROPE_LONGROPE, .theta = 10000, .attention_factor = 1.2,
+	.factors = (const float[]) {1.0f, 1.1f, 2.5f, 40.0f}}, .packed = true}
 };
 
 #define N_SHAPES	(sizeof(shapes) / sizeof(shapes[0]))
@@ -124,6 +151,20 @@ run_block(const SrmDecoder *decoder, SrmCache *cache, size_t first, size_t n,
 {
 	assert_true(srm_decoder_forward(decoder, cache, cache != NULL, tokens + first, n, all_tokens, n,
 									hidden + first * decoder->dim, n_threads, NULL, &status));
+}
+
+/* Copies the rows of a matrix to where they lie together. */
+static void
+unpack_rows(SrmMatrix *matrix)
+{
+	size_t		size = matrix->cols * srm_dtype_size(matrix->dtype);
+	char	   *rows = allocate(matrix->rows * size);
+
+	for (size_t i = 0; i < matrix->rows; i++)
+		memcpy(rows + i * size, (const char *) matrix->data +
+			   (i / matrix->run * matrix->stride + i % matrix->run) * size, size);
+	matrix->data = rows;
+	matrix->run = 0;
 }
 
 /* all shapes agree with the plain twin, at lengths around the edges of tiles */
@@ -200,6 +241,35 @@ test_decoder_blocks(void **state)
 			assert_true(distance(hidden, expected, 200 * decoder->dim) < 3e-5);
 		}
 		srm_cache_free(cache);
+	}
+}
+
+/* rows that lie apart in a packed tensor give the bits that they give together */
+static void
+test_decoder_packed(void **state)
+{
+	static const SrmDtype dtypes[] = {SRM_F32, SRM_F16, SRM_BF16};
+
+	(void) state;
+	for (size_t i = 0; i < 3; i++)
+	{
+		RandomShape shape = shapes[N_SHAPES - 1];
+		SrmDecoder *decoder;
+		float	   *expected = allocate(100 * shape.dim * sizeof(float));
+		float	   *hidden = allocate(100 * shape.dim * sizeof(float));
+
+		shape.dtype = dtypes[i];
+		decoder = random_decoder(&shape, i, arena);
+		fill_tokens(decoder->vocab_size);
+		run_block(decoder, NULL, 0, 100, expected, 1);
+		for (size_t j = 0; j < decoder->n_layers; j++)
+		{
+			unpack_rows(&decoder->layers[j].query);
+			unpack_rows(&decoder->layers[j].key);
+			unpack_rows(&decoder->layers[j].value);
+		}
+		run_block(decoder, NULL, 0, 100, hidden, 2);
+		assert_memory_equal(hidden, expected, 100 * shape.dim * sizeof(float));
 	}
 }
 
@@ -397,13 +467,14 @@ test_decoder_strange_rope(void **state)
 
 	(void) state;
 	fill_tokens(50);
-	for (int type = SRM_ROPE_DEFAULT; type <= SRM_ROPE_YARN; type++)
+	for (int type = SRM_ROPE_DEFAULT; type <= SRM_ROPE_LONGROPE; type++)
 		for (int i = 0; i < 3; i++)
 		{
 			RandomShape shape = shapes[0];
 
 			shape.rope = default_rope;
 			shape.rope.type = (SrmRopeType) type;
+			shape.rope.factors = (const float[]) {0, NAN, INFINITY, 1e-30f};
 			shape.rope.theta = i == 0 ? 0 : i == 1 ? NAN : 1e308;
 			run_block(random_decoder(&shape, 1, arena), NULL, 0, 20, hidden, 1);
 		}
@@ -418,6 +489,7 @@ main(void)
 		TEST(test_decoder_plain),
 		TEST(test_decoder_plain_long),
 		TEST(test_decoder_blocks),
+		TEST(test_decoder_packed),
 		TEST(test_decoder_same_bits),
 		TEST(test_decoder_wanted),
 		TEST(test_decoder_stop),

@@ -124,6 +124,58 @@ test_read_pieces(void **state)
 		}
 }
 
+/* rows of a packed tensor read as one matrix, wherever a read starts and ends */
+static void
+test_matrix_packed(void **state)
+{
+	float		tensor[60];		/* (20, 3) */
+	float		expected[24];	/* (8, 3): rows 1, 2, 3 of each 7, and no more than 8 */
+	SrmMatrix	matrix = {.data = tensor + 3, .dtype = SRM_F32, .rows = 8, .cols = 3,
+	.run = 3, .stride = 7};
+
+	(void) state;
+	for (int i = 0; i < 60; i++)
+		tensor[i] = (float) i;
+	for (int i = 0; i < 24; i++)
+		expected[i] = (float) ((1 + i / 9 * 7) * 3 + i % 9);
+	for (size_t start = 0; start < 24; start++)
+		for (size_t n = 0; start + n <= 24; n++)
+		{
+			float		piece[25];
+
+			piece[n] = 7.0f;
+			srm_matrix_read(&matrix, start, n, piece);
+			assert_memory_equal(piece, expected + start, n * sizeof(float));
+			assert_true(piece[n] == 7.0f);
+		}
+	assert_int_equal(srm_matrix_run(&matrix, 4), 2);
+	assert_int_equal(srm_matrix_run(&matrix, 6), 2);
+	matrix.run = matrix.rows;
+	assert_int_equal(srm_matrix_row(&matrix, 7), 7);
+	assert_int_equal(srm_matrix_run(&matrix, 3), 5);
+}
+
+/* What is below 1e-7 of x in gelu(x) is lost where 1 + tanh is rounded. */
+static void
+check_tanh_kernels(const SrmKernels *kernels, const float *x, const float *y, size_t n)
+{
+	float		gelu[100];
+	float		capped[100];
+
+	for (size_t i = 0; i < n; i++)
+		gelu[i] = capped[i] = x[i] / 8;
+	kernels->gelu_multiply(gelu, y, n);
+	kernels->soft_cap(capped, n, 1.5f);
+	for (size_t i = 0; i < n; i++)
+	{
+		double		z = (double) x[i] / 8;
+		double		inner = sqrt(2 / acos(-1)) * (z + 0.044715 * z * z * z);
+
+		assert_true(fabs(gelu[i] - z / 2 * (1 + tanh(inner)) * y[i]) <= 2e-7 * fabs(z));
+		assert_true(fabs(capped[i] - 1.5 * tanh(z / 1.5)) <= 3e-7 * fabs(z));
+	}
+}
+
 static void
 check_kernels(const SrmKernels *kernels)
 {
@@ -170,6 +222,7 @@ check_kernels(const SrmKernels *kernels)
 
 			assert_true(fabs(z[i] - expected) <= 1e-6 * fabs(expected) + 1e-30);
 		}
+		check_tanh_kernels(kernels, x, y, n);
 	}
 }
 
@@ -200,6 +253,14 @@ check_extremes(const SrmKernels *kernels)
 	x[18] = -1e4f;
 	kernels->silu_multiply(x, y, 20);
 	assert_true(x[2] == 1e30f && fabsf(x[18]) < 1e-30f && x[0] == 0.0f);
+	x[2] = 1e30f;
+	x[18] = -1e30f;
+	kernels->soft_cap(x, 20, 50.0f);
+	assert_true(x[2] == 50.0f && x[18] == -50.0f && x[0] == 0.0f);
+	x[2] = 1e12f;
+	x[18] = -1e12f;
+	kernels->gelu_multiply(x, y, 20);
+	assert_true(x[2] == 1e12f && x[18] == 0.0f && x[0] == 0.0f);
 
 	for (int at = 0; at < 20; at++)
 	{
@@ -207,6 +268,10 @@ check_extremes(const SrmKernels *kernels)
 		x[at] = NAN;
 		assert_true(isnan(kernels->sum_squares(x, 20)));
 		kernels->silu_multiply(x, y, 20);
+		assert_true(isnan(x[at]));
+		kernels->gelu_multiply(x, y, 20);
+		assert_true(isnan(x[at]));
+		kernels->soft_cap(x, 20, 50.0f);
 		assert_true(isnan(x[at]));
 		assert_true(isnan(kernels->exp_sum(x, 20, 0.0f)));
 		assert_true(isnan(x[at]) && !isnan(x[(at + 1) % 20]));
@@ -530,6 +595,7 @@ main(void)
 		TEST(test_products_init),	/* before any product */
 		TEST(test_read_every_value),
 		TEST(test_read_pieces),
+		TEST(test_matrix_packed),
 		TEST(test_kernels),
 		TEST(test_kernels_extremes),
 		TEST(test_threads),
