@@ -23,6 +23,7 @@
 typedef struct SrmKernels
 {
 	const char *name;
+	bool		fast_bf16;		/* has products of bfloats */
 
 	/* out (n) = values (n), exactly; a signalling NaN may become a quiet one */
 	void		(*read_f16) (float *out, const uint16_t *values, size_t n);

@@ -15,7 +15,7 @@
 size_t
 srm_dtype_size(SrmDtype dtype)
 {
-	return dtype == SRM_F32 ? 4 : 2;
+	return dtype == SRM_F32 ? 4 : dtype == SRM_INT8 ? 1 : 2;
 }
 
 const char *
@@ -29,8 +29,23 @@ srm_dtype_name(SrmDtype dtype)
 			return "float16";
 		case SRM_BF16:
 			return "bfloat16";
+		case SRM_INT8:
+			return "int8";
 	}
 	return "unknown";
+}
+
+/* A row may begin anywhere in the range. */
+static void
+read_int8(const SrmMatrix *matrix, size_t start, size_t n, float *out)
+{
+	const int8_t *values = (const int8_t *) matrix->data + start;
+	size_t		row = start / matrix->cols;
+	size_t		end = (row + 1) * matrix->cols - start; /* of the row, in the range */
+
+	for (size_t i = 0; i < n; end += matrix->cols, row++)
+		for (; i < n && i < end; i++)
+			out[i] = (float) values[i] * matrix->scales[row];
 }
 
 /* out (n) = n elements that lie together, start elements behind data */
@@ -47,6 +62,9 @@ read_together(const SrmMatrix *matrix, size_t start, size_t n, float *out)
 			break;
 		case SRM_BF16:
 			srm_kernels->read_bf16(out, (const uint16_t *) matrix->data + start, n);
+			break;
+		case SRM_INT8:
+			read_int8(matrix, start, n, out);
 			break;
 	}
 }

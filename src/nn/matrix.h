@@ -20,8 +20,17 @@ typedef enum SrmDtype
 {
 	SRM_F32,
 	SRM_F16,
-	SRM_BF16
+	SRM_BF16,
+	SRM_INT8					/* times a scale for each row */
 } SrmDtype;
+
+/* The arithmetic of products; each has its packed form, see pack.h. */
+typedef enum SrmCompute
+{
+	SRM_COMPUTE_F32,			/* exact weights, single precision */
+	SRM_COMPUTE_BF16,			/* both factors rounded to bfloat16, sums in f32 */
+	SRM_COMPUTE_INT8			/* both factors scaled to 8 bits, sums exact */
+} SrmCompute;
 
 /*
  * A matrix that lies in a mapped file, aligned to its element's size at least.
@@ -37,10 +46,13 @@ typedef struct SrmMatrix
 	size_t		cols;
 	size_t		run;			/* rows that lie together; 0 or rows: all of them */
 	size_t		stride;			/* rows from the start of a run to the next */
+	const float *scales;		/* of SRM_INT8, one for each row behind data; else NULL */
+	const void *packed;			/* the same for products in compute, or NULL */
+	SrmCompute	compute;		/* looked at with packed alone */
 } SrmMatrix;
 
 extern size_t srm_dtype_size(SrmDtype dtype);
-extern const char *srm_dtype_name(SrmDtype dtype);	/* "float32", "float16", "bfloat16" */
+extern const char *srm_dtype_name(SrmDtype dtype);	/* "float32", "float16", "bfloat16", "int8" */
 
 /* Where row r of the matrix lies: so many rows behind data. */
 static inline size_t
