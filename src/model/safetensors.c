@@ -81,6 +81,15 @@ fail_incomplete(SrmStatus *status)
 	return srm_fail_hint(status, "Check that the file was copied completely.");
 }
 
+unsigned
+srm_safetensors_type_bits(const char *name)
+{
+	for (const TensorType *type = types; type->name != NULL; type++)
+		if (strcmp(type->name, name) == 0)
+			return type->bits;
+	return 0;
+}
+
 /* A whole number as JSON writes it, without sign, fraction or exponent. */
 static bool
 read_size(const SrmJson *json, size_t *value)

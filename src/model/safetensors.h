@@ -47,4 +47,7 @@ extern bool srm_safetensors_read(SrmSafetensors *safetensors, const char *path,
 								 const char *data, size_t size,
 								 SrmArena *arena, SrmStatus *status);
 
+/* Bits of an element of a type of the format, such as "BF16"; 0 for an unknown one. */
+extern unsigned srm_safetensors_type_bits(const char *name);
+
 #endif							/* SRM_SAFETENSORS_H */

@@ -13,20 +13,10 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "model/name.h"
 
 #define MAX_INDEX_SIZE		((size_t) 16 * 1024 * 1024)
 #define MAX_SHARDS			1000
-#define MAX_NAME_LENGTH		200
-
-/* A name that cannot lead out of the directory. */
-static bool
-is_plain_name(const char *name)
-{
-	size_t		length = strlen(name);
-
-	return length > 0 && length <= MAX_NAME_LENGTH && name[0] != '.' &&
-		strchr(name, '/') == NULL;
-}
 
 static bool
 fail_index(const char *path, SrmStatus *status)
@@ -40,7 +30,7 @@ add_shard(SrmShards *shards, const SrmJson *entry, SrmMap *seen, SrmArena *arena
 {
 	const char *name = srm_json_string(entry);
 
-	if (name == NULL || !is_plain_name(name))
+	if (name == NULL || !srm_name_is_file(name))
 	{
 		fail_index(shards->index_path, status);
 		return srm_fail_detail(status, "Tensor \"%s\" lies in \"%s\", which is not a plain file name.",

@@ -20,30 +20,16 @@
 #include "utils/memutils.h"
 #include "utils/varlena.h"
 
+#include "model/name.h"
 #include "pg/models.h"
 #include "pg/settings.h"
 
 #define MAX_OPEN			8
-#define MAX_NAME_LENGTH		128
 #define MIN_DIGEST_LENGTH	8
 
 /* Every backend's own; those that the postmaster opened come with the fork. */
 static SrmOpenModel *open_models = NULL;
 static uint64 use_counter = 0;
-
-/* A name is one plain component of a path: no SQL string is ever a path. */
-static bool
-is_valid_name(const char *name)
-{
-	size_t		length = strlen(name);
-
-	if (length == 0 || length > MAX_NAME_LENGTH || name[0] == '.')
-		return false;
-	for (const char *c = name; *c != '\0'; c++)
-		if (*c == '/' || *c == '\\' || *c == '@' || (unsigned char) *c < ' ')
-			return false;
-	return true;
-}
 
 static void
 fail_name(const char *name)
@@ -70,6 +56,8 @@ search_path(void)
 			get_share_path(my_exec_path, share);
 			directory = psprintf("%s/srm/models", share);
 		}
+		else if (strcmp(directory, SRM_OUTPUT_MODELS) == 0)
+			directory = srm_settings_path(srm_output_path);
 		if (directory[0] != '\0')
 			directories = lappend(directories, directory);
 	}
@@ -126,7 +114,7 @@ list_directory(const char *path, List **names)
 
 		foreach(cell, *names)
 			known = known || strcmp(lfirst(cell), entry->d_name) == 0;
-		if (!known && is_valid_name(entry->d_name) && has_config(directory))
+		if (!known && srm_name_is_model(entry->d_name) && has_config(directory))
 			*names = lappend(*names, pstrdup(entry->d_name));
 		pfree(directory);
 	}
@@ -222,10 +210,10 @@ open_model(const char *name, const char *directory, const SrmStop *stop, SrmStat
 static SrmOpenModel *
 open_by_name(SrmCall *call, const char *name)
 {
-	char	   *directory = is_valid_name(name) ? srm_models_find_directory(name) : NULL;
+	char	   *directory = srm_name_is_model(name) ? srm_models_find_directory(name) : NULL;
 	SrmOpenModel *model;
 
-	if (!is_valid_name(name))
+	if (!srm_name_is_model(name))
 		fail_name(name);
 	if (directory == NULL)
 		ereport(ERROR,
@@ -309,7 +297,7 @@ srm_models_preload(const char *names)
 	foreach(cell, list)
 	{
 		const char *name = lfirst(cell);
-		char	   *directory = is_valid_name(name) ? srm_models_find_directory(name) : NULL;
+		char	   *directory = srm_name_is_model(name) ? srm_models_find_directory(name) : NULL;
 		SrmStatus	status;
 
 		srm_status_init(&status);

@@ -18,6 +18,9 @@
 /* In srm.model_path: models/ in the extension's share directory. */
 #define SRM_SYSTEM_MODELS	"$system"
 
+/* In srm.model_path: the directory in srm.output_path. */
+#define SRM_OUTPUT_MODELS	"$output"
+
 /* An open model. */
 typedef struct SrmOpenModel
 {

@@ -21,6 +21,7 @@
 
 char	   *srm_model = NULL;
 char	   *srm_model_path = NULL;
+char	   *srm_output_path = NULL;
 char	   *srm_locale = NULL;
 char	   *srm_preload_models = NULL;
 int			srm_aggregation = SRM_AGGREGATION_OF_MODEL;
@@ -54,7 +55,7 @@ static const struct config_enum_entry truncation_options[] = {
 	{NULL, 0, false}
 };
 
-/* Each directory must be absolute, or the one that the extension installs. */
+/* Each directory must be absolute, or one of those that have a name. */
 static bool
 check_model_path(char **value, void **extra, GucSource source)
 {
@@ -67,11 +68,25 @@ check_model_path(char **value, void **extra, GucSource source)
 	(void) source;
 	while (valid && (directory = strsep(&next, ":")) != NULL)
 		valid = directory[0] == '\0' || directory[0] == '/' ||
-			strcmp(directory, SRM_SYSTEM_MODELS) == 0;
+			strcmp(directory, SRM_SYSTEM_MODELS) == 0 ||
+			strcmp(directory, SRM_OUTPUT_MODELS) == 0;
 	pfree(copy);
 	if (!valid)
-		GUC_check_errdetail("Directories must be absolute paths or \"%s\".", SRM_SYSTEM_MODELS);
+		GUC_check_errdetail("Directories must be absolute paths, \"%s\" or \"%s\".",
+							SRM_SYSTEM_MODELS, SRM_OUTPUT_MODELS);
 	return valid;
+}
+
+/* A directory that is written to: absolute, or below the data directory. */
+static bool
+check_path(char **value, void **extra, GucSource source)
+{
+	(void) extra;
+	(void) source;
+	if (**value != '\0' && strlen(*value) < MAXPGPATH / 2 && !path_contains_parent_reference(*value))
+		return true;
+	GUC_check_errdetail("It must be a path without \"..\", absolute or relative to the data directory.");
+	return false;
 }
 
 static void
@@ -85,9 +100,15 @@ define_model_settings(void)
 	DefineCustomStringVariable("srm.model_path",
 							   "Sets the directories that are searched for models.",
 							   "Each model is a subdirectory of one of them; \"" SRM_SYSTEM_MODELS
-							   "\" stands for the models that were installed with the extension.",
-							   &srm_model_path, SRM_SYSTEM_MODELS,
+							   "\" stands for the models that were installed with the extension, \"" SRM_OUTPUT_MODELS
+							   "\" for the directory in srm.output_path.",
+							   &srm_model_path, SRM_SYSTEM_MODELS ":" SRM_OUTPUT_MODELS,
 							   PGC_SUSET, 0, check_model_path, NULL, NULL);
+	DefineCustomStringVariable("srm.output_path",
+							   "Sets the directory that new models are written to.",
+							   "A relative path starts from the data directory.",
+							   &srm_output_path, "srm/models",
+							   PGC_SUSET, 0, check_path, NULL, NULL);
 	/* A setting of the postmaster can only be made while that starts */
 	if (process_shared_preload_libraries_in_progress)
 		DefineCustomStringVariable("srm.preload_models",
@@ -149,6 +170,15 @@ srm_settings_define(void)
 	define_text_settings();
 	define_resource_settings();
 	MarkGUCPrefixReserved("srm");
+}
+
+char *
+srm_settings_path(const char *path)
+{
+	char	   *result = is_absolute_path(path) ? pstrdup(path) : psprintf("%s/%s", DataDir, path);
+
+	canonicalize_path(result);
+	return result;
 }
 
 int

@@ -15,6 +15,7 @@
 
 extern char *srm_model;
 extern char *srm_model_path;
+extern char *srm_output_path;
 extern char *srm_locale;
 extern char *srm_preload_models;
 extern int	srm_aggregation;
@@ -25,6 +26,9 @@ extern int	srm_threads;
 extern int	srm_prompt_cache;	/* kB */
 
 extern void srm_settings_define(void);
+
+/* The absolute path, palloc'd, of a directory that a setting names. */
+extern char *srm_settings_path(const char *path);
 
 /* Threads for one call: one in a parallel worker, whose leader has others. */
 extern int	srm_settings_threads(void);

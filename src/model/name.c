@@ -1,0 +1,32 @@
+/*-------------------------------------------------------------------------
+ *
+ * name.c
+ *	  Names of models, and of files in their directories.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "model/name.h"
+
+#include <string.h>
+
+bool
+srm_name_is_model(const char *name)
+{
+	size_t		length = strlen(name);
+
+	if (length == 0 || length > SRM_MAX_MODEL_NAME || name[0] == '.')
+		return false;
+	for (const char *c = name; *c != '\0'; c++)
+		if (*c == '/' || *c == '\\' || *c == '@' || (unsigned char) *c < ' ')
+			return false;
+	return true;
+}
+
+bool
+srm_name_is_file(const char *name)
+{
+	size_t		length = strlen(name);
+
+	return length > 0 && length <= SRM_MAX_FILE_NAME && name[0] != '.' &&
+		strchr(name, '/') == NULL;
+}

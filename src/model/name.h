@@ -1,0 +1,25 @@
+/*-------------------------------------------------------------------------
+ *
+ * name.h
+ *	  Names of models, and of files in their directories.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef SRM_NAME_H
+#define SRM_NAME_H
+
+#include <stdbool.h>
+
+#define SRM_MAX_MODEL_NAME	128
+#define SRM_MAX_FILE_NAME	200
+
+/*
+ * Whether a text can be the name of a model: one plain component of a path,
+ * which starts with no dot and has neither "@" nor control characters.
+ */
+extern bool srm_name_is_model(const char *name);
+
+/* Whether a text is a file's name that cannot lead out of its directory. */
+extern bool srm_name_is_file(const char *name);
+
+#endif							/* SRM_NAME_H */

@@ -1,0 +1,96 @@
+/*-------------------------------------------------------------------------
+ *
+ * tree.c
+ *	  Directories that are removed with what they hold.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "model/tree.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#define MAX_DEPTH	8			/* a model's directory has one level */
+
+static int
+open_directory(int parent_fd, const char *name)
+{
+	return openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+}
+
+/* A stream over a directory, with a position of its own; NULL if it cannot be read. */
+static DIR *
+open_stream(int parent_fd, const char *name)
+{
+	int			fd = open_directory(parent_fd, name);
+	DIR		   *stream = fd < 0 ? NULL : fdopendir(fd);
+
+	if (stream == NULL && fd >= 0)
+		close(fd);
+	return stream;
+}
+
+static bool
+is_itself_or_parent(const char *name)
+{
+	return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
+}
+
+static void
+remove_tree(int parent_fd, const char *name, int depth)
+{
+	DIR		   *stream;
+	struct dirent *entry;
+
+	if (unlinkat(parent_fd, name, 0) == 0 || depth > MAX_DEPTH)
+		return;
+	stream = open_stream(parent_fd, name);
+	if (stream == NULL)
+		return;
+	while ((entry = readdir(stream)) != NULL)
+		if (!is_itself_or_parent(entry->d_name))
+			remove_tree(dirfd(stream), entry->d_name, depth + 1);
+	closedir(stream);
+	(void) unlinkat(parent_fd, name, AT_REMOVEDIR);
+}
+
+void
+srm_tree_remove(int parent_fd, const char *name)
+{
+	int			errnum = errno;
+
+	remove_tree(parent_fd, name, 0);
+	errno = errnum;
+}
+
+static void
+remove_abandoned(int parent_fd, const char *name)
+{
+	int			fd = open_directory(parent_fd, name);
+
+	if (fd < 0)
+		return;
+	if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+		srm_tree_remove(parent_fd, name);
+	close(fd);
+}
+
+void
+srm_tree_clean(int parent_fd, const char *mark)
+{
+	DIR		   *stream = open_stream(parent_fd, ".");
+	struct dirent *entry;
+
+	if (stream == NULL)
+		return;
+	while ((entry = readdir(stream)) != NULL)
+		if (entry->d_name[0] == '.' && strstr(entry->d_name, mark) != NULL &&
+			!is_itself_or_parent(entry->d_name))
+			remove_abandoned(parent_fd, entry->d_name);
+	closedir(stream);
+}
