@@ -25,6 +25,14 @@
 
 #define MAX_TOKENS		((size_t) 1 << 24)	/* positions are exact as float */
 
+/* Rows of the pass that are one sequence. */
+typedef struct Block
+{
+	const SrmSequence *sequence;
+	size_t		first;			/* row of the pass */
+	bool		is_kept;		/* the prompt: goes to the cache */
+} Block;
+
 typedef struct Pass
 {
 	const SrmDecoder *decoder;
@@ -32,16 +40,30 @@ typedef struct Pass
 	const SrmStop *stop;
 	SrmStatus  *status;
 
-	const int32_t *tokens;		/* (n_tokens) */
-	size_t		n_tokens;		/* of the block */
-	size_t		n_past;
+	const SrmCache *cache;		/* NULL: no tokens before */
+	size_t		n_cached;		/* tokens of the cache before the pass */
+	Block	   *blocks;			/* (n_blocks) the prompt first */
+	size_t		n_blocks;
+	size_t		n_rows;			/* of all blocks */
+	size_t		n_kept;			/* rows of the prompt: the first ones */
+	size_t		n_positions;	/* from n_cached on */
+	size_t		n_wanted;
+
 	float	   *frequencies;	/* (head_dim / 2) */
-	float	   *hidden;			/* (n_tokens, dim): the residual stream */
-	uint32_t   *index;			/* (n_tokens): 0, 1, 2 ... */
-	float	   *cosines;		/* (n_tokens, head_dim / 2) */
-	float	   *sines;			/* (n_tokens, head_dim / 2) */
-	float	   *own_keys;		/* (n_tokens, kv_dim), NULL where the cache has room */
+	float	   *hidden;			/* (n_rows, dim): the residual stream */
+	int32_t    *tokens;			/* (n_rows) */
+	uint32_t   *rows;			/* (n_rows): 0, 1, 2 ... */
+	uint32_t   *index;			/* (n_rows): as attention counts, see attention_of() */
+	uint32_t   *position;		/* (n_rows): less n_cached */
+	float	   *cosines;		/* (n_positions, head_dim / 2) */
+	float	   *sines;			/* (n_positions, head_dim / 2) */
+	float	   *own_keys;		/* (n_rows, kv_dim), NULL where all goes to the cache */
 	float	   *own_values;
+
+	/* Of the tokens wanted, in the order of rows */
+	float	   *wanted_hidden;	/* (n_wanted, dim) */
+	uint32_t   *wanted_rows;	/* (n_wanted) */
+	uint32_t   *wanted_index;	/* (n_wanted) */
 
 	/* Of a chunk */
 	float	   *normed;			/* (rows, dim) */
@@ -52,9 +74,9 @@ typedef struct Pass
 	float	   *change;			/* (rows, dim) */
 
 	/* Of the layer at work */
+	size_t		layer_number;
 	const SrmLayer *layer;
-	SrmAttention attention;
-	float	   *keys;			/* (n_tokens, kv_dim), in the cache or own_keys */
+	float	   *keys;			/* (n_rows, kv_dim), in the cache or own_keys */
 	float	   *values;
 } Pass;
 
@@ -63,7 +85,8 @@ typedef struct Chunk
 {
 	Pass	   *pass;
 	float	   *hidden;			/* (n, dim) */
-	const uint32_t *index;		/* (n): which token of the block a row is */
+	const uint32_t *rows;		/* (n): which rows of the pass, ascending */
+	const uint32_t *index;		/* (n): theirs */
 	size_t		n;
 	const float *weight;		/* of the norm */
 	const float *post_norm;		/* weight of the norm of change, or NULL */
@@ -126,13 +149,13 @@ start_rows(void *arg, size_t task, int thread)
 	size_t		half = decoder->head_dim / 2;
 
 	(void) thread;
-	srm_rope_table(pass->cosines + first * half, pass->sines + first * half, pass->frequencies,
-				   &decoder->rope, decoder->head_dim, pass->n_past + first, n);
+	/* There are no more positions than rows */
+	if (first < pass->n_positions)
+		srm_rope_table(pass->cosines + first * half, pass->sines + first * half, pass->frequencies,
+					   &decoder->rope, decoder->head_dim, pass->n_cached + first,
+					   smaller(n, pass->n_positions - first));
 	for (size_t i = first; i < first + n; i++)
-	{
-		pass->index[i] = (uint32_t) i;
 		read_embedding(decoder, pass->tokens[i], pass->hidden + i * decoder->dim);
-	}
 }
 
 /* normed = norm(hidden) */
@@ -189,14 +212,27 @@ gate_rows(void *arg, size_t task, int thread)
 
 /* Norms the heads of one row where the layer says so, and turns them. */
 static void
-turn_heads(Pass *pass, float *heads, const float *norm, size_t n_heads, size_t token)
+turn_heads(Pass *pass, float *heads, const float *norm, size_t n_heads, size_t row)
 {
 	size_t		head_dim = pass->decoder->head_dim;
-	size_t		start = token * (head_dim / 2);
+	size_t		start = pass->position[row] * (head_dim / 2);
 
 	if (norm != NULL)
 		srm_norm_forward(heads, heads, norm, pass->decoder->norm_eps, n_heads, head_dim);
 	srm_rope_forward(heads, pass->cosines + start, pass->sines + start, n_heads, head_dim);
+}
+
+/* Copies what one row of the prompt leaves behind to the cache. */
+static void
+keep_row(Pass *pass, size_t row)
+{
+	size_t		width = pass->cache->width;
+	size_t		start = (pass->n_cached + row) * width;
+
+	memcpy(pass->cache->keys[pass->layer_number] + start, pass->keys + row * width,
+		   width * sizeof(float));
+	memcpy(pass->cache->values[pass->layer_number] + start, pass->values + row * width,
+		   width * sizeof(float));
 }
 
 static void
@@ -210,12 +246,17 @@ turn_rows(void *arg, size_t task, int thread)
 	(void) thread;
 	for (size_t i = first; i < first + task_rows(chunk, task); i++)
 	{
+		size_t		row = chunk->rows[i];
+
 		if (chunk->queries != NULL)
 			turn_heads(pass, chunk->queries + i * decoder->n_heads * decoder->head_dim,
-					   pass->layer->query_norm, decoder->n_heads, chunk->index[i]);
-		if (chunk->keys != NULL)
-			turn_heads(pass, chunk->keys + i * decoder->n_kv_heads * decoder->head_dim,
-					   pass->layer->key_norm, decoder->n_kv_heads, chunk->index[i]);
+					   pass->layer->query_norm, decoder->n_heads, row);
+		if (chunk->keys == NULL)
+			continue;
+		turn_heads(pass, chunk->keys + i * decoder->n_kv_heads * decoder->head_dim,
+				   pass->layer->key_norm, decoder->n_kv_heads, row);
+		if (row < pass->n_kept && pass->own_keys != NULL)
+			keep_row(pass, row);
 	}
 }
 
@@ -228,7 +269,7 @@ project_chunk(Chunk *chunk, bool with_queries, bool with_keys)
 {
 	Pass	   *pass = chunk->pass;
 	const SrmLayer *layer = pass->layer;
-	size_t		kv_start = chunk->index[0] * layer->key.rows;
+	size_t		kv_start = chunk->rows[0] * layer->key.rows;
 	SrmLinear	maps[SRM_MAX_LINEARS];
 	size_t		n_maps = 0;
 
@@ -259,6 +300,63 @@ map_chunk(Chunk *chunk, const float *x, const SrmMatrix *w, const float *bias,
 	return srm_linears_forward(&map, 1, chunk->n, pass->threads, pass->stop, pass->status);
 }
 
+/*
+ * What the rows of a block attend to.  Tokens of the prompt count from the
+ * cache's first one, so that it does not matter how many of them were there;
+ * those of other sequences count from their own first one.
+ */
+static SrmAttention
+attention_of(const Pass *pass, const Block *block)
+{
+	const SrmDecoder *decoder = pass->decoder;
+	const SrmCache *cache = pass->cache;
+	size_t		start = block->first * decoder->n_kv_heads * decoder->head_dim;
+	SrmAttention attention = {
+		.n_heads = decoder->n_heads,.n_kv_heads = decoder->n_kv_heads,
+		.head_dim = decoder->head_dim,.scale = decoder->attention_scale,
+		.softcap = decoder->attention_softcap,.window = pass->layer->window
+	};
+
+	if (cache != NULL)
+	{
+		attention.past_keys = cache->keys[pass->layer_number];
+		attention.past_values = cache->values[pass->layer_number];
+	}
+	attention.n_past = block->is_kept ? 0 : pass->n_cached + pass->n_kept;
+	attention.keys = block->is_kept ? attention.past_keys : pass->keys + start;
+	attention.values = block->is_kept ? attention.past_values : pass->values + start;
+	return attention;
+}
+
+/* attended = what the queries of a chunk see, block by block */
+static bool
+attend_chunk(Chunk *chunk)
+{
+	Pass	   *pass = chunk->pass;
+	size_t		q_dim = pass->decoder->n_heads * pass->decoder->head_dim;
+	const Block *block = pass->blocks;
+	size_t		end;
+
+	for (size_t first = 0; first < chunk->n; first = end)
+	{
+		SrmAttention attention;
+
+		while (chunk->rows[first] >= block->first + block->sequence->n_tokens)
+			block++;
+		for (end = first; end < chunk->n;)
+			if (chunk->rows[end] < block->first + block->sequence->n_tokens)
+				end++;
+			else
+				break;
+		attention = attention_of(pass, block);
+		if (!srm_attention_forward(pass->attended + first * q_dim, pass->queries + first * q_dim,
+								   &attention, chunk->index + first, end - first,
+								   pass->threads, pass->stop, pass->status))
+			return false;
+	}
+	return true;
+}
+
 /* The rest of a layer, once the queries of a chunk and the keys up to it are there. */
 static bool
 finish_chunk(Chunk *chunk)
@@ -271,9 +369,7 @@ finish_chunk(Chunk *chunk)
 	};
 
 	chunk->weight = layer->ffn_norm;
-	return srm_attention_forward(pass->attended, pass->queries, &pass->attention,
-								 chunk->index, chunk->n,
-								 pass->threads, pass->stop, pass->status) &&
+	return attend_chunk(chunk) &&
 		map_chunk(chunk, pass->attended, &layer->output, layer->output_bias,
 				  layer->post_attention_norm) &&
 		run_rows(chunk, add_and_norm_rows) &&
@@ -283,22 +379,72 @@ finish_chunk(Chunk *chunk)
 		run_rows(chunk, add_rows);
 }
 
+/* The chunk of the pass from a row on. */
 static Chunk
-chunk_of(Pass *pass, float *hidden, const uint32_t *index, size_t first, size_t n)
+chunk_of(Pass *pass, size_t first)
 {
-	Chunk		chunk = {.pass = pass};
+	Chunk		chunk = {
+		.pass = pass,
+		.hidden = pass->hidden + first * pass->decoder->dim,
+		.rows = pass->rows + first,
+		.index = pass->index + first,
+		.n = smaller(pass->n_rows - first, ROWS)
+	};
 
-	chunk.hidden = hidden + first * pass->decoder->dim;
-	chunk.index = index + first;
-	chunk.n = smaller(n - first, ROWS);
 	return chunk;
 }
 
-static bool
-start_block(Pass *pass)
+/* The same of the tokens wanted. */
+static Chunk
+wanted_chunk_of(Pass *pass, size_t first)
 {
-	Chunk		chunk = {.pass = pass, .n = pass->n_tokens};
+	Chunk		chunk = {
+		.pass = pass,
+		.hidden = pass->wanted_hidden + first * pass->decoder->dim,
+		.rows = pass->wanted_rows + first,
+		.index = pass->wanted_index + first,
+		.n = smaller(pass->n_wanted - first, ROWS)
+	};
 
+	return chunk;
+}
+
+/* Numbers the rows of a block. */
+static void
+number_rows(Pass *pass, const Block *block)
+{
+	const SrmSequence *sequence = block->sequence;
+
+	for (size_t i = 0; i < sequence->n_tokens; i++)
+	{
+		size_t		row = block->first + i;
+
+		pass->tokens[row] = sequence->tokens[i];
+		pass->rows[row] = (uint32_t) row;
+		pass->index[row] = (uint32_t) (block->is_kept ? pass->n_cached + i : i);
+		pass->position[row] = (uint32_t) (block->is_kept ? i : pass->n_kept + i);
+	}
+}
+
+static bool
+start_pass(Pass *pass)
+{
+	Chunk		chunk = {.pass = pass, .n = pass->n_rows};
+	size_t		n_wanted = 0;
+
+	for (size_t i = 0; i < pass->n_blocks; i++)
+	{
+		const Block *block = &pass->blocks[i];
+
+		number_rows(pass, block);
+		for (size_t j = 0; j < block->sequence->n_wanted; j++)
+		{
+			size_t		row = block->first + block->sequence->wanted[j];
+
+			pass->wanted_rows[n_wanted] = (uint32_t) row;
+			pass->wanted_index[n_wanted++] = pass->index[row];
+		}
+	}
 	srm_rope_frequencies(pass->frequencies, &pass->decoder->rope, pass->decoder->head_dim);
 	return run_rows(&chunk, start_rows);
 }
@@ -306,9 +452,9 @@ start_block(Pass *pass)
 static bool
 forward_layer(Pass *pass)
 {
-	for (size_t first = 0; first < pass->n_tokens; first += ROWS)
+	for (size_t first = 0; first < pass->n_rows; first += ROWS)
 	{
-		Chunk		chunk = chunk_of(pass, pass->hidden, pass->index, first, pass->n_tokens);
+		Chunk		chunk = chunk_of(pass, first);
 
 		if (!project_chunk(&chunk, true, true) || !finish_chunk(&chunk))
 			return false;
@@ -318,25 +464,26 @@ forward_layer(Pass *pass)
 
 /*
  * In the last layer other tokens matter by their keys and values alone.
- * hidden (n_wanted, dim) gets the residual stream of those wanted.
+ * wanted_hidden gets the residual stream of those wanted.
  */
 static bool
-forward_last_layer(Pass *pass, float *hidden, const uint32_t *wanted, size_t n_wanted)
+forward_last_layer(Pass *pass)
 {
 	size_t		dim = pass->decoder->dim;
 
-	for (size_t first = 0; first < pass->n_tokens; first += ROWS)
+	for (size_t first = 0; first < pass->n_rows; first += ROWS)
 	{
-		Chunk		chunk = chunk_of(pass, pass->hidden, pass->index, first, pass->n_tokens);
+		Chunk		chunk = chunk_of(pass, first);
 
 		if (!project_chunk(&chunk, false, true))
 			return false;
 	}
-	for (size_t i = 0; i < n_wanted; i++)
-		memcpy(hidden + i * dim, pass->hidden + wanted[i] * dim, dim * sizeof(float));
-	for (size_t first = 0; first < n_wanted; first += ROWS)
+	for (size_t i = 0; i < pass->n_wanted; i++)
+		memcpy(pass->wanted_hidden + i * dim, pass->hidden + pass->wanted_rows[i] * dim,
+			   dim * sizeof(float));
+	for (size_t first = 0; first < pass->n_wanted; first += ROWS)
 	{
-		Chunk		chunk = chunk_of(pass, hidden, wanted, first, n_wanted);
+		Chunk		chunk = wanted_chunk_of(pass, first);
 
 		if (!project_chunk(&chunk, true, false) || !finish_chunk(&chunk))
 			return false;
@@ -346,37 +493,38 @@ forward_last_layer(Pass *pass, float *hidden, const uint32_t *wanted, size_t n_w
 
 /* Makes a layer the one at work. */
 static void
-enter_layer(Pass *pass, size_t number, const SrmCache *cache)
+enter_layer(Pass *pass, size_t number)
 {
-	const SrmDecoder *decoder = pass->decoder;
-	size_t		kv_dim = decoder->n_kv_heads * decoder->head_dim;
-
-	pass->layer = &decoder->layers[number];
+	pass->layer_number = number;
+	pass->layer = &pass->decoder->layers[number];
 	pass->keys = pass->own_keys;
 	pass->values = pass->own_values;
 	if (pass->own_keys == NULL)
 	{
-		pass->keys = cache->keys[number] + pass->n_past * kv_dim;
-		pass->values = cache->values[number] + pass->n_past * kv_dim;
+		pass->keys = pass->cache->keys[number] + pass->n_cached * pass->cache->width;
+		pass->values = pass->cache->values[number] + pass->n_cached * pass->cache->width;
 	}
-	pass->attention.n_heads = decoder->n_heads;
-	pass->attention.n_kv_heads = decoder->n_kv_heads;
-	pass->attention.head_dim = decoder->head_dim;
-	pass->attention.scale = decoder->attention_scale;
-	pass->attention.softcap = decoder->attention_softcap;
-	pass->attention.window = pass->layer->window;
-	pass->attention.n_past = pass->n_past;
-	pass->attention.past_keys = cache == NULL ? NULL : cache->keys[number];
-	pass->attention.past_values = cache == NULL ? NULL : cache->values[number];
-	pass->attention.keys = pass->keys;
-	pass->attention.values = pass->values;
 }
 
 static bool
-allocate_pass(Pass *pass, bool own_keys, SrmArena *arena)
+allocate_indexes(Pass *pass, SrmArena *arena)
+{
+	size_t		bytes = pass->n_rows * sizeof(uint32_t);
+
+	pass->tokens = srm_arena_alloc(arena, bytes, pass->status);
+	pass->rows = srm_arena_alloc(arena, bytes, pass->status);
+	pass->index = srm_arena_alloc(arena, bytes, pass->status);
+	pass->position = srm_arena_alloc(arena, bytes, pass->status);
+	pass->wanted_rows = srm_arena_alloc(arena, pass->n_wanted * sizeof(uint32_t), pass->status);
+	pass->wanted_index = srm_arena_alloc(arena, pass->n_wanted * sizeof(uint32_t), pass->status);
+	return pass->status->code == SRM_OK;
+}
+
+static bool
+allocate_pass(Pass *pass, SrmArena *arena)
 {
 	const SrmDecoder *decoder = pass->decoder;
-	size_t		n = pass->n_tokens;
+	size_t		n = pass->n_rows;
 	size_t		rows = smaller(n, ROWS);
 	size_t		q_dim = decoder->n_heads * decoder->head_dim;
 	size_t		kv_dim = decoder->n_kv_heads * decoder->head_dim;
@@ -388,19 +536,20 @@ allocate_pass(Pass *pass, bool own_keys, SrmArena *arena)
 	}			buffers[] = {
 		{&pass->frequencies, 1, decoder->head_dim / 2},
 		{&pass->hidden, n, decoder->dim},
-		{&pass->cosines, n, decoder->head_dim / 2},
-		{&pass->sines, n, decoder->head_dim / 2},
+		{&pass->wanted_hidden, pass->n_wanted, decoder->dim},
+		{&pass->cosines, pass->n_positions, decoder->head_dim / 2},
+		{&pass->sines, pass->n_positions, decoder->head_dim / 2},
 		{&pass->normed, rows, decoder->dim},
 		{&pass->queries, rows, q_dim},
 		{&pass->attended, rows, q_dim},
 		{&pass->gate, rows, decoder->ffn_dim},
 		{&pass->up, rows, decoder->ffn_dim},
 		{&pass->change, rows, decoder->dim},
-		/* The last two only where the cache does not take them */
+		/* The last two only where the cache does not take all of them */
 		{&pass->own_keys, n, kv_dim},
 		{&pass->own_values, n, kv_dim}
 	};
-	size_t		n_buffers = sizeof(buffers) / sizeof(buffers[0]) - (own_keys ? 0 : 2);
+	size_t		n_buffers = sizeof(buffers) / sizeof(buffers[0]) - (pass->n_kept == n ? 2 : 0);
 
 	for (size_t i = 0; i < n_buffers; i++)
 	{
@@ -408,8 +557,7 @@ allocate_pass(Pass *pass, bool own_keys, SrmArena *arena)
 		if (*buffers[i].buffer == NULL)
 			return false;
 	}
-	pass->index = srm_arena_alloc(arena, n * sizeof(uint32_t), pass->status);
-	return pass->index != NULL;
+	return allocate_indexes(pass, arena);
 }
 
 static bool
@@ -426,43 +574,140 @@ check_tokens(const SrmDecoder *decoder, const int32_t *tokens, size_t n_tokens, 
 }
 
 static bool
-check_call(const SrmDecoder *decoder, const SrmCache *cache, const int32_t *tokens, size_t n_tokens,
-		   const uint32_t *wanted, size_t n_wanted, SrmStatus *status)
+check_sequence(const SrmDecoder *decoder, const SrmSequence *sequence, SrmStatus *status)
 {
-	size_t		n_past = cache == NULL ? 0 : cache->n_tokens;
+	const uint32_t *wanted = sequence->wanted;
 
-	if (decoder->n_layers == 0)
-		return srm_fail(status, SRM_INTERNAL, "decoder has no layers");
-	if (cache != NULL && (cache->n_layers != decoder->n_layers ||
-						  cache->width != decoder->n_kv_heads * decoder->head_dim))
-		return srm_fail(status, SRM_INTERNAL, "cache belongs to another decoder");
-	for (size_t i = 0; i < n_wanted; i++)
-		if (wanted[i] >= n_tokens || (i > 0 && wanted[i] <= wanted[i - 1]))
+	for (size_t i = 0; i < sequence->n_wanted; i++)
+		if (wanted[i] >= sequence->n_tokens || (i > 0 && wanted[i] <= wanted[i - 1]))
 			return srm_fail(status, SRM_INTERNAL, "wanted tokens do not ascend within the block");
-	if (n_tokens > MAX_TOKENS || n_past > MAX_TOKENS - n_tokens)
-		return srm_fail(status, SRM_LIMIT_EXCEEDED, "text has more than %zu tokens", MAX_TOKENS);
-	return check_tokens(decoder, tokens, n_tokens, status);
+	return check_tokens(decoder, sequence->tokens, sequence->n_tokens, status);
 }
 
 static bool
-run_pass(Pass *pass, const SrmCache *cache, const uint32_t *wanted, size_t n_wanted,
-		 float *hidden)
+check_cache(const SrmDecoder *decoder, const SrmCache *cache, bool keep, SrmStatus *status)
+{
+	if (decoder->n_layers == 0)
+		return srm_fail(status, SRM_INTERNAL, "decoder has no layers");
+	if (cache == NULL && keep)
+		return srm_fail(status, SRM_INTERNAL, "no cache to keep a prompt in");
+	if (cache != NULL && (cache->n_layers != decoder->n_layers ||
+						  cache->width != decoder->n_kv_heads * decoder->head_dim))
+		return srm_fail(status, SRM_INTERNAL, "cache belongs to another decoder");
+	return true;
+}
+
+/* Appends a sequence to the rows of the pass. */
+static bool
+add_block(Pass *pass, const SrmSequence *sequence, bool is_kept)
+{
+	size_t		n = sequence->n_tokens;
+
+	if (!check_sequence(pass->decoder, sequence, pass->status))
+		return false;
+	if (n > MAX_TOKENS || pass->n_rows > MAX_TOKENS - n ||
+		pass->n_cached + pass->n_kept > MAX_TOKENS - n)
+		return srm_fail(pass->status, SRM_LIMIT_EXCEEDED, "text has more than %zu tokens", MAX_TOKENS);
+	pass->blocks[pass->n_blocks++] = (Block) {sequence, pass->n_rows, is_kept};
+	pass->n_rows += n;
+	pass->n_wanted += sequence->n_wanted;
+	if (is_kept)
+		pass->n_kept = n;
+	if (pass->n_positions < pass->n_kept + (is_kept ? 0 : n))
+		pass->n_positions = pass->n_kept + (is_kept ? 0 : n);
+	return true;
+}
+
+static bool
+add_blocks(Pass *pass, const SrmSequence *prompt, const SrmSequence *sequences,
+		   size_t n_sequences, SrmArena *arena)
+{
+	pass->blocks = srm_arena_array(arena, n_sequences + 1, sizeof(Block), pass->status);
+	if (pass->blocks == NULL || (prompt != NULL && !add_block(pass, prompt, true)))
+		return false;
+	for (size_t i = 0; i < n_sequences; i++)
+		if (!add_block(pass, &sequences[i], false))
+			return false;
+	return true;
+}
+
+/* Hands the states wanted out to those who want them. */
+static void
+give_hidden(const Pass *pass)
+{
+	const float *hidden = pass->wanted_hidden;
+	size_t		dim = pass->decoder->dim;
+
+	for (size_t i = 0; i < pass->n_blocks; i++)
+	{
+		const SrmSequence *sequence = pass->blocks[i].sequence;
+
+		if (sequence->n_wanted > 0)
+			memcpy(sequence->hidden, hidden, sequence->n_wanted * dim * sizeof(float));
+		hidden += sequence->n_wanted * dim;
+	}
+}
+
+static bool
+run_pass(Pass *pass)
 {
 	const SrmDecoder *decoder = pass->decoder;
 
-	if (!start_block(pass))
+	if (!start_pass(pass))
 		return false;
 	for (size_t i = 0; i + 1 < decoder->n_layers; i++)
 	{
-		enter_layer(pass, i, cache);
+		enter_layer(pass, i);
 		if (!forward_layer(pass))
 			return false;
 	}
-	enter_layer(pass, decoder->n_layers - 1, cache);
-	if (!forward_last_layer(pass, hidden, wanted, n_wanted))
+	enter_layer(pass, decoder->n_layers - 1);
+	if (!forward_last_layer(pass))
 		return false;
-	srm_norm_forward(hidden, hidden, decoder->final_norm, decoder->norm_eps, n_wanted, decoder->dim);
+	srm_norm_forward(pass->wanted_hidden, pass->wanted_hidden, decoder->final_norm,
+					 decoder->norm_eps, pass->n_wanted, decoder->dim);
+	give_hidden(pass);
 	return true;
+}
+
+/* Runs the blocks of a pass with what they need for it. */
+static bool
+run_blocks(Pass *pass, SrmCache *cache, SrmArena *arena, int n_threads)
+{
+	bool		done;
+
+	if (pass->n_rows == 0)
+		return true;
+	if (!srm_products_init(pass->status) ||
+		(pass->n_kept > 0 &&
+		 !srm_cache_reserve(cache, pass->n_cached + pass->n_kept, pass->status)))
+		return false;
+	pass->threads = srm_threads_start(n_threads, pass->status);
+	done = pass->threads != NULL && allocate_pass(pass, arena) && run_pass(pass);
+	srm_threads_end(pass->threads);
+	if (done && pass->n_kept > 0)
+		cache->n_tokens += pass->n_kept;
+	return done;
+}
+
+bool
+srm_decoder_forward_batch(const SrmDecoder *decoder, SrmCache *cache, const SrmSequence *prompt,
+						  const SrmSequence *sequences, size_t n_sequences, int n_threads,
+						  const SrmStop *stop, SrmStatus *status)
+{
+	Pass		pass = {.decoder = decoder,.stop = stop,.status = status,.cache = cache,
+		.n_cached = cache == NULL ? 0 : cache->n_tokens
+	};
+	SrmArena   *arena;
+	bool		done;
+
+	if (!check_cache(decoder, cache, prompt != NULL, status))
+		return false;
+	arena = srm_arena_create(status);
+	done = arena != NULL && add_blocks(&pass, prompt, sequences, n_sequences, arena) &&
+		run_blocks(&pass, cache, arena, n_threads);
+	srm_arena_free(arena);
+	return done;
 }
 
 bool
@@ -472,29 +717,9 @@ srm_decoder_forward(const SrmDecoder *decoder, SrmCache *cache, bool keep,
 					float *hidden, int n_threads,
 					const SrmStop *stop, SrmStatus *status)
 {
-	Pass		pass = {.decoder = decoder, .stop = stop, .status = status,
-		.tokens = tokens, .n_tokens = n_tokens
-	};
-	SrmArena   *arena;
-	bool		done;
+	SrmSequence sequence = {tokens, n_tokens, wanted, n_wanted, hidden};
 
 	keep = keep && cache != NULL;
-	if (!check_call(decoder, cache, tokens, n_tokens, wanted, n_wanted, status))
-		return false;
-	if (n_tokens == 0)
-		return true;
-	pass.n_past = cache == NULL ? 0 : cache->n_tokens;
-	if (!srm_products_init(status) ||
-		(keep && !srm_cache_reserve(cache, pass.n_past + n_tokens, status)))
-		return false;
-
-	arena = srm_arena_create(status);
-	pass.threads = arena == NULL ? NULL : srm_threads_start(n_threads, status);
-	done = pass.threads != NULL && allocate_pass(&pass, !keep, arena) &&
-		run_pass(&pass, cache, wanted, n_wanted, hidden);
-	srm_threads_end(pass.threads);
-	srm_arena_free(arena);
-	if (done && keep)
-		cache->n_tokens += n_tokens;
-	return done;
+	return srm_decoder_forward_batch(decoder, cache, keep ? &sequence : NULL, &sequence,
+									 keep ? 0 : 1, n_threads, stop, status);
 }

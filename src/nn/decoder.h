@@ -110,19 +110,42 @@ extern size_t srm_cache_bytes(const SrmCache *cache);
 /* Forgets all but the first n tokens. */
 extern void srm_cache_truncate(SrmCache *cache, size_t n_tokens);
 
+/* Tokens that follow each other, and whose hidden states are wanted. */
+typedef struct SrmSequence
+{
+	const int32_t *tokens;		/* (n_tokens) */
+	size_t		n_tokens;
+	const uint32_t *wanted;		/* (n_wanted) ascending indexes into tokens */
+	size_t		n_wanted;
+	float	   *hidden;			/* (n_wanted, dim) gets the final-norm hidden states of those */
+} SrmSequence;
+
 /*
- * One block of n_tokens tokens, at positions that follow the cache's tokens;
- * each attends to all of the cache's tokens and to its own block up to itself.
+ * One pass over the rest of a prompt and n_sequences texts that follow it.
  *
- * hidden (n_wanted, dim) gets the final-norm hidden states of the tokens
- * wanted[], ascending indexes into the block.  With keep, the block's keys and values are added to
- * the cache; after a failure the cache is as it was before.  cache may be NULL: no tokens before.
+ * The prompt goes on where the cache's tokens end, and its keys and values are added to the
+ * cache; NULL where the cache has all of it.  Each of the sequences goes on where the
+ * prompt ends: it attends to the cache's tokens, the prompt, and itself, and knows
+ * nothing of the others.  After a failure the cache is as it was before.  cache may be
+ * NULL where there is no prompt: no tokens before.
  *
- * The same blocks in the same order give the same bits, whatever the number of threads and
- * whatever was computed before.  Temporary memory is bounded by
- * O(n_tokens * (dim + ffn_dim)) and freed on return.  Stop is asked at least
+ * A sequence gets the same bits whatever the number of threads, the sequences beside it, and
+ * the number of the prompt's tokens that were in the cache; that is, as far
+ * as products and attention give each row the same bits whatever rows are beside it.
+ *
+ * Temporary memory is bounded by O(rows * dim), and freed on return; rows are the
+ * tokens of the prompt and all sequences.  Stop is asked at least
  * once a layer, and within long layers once a panel of work of about 50 ms.
  * Token ids must be below vocab_size: SRM_INVALID_MODEL if not.
+ */
+extern bool srm_decoder_forward_batch(const SrmDecoder *decoder, SrmCache *cache,
+									  const SrmSequence *prompt,
+									  const SrmSequence *sequences, size_t n_sequences,
+									  int n_threads, const SrmStop *stop, SrmStatus *status);
+
+/*
+ * The same for one text of n_tokens tokens: the prompt with keep, a sequence
+ * behind it without.
  */
 extern bool srm_decoder_forward(const SrmDecoder *decoder, SrmCache *cache, bool keep,
 								const int32_t *tokens, size_t n_tokens,

@@ -273,6 +273,69 @@ test_decoder_packed(void **state)
 	}
 }
 
+#define N_TEXTS		5
+#define N_PROMPT	70
+
+/* Texts behind tokens 0 .. N_PROMPT - 1; each starts at another token. */
+static const size_t text_lengths[N_TEXTS] = {17, 1, 100, 64, 5};
+
+static void
+make_texts(SrmSequence texts[N_TEXTS], size_t dim)
+{
+	for (size_t i = 0; i < N_TEXTS; i++)
+		texts[i] = (SrmSequence) {
+			.tokens = tokens + N_PROMPT + 7 * i,.n_tokens = text_lengths[i],
+			.wanted = all_tokens,.n_wanted = text_lengths[i],
+			.hidden = allocate(text_lengths[i] * dim * sizeof(float))
+		};
+}
+
+/* Prompt and text in one piece through the plain twin. */
+static void
+check_text(const SrmDecoder *decoder, const SrmSequence *text)
+{
+	int32_t		whole[N_PROMPT + 100];
+	double	   *expected = allocate((N_PROMPT + 100) * decoder->dim * sizeof(double));
+
+	memcpy(whole, tokens, N_PROMPT * sizeof(int32_t));
+	memcpy(whole + N_PROMPT, text->tokens, text->n_tokens * sizeof(int32_t));
+	plain_decoder_forward(expected, decoder, whole, N_PROMPT + text->n_tokens);
+	assert_true(distance(text->hidden, expected + N_PROMPT * decoder->dim,
+						 text->n_tokens * decoder->dim) < 3e-5);
+}
+
+/* texts behind one prompt, in one pass, do not see each other, however much of the prompt is there */
+static void
+test_decoder_batch(void **state)
+{
+	static const size_t cached[] = {0, 1, 64, 69, N_PROMPT};
+
+	(void) state;
+	for (size_t i = 0; i < N_SHAPES; i++)
+	{
+		SrmDecoder *decoder = random_decoder(&shapes[i], i, arena);
+		float	   *hidden = allocate(N_PROMPT * decoder->dim * sizeof(float));
+		SrmSequence texts[N_TEXTS];
+
+		fill_tokens(decoder->vocab_size);
+		for (size_t j = 0; j < sizeof(cached) / sizeof(cached[0]); j++)
+		{
+			SrmCache   *cache = srm_cache_create(decoder, &status);
+			size_t		n_left = N_PROMPT - cached[j];
+			SrmSequence rest = {tokens + cached[j], n_left, all_tokens, n_left, hidden};
+
+			make_texts(texts, decoder->dim);
+			run_block(decoder, cache, 0, cached[j], hidden, 1);
+			assert_true(srm_decoder_forward_batch(decoder, cache, n_left == 0 ? NULL : &rest,
+												  texts, N_TEXTS, (int) j % 3 + 1, NULL, &status));
+			assert_int_equal(srm_cache_tokens(cache), N_PROMPT);
+			for (size_t k = 0; k < N_TEXTS; k++)
+				check_text(decoder, &texts[k]);
+			srm_cache_free(cache);
+		}
+	}
+}
+
 /* the same blocks give the same bits, with any threads, cache and history */
 static void
 test_decoder_same_bits(void **state)
@@ -303,9 +366,9 @@ test_decoder_same_bits(void **state)
 				run_block(decoder, cache, 0, 70, out, n_threads);
 			else
 				memcpy(out, first, 70 * decoder->dim * sizeof(float));
-			run_block(decoder, cache, 70, 100, out, n_threads);
+			assert_true(srm_decoder_forward(decoder, cache, false, tokens + 70, 100, all_tokens, 100,
+											out + 70 * decoder->dim, n_threads, NULL, &status));
 			assert_memory_equal(out, first, size);
-			srm_cache_truncate(cache, 70);
 			if (cache != kept)
 				srm_cache_free(cache);
 		}
@@ -359,8 +422,9 @@ test_decoder_stop(void **state)
 	(void) state;
 	fill_tokens(decoder->vocab_size);
 	run_block(decoder, cache, 0, 50, first, 1);
-	assert_true(srm_decoder_forward(decoder, cache, false, tokens + 50, 100, all_tokens, 100,
+	assert_true(srm_decoder_forward(decoder, cache, true, tokens + 50, 100, all_tokens, 100,
 									first, 1, &stop, &status));
+	srm_cache_truncate(cache, 50);
 	n_asked = count.n_asked;
 	assert_in_range(n_asked, 10 * (int) decoder->n_layers, 1000000);
 	for (int i = 0; i < n_asked; i += 1 + i / 20)
@@ -490,6 +554,7 @@ main(void)
 		TEST(test_decoder_plain_long),
 		TEST(test_decoder_blocks),
 		TEST(test_decoder_packed),
+		TEST(test_decoder_batch),
 		TEST(test_decoder_same_bits),
 		TEST(test_decoder_wanted),
 		TEST(test_decoder_stop),
