@@ -292,3 +292,65 @@ CREATE FUNCTION srm_model_info(name text)
 	LANGUAGE C VOLATILE STRICT PARALLEL SAFE COST 100000;
 
 COMMENT ON FUNCTION srm_model_info(text) IS 'a model in detail; opens it';
+
+-- evaluation
+
+CREATE FUNCTION srm_evaluate(query text, model text DEFAULT NULL, aggregation text DEFAULT NULL)
+	RETURNS TABLE (category text, n bigint, accuracy double precision,
+		accuracy_low double precision, accuracy_high double precision,
+		mean_margin double precision, log_loss double precision,
+		calibration_error double precision, longer_wins double precision)
+	AS 'MODULE_PATHNAME', 'srm_sql_evaluate'
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 100000000 ROWS 10;
+
+COMMENT ON FUNCTION srm_evaluate(text, text, text) IS 'how well a model agrees with the preference pairs of a query, by category and overall';
+
+CREATE FUNCTION srm_accuracy_accum(state double precision[], chosen_score double precision, rejected_score double precision)
+	RETURNS double precision[]
+	AS 'MODULE_PATHNAME', 'srm_sql_accuracy_accum'
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION srm_accuracy_accum(double precision[], double precision, double precision) IS 'aggregate transition function';
+
+CREATE FUNCTION srm_log_loss_accum(state double precision[], chosen_score double precision, rejected_score double precision)
+	RETURNS double precision[]
+	AS 'MODULE_PATHNAME', 'srm_sql_log_loss_accum'
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION srm_log_loss_accum(double precision[], double precision, double precision) IS 'aggregate transition function';
+
+CREATE FUNCTION srm_mean_combine(double precision[], double precision[])
+	RETURNS double precision[]
+	AS 'MODULE_PATHNAME', 'srm_sql_mean_combine'
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION srm_mean_combine(double precision[], double precision[]) IS 'aggregate combine function';
+
+CREATE FUNCTION srm_mean_final(state double precision[])
+	RETURNS double precision
+	AS 'MODULE_PATHNAME', 'srm_sql_mean_final'
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION srm_mean_final(double precision[]) IS 'aggregate final function';
+
+CREATE AGGREGATE srm_accuracy(chosen_score double precision, rejected_score double precision) (
+	SFUNC = srm_accuracy_accum,
+	STYPE = double precision[],
+	FINALFUNC = srm_mean_final,
+	COMBINEFUNC = srm_mean_combine,
+	INITCOND = '{0,0}',
+	PARALLEL = SAFE
+);
+
+COMMENT ON AGGREGATE srm_accuracy(double precision, double precision) IS 'share of pairs whose chosen response has the higher score; ties count half';
+
+CREATE AGGREGATE srm_log_loss(chosen_score double precision, rejected_score double precision) (
+	SFUNC = srm_log_loss_accum,
+	STYPE = double precision[],
+	FINALFUNC = srm_mean_final,
+	COMBINEFUNC = srm_mean_combine,
+	INITCOND = '{0,0}',
+	PARALLEL = SAFE
+);
+
+COMMENT ON AGGREGATE srm_log_loss(double precision, double precision) IS 'mean of -ln(sigmoid(chosen_score - rejected_score))';

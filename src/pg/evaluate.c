@@ -1,0 +1,235 @@
+/*-------------------------------------------------------------------------
+ *
+ * evaluate.c
+ *	  How well a model agrees with the preferences of a query, in SQL.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "common/hashfn.h"
+#include "executor/spi.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/hsearch.h"
+
+#include "pg/judge.h"
+#include "pg/pairs.h"
+#include "pg/rows.h"
+#include "reward/evaluate.h"
+
+#define N_COLUMNS	9
+
+typedef struct Category
+{
+	char	   *name;
+	SrmEvaluation evaluation;
+	struct Category *next;		/* of the same hash */
+} Category;
+
+/* Names of categories may be of any length, so the key is their hash. */
+typedef struct CategorySlot
+{
+	uint64		hash;
+	Category   *first;
+} CategorySlot;
+
+typedef struct Categories
+{
+	HTAB	   *slots;
+	List	   *list;
+	MemoryContext context;
+} Categories;
+
+static void
+init_categories(Categories *categories)
+{
+	HASHCTL		control = {
+		.keysize = sizeof(uint64),.entrysize = sizeof(CategorySlot),.hcxt = CurrentMemoryContext
+	};
+
+	categories->slots = hash_create("srm categories", 16, &control,
+									HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	categories->list = NIL;
+	categories->context = CurrentMemoryContext;
+}
+
+static Category *
+find_category(Categories *categories, const char *name)
+{
+	uint64		hash = hash_bytes_extended((const unsigned char *) name, (int) strlen(name), 0);
+	bool		found;
+	CategorySlot *slot = hash_search(categories->slots, &hash, HASH_ENTER, &found);
+	Category   *category;
+	MemoryContext old;
+
+	if (!found)
+		slot->first = NULL;
+	for (category = slot->first; category != NULL; category = category->next)
+		if (strcmp(category->name, name) == 0)
+			return category;
+	old = MemoryContextSwitchTo(categories->context);
+	category = palloc0(sizeof(Category));
+	category->name = pstrdup(name);
+	category->next = slot->first;
+	slot->first = category;
+	categories->list = lappend(categories->list, category);
+	MemoryContextSwitchTo(old);
+	return category;
+}
+
+static int
+compare_categories(const ListCell *a, const ListCell *b)
+{
+	return strcmp(((const Category *) lfirst(a))->name, ((const Category *) lfirst(b))->name);
+}
+
+/* Characters of the response of a conversation. */
+static double
+response_length(const SrmConversation *conversation)
+{
+	const SrmMessage *response = &conversation->messages[conversation->n_messages - 1];
+	SrmPositions positions;
+
+	srm_positions_init(&positions, response->content, response->content_length);
+	return srm_positions_before(&positions, response->content_length);
+}
+
+static void
+put_result(SrmRows *rows, const char *category, const SrmEvaluation *evaluation)
+{
+	SrmEvaluationResult result;
+	Datum		values[N_COLUMNS] = {0};
+	bool		nulls[N_COLUMNS];
+
+	memset(nulls, evaluation->n == 0, sizeof(nulls));
+	nulls[0] = category == NULL;
+	nulls[1] = false;
+	if (category != NULL)
+		values[0] = CStringGetTextDatum(category);
+	values[1] = Int64GetDatum((int64) evaluation->n);
+	if (evaluation->n > 0)
+	{
+		srm_evaluation_result(evaluation, &result);
+		values[2] = Float8GetDatum(result.accuracy);
+		values[3] = Float8GetDatum(result.accuracy_low);
+		values[4] = Float8GetDatum(result.accuracy_high);
+		values[5] = Float8GetDatum(result.mean_margin);
+		values[6] = Float8GetDatum(result.log_loss);
+		values[7] = Float8GetDatum(result.calibration_error);
+		values[8] = Float8GetDatum(result.longer_accuracy);
+	}
+	srm_rows_put(rows, values, nulls);
+}
+
+static void
+evaluate_query(SrmJudge *judge, const char *query, Categories *categories, SrmEvaluation *all)
+{
+	SrmPairReader reader;
+	SrmPairRow	row;
+
+	srm_pairs_open(&reader, query, true);
+	while (srm_pairs_next(&reader, &row))
+	{
+		double		chosen = srm_judge_score(judge, &row.chosen, reader.n_batches);
+		double		rejected = srm_judge_score(judge, &row.rejected, reader.n_batches);
+		double		chosen_length = response_length(&row.chosen);
+		double		rejected_length = response_length(&row.rejected);
+
+		srm_evaluation_add(all, chosen - rejected, chosen_length, rejected_length);
+		if (row.category != NULL)
+			srm_evaluation_add(&find_category(categories, row.category)->evaluation,
+							   chosen - rejected, chosen_length, rejected_length);
+	}
+	srm_pairs_close(&reader);
+}
+
+/* srm_evaluate(query text, model text, aggregation text): a row a category, then one of all */
+SRM_FUNCTION(srm_sql_evaluate)
+{
+	char	   *query;
+	SrmRows		rows;
+	SrmJudge	judge;
+	Categories	categories;
+	SrmEvaluation all = {0};
+	ListCell   *cell;
+
+	if (PG_ARGISNULL(0))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("query must not be null")));
+	query = TextDatumGetCString(PG_GETARG_DATUM(0));
+	srm_rows_begin(&rows, fcinfo, N_COLUMNS);
+	srm_judge_begin(&judge, PG_ARGISNULL(1) ? NULL : srm_cstring_of_datum(PG_GETARG_DATUM(1)),
+					PG_ARGISNULL(2) ? NULL : TextDatumGetCString(PG_GETARG_DATUM(2)));
+	init_categories(&categories);
+
+	SPI_connect();
+	evaluate_query(&judge, query, &categories, &all);
+	SPI_finish();
+	list_sort(categories.list, compare_categories);
+	foreach(cell, categories.list)
+	{
+		const Category *category = lfirst(cell);
+
+		put_result(&rows, category->name, &category->evaluation);
+	}
+	put_result(&rows, NULL, &all);
+	srm_judge_end(&judge);
+	return (Datum) 0;
+}
+
+/*
+ * Aggregates over scores that a query makes itself.  Their state is n and a
+ * sum, as an array, which parallel workers can pass on.
+ */
+
+static float8 *
+get_state(ArrayType *array)
+{
+	if (ARR_NDIM(array) != 1 || ARR_DIMS(array)[0] != 2 || ARR_HASNULL(array) ||
+		ARR_ELEMTYPE(array) != FLOAT8OID)
+		elog(ERROR, "state must be an array of two numbers");
+	return (float8 *) ARR_DATA_PTR(array);
+}
+
+/* The state with n more of a sum; its own where an aggregate calls. */
+static Datum
+advance_state(FunctionCallInfo fcinfo, float8 n, float8 sum)
+{
+	ArrayType  *array = AggCheckCallContext(fcinfo, NULL) ?
+		PG_GETARG_ARRAYTYPE_P(0) : PG_GETARG_ARRAYTYPE_P_COPY(0);
+	float8	   *state = get_state(array);
+
+	state[0] += n;
+	state[1] += sum;
+	PG_RETURN_ARRAYTYPE_P(array);
+}
+
+SRM_FUNCTION(srm_sql_accuracy_accum)
+{
+	return advance_state(fcinfo, 1.0, srm_win(PG_GETARG_FLOAT8(1), PG_GETARG_FLOAT8(2)));
+}
+
+SRM_FUNCTION(srm_sql_log_loss_accum)
+{
+	return advance_state(fcinfo, 1.0, srm_log_loss(PG_GETARG_FLOAT8(1) - PG_GETARG_FLOAT8(2)));
+}
+
+SRM_FUNCTION(srm_sql_mean_combine)
+{
+	const float8 *other = get_state(PG_GETARG_ARRAYTYPE_P(1));
+
+	return advance_state(fcinfo, other[0], other[1]);
+}
+
+/* The mean; NULL of nothing */
+SRM_FUNCTION(srm_sql_mean_final)
+{
+	const float8 *state = get_state(PG_GETARG_ARRAYTYPE_P(0));
+
+	if (state[0] == 0.0)
+		PG_RETURN_NULL();
+	PG_RETURN_FLOAT8(state[1] / state[0]);
+}

@@ -1,0 +1,42 @@
+/*-------------------------------------------------------------------------
+ *
+ * judge.h
+ *	  A model that scores the rows of a query.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef SRM_JUDGE_H
+#define SRM_JUDGE_H
+
+#include "postgres.h"
+
+#include "pg/pairs.h"
+#include "pg/request.h"
+
+typedef struct SrmJudge
+{
+	SrmCall    *call;
+	const char *name;			/* of the model */
+	const char *aggregation;	/* NULL: by the settings */
+	SrmOpenModel *model;
+	SrmScoreOptions options;
+	MemoryContext scratch;
+	uint64		n_batches;		/* the batch for which the model was looked up */
+} SrmJudge;
+
+/*
+ * The settings hold; a model and an aggregation that are not NULL take the
+ * place of srm.model and srm.aggregation.
+ */
+extern void srm_judge_begin(SrmJudge *judge, const char *model, const char *aggregation);
+
+/*
+ * The score of a conversation, as srm_score() gives it.  With every batch that a query gives the model
+ * is looked up anew, since what the query calls may have closed it.
+ */
+extern double srm_judge_score(SrmJudge *judge, const SrmConversation *conversation,
+							  uint64 n_batches);
+
+extern void srm_judge_end(SrmJudge *judge);
+
+#endif							/* SRM_JUDGE_H */

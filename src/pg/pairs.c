@@ -1,0 +1,349 @@
+/*-------------------------------------------------------------------------
+ *
+ * pairs.c
+ *	  Preference pairs, or single responses, out of the rows of a query.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "parser/parse_coerce.h"
+#include "utils/builtins.h"
+#include "utils/jsonb.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+
+#include "pg/pairs.h"
+#include "pg/request.h"
+
+#define BATCH_ROWS	32
+
+static const char *const column_names[SRM_N_COLUMNS] = {
+	[SRM_COLUMN_PROMPT] = "prompt",
+	[SRM_COLUMN_MESSAGES] = "messages",
+	[SRM_COLUMN_CHOSEN] = "chosen",
+	[SRM_COLUMN_REJECTED] = "rejected",
+	[SRM_COLUMN_RESPONSE] = "response",
+	[SRM_COLUMN_CATEGORY] = "category",
+	[SRM_COLUMN_MARGIN] = "margin",
+	[SRM_COLUMN_WEIGHT] = "weight"
+};
+
+static bool
+is_wanted(const SrmPairReader *reader, SrmPairColumn column)
+{
+	bool		is_of_pair = column == SRM_COLUMN_CHOSEN || column == SRM_COLUMN_REJECTED ||
+		column == SRM_COLUMN_MARGIN || column == SRM_COLUMN_WEIGHT;
+
+	if (column == SRM_COLUMN_RESPONSE)
+		return !reader->wants_pairs;
+	return reader->wants_pairs || !is_of_pair;
+}
+
+static void
+fail_missing(const SrmPairReader *reader, const char *name)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_COLUMN),
+			 errmsg("query gives no column \"%s\"", name),
+			 reader->wants_pairs ?
+			 errdetail("Pairs have columns \"prompt\" or \"messages\", \"chosen\" and \"rejected\".") :
+			 errdetail("Responses have columns \"prompt\" or \"messages\", and \"response\"."),
+			 errhint("Name the columns of the query with AS.")));
+}
+
+static void
+fail_type(const char *name, Oid type, const char *types)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_DATATYPE_MISMATCH),
+			 errmsg("column \"%s\" of the query has type %s", name, format_type_be(type)),
+			 errdetail("It must be of type %s.", types)));
+}
+
+static bool
+is_text(Oid type)
+{
+	return type == TEXTOID || type == VARCHAROID || type == BPCHAROID;
+}
+
+static void
+check_type(SrmPairColumn column, Oid type)
+{
+	const char *name = column_names[column];
+
+	switch (column)
+	{
+		case SRM_COLUMN_MESSAGES:
+			if (type != JSONBOID)
+				fail_type(name, type, "jsonb");
+			break;
+		case SRM_COLUMN_CATEGORY:
+			break;
+		case SRM_COLUMN_MARGIN:
+		case SRM_COLUMN_WEIGHT:
+			if (TypeCategory(type) != TYPCATEGORY_NUMERIC)
+				fail_type(name, type, "double precision");
+			break;
+		default:
+			if (!is_text(type) && type != JSONBOID)
+				fail_type(name, type, "text or jsonb");
+	}
+}
+
+static void
+find_column(SrmPairReader *reader, SrmPairColumn column)
+{
+	TupleDesc	descriptor = reader->portal->tupDesc;
+	const char *name = column_names[column];
+
+	for (int i = 0; i < descriptor->natts; i++)
+	{
+		Form_pg_attribute attribute = TupleDescAttr(descriptor, i);
+
+		if (strcmp(NameStr(attribute->attname), name) != 0)
+			continue;
+		if (reader->columns[column] != 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_DUPLICATE_COLUMN),
+					 errmsg("query gives more than one column \"%s\"", name)));
+		reader->columns[column] = i + 1;
+		reader->types[column] = getBaseType(attribute->atttypid);
+		check_type(column, reader->types[column]);
+	}
+}
+
+/* Whether every response comes with its own prompt. */
+static bool
+is_conversation(const SrmPairReader *reader, SrmPairColumn column)
+{
+	return reader->columns[column] != 0 && reader->types[column] == JSONBOID;
+}
+
+static void
+find_columns(SrmPairReader *reader)
+{
+	bool		has_prompt;
+
+	for (int i = 0; i < SRM_N_COLUMNS; i++)
+		if (is_wanted(reader, i))
+			find_column(reader, i);
+	has_prompt = reader->columns[SRM_COLUMN_PROMPT] != 0 || reader->columns[SRM_COLUMN_MESSAGES] != 0;
+	for (int i = SRM_COLUMN_CHOSEN; i <= SRM_COLUMN_RESPONSE; i++)
+	{
+		if (!is_wanted(reader, i))
+			continue;
+		if (reader->columns[i] == 0)
+			fail_missing(reader, column_names[i]);
+		if (!has_prompt && !is_conversation(reader, i))
+			fail_missing(reader, "prompt");
+	}
+	if (reader->columns[SRM_COLUMN_PROMPT] != 0 && reader->columns[SRM_COLUMN_MESSAGES] != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_DUPLICATE_COLUMN),
+				 errmsg("query gives both a column \"prompt\" and a column \"messages\"")));
+}
+
+static void
+name_row(void *arg)
+{
+	const SrmPairReader *reader = arg;
+
+	if (reader->n_read > 0)
+		errcontext("row " UINT64_FORMAT " of the query", reader->n_read);
+}
+
+void
+srm_pairs_open(SrmPairReader *reader, const char *query, bool wants_pairs)
+{
+	memset(reader, 0, sizeof(SrmPairReader));
+	reader->wants_pairs = wants_pairs;
+	reader->context = AllocSetContextCreate(CurrentMemoryContext, "srm pairs", ALLOCSET_DEFAULT_SIZES);
+	reader->portal = SPI_cursor_open_with_args(NULL, query, 0, NULL, NULL, NULL, true,
+											   CURSOR_OPT_NO_SCROLL);
+	if (reader->portal->tupDesc == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("query gives no rows")));
+	find_columns(reader);
+	reader->error_context.callback = name_row;
+	reader->error_context.arg = reader;
+	reader->error_context.previous = error_context_stack;
+	error_context_stack = &reader->error_context;
+}
+
+/* False at the end of the query. */
+static bool
+fetch_batch(SrmPairReader *reader)
+{
+	SPI_freetuptable(reader->batch);
+	SPI_cursor_fetch(reader->portal, true, BATCH_ROWS);
+	reader->batch = SPI_tuptable;
+	reader->n_batch = SPI_processed;
+	reader->i_batch = 0;
+	reader->n_batches++;
+	return reader->n_batch > 0;
+}
+
+static Datum
+get_value(const SrmPairReader *reader, HeapTuple tuple, SrmPairColumn column, bool *is_null)
+{
+	if (reader->columns[column] == 0)
+	{
+		*is_null = true;
+		return (Datum) 0;
+	}
+	return SPI_getbinval(tuple, reader->batch->tupdesc, reader->columns[column], is_null);
+}
+
+/* NULL where the query has no such column, or no value. */
+static char *
+get_string(const SrmPairReader *reader, HeapTuple tuple, SrmPairColumn column)
+{
+	if (reader->columns[column] == 0)
+		return NULL;
+	return SPI_getvalue(tuple, reader->batch->tupdesc, reader->columns[column]);
+}
+
+static double
+get_number(const SrmPairReader *reader, HeapTuple tuple, SrmPairColumn column,
+		   double fallback, double minimum)
+{
+	char	   *string = get_string(reader, tuple, column);
+	double		number;
+
+	if (string == NULL)
+		return fallback;
+	number = DatumGetFloat8(DirectFunctionCall1(float8in, CStringGetDatum(string)));
+	if (!isfinite(number) || number < minimum)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("invalid %s: %s", column_names[column], string)));
+	return number;
+}
+
+/* Whether a column of the query that a pair cannot do without is NULL. */
+static bool
+has_null(const SrmPairReader *reader, HeapTuple tuple)
+{
+	for (int i = SRM_COLUMN_PROMPT; i <= SRM_COLUMN_RESPONSE; i++)
+	{
+		bool		is_null;
+
+		get_value(reader, tuple, i, &is_null);
+		if (reader->columns[i] != 0 && is_null)
+			return true;
+	}
+	return false;
+}
+
+/* The messages before the response; none where the query has no prompt. */
+static SrmConversation
+read_prompt(const SrmPairReader *reader, HeapTuple tuple)
+{
+	SrmPairColumn column = reader->columns[SRM_COLUMN_MESSAGES] != 0 ?
+		SRM_COLUMN_MESSAGES : SRM_COLUMN_PROMPT;
+	SrmConversation prompt = {NULL, 0};
+	bool		is_null;
+	Datum		value = get_value(reader, tuple, column, &is_null);
+
+	if (is_null)
+		return prompt;
+	if (reader->types[column] == JSONBOID)
+		prompt.messages = srm_messages_of_jsonb(DatumGetJsonbP(value), &prompt.n_messages);
+	else
+	{
+		prompt.messages = palloc0(sizeof(SrmMessage));
+		prompt.messages[prompt.n_messages++] = srm_message_of_datum("user", value);
+	}
+	return prompt;
+}
+
+/* A response behind the prompt, or a conversation that has one. */
+static SrmConversation
+read_conversation(const SrmPairReader *reader, HeapTuple tuple, SrmPairColumn column,
+				  const SrmConversation *prompt)
+{
+	SrmConversation result = {NULL, 0};
+	SrmMessage	response;
+	bool		is_null;
+	Datum		value = get_value(reader, tuple, column, &is_null);
+
+	if (is_conversation(reader, column))
+	{
+		result.messages = srm_messages_of_jsonb(DatumGetJsonbP(value), &result.n_messages);
+		if (result.n_messages > 1 || prompt->n_messages == 0)
+			return result;
+		response = result.messages[0];
+	}
+	else
+		response = srm_message_of_datum("assistant", value);
+	result.messages = palloc(sizeof(SrmMessage) * (prompt->n_messages + 1));
+	if (prompt->n_messages > 0)
+		memcpy(result.messages, prompt->messages, sizeof(SrmMessage) * prompt->n_messages);
+	result.messages[prompt->n_messages] = response;
+	result.n_messages = prompt->n_messages + 1;
+	return result;
+}
+
+static void
+read_row(const SrmPairReader *reader, HeapTuple tuple, SrmPairRow *row)
+{
+	SrmConversation prompt = read_prompt(reader, tuple);
+
+	memset(row, 0, sizeof(SrmPairRow));
+	row->category = get_string(reader, tuple, SRM_COLUMN_CATEGORY);
+	row->margin = get_number(reader, tuple, SRM_COLUMN_MARGIN, 0.0, -HUGE_VAL);
+	row->weight = get_number(reader, tuple, SRM_COLUMN_WEIGHT, 1.0, 0.0);
+	if (!reader->wants_pairs)
+	{
+		row->chosen = read_conversation(reader, tuple, SRM_COLUMN_RESPONSE, &prompt);
+		return;
+	}
+	row->chosen = read_conversation(reader, tuple, SRM_COLUMN_CHOSEN, &prompt);
+	row->rejected = read_conversation(reader, tuple, SRM_COLUMN_REJECTED, &prompt);
+}
+
+bool
+srm_pairs_next(SrmPairReader *reader, SrmPairRow *row)
+{
+	MemoryContext old;
+
+	MemoryContextReset(reader->context);
+	for (;;)
+	{
+		HeapTuple	tuple;
+
+		CHECK_FOR_INTERRUPTS();
+		if (reader->i_batch == reader->n_batch && !fetch_batch(reader))
+			return false;
+		tuple = reader->batch->vals[reader->i_batch++];
+		reader->n_read++;
+		if (!has_null(reader, tuple))
+		{
+			old = MemoryContextSwitchTo(reader->context);
+			read_row(reader, tuple, row);
+			MemoryContextSwitchTo(old);
+			return true;
+		}
+		reader->n_null++;
+	}
+}
+
+void
+srm_pairs_close(SrmPairReader *reader)
+{
+	error_context_stack = reader->error_context.previous;
+	SPI_cursor_close(reader->portal);
+	MemoryContextDelete(reader->context);
+	if (reader->n_null > 0)
+		ereport(NOTICE,
+				(errmsg_plural("left out " UINT64_FORMAT " row with NULL",
+							   "left out " UINT64_FORMAT " rows with NULL",
+							   (unsigned long) reader->n_null, reader->n_null)));
+}

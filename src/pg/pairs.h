@@ -1,0 +1,91 @@
+/*-------------------------------------------------------------------------
+ *
+ * pairs.h
+ *	  Preference pairs, or single responses, out of the rows of a query.
+ *
+ * The query runs as the caller, read-only, and is read through a cursor, so
+ * that memory does not grow with its rows.  Columns are known by name:
+ *
+ *	  prompt		text, a message of the user; or jsonb, messages
+ *	  messages		jsonb, in the place of prompt
+ *	  chosen, rejected (or response, where single responses are wanted)
+ *					text, or jsonb: a conversation that ends with the response;
+ *					one of a single message stands behind the prompt
+ *	  category		any type
+ *	  margin, weight	numbers
+ *
+ * Rows with NULL in one of the first four are counted and left out.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef SRM_PAIRS_H
+#define SRM_PAIRS_H
+
+#include "postgres.h"
+
+#include "text/template.h"
+#include "utils/elog.h"
+#include "utils/portal.h"
+
+typedef enum SrmPairColumn
+{
+	SRM_COLUMN_PROMPT,
+	SRM_COLUMN_MESSAGES,
+	SRM_COLUMN_CHOSEN,
+	SRM_COLUMN_REJECTED,
+	SRM_COLUMN_RESPONSE,
+	SRM_COLUMN_CATEGORY,
+	SRM_COLUMN_MARGIN,
+	SRM_COLUMN_WEIGHT,
+	SRM_N_COLUMNS
+} SrmPairColumn;
+
+/* Messages of which the last is the response. */
+typedef struct SrmConversation
+{
+	SrmMessage *messages;		/* (n_messages) */
+	size_t		n_messages;
+} SrmConversation;
+
+/* Where single responses are wanted, rejected is empty. */
+typedef struct SrmPairRow
+{
+	SrmConversation chosen;
+	SrmConversation rejected;
+	const char *category;		/* NULL where there is none */
+	double		margin;			/* 0 where there is none */
+	double		weight;			/* 1 where there is none */
+} SrmPairRow;
+
+typedef struct SrmPairReader
+{
+	bool		wants_pairs;
+	Portal		portal;
+	int			columns[SRM_N_COLUMNS]; /* attribute numbers; 0: not in the query */
+	Oid			types[SRM_N_COLUMNS];
+	uint64		n_read;			/* rows so far, left out ones included */
+	uint64		n_null;			/* of them left out */
+	uint64		n_batches;		/* how often the query ran; it may close open models */
+	struct SPITupleTable *batch;
+	uint64		n_batch;		/* rows of the batch */
+	uint64		i_batch;		/* next row of the batch */
+	MemoryContext context;		/* of the rows of one batch */
+	ErrorContextCallback error_context;
+} SrmPairReader;
+
+/*
+ * Begins, inside an SPI connection; raises an error for a query that does
+ * not give the columns.  Until srm_pairs_close() errors name the row.
+ */
+extern void srm_pairs_open(SrmPairReader *reader, const char *query, bool wants_pairs);
+
+/*
+ * The next row, or false at the end.  What it points to is good until the
+ * next call, or until that of the reader's context.
+ */
+extern bool srm_pairs_next(SrmPairReader *reader, SrmPairRow *row);
+
+/* Ends the cursor; tells of rows that were left out, in a NOTICE. */
+extern void srm_pairs_close(SrmPairReader *reader);
+
+#endif							/* SRM_PAIRS_H */
