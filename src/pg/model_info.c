@@ -185,6 +185,8 @@ SRM_FUNCTION(srm_sql_model_info)
 	push_number(&state, "mapped_bytes", (double) model->mapped_bytes);
 	push_number(&state, "private_bytes", (double) srm_scorer_private_bytes(open->scorer));
 	push_number(&state, "load_ms", open->load_ms);
+	push_number(&state, "passes", (double) open->scorer->n_passes);
+	push_number(&state, "computed_tokens", (double) open->scorer->n_computed);
 	result = pushJsonbValue(&state, WJB_END_OBJECT, NULL);
 	srm_call_end(call);
 	PG_RETURN_JSONB_P(JsonbValueToJsonb(result));

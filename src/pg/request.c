@@ -149,11 +149,19 @@ srm_request_score(SrmRequest *request, SrmScored *scored)
 }
 
 void
-srm_request_score_response(SrmRequest *request, Datum response, SrmScored *scored)
+srm_request_score_responses(SrmRequest *request, const Datum *responses, int n, SrmScored *scored)
 {
-	request->messages[request->n_messages++] = srm_message_of_datum("assistant", response);
-	srm_request_score(request, scored);
-	request->n_messages--;
+	SrmCall    *call = request->call;
+	SrmMessage *messages = palloc(sizeof(SrmMessage) * n);
+
+	for (int i = 0; i < n; i++)
+		messages[i] = srm_message_of_datum("assistant", responses[i]);
+	srm_call_check(call, srm_scorer_score_responses(request->model->scorer,
+													request->messages, request->n_messages,
+													messages, n, &request->options,
+													call->arena, scored,
+													&call->stop, &call->status));
+	pfree(messages);
 }
 
 void

@@ -75,9 +75,12 @@ extern void srm_request_begin(SrmRequest *request, FunctionCallInfo fcinfo,
 /* The response of a request that has one. */
 extern const SrmMessage *srm_request_response(const SrmRequest *request);
 
-/* Scores the response of the request, or another one to the same prompt. */
+/* Scores the response of the request. */
 extern void srm_request_score(SrmRequest *request, SrmScored *scored);
-extern void srm_request_score_response(SrmRequest *request, Datum response, SrmScored *scored);
+
+/* Scores n > 0 responses, text datums, to the prompt of a request without one. */
+extern void srm_request_score_responses(SrmRequest *request, const Datum *responses, int n,
+										SrmScored *scored);
 
 /* Frees the engine's memory of the call, what it returned included. */
 extern void srm_request_end(SrmRequest *request);

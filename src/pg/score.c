@@ -114,6 +114,34 @@ SRM_FUNCTION(srm_sql_sentence_rewards_response)
 	return sentence_rewards(fcinfo, SRM_FORM_RESPONSE);
 }
 
+/* Responses that are scored side by side; texts and results of no more lie in memory. */
+#define MAX_SIDE_BY_SIDE	64
+
+/* Turns texts into their scores, as many as go side by side; returns how many elements it saw. */
+static int
+score_elements(SrmRequest *request, Datum *elements, const bool *nulls, int n)
+{
+	Datum		responses[MAX_SIDE_BY_SIDE];
+	SrmScored	scored[MAX_SIDE_BY_SIDE];
+	int			places[MAX_SIDE_BY_SIDE];
+	int			n_responses = 0;
+	int			i;
+
+	for (i = 0; i < n && n_responses < MAX_SIDE_BY_SIDE; i++)
+	{
+		if (nulls[i])
+			continue;
+		places[n_responses] = i;
+		responses[n_responses++] = elements[i];
+	}
+	if (n_responses > 0)
+		srm_request_score_responses(request, responses, n_responses, scored);
+	for (int j = 0; j < n_responses; j++)
+		elements[places[j]] = Float4GetDatum((float4) scored[j].score);
+	srm_arena_reset(request->call->arena);
+	return i;
+}
+
 /* srm_scores(..., responses text[]) returns real[]: NULL elements stay NULL */
 static Datum
 scores(FunctionCallInfo fcinfo, SrmForm form)
@@ -133,16 +161,8 @@ scores(FunctionCallInfo fcinfo, SrmForm form)
 				(errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
 				 errmsg("array of responses must have one dimension")));
 	deconstruct_array(responses, TEXTOID, -1, false, TYPALIGN_INT, &elements, &nulls, &n);
-	for (int i = 0; i < n; i++)
-	{
-		SrmScored	scored;
-
-		if (nulls[i])
-			continue;
-		srm_request_score_response(&request, elements[i], &scored);
-		elements[i] = Float4GetDatum((float4) scored.score);
-		srm_arena_reset(request.call->arena);
-	}
+	for (int i = 0; i < n;)
+		i += score_elements(&request, elements + i, nulls + i, n - i);
 	srm_request_end(&request);
 	if (n == 0)
 		PG_RETURN_ARRAYTYPE_P(construct_empty_array(FLOAT4OID));
@@ -158,14 +178,15 @@ static double
 compute_margin(FunctionCallInfo fcinfo, SrmForm form)
 {
 	SrmRequest	request;
-	SrmScored	a;
-	SrmScored	b;
+	SrmScored	scored[2];
+	Datum		responses[2];
 
 	srm_request_begin(&request, fcinfo, form, false);
-	srm_request_score_response(&request, PG_GETARG_DATUM(request.next_argument), &a);
-	srm_request_score_response(&request, PG_GETARG_DATUM(request.next_argument + 1), &b);
+	responses[0] = PG_GETARG_DATUM(request.next_argument);
+	responses[1] = PG_GETARG_DATUM(request.next_argument + 1);
+	srm_request_score_responses(&request, responses, 2, scored);
 	srm_request_end(&request);
-	return a.score - b.score;
+	return scored[0].score - scored[1].score;
 }
 
 /* srm_margin(..., chosen, rejected) returns real */

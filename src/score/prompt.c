@@ -1,7 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * prompt.c
- *	  States of the last prompt, for the next response to it.
+ *	  States of the last prompt, for the next response to it, and for the next
+ *	  prompt that begins as it does.
  *
  *-------------------------------------------------------------------------
  */
@@ -20,9 +21,10 @@ srm_prompt_create(const SrmDecoder *decoder, SrmStatus *status)
 		srm_fail_memory(status, sizeof(SrmPrompt));
 		return NULL;
 	}
-	prompt->hidden = calloc(decoder->dim, sizeof(float));
+	prompt->dim = decoder->dim;
+	prompt->hidden = calloc(SRM_MAX_READ * decoder->dim, sizeof(float));
 	if (prompt->hidden == NULL)
-		srm_fail_memory(status, decoder->dim * sizeof(float));
+		srm_fail_memory(status, SRM_MAX_READ * decoder->dim * sizeof(float));
 	else
 		prompt->cache = srm_cache_create(decoder, status);
 	if (prompt->cache == NULL)
@@ -44,11 +46,25 @@ srm_prompt_free(SrmPrompt *prompt)
 	free(prompt);
 }
 
-static bool
-has_tokens(const SrmPrompt *prompt, const int32_t *tokens, size_t n_tokens)
+static size_t
+count_common(const SrmPrompt *prompt, const SrmPromptRest *rest)
 {
-	return prompt->n_tokens == n_tokens &&
-		memcmp(prompt->tokens, tokens, n_tokens * sizeof(int32_t)) == 0;
+	size_t		n = 0;
+
+	while (n < prompt->n_tokens && n < rest->n_tokens && prompt->tokens[n] == rest->tokens[n])
+		n++;
+	return n;
+}
+
+/* The number of a token's hidden state, or n_read. */
+static size_t
+find_hidden(const SrmPrompt *prompt, uint32_t token)
+{
+	size_t		i = 0;
+
+	while (i < prompt->n_read && prompt->read[i] != token)
+		i++;
+	return i;
 }
 
 static bool
@@ -67,23 +83,53 @@ make_room(SrmPrompt *prompt, size_t n_tokens, SrmStatus *status)
 }
 
 bool
-srm_prompt_prepare(SrmPrompt *prompt, const SrmDecoder *decoder,
-				   const int32_t *tokens, size_t n_tokens, int n_threads,
-				   const SrmStop *stop, SrmStatus *status)
+srm_prompt_begin(SrmPrompt *prompt, SrmPromptRest *rest, bool partly, SrmStatus *status)
 {
-	uint32_t	last = (uint32_t) n_tokens - 1;
+	size_t		n = count_common(prompt, rest);
+	size_t		n_before = 0;
+	size_t		n_kept = 0;
 
-	if (has_tokens(prompt, tokens, n_tokens))
-		return true;
-	prompt->n_tokens = 0;		/* until the new ones are complete */
-	srm_cache_truncate(prompt->cache, 0);
-	if (!make_room(prompt, n_tokens, status) ||
-		!srm_decoder_forward(decoder, prompt->cache, true, tokens, n_tokens, &last, 1,
-							 prompt->hidden, n_threads, stop, status))
+	if (!make_room(prompt, rest->n_tokens, status))
 		return false;
-	memcpy(prompt->tokens, tokens, n_tokens * sizeof(int32_t));
-	prompt->n_tokens = n_tokens;
+	while (n_before < rest->n_read && rest->read[n_before] < n &&
+		   find_hidden(prompt, rest->read[n_before]) < prompt->n_read)
+		n_before++;
+	if (n_before < rest->n_read && rest->read[n_before] < n)
+		n = rest->read[n_before];
+	if (!partly && (n < rest->n_tokens || n < prompt->n_tokens))
+		n = n_before = 0;
+	for (size_t i = n_before; i < rest->n_read; i++)
+		rest->wanted[i - n_before] = rest->read[i] - (uint32_t) n;
+	rest->n_common = n;
+	rest->n_read_before = n_before;
+
+	while (n_kept < prompt->n_read && prompt->read[n_kept] < n)
+		n_kept++;
+	prompt->n_read = n_kept;
+	prompt->n_tokens = n;
+	srm_cache_truncate(prompt->cache, n);
 	return true;
+}
+
+void
+srm_prompt_end(SrmPrompt *prompt, const SrmPromptRest *rest, const float *hidden)
+{
+	size_t		bytes = prompt->dim * sizeof(float);
+
+	/* Both ascend, so that a state moves to the front or stays */
+	for (size_t i = 0; i < rest->n_read_before; i++)
+		memmove(prompt->hidden + i * prompt->dim,
+				prompt->hidden + find_hidden(prompt, rest->read[i]) * prompt->dim, bytes);
+	for (size_t i = rest->n_read_before; i < rest->n_read; i++)
+		memcpy(prompt->hidden + i * prompt->dim,
+			   hidden + (i - rest->n_read_before) * prompt->dim, bytes);
+	for (size_t i = 0; i < rest->n_read; i++)
+		prompt->read[i] = rest->read[i];
+	prompt->n_read = rest->n_read;
+	if (rest->n_common < rest->n_tokens)
+		memcpy(prompt->tokens + rest->n_common, rest->tokens + rest->n_common,
+			   (rest->n_tokens - rest->n_common) * sizeof(int32_t));
+	prompt->n_tokens = rest->n_tokens;
 }
 
 void
@@ -95,6 +141,7 @@ srm_prompt_trim(SrmPrompt *prompt, const SrmDecoder *decoder, size_t limit)
 	if (srm_cache_bytes(prompt->cache) <= limit)
 		return;
 	prompt->n_tokens = 0;
+	prompt->n_read = 0;
 	srm_status_init(&status);
 	empty = srm_cache_create(decoder, &status);
 	if (empty == NULL)

@@ -2,7 +2,7 @@
  *
  * scorer.h
  *	  An opened model, ready to score: the corridor from a conversation to a
- *	  scored response.
+ *	  scored response (score.c).
  *
  *-------------------------------------------------------------------------
  */
@@ -18,6 +18,9 @@ typedef struct SrmScorer
 	SrmAggregation aggregation; /* the model's own */
 	SrmBoundary boundary;
 	struct SrmPrompt *prompt;	/* states of the last prompt */
+	struct SrmMemo *memo;		/* the last results */
+	uint64_t	n_passes;		/* through the decoder, since it was opened */
+	uint64_t	n_computed;		/* tokens that went through it */
 	SrmSegmenter *segmenter;	/* of the last locale */
 	char	   *locale;
 } SrmScorer;
@@ -30,7 +33,7 @@ typedef struct SrmScoreOptions
 	size_t		max_tokens;
 	SrmTruncation truncation;
 	int			n_threads;
-	size_t		cache_bytes;	/* prompt states above this size are not kept */
+	size_t		cache_bytes;	/* prompt states above this size are not kept; 0: nothing is */
 	bool		want_tokens;	/* token rewards, too */
 } SrmScoreOptions;
 
@@ -67,14 +70,26 @@ extern size_t srm_scorer_private_bytes(const SrmScorer *scorer);
 extern void srm_scorer_defaults(const SrmScorer *scorer, SrmScoreOptions *options);
 
 /*
- * Scores the last of n_messages > 0 messages.  The messages before it and the
- * text around it are computed as a block of their own, whose states are kept
- * for the next call with the same block: the same conversation gets the same
- * bits with and without them.
+ * Scores the last of n_messages > 0 messages.  What the calls before have
+ * left is used: the result, if it was the same conversation with the same
+ * options, and the states of the prompt's beginning, if they are there.  The same
+ * conversation gets the same bits with and without them.
  */
 extern bool srm_scorer_score(SrmScorer *scorer, const SrmMessage *messages, size_t n_messages,
 							 const SrmScoreOptions *options, SrmArena *arena,
 							 SrmScored *scored, const SrmStop *stop, SrmStatus *status);
+
+/*
+ * Scores several responses, each as the last message behind the same n_messages
+ * before it.  They share the prompt, and run side by side in as few passes as
+ * their lengths allow; scored (n_responses) are what srm_scorer_score() gives.
+ */
+extern bool srm_scorer_score_responses(SrmScorer *scorer,
+									   const SrmMessage *messages, size_t n_messages,
+									   const SrmMessage *responses, size_t n_responses,
+									   const SrmScoreOptions *options, SrmArena *arena,
+									   SrmScored *scored, const SrmStop *stop,
+									   SrmStatus *status);
 
 /* The layout alone: what the model would read. */
 extern bool srm_scorer_layout(SrmScorer *scorer, const SrmMessage *messages, size_t n_messages,

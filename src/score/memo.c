@@ -1,0 +1,251 @@
+/*-------------------------------------------------------------------------
+ *
+ * memo.c
+ *	  The last conversations that were scored, with their results.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "score/memo.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define N_ENTRIES	16
+#define MAX_KEY		((size_t) 128 * 1024)
+#define MAX_ENTRY	((size_t) 256 * 1024)	/* larger ones give their memory back */
+
+typedef struct Entry
+{
+	SrmArena   *arena;			/* of key and result; NULL: never used */
+	SrmMemoKey	key;			/* bytes NULL: empty */
+	SrmScored	scored;
+	uint64_t	last_use;
+} Entry;
+
+struct SrmMemo
+{
+	Entry		entries[N_ENTRIES];
+	uint64_t	n_uses;
+};
+
+SrmMemo *
+srm_memo_create(SrmStatus *status)
+{
+	SrmMemo    *memo = calloc(1, sizeof(SrmMemo));
+
+	if (memo == NULL)
+		srm_fail_memory(status, sizeof(SrmMemo));
+	return memo;
+}
+
+static void
+clear_entry(Entry *entry)
+{
+	srm_arena_free(entry->arena);
+	memset(entry, 0, sizeof(Entry));
+}
+
+void
+srm_memo_clear(SrmMemo *memo)
+{
+	for (int i = 0; i < N_ENTRIES; i++)
+		clear_entry(&memo->entries[i]);
+}
+
+void
+srm_memo_free(SrmMemo *memo)
+{
+	if (memo == NULL)
+		return;
+	srm_memo_clear(memo);
+	free(memo);
+}
+
+size_t
+srm_memo_bytes(const SrmMemo *memo)
+{
+	size_t		bytes = sizeof(SrmMemo);
+
+	for (int i = 0; i < N_ENTRIES; i++)
+		bytes += srm_arena_used(memo->entries[i].arena);
+	return bytes;
+}
+
+/* ---- keys ---- */
+
+static char *
+append(char *out, const void *bytes, size_t length)
+{
+	memcpy(out, bytes, length);
+	return out + length;
+}
+
+/* Each text behind its length, so that no two conversations look the same. */
+static char *
+append_text(char *out, const char *text, size_t length)
+{
+	out = append(out, &length, sizeof(length));
+	return append(out, text, length);
+}
+
+static uint64_t
+hash_bytes(const char *bytes, size_t length)
+{
+	uint64_t	hash = length;
+
+	while (length > 0)
+	{
+		uint64_t	part = 0;
+		size_t		size = length < 8 ? length : 8;
+
+		memcpy(&part, bytes, size);
+		hash = (hash ^ part) * UINT64_C(0x9E3779B97F4A7C15);
+		hash ^= hash >> 29;
+		bytes += size;
+		length -= size;
+	}
+	return hash;
+}
+
+static size_t
+measure_key(const SrmMessage *messages, size_t n_messages, const SrmScoreOptions *options)
+{
+	size_t		length = sizeof(options->aggregation) + sizeof(options->max_tokens) +
+		sizeof(options->truncation) + sizeof(size_t) + strlen(options->locale);
+
+	for (size_t i = 0; i < n_messages && length <= MAX_KEY; i++)
+	{
+		if (messages[i].content_length > MAX_KEY)
+			return MAX_KEY + 1;
+		length += 2 * sizeof(size_t) + strlen(messages[i].role) + messages[i].content_length;
+	}
+	return length;
+}
+
+bool
+srm_memo_key(SrmMemoKey *key, const SrmMessage *messages, size_t n_messages,
+			 const SrmScoreOptions *options, SrmArena *arena, SrmStatus *status)
+{
+	char	   *out;
+
+	memset(key, 0, sizeof(SrmMemoKey));
+	key->length = measure_key(messages, n_messages, options);
+	if (key->length > MAX_KEY)
+		return true;
+	out = key->bytes = srm_arena_alloc(arena, key->length, status);
+	if (out == NULL)
+		return false;
+	out = append(out, &options->aggregation, sizeof(options->aggregation));
+	out = append(out, &options->max_tokens, sizeof(options->max_tokens));
+	out = append(out, &options->truncation, sizeof(options->truncation));
+	out = append_text(out, options->locale, strlen(options->locale));
+	for (size_t i = 0; i < n_messages; i++)
+	{
+		out = append_text(out, messages[i].role, strlen(messages[i].role));
+		out = append_text(out, messages[i].content, messages[i].content_length);
+	}
+	key->hash = hash_bytes(key->bytes, key->length);
+	key->want_tokens = options->want_tokens;
+	return true;
+}
+
+/* ---- results ---- */
+
+/* A copy of n elements in the arena; NULL stays NULL. */
+static bool
+copy_array(void *copy, const void *array, size_t n, size_t size, SrmArena *arena,
+		   SrmStatus *status)
+{
+	void	  **out = copy;
+
+	if (array == NULL)
+	{
+		*out = NULL;
+		return true;
+	}
+	*out = srm_arena_alloc(arena, n * size, status);
+	if (*out == NULL)
+		return false;
+	memcpy(*out, array, n * size);
+	return true;
+}
+
+bool
+srm_scored_copy(SrmScored *copy, const SrmScored *scored, SrmArena *arena, SrmStatus *status)
+{
+	*copy = *scored;
+	return copy_array(&copy->sentences, scored->sentences, scored->n_sentences,
+					  sizeof(SrmSentence), arena, status) &&
+		copy_array(&copy->rewards, scored->rewards, scored->n + 1, sizeof(double), arena, status) &&
+		copy_array(&copy->weights, scored->weights, scored->n + 1, sizeof(double), arena, status) &&
+		copy_array(&copy->tokens, scored->tokens, scored->n_token_rewards,
+				   sizeof(SrmTokenReward), arena, status);
+}
+
+static bool
+serves(const Entry *entry, const SrmMemoKey *key)
+{
+	return entry->key.bytes != NULL && entry->key.hash == key->hash &&
+		entry->key.length == key->length && entry->key.want_tokens >= key->want_tokens &&
+		memcmp(entry->key.bytes, key->bytes, key->length) == 0;
+}
+
+bool
+srm_memo_get(SrmMemo *memo, const SrmMemoKey *key, SrmArena *arena, SrmScored *scored,
+			 bool *found, SrmStatus *status)
+{
+	*found = false;
+	for (int i = 0; i < N_ENTRIES && key->bytes != NULL && !*found; i++)
+	{
+		Entry	   *entry = &memo->entries[i];
+
+		if (!serves(entry, key))
+			continue;
+		entry->last_use = ++memo->n_uses;
+		*found = true;
+		if (!srm_scored_copy(scored, &entry->scored, arena, status))
+			return false;
+	}
+	return true;
+}
+
+/* The entry that was not used for the longest time, emptied. */
+static Entry *
+take_entry(SrmMemo *memo, SrmStatus *status)
+{
+	Entry	   *oldest = &memo->entries[0];
+
+	for (int i = 1; i < N_ENTRIES; i++)
+		if (memo->entries[i].last_use < oldest->last_use)
+			oldest = &memo->entries[i];
+	oldest->key.bytes = NULL;
+	if (srm_arena_used(oldest->arena) > MAX_ENTRY)
+		clear_entry(oldest);
+	if (oldest->arena == NULL)
+		oldest->arena = srm_arena_create(status);
+	else
+		srm_arena_reset(oldest->arena);
+	return oldest->arena == NULL ? NULL : oldest;
+}
+
+void
+srm_memo_put(SrmMemo *memo, const SrmMemoKey *key, const SrmScored *scored)
+{
+	SrmStatus	status;
+	Entry	   *entry;
+	char	   *bytes;
+
+	if (key->bytes == NULL)
+		return;
+	srm_status_init(&status);
+	entry = take_entry(memo, &status);
+	if (entry == NULL)
+		return;
+	bytes = srm_arena_alloc(entry->arena, key->length, &status);
+	if (bytes == NULL || !srm_scored_copy(&entry->scored, scored, entry->arena, &status))
+		return;
+	memcpy(bytes, key->bytes, key->length);
+	entry->key = *key;
+	entry->key.bytes = bytes;
+	entry->last_use = ++memo->n_uses;
+}

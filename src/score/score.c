@@ -1,0 +1,499 @@
+/*-------------------------------------------------------------------------
+ *
+ * score.c
+ *	  The corridor from a conversation to a scored response.
+ *
+ * read_responses(), near the end, shows the whole way of the responses of one
+ * pass; srm_scorer_score_responses() decides which go together.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "score/scorer.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "score/memo.h"
+#include "score/prompt.h"
+
+/*
+ * Responses go into one pass up to so many tokens: more do not make products
+ * faster, but take memory.
+ */
+#define MAX_ROWS		1024
+#define MAX_READINGS	256
+
+/*
+ * Whether rows may stand side by side that need not: not while products give
+ * a row other bits where there are more of them.
+ */
+#define SIDE_BY_SIDE	false
+
+/* What the responses of one call have in common. */
+typedef struct Call
+{
+	SrmScorer  *scorer;
+	const SrmScoreOptions *options;
+	SrmMessage *messages;		/* (n_messages), the last is the response at hand */
+	size_t		n_messages;
+	SrmArena   *arena;
+	const SrmStop *stop;
+	SrmStatus  *status;
+} Call;
+
+/* One response on its way. */
+typedef struct Reading
+{
+	SrmMemoKey	key;
+	SrmLayout	layout;
+	int32_t    *ids;			/* (layout.tokens.n) */
+	uint32_t	read_prompt[SRM_MAX_READ];	/* (n_read_prompt) tokens of the prompt to read */
+	size_t		n_read_prompt;
+	uint32_t   *wanted;			/* (n_wanted) tokens of the response's block to read */
+	size_t		n_wanted;
+	float	   *states;			/* (n_wanted, dim) theirs */
+	float	   *hidden;			/* (n + 1, dim) at the boundaries */
+	double	   *values;			/* v (n + 1) at the boundaries */
+	double	   *token_values;	/* (n_token_rewards) at the response's tokens */
+	SrmScored  *scored;
+} Reading;
+
+/* Responses that go through the decoder together: they have the same prompt. */
+typedef struct Batch
+{
+	Reading    *readings;		/* (n) */
+	size_t		n;
+	size_t		n_rows;			/* tokens behind the prompt */
+} Batch;
+
+static bool
+needs_tokens(const Call *call)
+{
+	return call->options->want_tokens ||
+		call->options->aggregation == SRM_AGGREGATE_TOKEN_MEAN;
+}
+
+static bool
+collect_ids(const Call *call, Reading *reading)
+{
+	const SrmTokens *tokens = &reading->layout.tokens;
+
+	reading->ids = srm_arena_array(call->arena, tokens->n, sizeof(int32_t), call->status);
+	if (reading->ids == NULL)
+		return false;
+	for (size_t i = 0; i < tokens->n; i++)
+		reading->ids[i] = tokens->items[i].id;
+	return true;
+}
+
+/*
+ * Decides which tokens are read: the last of the prompt, and of the
+ * response's block the boundaries, or all of them where the rewards of
+ * tokens are asked for.
+ */
+static bool
+choose_tokens(const Call *call, Reading *reading)
+{
+	const SrmLayout *layout = &reading->layout;
+	size_t		n_block = layout->tokens.n - layout->n_prompt;
+	bool		all = needs_tokens(call);
+
+	if (layout->n_prompt > 0)
+		reading->read_prompt[reading->n_read_prompt++] = (uint32_t) layout->n_prompt - 1;
+	reading->n_wanted = all ? n_block : layout->n;
+	reading->wanted = srm_arena_array(call->arena, reading->n_wanted, sizeof(uint32_t), call->status);
+	if (reading->wanted == NULL)
+		return false;
+	for (size_t i = 0; i < reading->n_wanted; i++)
+		reading->wanted[i] = all ? (uint32_t) i :
+			layout->boundaries[i + 1] - (uint32_t) layout->n_prompt;
+	return true;
+}
+
+static bool
+allocate_results(const Call *call, Reading *reading)
+{
+	size_t		n = reading->layout.n;
+	size_t		dim = call->scorer->model->decoder.dim;
+	SrmScored  *scored = reading->scored;
+
+	scored->n = n;
+	scored->n_sentences = reading->layout.n_sentences;
+	scored->sentences = reading->layout.sentences;
+	scored->n_tokens = reading->layout.tokens.n;
+	scored->truncated = reading->layout.truncated;
+	reading->states = srm_arena_array(call->arena, reading->n_wanted * dim, sizeof(float), call->status);
+	reading->hidden = srm_arena_array(call->arena, (n + 1) * dim, sizeof(float), call->status);
+	reading->values = srm_arena_array(call->arena, n + 1, sizeof(double), call->status);
+	scored->rewards = srm_arena_array(call->arena, n + 1, sizeof(double), call->status);
+	scored->weights = srm_arena_array(call->arena, n + 1, sizeof(double), call->status);
+	return call->status->code == SRM_OK;
+}
+
+/* The first half of the way: all that comes before the decoder. */
+static bool
+begin_reading(const Call *call, Reading *reading)
+{
+	return srm_scorer_layout(call->scorer, call->messages, call->n_messages, call->options,
+							 call->arena, &reading->layout, call->stop, call->status) &&
+		collect_ids(call, reading) &&
+		choose_tokens(call, reading) &&
+		allocate_results(call, reading);
+}
+
+/* One pass: what is not there of the prompt's states, and the responses behind it. */
+static bool
+run_pass(const Call *call, const Batch *batch, const SrmSequence *rest)
+{
+	SrmScorer  *scorer = call->scorer;
+	bool		has_prompt = rest->tokens != NULL;
+	SrmSequence *texts = srm_arena_array(call->arena, batch->n, sizeof(SrmSequence), call->status);
+
+	if (texts == NULL)
+		return false;
+	for (size_t i = 0; i < batch->n; i++)
+	{
+		const Reading *reading = &batch->readings[i];
+		size_t		n_prompt = reading->layout.n_prompt;
+
+		texts[i] = (SrmSequence) {
+			reading->ids + n_prompt, reading->layout.tokens.n - n_prompt,
+			reading->wanted, reading->n_wanted, reading->states
+		};
+	}
+	/* A template may put nothing before the response: no state, value 0 */
+	if (!srm_decoder_forward_batch(&scorer->model->decoder,
+								   has_prompt ? scorer->prompt->cache : NULL,
+								   rest->n_tokens > 0 ? rest : NULL, texts, batch->n,
+								   call->options->n_threads, call->stop, call->status))
+		return false;
+	scorer->n_passes++;
+	scorer->n_computed += rest->n_tokens + batch->n_rows;
+	return true;
+}
+
+/* Runs the responses, with the prompt that they share. */
+static bool
+run_decoder(const Call *call, const Batch *batch)
+{
+	SrmPrompt  *prompt = call->scorer->prompt;
+	const Reading *first = &batch->readings[0];
+	SrmPromptRest rest = {
+		.tokens = first->ids,.n_tokens = first->layout.n_prompt,
+		.read = first->read_prompt,.n_read = first->n_read_prompt
+	};
+	SrmSequence sequence = {0};
+
+	if (rest.n_tokens == 0)
+		return run_pass(call, batch, &sequence);
+	if (!srm_prompt_begin(prompt, &rest, SIDE_BY_SIDE, call->status))
+		return false;
+	sequence.tokens = rest.tokens + rest.n_common;
+	sequence.n_tokens = rest.n_tokens - rest.n_common;
+	sequence.wanted = rest.wanted;
+	sequence.n_wanted = rest.n_read - rest.n_read_before;
+	sequence.hidden = srm_arena_array(call->arena, SRM_MAX_READ * prompt->dim, sizeof(float),
+									  call->status);
+	if (sequence.hidden == NULL)
+		return false;
+	if (!SIDE_BY_SIDE && sequence.n_tokens > 0)
+	{
+		if (!run_pass(call, &(Batch) {0}, &sequence))
+			return false;
+		srm_prompt_end(prompt, &rest, sequence.hidden);
+		sequence.n_tokens = 0;
+		return run_pass(call, batch, &sequence);
+	}
+	if (!run_pass(call, batch, &sequence))
+		return false;
+	srm_prompt_end(prompt, &rest, sequence.hidden);
+	return true;
+}
+
+static bool
+check_finite(const double *values, size_t n, SrmStatus *status)
+{
+	for (size_t i = 0; i < n; i++)
+	{
+		if (isfinite(values[i]))
+			continue;
+		srm_fail(status, SRM_INVALID_MODEL, "model gives a value that is not finite");
+		return srm_fail_hint(status, "Check that the weights were copied completely, and that they are finite.");
+	}
+	return true;
+}
+
+/*
+ * Hidden states and values at the boundaries.  states (n_wanted, dim) are
+ * those of the response's block.
+ */
+static bool
+read_boundaries(const Call *call, Reading *reading)
+{
+	const SrmLayout *layout = &reading->layout;
+	const SrmModel *model = call->scorer->model;
+	const SrmValueHead head = {model->decoder.dim, model->value_weight, model->value_bias};
+	size_t		dim = head.dim;
+	bool		all = needs_tokens(call);
+
+	if (layout->n_prompt > 0)
+		memcpy(reading->hidden, call->scorer->prompt->hidden + (reading->n_read_prompt - 1) * dim, dim * sizeof(float));
+	for (size_t i = 1; i <= layout->n; i++)
+	{
+		size_t		row = all ? layout->boundaries[i] - layout->n_prompt : i - 1;
+
+		memcpy(reading->hidden + i * dim, reading->states + row * dim, dim * sizeof(float));
+	}
+	srm_values_forward(reading->values, reading->hidden, &head, layout->n + 1);
+	if (layout->n_prompt == 0)
+		reading->values[0] = 0.0;
+	return check_finite(reading->values, layout->n + 1, call->status);
+}
+
+/*
+ * Values at the tokens that show some of the response.  The last of a
+ * sentence has the value at the sentence's boundary, be that a marker, so
+ * that the rewards of its tokens add up to the sentence's.
+ */
+static bool
+read_tokens(const Call *call, Reading *reading)
+{
+	const SrmLayout *layout = &reading->layout;
+	const SrmModel *model = call->scorer->model;
+	const SrmValueHead head = {model->decoder.dim, model->value_weight, model->value_bias};
+	SrmScored  *scored = reading->scored;
+	size_t		n = 0;
+	size_t		sentence = 1;
+
+	scored->tokens = srm_arena_array(call->arena, reading->n_wanted, sizeof(SrmTokenReward), call->status);
+	reading->token_values = srm_arena_array(call->arena, reading->n_wanted, sizeof(double), call->status);
+	if (scored->tokens == NULL || reading->token_values == NULL)
+		return false;
+	for (size_t i = 0; i < reading->n_wanted; i++)
+	{
+		const SrmToken *token = &layout->tokens.items[layout->n_prompt + i];
+		SrmRange	bytes = srm_layout_response_bytes(layout, call->n_messages - 1, token);
+
+		if (bytes.start < bytes.end)
+		{
+			srm_values_forward(&reading->token_values[n], reading->states + i * head.dim, &head, 1);
+			scored->tokens[n++] = (SrmTokenReward) {.id = token->id,.bytes = bytes};
+		}
+		if (n > 0 && sentence <= layout->n && layout->n_prompt + i == layout->boundaries[sentence])
+			reading->token_values[n - 1] = reading->values[sentence++];
+	}
+	scored->n_token_rewards = n;
+	return check_finite(reading->token_values, n, call->status);
+}
+
+static void
+reward_tokens(Reading *reading)
+{
+	double		before = reading->values[0];
+
+	for (size_t i = 0; i < reading->scored->n_token_rewards; i++)
+	{
+		reading->scored->tokens[i].reward = reading->token_values[i] - before;
+		before = reading->token_values[i];
+	}
+}
+
+/* Known before the pass, so that nobody waits for an error. */
+static bool
+check_aggregation(const Call *call)
+{
+	if (call->options->aggregation != SRM_AGGREGATE_ATTENTION ||
+		call->scorer->model->attention.dim > 0)
+		return true;
+	srm_fail(call->status, SRM_INVALID_ARGUMENT, "model has no weights for aggregation by attention");
+	return srm_fail_hint(call->status, "Set \"srm.aggregation\" to another value.");
+}
+
+static bool
+attend(const Call *call, Reading *reading)
+{
+	const SrmModel *model = call->scorer->model;
+	const SrmModelAttention *attention = &model->attention;
+	SrmAggregator aggregator = {
+		model->decoder.dim, attention->dim,
+		attention->query_weight, attention->query_bias,
+		attention->key_weight, attention->key_bias
+	};
+
+	return srm_aggregator_forward(reading->scored->weights, reading->hidden, &aggregator,
+								  reading->layout.n, call->arena, call->status);
+}
+
+/* From values to rewards, weights and the score. */
+static bool
+aggregate(const Call *call, Reading *reading)
+{
+	SrmScored  *scored = reading->scored;
+	SrmAggregation aggregation = call->options->aggregation;
+	size_t		n = reading->layout.n;
+
+	srm_rewards_forward(scored->rewards, reading->values, n);
+	if (aggregation == SRM_AGGREGATE_TOKEN_MEAN)
+	{
+		if (scored->n_token_rewards == 0)
+			return srm_fail(call->status, SRM_INVALID_ARGUMENT, "response has no tokens");
+		scored->weights = NULL;
+		scored->score = srm_mean_forward(reading->token_values, scored->n_token_rewards);
+		return true;
+	}
+	if (aggregation == SRM_AGGREGATE_ATTENTION)
+	{
+		if (!attend(call, reading))
+			return false;
+	}
+	else
+		srm_weights_forward(scored->weights, scored->rewards, aggregation, n);
+	scored->score = srm_score_forward(scored->weights, scored->rewards, n);
+	return check_finite(&scored->score, 1, call->status);
+}
+
+/* The second half of the way: from hidden states to the score. */
+static bool
+finish_reading(const Call *call, Reading *reading)
+{
+	if (!read_boundaries(call, reading) ||
+		(needs_tokens(call) && !read_tokens(call, reading)) ||
+		!aggregate(call, reading))
+		return false;
+	if (call->options->want_tokens)
+		reward_tokens(reading);
+	if (call->options->cache_bytes > 0)
+		srm_memo_put(call->scorer->memo, &reading->key, reading->scored);
+	return true;
+}
+
+/* The responses of a batch, from tokens to results; empties it. */
+static bool
+read_responses(const Call *call, Batch *batch)
+{
+	size_t		n = batch->n;
+
+	if (n == 0)
+		return true;
+	if (!run_decoder(call, batch))
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if (!finish_reading(call, &batch->readings[i]))
+			return false;
+	memset(batch->readings, 0, n * sizeof(Reading));
+	batch->n = batch->n_rows = 0;
+	return true;
+}
+
+/* Whether a response may go into the pass of those that wait. */
+static bool
+fits(const Batch *batch, const Reading *reading)
+{
+	const Reading *first = &batch->readings[0];
+	size_t		n_prompt = reading->layout.n_prompt;
+
+	if (batch->n == 0)
+		return true;
+	return SIDE_BY_SIDE && batch->n < MAX_READINGS && first->layout.n_prompt == n_prompt &&
+		batch->n_rows + reading->layout.tokens.n - n_prompt <= MAX_ROWS &&
+		memcmp(first->ids, reading->ids, n_prompt * sizeof(int32_t)) == 0;
+}
+
+/* Puts a response with those that wait, or finds its result at once. */
+static bool
+add_response(Call *call, Batch *batch, const SrmMessage *response, SrmScored *scored)
+{
+	Reading		reading = {.scored = scored};
+	bool		found = false;
+
+	call->messages[call->n_messages - 1] = *response;
+	memset(scored, 0, sizeof(SrmScored));
+	if (call->options->cache_bytes > 0 &&
+		(!srm_memo_key(&reading.key, call->messages, call->n_messages, call->options,
+					   call->arena, call->status) ||
+		 !srm_memo_get(call->scorer->memo, &reading.key, call->arena, scored, &found, call->status)))
+		return false;
+	if (found)
+		return true;
+	if (!begin_reading(call, &reading) ||
+		(!fits(batch, &reading) && !read_responses(call, batch)))
+		return false;
+	batch->readings[batch->n++] = reading;
+	batch->n_rows += reading.layout.tokens.n - reading.layout.n_prompt;
+	return true;
+}
+
+/* The first response that is the same text, or number itself. */
+static size_t
+find_twin(const SrmMessage *responses, size_t number)
+{
+	size_t		i = 0;
+
+	while (i < number &&
+		   (responses[i].content_length != responses[number].content_length ||
+			memcmp(responses[i].content, responses[number].content,
+				   responses[i].content_length) != 0 ||
+			strcmp(responses[i].role, responses[number].role) != 0))
+		i++;
+	return i;
+}
+
+static bool
+score_responses(Call *call, Batch *batch, const SrmMessage *responses, size_t n_responses,
+				SrmScored *scored)
+{
+	for (size_t i = 0; i < n_responses; i++)
+		if (find_twin(responses, i) == i &&
+			!add_response(call, batch, &responses[i], &scored[i]))
+			return false;
+	if (!read_responses(call, batch))
+		return false;
+	for (size_t i = 0; i < n_responses; i++)
+	{
+		size_t		twin = find_twin(responses, i);
+
+		if (twin != i &&
+			!srm_scored_copy(&scored[i], &scored[twin], call->arena, call->status))
+			return false;
+	}
+	return true;
+}
+
+bool
+srm_scorer_score_responses(SrmScorer *scorer, const SrmMessage *messages, size_t n_messages,
+						   const SrmMessage *responses, size_t n_responses,
+						   const SrmScoreOptions *options, SrmArena *arena,
+						   SrmScored *scored, const SrmStop *stop, SrmStatus *status)
+{
+	Call		call = {
+		.scorer = scorer,.options = options,.n_messages = n_messages + 1,
+		.arena = arena,.stop = stop,.status = status
+	};
+	Batch		batch = {0};
+	bool		done;
+
+	if (!check_aggregation(&call))
+		return false;
+	call.messages = srm_arena_array(arena, n_messages + 1, sizeof(SrmMessage), status);
+	batch.readings = srm_arena_array(arena, n_responses < MAX_READINGS ? n_responses : MAX_READINGS,
+									 sizeof(Reading), status);
+	if (call.messages == NULL || batch.readings == NULL)
+		return false;
+	if (n_messages > 0)
+		memcpy(call.messages, messages, n_messages * sizeof(SrmMessage));
+	done = score_responses(&call, &batch, responses, n_responses, scored);
+	srm_prompt_trim(scorer->prompt, &scorer->model->decoder, options->cache_bytes);
+	if (options->cache_bytes == 0)
+		srm_memo_clear(scorer->memo);
+	return done;
+}
+
+bool
+srm_scorer_score(SrmScorer *scorer, const SrmMessage *messages, size_t n_messages,
+				 const SrmScoreOptions *options, SrmArena *arena,
+				 SrmScored *scored, const SrmStop *stop, SrmStatus *status)
+{
+	return srm_scorer_score_responses(scorer, messages, n_messages - 1,
+									  &messages[n_messages - 1], 1, options, arena,
+									  scored, stop, status);
+}
