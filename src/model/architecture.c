@@ -10,75 +10,176 @@
 #include <stdio.h>
 #include <string.h>
 
-#define FIELD(field)	offsetof(SrmLayer, field)
+/* Kinds of tensors of a layer; field is a member of SrmLayer. */
+#define TENSOR(file_name, which, n_rows, n_cols, field) \
+	.name = file_name, .step = SRM_STEP_ ## which, .rows = SRM_SIZE_ ## n_rows, \
+	.cols = SRM_SIZE_ ## n_cols, .offset = offsetof(SrmLayer, field)
+#define NORM(name, field)				{TENSOR(name, ALWAYS, DIM, NONE, field), .is_norm = true}
+#define HEAD_NORM(name, field)			{TENSOR(name, HEAD_NORM, HEAD, NONE, field), .is_norm = true}
+#define MAP(name, rows, cols, field)	{TENSOR(name, ALWAYS, rows, cols, field)}
+#define BIAS(name, step, rows, field)	{TENSOR(name, step, rows, NONE, field)}
+#define PART(name, rows, cols, field, packed_as, number) \
+	{TENSOR(name, ALWAYS, rows, cols, field), .packing = &packed_as, .part = number}
+#define END_OF_LIST	{.name = NULL}
 
 /* Llama's names, which most others took over. */
+#define LLAMA_ATTENTION \
+	NORM("input_layernorm.weight", attention_norm), \
+	MAP("self_attn.q_proj.weight", QUERY, DIM, query), \
+	MAP("self_attn.k_proj.weight", KEY, DIM, key), \
+	MAP("self_attn.v_proj.weight", KEY, DIM, value), \
+	MAP("self_attn.o_proj.weight", DIM, QUERY, output), \
+	BIAS("self_attn.q_proj.bias", QKV_BIAS, QUERY, query_bias), \
+	BIAS("self_attn.k_proj.bias", QKV_BIAS, KEY, key_bias), \
+	BIAS("self_attn.v_proj.bias", QKV_BIAS, KEY, value_bias), \
+	BIAS("self_attn.o_proj.bias", OUTPUT_BIAS, DIM, output_bias), \
+	HEAD_NORM("self_attn.q_norm.weight", query_norm), \
+	HEAD_NORM("self_attn.k_norm.weight", key_norm)
+#define LLAMA_FEED_FORWARD \
+	MAP("mlp.gate_proj.weight", FFN, DIM, gate), \
+	MAP("mlp.up_proj.weight", FFN, DIM, up), \
+	MAP("mlp.down_proj.weight", DIM, FFN, down), \
+	BIAS("mlp.gate_proj.bias", MLP_BIAS, FFN, gate_bias), \
+	BIAS("mlp.up_proj.bias", MLP_BIAS, FFN, up_bias), \
+	BIAS("mlp.down_proj.bias", MLP_BIAS, DIM, down_bias)
+
 static const SrmLayerTensor llama_layer[] = {
-	{"input_layernorm.weight", SRM_STEP_ALWAYS, SRM_SIZE_DIM, SRM_SIZE_NONE, FIELD(attention_norm)},
-	{"self_attn.q_proj.weight", SRM_STEP_ALWAYS, SRM_SIZE_QUERY, SRM_SIZE_DIM, FIELD(query)},
-	{"self_attn.k_proj.weight", SRM_STEP_ALWAYS, SRM_SIZE_KEY, SRM_SIZE_DIM, FIELD(key)},
-	{"self_attn.v_proj.weight", SRM_STEP_ALWAYS, SRM_SIZE_KEY, SRM_SIZE_DIM, FIELD(value)},
-	{"self_attn.o_proj.weight", SRM_STEP_ALWAYS, SRM_SIZE_DIM, SRM_SIZE_QUERY, FIELD(output)},
-	{"self_attn.q_proj.bias", SRM_STEP_QKV_BIAS, SRM_SIZE_QUERY, SRM_SIZE_NONE, FIELD(query_bias)},
-	{"self_attn.k_proj.bias", SRM_STEP_QKV_BIAS, SRM_SIZE_KEY, SRM_SIZE_NONE, FIELD(key_bias)},
-	{"self_attn.v_proj.bias", SRM_STEP_QKV_BIAS, SRM_SIZE_KEY, SRM_SIZE_NONE, FIELD(value_bias)},
-	{"self_attn.o_proj.bias", SRM_STEP_OUTPUT_BIAS, SRM_SIZE_DIM, SRM_SIZE_NONE, FIELD(output_bias)},
-	{"self_attn.q_norm.weight", SRM_STEP_HEAD_NORM, SRM_SIZE_HEAD, SRM_SIZE_NONE, FIELD(query_norm)},
-	{"self_attn.k_norm.weight", SRM_STEP_HEAD_NORM, SRM_SIZE_HEAD, SRM_SIZE_NONE, FIELD(key_norm)},
-	{"post_attention_layernorm.weight", SRM_STEP_ALWAYS, SRM_SIZE_DIM, SRM_SIZE_NONE, FIELD(ffn_norm)},
-	{"mlp.gate_proj.weight", SRM_STEP_ALWAYS, SRM_SIZE_FFN, SRM_SIZE_DIM, FIELD(gate)},
-	{"mlp.up_proj.weight", SRM_STEP_ALWAYS, SRM_SIZE_FFN, SRM_SIZE_DIM, FIELD(up)},
-	{"mlp.down_proj.weight", SRM_STEP_ALWAYS, SRM_SIZE_DIM, SRM_SIZE_FFN, FIELD(down)},
-	{"mlp.gate_proj.bias", SRM_STEP_MLP_BIAS, SRM_SIZE_FFN, SRM_SIZE_NONE, FIELD(gate_bias)},
-	{"mlp.up_proj.bias", SRM_STEP_MLP_BIAS, SRM_SIZE_FFN, SRM_SIZE_NONE, FIELD(up_bias)},
-	{"mlp.down_proj.bias", SRM_STEP_MLP_BIAS, SRM_SIZE_DIM, SRM_SIZE_NONE, FIELD(down_bias)},
-	{NULL, SRM_STEP_ALWAYS, SRM_SIZE_NONE, SRM_SIZE_NONE, 0}
+	LLAMA_ATTENTION,
+	NORM("post_attention_layernorm.weight", ffn_norm),
+	LLAMA_FEED_FORWARD,
+	END_OF_LIST
+};
+
+/* The same name as Llama's for another norm, and two that Llama does not have */
+static const SrmLayerTensor gemma2_layer[] = {
+	LLAMA_ATTENTION,
+	NORM("post_attention_layernorm.weight", post_attention_norm),
+	NORM("pre_feedforward_layernorm.weight", ffn_norm),
+	LLAMA_FEED_FORWARD,
+	NORM("post_feedforward_layernorm.weight", post_ffn_norm),
+	END_OF_LIST
+};
+
+static const SrmSize query_key_value[] = {SRM_SIZE_QUERY, SRM_SIZE_KEY, SRM_SIZE_KEY, SRM_SIZE_NONE};
+static const SrmSize gate_up[] = {SRM_SIZE_FFN, SRM_SIZE_FFN, SRM_SIZE_NONE};
+static const SrmPacking by_map = {query_key_value, false};
+static const SrmPacking gate_before_up = {gate_up, false};
+
+static const SrmLayerTensor phi3_layer[] = {
+	NORM("input_layernorm.weight", attention_norm),
+	PART("self_attn.qkv_proj.weight", QUERY, DIM, query, by_map, 0),
+	PART("self_attn.qkv_proj.weight", KEY, DIM, key, by_map, 1),
+	PART("self_attn.qkv_proj.weight", KEY, DIM, value, by_map, 2),
+	MAP("self_attn.o_proj.weight", DIM, QUERY, output),
+	NORM("post_attention_layernorm.weight", ffn_norm),
+	PART("mlp.gate_up_proj.weight", FFN, DIM, gate, gate_before_up, 0),
+	PART("mlp.gate_up_proj.weight", FFN, DIM, up, gate_before_up, 1),
+	MAP("mlp.down_proj.weight", DIM, FFN, down),
+	END_OF_LIST
 };
 
 #define LLAMA_NAMES \
-	.embedding = "model.embed_tokens.weight", \
-	.layer_prefix = "model.layers.", \
-	.layer_tensors = llama_layer, \
-	.final_norm = "model.norm.weight"
+	.embedding = "embed_tokens.weight", \
+	.layer_prefix = "layers.", \
+	.final_norm = "norm.weight"
+#define SILU	.activation_key = "hidden_act", .activation = "silu"
 
 static const SrmArchitecture architectures[] = {
 	{
-		.name = "LlamaForSequenceClassification", LLAMA_NAMES,
+		.family = "Llama", .model_type = "llama",
+		LLAMA_NAMES, .layer_tensors = llama_layer,
 		.steps = {
 			[SRM_STEP_ALWAYS] = "",
 			[SRM_STEP_QKV_BIAS] = "attention_bias",
 			[SRM_STEP_OUTPUT_BIAS] = "attention_bias",
 			[SRM_STEP_MLP_BIAS] = "mlp_bias"
 		},
-		.max_positions = 2048
+		SILU, .max_positions = 2048, .norm_eps = 1e-6
 	},
 	{
-		.name = "Qwen2ForSequenceClassification", LLAMA_NAMES,
+		.family = "Mistral", .model_type = "mistral",
+		LLAMA_NAMES, .layer_tensors = llama_layer,
+		.steps = {[SRM_STEP_ALWAYS] = ""},
+		.window_rule = SRM_WINDOW_ALL, .window = 4096,
+		SILU, .n_kv_heads = 8, .max_positions = 131072, .norm_eps = 1e-6
+	},
+	{
+		.family = "Qwen2", .model_type = "qwen2",
+		LLAMA_NAMES, .layer_tensors = llama_layer,
 		.steps = {
 			[SRM_STEP_ALWAYS] = "",
 			[SRM_STEP_QKV_BIAS] = ""
 		},
-		.max_positions = 32768
+		.window_rule = SRM_WINDOW_UPPER, .window = 4096,
+		SILU, .n_kv_heads = 32, .max_positions = 32768, .norm_eps = 1e-6
 	},
 	{
-		.name = "Qwen3ForSequenceClassification", LLAMA_NAMES,
+		.family = "Qwen3", .model_type = "qwen3",
+		LLAMA_NAMES, .layer_tensors = llama_layer,
 		.steps = {
 			[SRM_STEP_ALWAYS] = "",
 			[SRM_STEP_QKV_BIAS] = "attention_bias",
 			[SRM_STEP_OUTPUT_BIAS] = "attention_bias",
 			[SRM_STEP_HEAD_NORM] = ""
 		},
-		.head_dim = 128,
-		.max_positions = 32768
+		.window_rule = SRM_WINDOW_UPPER, .window = 4096,
+		SILU, .head_dim = 128, .n_kv_heads = 32, .max_positions = 32768, .norm_eps = 1e-6
 	},
-	{.name = NULL}
+	{
+		.family = "Gemma", .model_type = "gemma",
+		LLAMA_NAMES, .layer_tensors = llama_layer,
+		.steps = {
+			[SRM_STEP_ALWAYS] = "",
+			[SRM_STEP_QKV_BIAS] = "attention_bias",
+			[SRM_STEP_OUTPUT_BIAS] = "attention_bias"
+		},
+		.activation_key = "hidden_act", .activation = "gelu_pytorch_tanh",
+		.gelu_is_tanh = true, .norms_from_one = true, .scales_embedding = true,
+		.head_dim = 256, .n_kv_heads = 16, .max_positions = 8192, .norm_eps = 1e-6
+	},
+	{
+		.family = "Gemma2", .model_type = "gemma2",
+		LLAMA_NAMES, .layer_tensors = gemma2_layer,
+		.steps = {
+			[SRM_STEP_ALWAYS] = "",
+			[SRM_STEP_QKV_BIAS] = "attention_bias",
+			[SRM_STEP_OUTPUT_BIAS] = "attention_bias"
+		},
+		.activation_key = "hidden_activation", .activation = "gelu_pytorch_tanh",
+		.norms_from_one = true, .scales_embedding = true, .caps_attention = true,
+		.window_rule = SRM_WINDOW_ALTERNATING, .window = 4096,
+		.head_dim = 256, .n_kv_heads = 4, .max_positions = 8192, .norm_eps = 1e-6
+	},
+	{
+		.family = "Phi3", .model_type = "phi3",
+		LLAMA_NAMES, .layer_tensors = phi3_layer,
+		.steps = {[SRM_STEP_ALWAYS] = ""},
+		.window_rule = SRM_WINDOW_ALL,
+		SILU, .max_positions = 4096, .norm_eps = 1e-5
+	},
+	{.family = NULL}
 };
 
-const SrmArchitecture *
-srm_architecture_find(const char *name)
+/* Whether what follows the family in a class name says what the class is for. */
+static bool
+is_class_of(const char *name, const char *family)
 {
-	for (const SrmArchitecture *row = architectures; row->name != NULL; row++)
-		if (strcmp(row->name, name) == 0)
+	size_t		length = strlen(family);
+	const char *rest = name + length;
+
+	return strncmp(name, family, length) == 0 &&
+		(strncmp(rest, "For", 3) == 0 || strncmp(rest, "Model", 5) == 0 ||
+		 strncmp(rest, "Reward", 6) == 0);
+}
+
+const SrmArchitecture *
+srm_architecture_find(const char *name, const char *model_type)
+{
+	for (const SrmArchitecture *row = architectures; row->family != NULL; row++)
+		if (is_class_of(name, row->family))
+			return row;
+	for (const SrmArchitecture *row = architectures; row->family != NULL; row++)
+		if (model_type != NULL && strcmp(model_type, row->model_type) == 0)
 			return row;
 	return NULL;
 }
@@ -89,10 +190,10 @@ srm_architecture_list(char *list, size_t size)
 	size_t		length = 0;
 
 	list[0] = '\0';
-	for (const SrmArchitecture *row = architectures; row->name != NULL; row++)
+	for (const SrmArchitecture *row = architectures; row->family != NULL; row++)
 	{
 		int			n = snprintf(list + length, size - length, "%s%s",
-								 length == 0 ? "" : ", ", row->name);
+								 length == 0 ? "" : ", ", row->family);
 
 		if (n < 0 || (size_t) n >= size - length)
 			return;

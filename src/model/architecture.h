@@ -34,6 +34,16 @@ typedef enum SrmSize
 	SRM_SIZE_FFN
 } SrmSize;
 
+/*
+ * Several maps in one tensor: the rows of one behind those of another, or so
+ * for each key head (its queries, its key, its value, and then the next).
+ */
+typedef struct SrmPacking
+{
+	const SrmSize *sizes;		/* rows of the maps; ends with SRM_SIZE_NONE */
+	bool		by_key_head;
+} SrmPacking;
+
 /* Where a tensor of a layer goes. */
 typedef struct SrmLayerTensor
 {
@@ -42,11 +52,30 @@ typedef struct SrmLayerTensor
 	SrmSize		rows;
 	SrmSize		cols;
 	size_t		offset;			/* in SrmLayer: of an SrmMatrix, or a const float * */
+	bool		is_norm;
+	const SrmPacking *packing;	/* NULL: the tensor holds nothing else */
+	int			part;			/* which of the packed maps it is */
 } SrmLayerTensor;
+
+/* Which layers see a window only. */
+typedef enum SrmWindowRule
+{
+	SRM_WINDOW_NONE,
+	SRM_WINDOW_ALL,				/* all of them */
+	SRM_WINDOW_UPPER,			/* with "use_sliding_window", from "max_window_layers" on */
+	SRM_WINDOW_ALTERNATING		/* the first, the third, and so on */
+} SrmWindowRule;
 
 typedef struct SrmArchitecture
 {
-	const char *name;			/* as config.json writes it; NULL ends the table */
+	/*
+	 * Class names begin with the family ("LlamaForSequenceClassification");
+	 * other classes are told by the "model_type" of config.json.
+	 */
+	const char *family;			/* NULL ends the table */
+	const char *model_type;
+
+	/* Names of tensors, behind "model." where the checkpoint has that */
 	const char *embedding;		/* (vocab_size, dim) */
 	const char *layer_prefix;	/* before the number of a layer, a dot, and its tensor */
 	const SrmLayerTensor *layer_tensors;
@@ -55,15 +84,26 @@ typedef struct SrmArchitecture
 	/* Which steps there are: "" always, NULL never, or the setting that tells */
 	const char *steps[SRM_N_STEPS];
 
+	const char *activation_key; /* in config.json */
+	bool		gelu_is_tanh;	/* "gelu" stands for its approximation */
+	bool		norms_from_one; /* checkpoints store the norms' weights less one */
+	bool		scales_embedding;	/* by the root of dim */
+	bool		caps_attention; /* "attn_logit_softcapping", "query_pre_attn_scalar" */
+	SrmWindowRule window_rule;
+
 	/* What transformers takes where config.json is silent */
+	const char *activation;
 	size_t		head_dim;		/* 0: dim / n_heads */
+	size_t		n_kv_heads;		/* 0: n_heads */
 	size_t		max_positions;
+	double		norm_eps;
+	size_t		window;			/* 0: none */
 } SrmArchitecture;
 
-/* The row of an architecture, or NULL. */
-extern const SrmArchitecture *srm_architecture_find(const char *name);
+/* The row for a class name and a "model_type", which may be NULL; or NULL. */
+extern const SrmArchitecture *srm_architecture_find(const char *name, const char *model_type);
 
-/* The names of all architectures, as a list for a message. */
+/* The families of all architectures, as a list for a message. */
 extern void srm_architecture_list(char *list, size_t size);
 
 #endif							/* SRM_ARCHITECTURE_H */

@@ -17,8 +17,18 @@ typedef struct Binder
 	SrmModel   *model;
 	const SrmConfig *config;
 	const SrmWeights *weights;
+	const char *prefix;			/* of the decoder's tensors: "model." or "" */
 	SrmStatus  *status;
 } Binder;
+
+/* Rows of a map within a tensor that packs several. */
+typedef struct Rows
+{
+	size_t		total;			/* of the tensor */
+	size_t		first;
+	size_t		run;			/* as in SrmMatrix; 0: the rows lie together */
+	size_t		stride;
+} Rows;
 
 /* "(4, 32)" */
 static void
@@ -79,9 +89,9 @@ find_tensor(Binder *binder, const char *name, const size_t *shape, size_t n_dims
  * first releases of safetensors may miss that.
  */
 static bool
-bind_matrix(Binder *binder, const char *name, size_t rows, size_t cols, SrmMatrix *matrix)
+bind_rows(Binder *binder, const char *name, const Rows *rows, size_t cols, SrmMatrix *matrix)
 {
-	const size_t shape[] = {rows, cols};
+	const size_t shape[] = {rows->total, cols};
 	const SrmTensor *tensor = find_tensor(binder, name, shape, 2);
 
 	if (tensor == NULL)
@@ -92,8 +102,21 @@ bind_matrix(Binder *binder, const char *name, size_t rows, size_t cols, SrmMatri
 				 "unaligned tensor \"%s\" in model file \"%s\" is not supported", name, tensor->path);
 		return srm_fail_hint(binder->status, "Save the file with a current release of safetensors.");
 	}
-	*matrix = (SrmMatrix) {.data = tensor->data,.dtype = tensor->dtype,.rows = rows,.cols = cols};
+	matrix->data = tensor->data + rows->first * cols * srm_dtype_size(tensor->dtype);
+	matrix->dtype = tensor->dtype;
+	matrix->cols = cols;
+	matrix->run = rows->run;
+	matrix->stride = rows->stride;
 	return true;
+}
+
+static bool
+bind_matrix(Binder *binder, const char *name, size_t rows, size_t cols, SrmMatrix *matrix)
+{
+	const Rows	all = {.total = rows};
+
+	matrix->rows = rows;
+	return bind_rows(binder, name, &all, cols, matrix);
 }
 
 /* out (n_elements) = the tensor as f32, a piece at a time: it may lie at any byte. */
@@ -157,6 +180,75 @@ size_of(const SrmDecoder *decoder, SrmSize size)
 	return 0;
 }
 
+/* Where a map of a number of rows lies in its tensor. */
+static Rows
+find_rows(const SrmDecoder *decoder, const SrmLayerTensor *tensor, size_t n_rows)
+{
+	const SrmPacking *packing = tensor->packing;
+	size_t		n_groups = packing != NULL && packing->by_key_head ? decoder->n_kv_heads : 1;
+	Rows		rows = {0};
+
+	if (packing == NULL)
+		return (Rows) {.total = n_rows};
+	for (int i = 0; packing->sizes[i] != SRM_SIZE_NONE; i++)
+	{
+		if (i < tensor->part)
+			rows.first += size_of(decoder, packing->sizes[i]) / n_groups;
+		rows.total += size_of(decoder, packing->sizes[i]);
+	}
+	if (n_groups == 1)
+		return rows;
+	rows.run = n_rows / n_groups;
+	rows.stride = rows.total / n_groups;
+	return rows;
+}
+
+/* out (n) = the rows of a vector that packs several */
+static bool
+bind_packed_vector(Binder *binder, const char *name, const Rows *rows, size_t n, const float **out)
+{
+	const SrmMatrix order = {.rows = n, .run = rows->run, .stride = rows->stride};
+	float	   *vector = srm_arena_array(binder->model->arena, n, sizeof(float), binder->status);
+	const float *all;
+
+	*out = vector;
+	if (vector == NULL || !bind_vector(binder, name, rows->total, &all))
+		return false;
+	for (size_t i = 0; i < n; i++)
+		vector[i] = all[rows->first + srm_matrix_row(&order, i)];
+	return true;
+}
+
+/* Weights of a norm as the decoder wants them. */
+static bool
+bind_norm(Binder *binder, const char *name, size_t n, const float **norm)
+{
+	float	   *weights;
+
+	if (!bind_vector(binder, name, n, norm))
+		return false;
+	weights = (float *) *norm;	/* the copy just made */
+	for (size_t i = 0; i < n && binder->config->architecture->norms_from_one; i++)
+		weights[i] += 1.0f;
+	return true;
+}
+
+static bool
+bind_layer_tensor(Binder *binder, const SrmLayerTensor *tensor, const char *name, void *place)
+{
+	const SrmDecoder *decoder = &binder->model->decoder;
+	size_t		n_rows = size_of(decoder, tensor->rows);
+	Rows		rows = find_rows(decoder, tensor, n_rows);
+
+	if (tensor->is_norm)
+		return bind_norm(binder, name, n_rows, place);
+	if (tensor->cols == SRM_SIZE_NONE)
+		return tensor->packing == NULL ? bind_vector(binder, name, n_rows, place) :
+			bind_packed_vector(binder, name, &rows, n_rows, place);
+	((SrmMatrix *) place)->rows = n_rows;
+	return bind_rows(binder, name, &rows, size_of(decoder, tensor->cols), place);
+}
+
 static bool
 bind_layer(Binder *binder, size_t number)
 {
@@ -167,17 +259,25 @@ bind_layer(Binder *binder, size_t number)
 	for (const SrmLayerTensor *tensor = row->layer_tensors; tensor->name != NULL; tensor++)
 	{
 		char		name[MAX_NAME_SIZE];
-		size_t		rows = size_of(decoder, tensor->rows);
-		void	   *place = layer + tensor->offset;
 
 		if (!binder->config->steps[tensor->step])
 			continue;
-		snprintf(name, sizeof(name), "%s%zu.%s", row->layer_prefix, number, tensor->name);
-		if (!(tensor->cols == SRM_SIZE_NONE ? bind_vector(binder, name, rows, place) :
-			  bind_matrix(binder, name, rows, size_of(decoder, tensor->cols), place)))
+		snprintf(name, sizeof(name), "%s%s%zu.%s", binder->prefix, row->layer_prefix, number,
+				 tensor->name);
+		if (!bind_layer_tensor(binder, tensor, name, layer + tensor->offset))
 			return false;
 	}
+	decoder->layers[number].window = binder->config->windows[number];
 	return true;
+}
+
+/* Checkpoints of the bare decoder have no prefix. */
+static const char *
+find_prefix(const Binder *binder)
+{
+	const char *embedding = binder->config->architecture->embedding;
+
+	return srm_weights_find(binder->weights, embedding) != NULL ? "" : "model.";
 }
 
 static bool
@@ -185,17 +285,38 @@ bind_decoder(Binder *binder)
 {
 	const SrmArchitecture *row = binder->config->architecture;
 	SrmDecoder *decoder = &binder->model->decoder;
+	char		name[MAX_NAME_SIZE];
 
+	binder->prefix = find_prefix(binder);
 	*decoder = binder->config->decoder;
 	decoder->layers = srm_arena_array(binder->model->arena, decoder->n_layers, sizeof(SrmLayer),
 									  binder->status);
+	snprintf(name, sizeof(name), "%s%s", binder->prefix, row->embedding);
 	if (decoder->layers == NULL ||
-		!bind_matrix(binder, row->embedding, decoder->vocab_size, decoder->dim, &decoder->embedding))
+		!bind_matrix(binder, name, decoder->vocab_size, decoder->dim, &decoder->embedding))
 		return false;
 	for (size_t i = 0; i < decoder->n_layers; i++)
 		if (!bind_layer(binder, i))
 			return false;
-	return bind_vector(binder, row->final_norm, decoder->dim, &decoder->final_norm);
+	snprintf(name, sizeof(name), "%s%s", binder->prefix, row->final_norm);
+	return bind_norm(binder, name, decoder->dim, &decoder->final_norm);
+}
+
+/* A reward is one number. */
+static bool
+check_labels(Binder *binder)
+{
+	const SrmLabels *labels = &binder->config->labels;
+
+	if (labels->n == 1 || labels->chosen >= 0)
+		return true;
+	srm_fail(binder->status, SRM_NOT_SUPPORTED, "a model with %zu labels is not supported", labels->n);
+	if (labels->names == NULL)
+		return srm_fail_detail(binder->status, "A reward model has one label.");
+	srm_fail_detail(binder->status, "A reward model has one label; the labels here are %s.",
+					labels->names);
+	return srm_fail_hint(binder->status,
+						 "Choose the one that is the reward by \"label\" in the object \"srm\" of config.json.");
 }
 
 static bool
@@ -262,5 +383,6 @@ srm_bind(SrmModel *model, const SrmConfig *config, const SrmWeights *weights, Sr
 {
 	Binder		binder = {.model = model,.config = config,.weights = weights,.status = status};
 
-	return bind_decoder(&binder) && bind_value(&binder) && bind_attention(&binder);
+	return check_labels(&binder) && bind_decoder(&binder) && bind_value(&binder) &&
+		bind_attention(&binder);
 }

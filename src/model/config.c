@@ -9,6 +9,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/json.h"
@@ -24,8 +25,10 @@
 #define MAX_NAME_LENGTH		64
 #define MAX_MARKER_LENGTH	256
 
-#define DEFAULT_NORM_EPS	1e-6
 #define DEFAULT_ROPE_THETA	10000.0
+#define DEFAULT_WINDOW_LAYERS	28
+#define DEFAULT_SOFTCAP			50.0
+#define DEFAULT_ATTENTION_SCALAR	256.0
 
 typedef struct Reader
 {
@@ -75,17 +78,20 @@ read_architecture(Reader *reader)
 {
 	const SrmJson *list = srm_json_member(reader->root, "architectures");
 	const char *name = srm_json_string(list == NULL ? NULL : list->child);
+	const char *model_type = srm_json_string(srm_json_member(reader->root, "model_type"));
+	SrmConfig  *config = reader->config;
 	char		known[400];
 
 	if (name == NULL)
 		return srm_fail(reader->status, SRM_INVALID_MODEL,
 						"\"architectures\" is missing in the model's configuration");
-	reader->config->architecture = srm_architecture_find(name);
-	if (reader->config->architecture != NULL)
-		return true;
+	config->name = srm_arena_string(reader->arena, name, strlen(name), reader->status);
+	config->architecture = srm_architecture_find(name, model_type);
+	if (config->architecture != NULL)
+		return config->name != NULL;
 	fail_support(reader, "model architecture", name);
 	srm_architecture_list(known, sizeof(known));
-	return srm_fail_detail(reader->status, "Supported are %s.", known);
+	return srm_fail_detail(reader->status, "Supported are the families %s.", known);
 }
 
 static bool
@@ -95,8 +101,8 @@ read_heads(Reader *reader, SrmDecoder *decoder)
 	size_t		head_dim = row->head_dim;
 
 	if (!get_size(reader, "num_attention_heads", MAX_HEADS, 0, &decoder->n_heads) ||
-		!get_size(reader, "num_key_value_heads", MAX_HEADS, decoder->n_heads,
-				  &decoder->n_kv_heads))
+		!get_size(reader, "num_key_value_heads", MAX_HEADS,
+				  row->n_kv_heads == 0 ? decoder->n_heads : row->n_kv_heads, &decoder->n_kv_heads))
 		return false;
 	if (head_dim == 0)
 		head_dim = decoder->dim / decoder->n_heads;
@@ -129,9 +135,11 @@ read_sizes(Reader *reader)
 		!get_size(reader, "vocab_size", MAX_VOCAB_SIZE, 0, &decoder->vocab_size) ||
 		!get_size(reader, "max_position_embeddings", MAX_POSITIONS,
 				  config->architecture->max_positions, &config->max_tokens) ||
-		!get_positive(reader, reader->root, "rms_norm_eps", DEFAULT_NORM_EPS, &eps))
+		!get_positive(reader, reader->root, "rms_norm_eps", config->architecture->norm_eps, &eps))
 		return false;
 	decoder->norm_eps = (float) eps;
+	if (config->architecture->scales_embedding)
+		decoder->embedding_scale = (float) sqrt((double) decoder->dim);
 	return read_heads(reader, decoder);
 }
 
@@ -198,6 +206,54 @@ read_llama3(Reader *reader, const SrmJson *json, SrmRope *rope)
 					"\"high_freq_factor\" must be greater than \"low_freq_factor\"");
 }
 
+/* A factor for each wave, in the arena. */
+static bool
+read_wave_factors(Reader *reader, const SrmJson *json, const char *key, const float **factors)
+{
+	const SrmJson *list = srm_json_member(json, key);
+	size_t		n = reader->config->decoder.head_dim / 2;
+	float	   *values = srm_arena_array(reader->arena, n, sizeof(float), reader->status);
+	size_t		i = 0;
+
+	if (values == NULL)
+		return false;
+	for (const SrmJson *item = list == NULL ? NULL : list->child; item != NULL && i < n; item = item->next)
+	{
+		double		number;
+
+		if (!srm_json_number(item, &number) || !(number > 0))
+			break;
+		values[i++] = (float) number;
+	}
+	*factors = values;
+	if (i == n && list->n == n && list->type == SRM_JSON_ARRAY)
+		return true;
+	srm_fail(reader->status, SRM_INVALID_MODEL, "invalid value of \"%s\"", key);
+	return srm_fail_detail(reader->status, "Expected %zu positive numbers, half as many as \"head_dim\".", n);
+}
+
+/*
+ * Texts up to the original length have one set of factors, longer ones
+ * another.  A prompt's states must not depend on what follows it, so the model
+ * takes texts up to that length.
+ */
+static bool
+read_longrope(Reader *reader, const SrmJson *json, SrmRope *rope)
+{
+	size_t	   *max_tokens = &reader->config->max_tokens;
+	double		ratio = (double) *max_tokens / rope->original_max_positions;
+	double		scale;
+
+	if (!get_positive(reader, json, "factor", ratio, &rope->factor) ||
+		!read_wave_factors(reader, json, "short_factor", &rope->factors))
+		return false;
+	scale = rope->factor <= 1 ? 1 :
+		sqrt(1 + log(rope->factor) / log(rope->original_max_positions));
+	if (rope->original_max_positions < (double) *max_tokens)
+		*max_tokens = (size_t) fmax(rope->original_max_positions, 1);
+	return get_positive(reader, json, "attention_factor", scale, &rope->attention_factor);
+}
+
 static bool
 read_rope_type(Reader *reader, const SrmJson *json, SrmRope *rope)
 {
@@ -208,7 +264,8 @@ read_rope_type(Reader *reader, const SrmJson *json, SrmRope *rope)
 		return false;
 	rope->factor = 1;
 	rope->attention_factor = 1;
-	if (strcmp(type, "default") == 0)
+	/* The dynamic one differs from it beyond the longest text only */
+	if (strcmp(type, "default") == 0 || strcmp(type, "dynamic") == 0)
 	{
 		rope->type = SRM_ROPE_DEFAULT;
 		return true;
@@ -223,6 +280,11 @@ read_rope_type(Reader *reader, const SrmJson *json, SrmRope *rope)
 		rope->type = SRM_ROPE_LLAMA3;
 		return read_llama3(reader, json, rope);
 	}
+	if (strcmp(type, "longrope") == 0 || strcmp(type, "su") == 0)
+	{
+		rope->type = SRM_ROPE_LONGROPE;
+		return read_longrope(reader, json, rope);
+	}
 	if (strcmp(type, "yarn") == 0)
 	{
 		rope->type = SRM_ROPE_YARN;
@@ -231,19 +293,50 @@ read_rope_type(Reader *reader, const SrmJson *json, SrmRope *rope)
 	return fail_support(reader, "rotary position of type", type);
 }
 
-/* Rotary position of a part of the head, or by the type of a layer, is for other models. */
+static bool
+is_same_json(const SrmJson *a, const SrmJson *b)
+{
+	const SrmJson *x = a->child;
+	const SrmJson *y = b->child;
+
+	if (a->type != b->type || a->n != b->n ||
+		(a->text != NULL && strcmp(a->text, b->text) != 0))
+		return false;
+	for (; x != NULL && y != NULL; x = x->next, y = y->next)
+		if ((x->key != NULL && strcmp(x->key, y->key) != 0) || !is_same_json(x, y))
+			return false;
+	return x == NULL && y == NULL;
+}
+
+/* Parameters by the type of a layer are fine as long as all types have the same. */
+static bool
+find_rope(Reader *reader, const SrmJson **json)
+{
+	const SrmJson *list = *json;
+	const SrmJson *first = NULL;
+
+	if (list != NULL && list->type != SRM_JSON_OBJECT)
+		return srm_fail(reader->status, SRM_INVALID_MODEL,
+						"the rotary parameters of the model are not an object");
+	for (const SrmJson *child = list == NULL ? NULL : list->child; child != NULL; child = child->next)
+	{
+		if (child->type != SRM_JSON_OBJECT)
+			continue;
+		if (first != NULL && !is_same_json(first, child))
+			return fail_support(reader, "rotary position by type of layer, such as", child->key);
+		first = child;
+		*json = child;
+	}
+	return true;
+}
+
+/* Turning a part of the head is for other models. */
 static bool
 check_rope(Reader *reader, const SrmJson *json)
 {
 	double		outer;
 	double		part;
 
-	if (json != NULL && json->type != SRM_JSON_OBJECT)
-		return srm_fail(reader->status, SRM_INVALID_MODEL,
-						"the rotary parameters of the model are not an object");
-	for (const SrmJson *child = json == NULL ? NULL : json->child; child != NULL; child = child->next)
-		if (child->type == SRM_JSON_OBJECT)
-			return fail_support(reader, "rotary position by type of layer, such as", child->key);
 	if (!srm_json_get_double(reader->root, "partial_rotary_factor", 1, &outer, reader->status) ||
 		!srm_json_get_double(json, "partial_rotary_factor", outer, &part, reader->status))
 		return false;
@@ -253,7 +346,6 @@ check_rope(Reader *reader, const SrmJson *json)
 	return true;
 }
 
-/* "rope_scaling" of older files comes before "rope_parameters", as in transformers. */
 static bool
 read_rope(Reader *reader)
 {
@@ -264,7 +356,7 @@ read_rope(Reader *reader)
 
 	if (json == NULL || json->n == 0)
 		json = srm_json_member(reader->root, "rope_parameters");
-	if (!check_rope(reader, json) ||
+	if (!find_rope(reader, &json) || !check_rope(reader, json) ||
 		!get_positive(reader, reader->root, "rope_theta", DEFAULT_ROPE_THETA, &rope->theta) ||
 		!get_positive(reader, json, "rope_theta", rope->theta, &rope->theta) ||
 		!get_positive(reader, json, "original_max_position_embeddings", (double) positions,
@@ -277,41 +369,224 @@ read_rope(Reader *reader)
 	return read_rope_type(reader, json, rope);
 }
 
-/* Names up to three labels in the error's detail. */
+/* The names of the first labels, for messages. */
 static bool
-fail_labels(Reader *reader, const SrmJson *labels, size_t n)
+name_labels(Reader *reader, const SrmJson *list)
 {
-	char		names[3][64] = {"", "", ""};
-	int			i = 0;
+	SrmLabels  *labels = &reader->config->labels;
+	char		names[400];
+	size_t		length = 0;
+	size_t		i = 0;
 
-	srm_fail(reader->status, SRM_NOT_SUPPORTED,
-			 "a model with %zu labels is not supported", n);
-	if (labels == NULL)
-		return srm_fail_detail(reader->status, "A reward model has one label.");
-	for (const SrmJson *label = labels->child; label != NULL && i < 3; label = label->next)
+	for (const SrmJson *label = list->child; label != NULL && i < 8; label = label->next)
 	{
 		const char *name = srm_json_string(label);
+		int			n = snprintf(names + length, sizeof(names) - length, "%s\"%.40s\"",
+								 i == 0 ? "" : ", ", name == NULL ? label->key : name);
 
-		snprintf(names[i], sizeof(names[i]), "%s\"%.40s\"", i == 0 ? "" : ", ",
-				 name == NULL ? label->key : name);
+		length += n < 0 ? 0 : (size_t) n;
 		i++;
 	}
-	return srm_fail_detail(reader->status,
-						   "A reward model has one label; the labels here are %s%s%s%s.",
-						   names[0], names[1], names[2], n > 3 ? ", and others" : "");
+	if (labels->n > i)
+		snprintf(names + length, sizeof(names) - length, ", and others");
+	labels->names = srm_arena_string(reader->arena, names, strlen(names), reader->status);
+	return labels->names != NULL;
+}
+
+/* "label" in the object "srm": the name or the number of the label to read. */
+static bool
+choose_label(Reader *reader, const SrmJson *list)
+{
+	SrmLabels  *labels = &reader->config->labels;
+	const SrmJson *wanted = srm_json_member(srm_json_member(reader->root, "srm"), "label");
+	const char *text = wanted == NULL ? NULL : wanted->text;
+
+	labels->chosen = -1;
+	if (wanted == NULL)
+		return true;
+	for (const SrmJson *label = list == NULL || text == NULL ? NULL : list->child; label != NULL;
+		 label = label->next)
+	{
+		const char *name = srm_json_string(label);
+		char	   *end;
+		long		number = strtol(label->key, &end, 10);
+
+		if (((name != NULL && strcmp(name, text) == 0) || strcmp(label->key, text) == 0) &&
+			*end == '\0' && number >= 0 && (size_t) number < labels->n)
+			labels->chosen = (int) number;
+	}
+	if (labels->chosen >= 0)
+		return true;
+	srm_fail(reader->status, SRM_INVALID_MODEL, "\"label\" names no label of the model");
+	if (labels->names != NULL)
+		srm_fail_detail(reader->status, "The labels are %s.", labels->names);
+	return false;
 }
 
 static bool
-check_labels(Reader *reader)
+read_labels(Reader *reader)
 {
-	const SrmJson *labels = srm_json_member(reader->root, "id2label");
-	size_t		n = 1;
+	const SrmJson *list = srm_json_member(reader->root, "id2label");
+	SrmLabels  *labels = &reader->config->labels;
 
-	if (!get_size(reader, "num_labels", MAX_DIM, 1, &n))
+	labels->n = 1;
+	if (!get_size(reader, "num_labels", MAX_DIM, 1, &labels->n))
 		return false;
-	if (labels != NULL && labels->type == SRM_JSON_OBJECT)
-		n = labels->n;
-	return n == 1 || fail_labels(reader, labels, n);
+	if (list != NULL && list->type == SRM_JSON_OBJECT)
+	{
+		labels->n = list->n;
+		if (!name_labels(reader, list))
+			return false;
+	}
+	else
+		list = NULL;
+	return choose_label(reader, list);
+}
+
+/* A member that is there, be it null; srm_json_member() gives NULL for both. */
+static bool
+has_member(const SrmJson *object, const char *key)
+{
+	for (const SrmJson *child = object->child; child != NULL; child = child->next)
+		if (strcmp(child->key, key) == 0)
+			return true;
+	return false;
+}
+
+/* The size of windows: 0 for none. */
+static bool
+read_window_size(Reader *reader, size_t *window)
+{
+	const SrmArchitecture *row = reader->config->architecture;
+	int64_t		size = (int64_t) row->window;
+	bool		is_used = row->window_rule != SRM_WINDOW_NONE;
+
+	if (row->window_rule == SRM_WINDOW_UPPER &&
+		!srm_json_get_bool(reader->root, "use_sliding_window", false, &is_used, reader->status))
+		return false;
+	if (has_member(reader->root, "sliding_window"))
+		size = 0;
+	if (!srm_json_get_int(reader->root, "sliding_window", 1, MAX_POSITIONS, size, &size,
+						  reader->status))
+		return false;
+	*window = is_used ? (size_t) size : 0;
+	return true;
+}
+
+/* What the rule says where the file does not list the layers' types. */
+static bool
+has_window(const SrmArchitecture *row, size_t layer, size_t first_layer)
+{
+	switch (row->window_rule)
+	{
+		case SRM_WINDOW_NONE:
+			return false;
+		case SRM_WINDOW_ALL:
+			return true;
+		case SRM_WINDOW_UPPER:
+			return layer >= first_layer;
+		case SRM_WINDOW_ALTERNATING:
+			return layer % 2 == 0;
+	}
+	return false;
+}
+
+/* One type of "layer_types"; those that all have their own rule by layers are listed there. */
+static bool
+read_layer_type(Reader *reader, const SrmJson *type, size_t window, size_t *layer_window)
+{
+	const char *name = srm_json_string(type);
+
+	*layer_window = 0;
+	if (name != NULL && strcmp(name, "full_attention") == 0)
+		return true;
+	if (name == NULL || strcmp(name, "sliding_attention") != 0 ||
+		reader->config->architecture->window_rule == SRM_WINDOW_NONE)
+		return fail_support(reader, "layer type", name == NULL ? "" : name);
+	if (window == 0)
+		return srm_fail(reader->status, SRM_INVALID_MODEL,
+						"layers of type \"sliding_attention\" have no \"sliding_window\"");
+	*layer_window = window;
+	return true;
+}
+
+static bool
+read_windows(Reader *reader)
+{
+	SrmConfig  *config = reader->config;
+	const SrmArchitecture *row = config->architecture;
+	const SrmJson *types = srm_json_member(reader->root, "layer_types");
+	const SrmJson *type = types == NULL ? NULL : types->child;
+	size_t		n = config->decoder.n_layers;
+	size_t		window;
+	int64_t		first_layer;
+
+	config->windows = srm_arena_array(reader->arena, n, sizeof(size_t), reader->status);
+	if (config->windows == NULL || !read_window_size(reader, &window) ||
+		!srm_json_get_int(reader->root, "max_window_layers", 0, MAX_LAYERS, DEFAULT_WINDOW_LAYERS,
+						  &first_layer, reader->status))
+		return false;
+	if (types != NULL && (types->type != SRM_JSON_ARRAY || types->n != n))
+		return srm_fail(reader->status, SRM_INVALID_MODEL, "\"layer_types\" is not a list of all layers");
+
+	/* Where all layers have the window, transformers does not look at the list */
+	if (row->window_rule == SRM_WINDOW_ALL)
+		type = NULL;
+	for (size_t i = 0; i < n; i++, type = type == NULL ? NULL : type->next)
+	{
+		if (type != NULL && !read_layer_type(reader, type, window, &config->windows[i]))
+			return false;
+		if (type == NULL)
+			config->windows[i] = has_window(row, i, (size_t) first_layer) ? window : 0;
+	}
+	return true;
+}
+
+/* Scale and cap of the products of queries and keys. */
+static bool
+read_attention(Reader *reader)
+{
+	SrmDecoder *decoder = &reader->config->decoder;
+	double		cap = has_member(reader->root, "attn_logit_softcapping") ? 0 : DEFAULT_SOFTCAP;
+	double		scalar;
+
+	if (!reader->config->architecture->caps_attention)
+		return true;
+	if (!srm_json_get_double(reader->root, "attn_logit_softcapping", cap, &cap, reader->status) ||
+		!get_positive(reader, reader->root, "query_pre_attn_scalar", DEFAULT_ATTENTION_SCALAR, &scalar))
+		return false;
+	if (cap < 0)
+		return srm_fail(reader->status, SRM_INVALID_MODEL,
+						"\"attn_logit_softcapping\" must not be negative");
+	decoder->attention_softcap = (float) cap;
+	decoder->attention_scale = (float) (1 / sqrt(scalar));
+	return true;
+}
+
+static bool
+read_activation(Reader *reader)
+{
+	static const char *const silu[] = {"silu", "swish", NULL};
+	static const char *const gelu_tanh[] = {"gelu_pytorch_tanh", "gelu_new", "gelu_fast",
+	"gelu_python_tanh", NULL};
+	const SrmArchitecture *row = reader->config->architecture;
+	const char *name;
+
+	if (!srm_json_get_string(reader->root, row->activation_key, row->activation, &name,
+							 reader->status))
+		return false;
+	if (row->gelu_is_tanh && strcmp(name, "gelu") == 0)
+		name = gelu_tanh[0];
+	for (int i = 0; silu[i] != NULL; i++)
+		if (strcmp(name, silu[i]) == 0)
+			return true;
+	for (int i = 0; gelu_tanh[i] != NULL; i++)
+		if (strcmp(name, gelu_tanh[i]) == 0)
+		{
+			reader->config->decoder.activation = SRM_ACTIVATION_GELU_TANH;
+			return true;
+		}
+	return fail_support(reader, "activation", name);
 }
 
 /* What would change the numbers, and the decoder does not do. */
@@ -319,30 +594,22 @@ static bool
 check_supported(Reader *reader)
 {
 	const SrmJson *quantization = srm_json_member(reader->root, "quantization_config");
-	const SrmJson *layers = srm_json_member(reader->root, "layer_types");
-	const char *activation;
+	bool		windows_unknown = reader->config->architecture->window_rule == SRM_WINDOW_NONE;
 	const char *method;
-	bool		has_window;
+	bool		has_windows;
 	bool		is_causal;
+	bool		is_bidirectional;
 
-	if (!srm_json_get_string(reader->root, "hidden_act", "silu", &activation, reader->status) ||
-		!srm_json_get_bool(reader->root, "use_sliding_window", false, &has_window, reader->status) ||
-		!srm_json_get_bool(reader->root, "is_causal", true, &is_causal, reader->status))
+	if (!srm_json_get_bool(reader->root, "use_sliding_window", false, &has_windows, reader->status) ||
+		!srm_json_get_bool(reader->root, "is_causal", true, &is_causal, reader->status) ||
+		!srm_json_get_bool(reader->root, "use_bidirectional_attention", false, &is_bidirectional,
+						   reader->status))
 		return false;
-	if (strcmp(activation, "silu") != 0 && strcmp(activation, "swish") != 0)
-		return fail_support(reader, "activation", activation);
-	if (has_window)
+	if (has_windows && windows_unknown)
 		return fail_support(reader, "attention with", "use_sliding_window");
-	if (!is_causal)
+	if (!is_causal || is_bidirectional)
 		return srm_fail(reader->status, SRM_NOT_SUPPORTED,
 						"attention that is not causal is not supported");
-	for (const SrmJson *type = layers == NULL ? NULL : layers->child; type != NULL; type = type->next)
-	{
-		const char *name = srm_json_string(type);
-
-		if (name == NULL || strcmp(name, "full_attention") != 0)
-			return fail_support(reader, "layer type", name == NULL ? "" : name);
-	}
 	if (quantization == NULL)
 		return true;
 	method = srm_json_string(srm_json_member(quantization, "quant_method"));
@@ -421,8 +688,9 @@ srm_config_read(SrmConfig *config, const char *path, const char *json, size_t le
 	if (scratch == NULL)
 		return false;
 	reader.root = srm_json_parse(json, length, what, scratch, status);
-	done = reader.root != NULL && read_architecture(&reader) && check_labels(&reader) &&
-		check_supported(&reader) && read_sizes(&reader) && read_steps(&reader) &&
+	done = reader.root != NULL && read_architecture(&reader) && read_labels(&reader) &&
+		check_supported(&reader) && read_activation(&reader) && read_sizes(&reader) &&
+		read_attention(&reader) && read_windows(&reader) && read_steps(&reader) &&
 		read_rope(&reader) && read_settings(&reader);
 	if (reader.root != NULL && !done)
 		srm_fail_hint(status, "Check file \"%s\".", path);

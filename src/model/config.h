@@ -4,7 +4,9 @@
  *	  What config.json says.
  *
  * Absent members have the values that transformers gives them; what the
- * decoder cannot do is an error that names it.
+ * decoder cannot do is an error that names it.  What does not concern a
+ * reward is not looked at: "final_logit_softcapping", "tie_word_embeddings",
+ * and tokens that only a generation or a batch has use for.
  *
  *-------------------------------------------------------------------------
  */
@@ -14,10 +16,21 @@
 #include "model/architecture.h"
 #include "model/model.h"
 
+/* What the outputs of a head stand for. */
+typedef struct SrmLabels
+{
+	size_t		n;
+	const char *names;			/* for messages: "bad", "good"; NULL where not given */
+	int			chosen;			/* the one that is the reward, -1: none was chosen */
+} SrmLabels;
+
 typedef struct SrmConfig
 {
 	const SrmArchitecture *architecture;
+	const char *name;			/* of the class: "LlamaForSequenceClassification" */
 	SrmDecoder	decoder;		/* its numbers; the weights are NULL */
+	size_t	   *windows;		/* (n_layers) as in SrmLayer */
+	SrmLabels	labels;
 	bool		steps[SRM_N_STEPS]; /* which of them the layers have */
 	size_t		max_tokens;
 	size_t		attention_dim;	/* of the aggregator; 0 where it is not given */

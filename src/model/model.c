@@ -40,7 +40,7 @@ read_weights(SrmModel *model, const SrmConfig *config, SrmArena *scratch, const 
 		!srm_continue(stop, status) ||
 		!srm_bind(model, config, &weights, status))
 		return false;
-	model->architecture = config->architecture->name;
+	model->architecture = config->name;
 	model->settings = config->settings;
 	model->max_tokens = config->max_tokens;
 	model->dtype = srm_dtype_name(weights.dtype);
@@ -197,7 +197,7 @@ summarize(SrmModelFiles *files, SrmArena *arena, SrmArena *scratch, SrmModelSumm
 	if (!read_config(&config, files, arena, scratch, status) ||
 		!srm_weights_open(&weights, files, scratch, NULL, status))
 		return false;
-	summary->architecture = config.architecture->name;
+	summary->architecture = config.name;
 	summary->dtype = srm_dtype_name(weights.dtype);
 	summary->n_parameters = weights.n_parameters;
 	summary->max_tokens = config.max_tokens;

@@ -231,6 +231,14 @@ main(void)
 		MODEL("qwen3-sharded"),
 		MODEL("attention-offset"),
 		MODEL("attention-marker"),
+		MODEL("mistral"),
+		MODEL("mistral-full"),
+		MODEL("qwen2-window"),
+		MODEL("qwen3-layers"),
+		MODEL("gemma"),
+		MODEL("gemma2"),
+		MODEL("phi3"),
+		MODEL("phi3-longrope"),
 	};
 	SrmStatus	status = {0};
 

@@ -129,19 +129,21 @@ static const Damage bad_configs[] = {
 		"wrong shape of tensor \"model.layers.0.self_attn.q_proj.weight\"", "asks for (64, 32)"},
 	{"1e-05", "-1e-05", SRM_INVALID_MODEL, "invalid value of \"rms_norm_eps\"", "not positive"},
 	{"\"rope_theta\": 10000.0", "\"rope_theta\": 1", SRM_INVALID_MODEL, "\"rope_theta\" must be", ""},
-	{"\"default\"", "\"longrope\"", SRM_NOT_SUPPORTED, "rotary position of type \"longrope\"", ""},
+	{"\"default\"", "\"mrope\"", SRM_NOT_SUPPORTED, "rotary position of type \"mrope\"", ""},
+	{"\"default\"", "\"longrope\"", SRM_INVALID_MODEL, "invalid value of \"short_factor\"",
+		"Expected 4 positive numbers"},
+	{"\"default\"", "\"su\", \"short_factor\": [1, 1, 0, 1]", SRM_INVALID_MODEL, "\"short_factor\"", ""},
+	{"\"default\"", "\"su\", \"short_factor\": [1, 1, 1, 1, 1]", SRM_INVALID_MODEL, "\"short_factor\"", ""},
 	{"\"default\"", "\"linear\"", SRM_INVALID_MODEL, "invalid value of \"factor\"", "missing or not positive"},
 	{"\"default\"", "\"llama3\", \"factor\": 8, \"low_freq_factor\": 4, \"high_freq_factor\": 4",
 		SRM_INVALID_MODEL, "\"high_freq_factor\" must be greater", ""},
 	{"\"default\"", "\"yarn\", \"factor\": 0", SRM_INVALID_MODEL, "invalid value of \"factor\"", ""},
 	{"\"default\"", "\"default\", \"partial_rotary_factor\": 0.5", SRM_NOT_SUPPORTED,
 		"\"partial_rotary_factor\" other than 1", ""},
-	{"\"default\"", "\"default\", \"full_attention\": {}", SRM_NOT_SUPPORTED, "full_attention", ""},
+	{"\"default\"", "\"default\", \"full_attention\": {}, \"sliding_attention\": {\"rope_theta\": 1}",
+		SRM_NOT_SUPPORTED, "by type of layer, such as \"sliding_attention\"", ""},
 	{"\"hidden_act\": \"silu\"", "\"hidden_act\": \"gelu\"", SRM_NOT_SUPPORTED,
 		"activation \"gelu\" is not supported", ""},
-	{"\"LlamaForSequenceClassification\"", "\"BertForSequenceClassification\"", SRM_NOT_SUPPORTED,
-		"model architecture \"BertForSequenceClassification\" is not supported",
-		"LlamaForSequenceClassification, Qwen2ForSequenceClassification, Qwen3ForSequenceClassification"},
 	{"\"LlamaForSequenceClassification\"", "", SRM_INVALID_MODEL, "\"architectures\" is missing", ""},
 	{"\"LlamaForSequenceClassification\"", "7", SRM_INVALID_MODEL, "\"architectures\" is missing", ""},
 	{"\"0\": \"LABEL_0\"", "\"0\": \"bad\", \"1\": \"good\"", SRM_NOT_SUPPORTED,
@@ -150,8 +152,13 @@ static const Damage bad_configs[] = {
 	{"\"use_cache\": true", "\"quantization_config\": {\"quant_method\": \"gptq\"}", SRM_NOT_SUPPORTED,
 		"quantization \"gptq\" is not supported", ""},
 	{"\"use_cache\": true", "\"use_sliding_window\": true", SRM_NOT_SUPPORTED, "use_sliding_window", ""},
-	{"\"use_cache\": true", "\"layer_types\": [\"sliding_attention\"]", SRM_NOT_SUPPORTED,
+	{"\"use_cache\": true", "\"layer_types\": [\"full_attention\", \"sliding_attention\"]", SRM_NOT_SUPPORTED,
 		"layer type \"sliding_attention\"", ""},
+	{"\"use_cache\": true", "\"layer_types\": [\"full_attention\"]", SRM_INVALID_MODEL,
+		"\"layer_types\" is not a list of all layers", ""},
+	{"\"use_cache\": true", "\"srm\": {\"label\": \"fine\"}", SRM_INVALID_MODEL,
+		"\"label\" names no label of the model", "The labels are \"LABEL_0\"."},
+	{"\"use_cache\": true", "\"use_bidirectional_attention\": true", SRM_NOT_SUPPORTED, "not causal", ""},
 	{"\"use_cache\": true", "\"is_causal\": false", SRM_NOT_SUPPORTED, "not causal", ""},
 	{"\"use_cache\": true", "\"srm\": []", SRM_INVALID_MODEL, "\"srm\" is not an object", ""},
 	{"\"use_cache\": true", "\"srm\": {\"aggregation\": 7}", SRM_INVALID_MODEL, "\"aggregation\"", "a string"},
@@ -185,6 +192,27 @@ test_bad_configs(void **state)
 		edit_file("config.json", damage->find, damage->with);
 		expect_failure(damage->code, damage->message, damage->detail);
 	}
+}
+
+/* an architecture is told by the class, and where that is its authors' own by the type of model */
+static void
+test_architecture(void **state)
+{
+	SrmModel   *model;
+
+	(void) state;
+	copy_model("llama");
+	edit_file("config.json", "LlamaForSequenceClassification", "OurRewardModel");
+	model = open_fixture();
+	assert_string_equal(model->architecture, "OurRewardModel");
+	srm_model_close(model);
+	edit_file("config.json", "\"model_type\": \"llama\"", "\"model_type\": \"bert\"");
+	expect_failure(SRM_NOT_SUPPORTED, "model architecture \"OurRewardModel\" is not supported",
+				   "the families Llama, Mistral, Qwen2, Qwen3, Gemma, Gemma2, Phi3");
+	edit_file("config.json", "OurRewardModel", "Llama4ForCausalLM");
+	expect_failure(SRM_NOT_SUPPORTED, "model architecture \"Llama4ForCausalLM\" is not supported", "");
+	edit_file("config.json", "Llama4ForCausalLM", "LlamaRewardModel");
+	srm_model_close(open_fixture());
 }
 
 #define HEADER		"invalid header in model file"
@@ -676,6 +704,7 @@ main(void)
 		cmocka_unit_test(test_settings),
 		cmocka_unit_test(test_rope),
 		cmocka_unit_test(test_bad_configs),
+		cmocka_unit_test(test_architecture),
 		cmocka_unit_test(test_bad_headers),
 		cmocka_unit_test(test_truncated_file),
 		cmocka_unit_test(test_header_length),

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Makes tiny random models, and what transformers computes with them.
 
-usage: make_models.py [directory]      (default: test/data/models; requirements.txt has the versions)
+usage: make_models.py [directory [model ...]]      (default: test/data/models; requirements.txt has the versions)
 
 Each model is saved by transformers' own save_pretrained() and loaded again in
 f32 for the expected numbers, so that those of f16 and bf16 weights are made from
@@ -19,8 +19,8 @@ import torch
 import transformers
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-from transformers import (AutoModelForSequenceClassification, LlamaConfig, PreTrainedTokenizerFast,
-                          Qwen2Config, Qwen3Config)
+from transformers import (AutoModelForSequenceClassification, Gemma2Config, GemmaConfig, LlamaConfig,
+                          MistralConfig, Phi3Config, PreTrainedTokenizerFast, Qwen2Config, Qwen3Config)
 
 import formulas
 import output
@@ -41,11 +41,15 @@ SIZES = dict(vocab_size=N_TOKENS + 4, hidden_size=32, intermediate_size=56, num_
              rms_norm_eps=1e-5, num_labels=1, pad_token_id=0, bos_token_id=0, eos_token_id=2)
 
 
+SMALL = dict(hidden_size=16, intermediate_size=24, head_dim=8)
+
+
 def rope(rope_type, **parameters):
     return {"rope_type": rope_type, "rope_theta": 10000.0, **parameters}
 
 
-# name: (configuration, data type, changes that are made to config.json, other)
+# name: (configuration, data type, changes that are made to config.json, other); what is "late"
+# is changed when the numbers are there, since transformers does not read it
 MODELS = {
     "llama": (LlamaConfig, dict(), "float32", {}, {}),
     "llama-bias": (LlamaConfig, dict(rope_parameters=rope("linear", factor=2.5), attention_bias=True,
@@ -77,6 +81,29 @@ MODELS = {
     "attention-marker": (LlamaConfig, dict(), "float32", {"srm": {
         "aggregation": "attention", "boundary": "marker", "marker_token": "<END>",
         "attention_dim": 12, "mean": -0.5, "std": 1.75}}, {}),
+    # Windows shorter than the longest sequence
+    "mistral": (MistralConfig, dict(SMALL, sliding_window=37), "bfloat16", {}, {}),
+    "mistral-full": (MistralConfig, dict(SMALL, sliding_window=None, head_dim=None), "float16",
+                     dict(head_dim=None), {}),
+    "qwen2-window": (Qwen2Config, dict(SMALL, use_sliding_window=True, sliding_window=50,
+                                       max_window_layers=1, num_hidden_layers=3), "float16",
+                     dict(layer_types=None), {}),
+    # A checkpoint of the bare decoder, with parameters of positions by the type of a layer
+    "qwen3-layers": (Qwen3Config, dict(SMALL, use_sliding_window=True, sliding_window=20, layer_types=[
+        "sliding_attention", "full_attention"]), "bfloat16", {}, {"bare": True, "late": dict(
+            rope_parameters={"full_attention": rope("default"), "sliding_attention": rope("default")})}),
+    # As published: one key for all heads, the activation under its first name
+    "gemma": (GemmaConfig, dict(SMALL, num_key_value_heads=1, pad_token_id=2), "bfloat16",
+              dict(hidden_act="gelu", eos_token_id=[1, 2], dtype=None, torch_dtype="bfloat16"), {}),
+    "gemma2": (Gemma2Config, dict(SMALL, sliding_window=24, query_pre_attn_scalar=24,
+                                  attn_logit_softcapping=1.5, num_hidden_layers=3), "float16",
+               dict(layer_types=None), {}),
+    "phi3": (Phi3Config, dict(hidden_size=16, intermediate_size=24, sliding_window=64), "bfloat16",
+             {}, {}),
+    "phi3-longrope": (Phi3Config, dict(
+        intermediate_size=24, num_key_value_heads=4, original_max_position_embeddings=160, rope_parameters=rope(
+            "longrope", short_factor=[1.0, 1.25, 1.75, 3.0], long_factor=[1.0, 2.0, 4.0, 8.0])),
+        "float32", {}, {}),
 }
 
 
@@ -113,7 +140,8 @@ def randomize(model):
     for name, parameter in model.named_parameters():
         noise = torch.randn(parameter.shape)
         if "norm" in name:
-            parameter.copy_(1 + 0.2 * noise)
+            from_one = model.config.model_type.startswith("gemma")
+            parameter.copy_((0 if from_one else 1) + 0.2 * noise)
         elif "embed_tokens" in name:
             parameter.copy_(noise)
         else:
@@ -132,6 +160,13 @@ def add_head(directory, dim, bias, settings, dtype):
             tensors["srm.%s.weight" % name] = (0.3 * torch.randn(d, dim)).to(dtype)
             tensors["srm.%s.bias" % name] = (0.3 * torch.randn(d)).to(dtype)
     save_file(tensors, path, metadata={"format": "pt"})
+
+
+def strip_prefix(directory):
+    path = os.path.join(directory, "model.safetensors")
+    tensors = load_file(path)
+    save_file({name.removeprefix("model."): tensors[name] for name in tensors}, path,
+              metadata={"format": "pt"})
 
 
 def change_config(directory, changes):
@@ -215,13 +250,19 @@ def write_expected(directory, other, changes):
 
 def main():
     root = sys.argv[1] if len(sys.argv) > 1 else "test/data/models"
+    only = sys.argv[2:]
     torch.set_num_threads(1)
     tokenizer = make_tokenizer()
     for i, (name, (config_class, options, dtype, changes, other)) in enumerate(MODELS.items()):
+        if only and name not in only:
+            continue
         torch.manual_seed(SEED + i)
         directory = os.path.join(root, name)
         save_model(directory, tokenizer, config_class, options, dtype, changes, other)
         write_expected(directory, other, changes)
+        change_config(directory, other.get("late", {}))
+        if other.get("bare"):
+            strip_prefix(directory)
         for file in os.listdir(directory):
             os.chmod(os.path.join(directory, file), 0o644)
         print(name, flush=True)
