@@ -12,6 +12,7 @@
 #include <unicode/uchar.h>
 
 #include "base/utf8.h"
+#include "text/unicode_classes.h"
 
 /* A search looks at so many bytes at each position. */
 #define MAX_CONTENT_LENGTH	1000
@@ -52,8 +53,12 @@ normalize_token(SrmAddedToken *token, const SrmNormalizer *normalizer, SrmArena 
 {
 	SrmNormalText text = {.text = token->content,.length = token->length};
 
-	if (token->is_normalized && !srm_normalizer_apply(normalizer, &text, arena, status))
+	if (token->is_normalized && !srm_normalizer_apply(normalizer, &text, arena, NULL, status))
 		return false;
+	if (text.length == 0)
+		return srm_fail(status, SRM_NOT_SUPPORTED,
+						"added token \"%s\" in tokenizer, of which normalization leaves nothing, is not supported",
+						token->content);
 	token->pattern = text.text;
 	token->pattern_length = (uint32_t) text.length;
 	return true;
@@ -272,15 +277,6 @@ longest_at(const SrmTokenSearch *search, size_t at)
 	return longest;
 }
 
-/* \w of the Rust crate "regex", which the tokenizers library uses here. */
-static bool
-is_word_character(uint32_t code)
-{
-	return u_hasBinaryProperty((UChar32) code, UCHAR_ALPHABETIC) ||
-		u_hasBinaryProperty((UChar32) code, UCHAR_JOIN_CONTROL) ||
-		(U_GET_GC_MASK((UChar32) code) & (U_GC_M_MASK | U_GC_ND_MASK | U_GC_PC_MASK)) != 0;
-}
-
 /* The start of the character that ends at a position beyond 0. */
 static size_t
 previous_start(const SrmNormalText *text, size_t at)
@@ -300,8 +296,8 @@ code_at(const SrmNormalText *text, size_t at)
 static bool
 is_single_word(const SrmNormalText *text, size_t start, size_t end)
 {
-	return (start == 0 || !is_word_character(code_at(text, previous_start(text, start)))) &&
-		(end == text->length || !is_word_character(code_at(text, end)));
+	return (start == 0 || !srm_unicode_is_word(code_at(text, previous_start(text, start)))) &&
+		(end == text->length || !srm_unicode_is_word(code_at(text, end)));
 }
 
 /* Takes in the white space that the token asks for. */

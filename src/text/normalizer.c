@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * normalizer.c
- *	  Unicode normalization that remembers where each byte came from.
+ *	  What a tokenizer does to a text before it cuts it into words.
  *
  *-------------------------------------------------------------------------
  */
@@ -9,90 +9,183 @@
 
 #include <string.h>
 #include <unicode/uchar.h>
-#include <unicode/unorm2.h>
 
 #include "base/utf8.h"
+#include "text/normalizer_charsmap.h"
+#include "text/normalizer_form.h"
+#include "text/pretokenizer_regex.h"
+#include "text/unicode_classes.h"
 
-#define MAX_FORMS			16
-#define MAX_DECOMPOSITION	32	/* code points; the longest in Unicode is 18 */
+#define MAX_STEPS			16
+#define MATCHES_PER_STOP	4096
 
-typedef struct Form
+/* A step may make a text so many times longer, and so many bytes. */
+#define MAX_GROWTH			16
+#define MAX_GROWTH_BYTES	(1024 * 1024)
+
+typedef enum StepKind
 {
-	const UNormalizer2 *tables; /* NFC's for NFC and NFD, NFKC's for the others */
-	bool		composes;
-	uint32_t	first_changed;	/* what lies below is never changed, or changes others */
-} Form;
+	STEP_FORM,
+	STEP_CHARSMAP,
+	STEP_PREPEND,
+	STEP_REPLACE,				/* a literal text */
+	STEP_REPLACE_REGEX,
+	STEP_STRIP,
+	STEP_STRIP_ACCENTS,
+	STEP_LOWERCASE,
+	STEP_NMT					/* control characters as SentencePiece's "nmt" has them */
+} StepKind;
+
+typedef struct Step
+{
+	StepKind	kind;
+	SrmNormalForm form;
+	SrmCharsmap *charsmap;
+	SrmRegex   *regex;
+	const char *pattern;		/* of STEP_REPLACE */
+	size_t		pattern_length;
+	const char *content;		/* what is put in, of STEP_PREPEND and both STEP_REPLACE */
+	size_t		content_length;
+	bool		strips_left;
+	bool		strips_right;
+} Step;
 
 struct SrmNormalizer
 {
-	Form		forms[MAX_FORMS];
+	Step		steps[MAX_STEPS];
 	int			n;
 };
-
-/*
- * A code point of a text that is being normalized.  taken tells how many of
- * the characters before normalization it stands for: 0 for the second and
- * further ones of a decomposition.
- */
-typedef struct Letter
-{
-	uint32_t	code;
-	uint8_t		class;			/* canonical combining class */
-	uint32_t	taken;
-} Letter;
-
-/* The code points between two boundaries of normalization. */
-typedef struct Cluster
-{
-	SrmArena   *arena;
-	Letter	   *letters;		/* (n), room for capacity */
-	size_t		n;
-	size_t		capacity;
-} Cluster;
 
 /* ---- loading ---- */
 
 static bool
-add_form(SrmNormalizer *normalizer, const char *name, SrmStatus *status)
+fail_field(const char *type, const char *field, SrmStatus *status)
 {
-	UErrorCode	error = U_ZERO_ERROR;
-	bool		compatible = strncmp(name, "NFK", 3) == 0;
-	Form	   *form = &normalizer->forms[normalizer->n];
+	return srm_fail(status, SRM_INVALID_MODEL, "invalid \"%s\" of normalizer \"%s\" in tokenizer",
+					field, type);
+}
 
-	if (normalizer->n == MAX_FORMS)
-		return srm_fail(status, SRM_NOT_SUPPORTED, "tokenizer has too many normalizers");
-	form->tables = compatible ? unorm2_getNFKCInstance(&error) : unorm2_getNFCInstance(&error);
-	form->composes = name[strlen(name) - 1] == 'C';
-	form->first_changed = form->composes && !compatible ? 0x300 : 0x80;
-	normalizer->n++;
-	return U_SUCCESS(error) ||
-		srm_fail(status, SRM_INTERNAL, "could not open ICU's tables: %s", u_errorName(error));
+/* A string, which may be empty. */
+static bool
+read_string(const SrmJson *json, const char *type, const char *key, const char **text,
+			size_t *length, SrmArena *arena, SrmStatus *status)
+{
+	const SrmJson *member = srm_json_member(json, key);
+
+	if (srm_json_string(member) == NULL)
+		return fail_field(type, key, status);
+	*length = member->n;
+	*text = srm_arena_string(arena, member->text, member->n, status);
+	return *text != NULL;
 }
 
 static bool
-add_forms(SrmNormalizer *normalizer, const SrmJson *json, SrmStatus *status)
+read_replace(Step *step, const SrmJson *json, SrmArena *arena, SrmStatus *status)
+{
+	const SrmJson *pattern = srm_json_member(json, "pattern");
+	const char *regex = srm_json_string(srm_json_member(pattern, "Regex"));
+	const char *literal = srm_json_string(srm_json_member(pattern, "String"));
+
+	if (!read_string(json, "Replace", "content", &step->content, &step->content_length,
+					 arena, status))
+		return false;
+	if ((regex == NULL) == (literal == NULL))
+		return fail_field("Replace", "pattern", status);
+	if (regex != NULL)
+	{
+		step->kind = STEP_REPLACE_REGEX;
+		step->regex = srm_regex_open(regex, false, arena, status);
+		return step->regex != NULL;
+	}
+	step->pattern_length = strlen(literal);
+	step->pattern = srm_arena_string(arena, literal, step->pattern_length, status);
+	if (step->pattern_length == 0)
+		return srm_fail(status, SRM_NOT_SUPPORTED,
+						"normalizer \"Replace\" with an empty pattern is not supported");
+	return step->pattern != NULL;
+}
+
+static bool
+read_strip(Step *step, const SrmJson *json, SrmStatus *status)
+{
+	return srm_json_get_bool(json, "strip_left", true, &step->strips_left, status) &&
+		srm_json_get_bool(json, "strip_right", true, &step->strips_right, status);
+}
+
+static bool
+read_charsmap(Step *step, const SrmJson *json, SrmArena *arena, SrmStatus *status)
+{
+	const SrmJson *data = srm_json_member(json, "precompiled_charsmap");
+
+	if (srm_json_string(data) == NULL)
+		return fail_field("Precompiled", "precompiled_charsmap", status);
+	step->charsmap = srm_charsmap_load(data->text, data->n, arena, status);
+	return step->charsmap != NULL;
+}
+
+static bool
+read_step(Step *step, const char *type, const SrmJson *json, SrmArena *arena,
+		  SrmStatus *status)
+{
+	static const struct
+	{
+		const char *name;
+		StepKind	kind;
+	}			kinds[] = {
+		{"NFC", STEP_FORM}, {"NFD", STEP_FORM}, {"NFKC", STEP_FORM}, {"NFKD", STEP_FORM},
+		{"Precompiled", STEP_CHARSMAP}, {"Prepend", STEP_PREPEND}, {"Replace", STEP_REPLACE},
+		{"Strip", STEP_STRIP}, {"StripAccents", STEP_STRIP_ACCENTS},
+		{"Lowercase", STEP_LOWERCASE}, {"Nmt", STEP_NMT}
+	};
+	size_t		i = 0;
+
+	while (i < sizeof(kinds) / sizeof(kinds[0]) && strcmp(type, kinds[i].name) != 0)
+		i++;
+	if (i == sizeof(kinds) / sizeof(kinds[0]))
+	{
+		srm_fail(status, SRM_NOT_SUPPORTED, "normalizer \"%s\" of tokenizer is not supported", type);
+		return srm_fail_hint(status, "Supported are NFC, NFD, NFKC, NFKD, Precompiled, Prepend, Replace, Strip, StripAccents, Lowercase, Nmt, and sequences of them.");
+	}
+	step->kind = kinds[i].kind;
+	switch (step->kind)
+	{
+		case STEP_FORM:
+			return srm_normal_form_open(&step->form, type, status);
+		case STEP_CHARSMAP:
+			return read_charsmap(step, json, arena, status);
+		case STEP_PREPEND:
+			return read_string(json, type, "prepend", &step->content, &step->content_length,
+							   arena, status);
+		case STEP_REPLACE:
+			return read_replace(step, json, arena, status);
+		case STEP_STRIP:
+			return read_strip(step, json, status);
+		default:
+			return true;
+	}
+}
+
+static bool
+add_steps(SrmNormalizer *normalizer, const SrmJson *json, SrmArena *arena, SrmStatus *status)
 {
 	const char *type = srm_json_string(srm_json_member(json, "type"));
+	const SrmJson *list = srm_json_member(json, "normalizers");
 
 	if (type == NULL)
 		return srm_fail(status, SRM_INVALID_MODEL, "normalizer of tokenizer has no type");
-	if (strcmp(type, "NFC") == 0 || strcmp(type, "NFD") == 0 ||
-		strcmp(type, "NFKC") == 0 || strcmp(type, "NFKD") == 0)
-		return add_form(normalizer, type, status);
-	if (strcmp(type, "Sequence") == 0)
+	if (strcmp(type, "Sequence") != 0)
 	{
-		const SrmJson *list = srm_json_member(json, "normalizers");
-
-		if (list == NULL || list->type != SRM_JSON_ARRAY)
-			return srm_fail(status, SRM_INVALID_MODEL, "normalizer of tokenizer is an invalid sequence");
-		/* No deeper than the parser lets JSON be */
-		for (const SrmJson *child = list->child; child != NULL; child = child->next)
-			if (!add_forms(normalizer, child, status))
-				return false;
-		return true;
+		if (normalizer->n == MAX_STEPS)
+			return srm_fail(status, SRM_NOT_SUPPORTED, "tokenizer has too many normalizers");
+		return read_step(&normalizer->steps[normalizer->n++], type, json, arena, status);
 	}
-	srm_fail(status, SRM_NOT_SUPPORTED, "normalizer \"%s\" of tokenizer is not supported", type);
-	return srm_fail_hint(status, "Supported are NFC, NFD, NFKC, NFKD, and sequences of them.");
+	if (list == NULL || list->type != SRM_JSON_ARRAY)
+		return srm_fail(status, SRM_INVALID_MODEL, "normalizer of tokenizer is an invalid sequence");
+	/* No deeper than the parser lets JSON be */
+	for (const SrmJson *child = list->child; child != NULL; child = child->next)
+		if (!add_steps(normalizer, child, arena, status))
+			return false;
+	return true;
 }
 
 SrmNormalizer *
@@ -100,348 +193,222 @@ srm_normalizer_load(const SrmJson *json, SrmArena *arena, SrmStatus *status)
 {
 	SrmNormalizer *normalizer = srm_arena_array(arena, 1, sizeof(SrmNormalizer), status);
 
-	if (normalizer == NULL || (json != NULL && !add_forms(normalizer, json, status)))
-		return NULL;
-	return normalizer;
+	if (normalizer == NULL || json == NULL || add_steps(normalizer, json, arena, status))
+		return normalizer;
+	srm_normalizer_free(normalizer);
+	return NULL;
 }
 
-/* ---- Unicode 9.0 ---- */
+void
+srm_normalizer_free(SrmNormalizer *normalizer)
+{
+	for (int i = 0; normalizer != NULL && i < normalizer->n; i++)
+		srm_regex_close(normalizer->steps[i].regex);
+}
+
+/* ---- steps ---- */
+
+/* The first character shares its origin with what is put before it. */
+static bool
+prepend(const Step *step, SrmNormalText *text, SrmNormalWriter *writer, SrmStatus *status)
+{
+	SrmRange	first = srm_normal_text_range(text, 0, 1);
+
+	return srm_normal_writer_put(writer, step->content, step->content_length, first, status) &&
+		srm_normal_writer_copy(writer, text, 0, text->length, status);
+}
+
+/* Writes what is put in the place of bytes [start, end), which has the origin of their end. */
+static bool
+put_content(const Step *step, const SrmNormalText *text, size_t end, size_t limit,
+			SrmNormalWriter *writer, SrmStatus *status)
+{
+	size_t		from = end == 0 ? 0 : end - 1;
+
+	if (writer->n + step->content_length > limit)
+		return srm_fail(status, SRM_LIMIT_EXCEEDED, "normalizer \"Replace\" makes the text too long");
+	return srm_normal_writer_put(writer, step->content, step->content_length,
+								 srm_normal_text_range(text, from, from + 1), status);
+}
+
+/* How long a replaced text may get. */
+static size_t
+growth_limit(const SrmNormalText *text)
+{
+	return text->length * MAX_GROWTH + MAX_GROWTH_BYTES;
+}
 
 static bool
-is_young(uint32_t code)
+replace_literal(const Step *step, const SrmNormalText *text, SrmNormalWriter *writer,
+				const SrmStop *stop, SrmStatus *status)
 {
-	UVersionInfo age;
+	size_t		limit = growth_limit(text);
+	size_t		start = 0;
+	const char *found;
 
-	u_charAge((UChar32) code, age);
-	return age[0] > 9;
-}
-
-static uint8_t
-combining_class(const Form *form, uint32_t code)
-{
-	uint8_t		class = code < 0x300 ? 0 :
-		unorm2_getCombiningClass(form->tables, (UChar32) code);
-
-	return class == 0 || is_young(code) ? 0 : class;
-}
-
-/* The composite of two code points, or 0. */
-static uint32_t
-compose(const Form *form, uint32_t first, uint32_t second)
-{
-	UChar32		code = unorm2_composePair(form->tables, (UChar32) first, (UChar32) second);
-
-	return code < 0 || is_young((uint32_t) code) ? 0 : (uint32_t) code;
-}
-
-/* ---- clusters ---- */
-
-static bool
-add_letter(Cluster *cluster, const Form *form, uint32_t code, uint32_t taken,
-		   SrmStatus *status)
-{
-	Letter	   *letter;
-
-	if (cluster->n == cluster->capacity)
+	for (size_t n = 0;
+		 start < text->length &&
+		 (found = memmem(text->text + start, text->length - start,
+						 step->pattern, step->pattern_length)) != NULL; n++)
 	{
-		size_t		capacity = cluster->capacity == 0 ? 64 : 2 * cluster->capacity;
+		size_t		at = (size_t) (found - text->text);
 
-		letter = srm_arena_grow(cluster->arena, cluster->letters, cluster->n, capacity,
-								sizeof(Letter), status);
-		if (letter == NULL)
+		if (n % MATCHES_PER_STOP == 0 && !srm_continue(stop, status))
 			return false;
-		cluster->letters = letter;
-		cluster->capacity = capacity;
-	}
-	letter = &cluster->letters[cluster->n++];
-	letter->code = code;
-	letter->class = combining_class(form, code);
-	letter->taken = taken;
-	return true;
-}
-
-/* Adds the full decomposition of a code point. */
-static bool
-decompose(Cluster *cluster, const Form *form, uint32_t code, SrmStatus *status)
-{
-	UErrorCode	error = U_ZERO_ERROR;
-	UChar		units[2 * MAX_DECOMPOSITION];
-	int32_t		length = -1;
-	int32_t		i = 0;
-
-	if (code >= 0x80)
-		length = unorm2_getDecomposition(form->tables, (UChar32) code, units,
-										 2 * MAX_DECOMPOSITION, &error);
-	if (U_FAILURE(error))
-		return srm_fail(status, SRM_INTERNAL, "could not normalize: %s", u_errorName(error));
-	if (length < 0 || is_young(code))
-		return add_letter(cluster, form, code, 1, status);
-	while (i < length)
-	{
-		UChar32		part;
-		bool		first = i == 0;
-
-		U16_NEXT(units, i, length, part);
-		if (!add_letter(cluster, form, (uint32_t) part, first ? 1 : 0, status))
+		if (!srm_normal_writer_copy(writer, text, start, at, status) ||
+			!put_content(step, text, at + step->pattern_length, limit, writer, status))
 			return false;
+		start = at + step->pattern_length;
 	}
-	return true;
-}
-
-/*
- * Puts marks into canonical order.  Runs of marks may be as long as the text,
- * so a run is sorted by counting its classes, which is stable.
- */
-static bool
-sort_run(Letter *letters, size_t n, SrmArena *arena, SrmStatus *status)
-{
-	size_t		starts[257] = {0};
-	Letter	   *copy;
-	bool		sorted = true;
-
-	for (size_t i = 1; i < n; i++)
-		sorted &= letters[i - 1].class <= letters[i].class;
-	if (sorted)
-		return true;
-	copy = srm_arena_alloc(arena, n * sizeof(Letter), status);
-	if (copy == NULL)
-		return false;
-	memcpy(copy, letters, n * sizeof(Letter));
-	for (size_t i = 0; i < n; i++)
-		starts[copy[i].class + 1]++;
-	for (int class = 0; class < 256; class++)
-		starts[class + 1] += starts[class];
-	for (size_t i = 0; i < n; i++)
-		letters[starts[copy[i].class]++] = copy[i];
-	return true;
+	return srm_normal_writer_copy(writer, text, start, text->length, status);
 }
 
 static bool
-sort_marks(Cluster *cluster, SrmStatus *status)
+replace_regex(const Step *step, const SrmNormalText *text, SrmNormalWriter *writer,
+			  const SrmStop *stop, SrmStatus *status)
 {
+	size_t		limit = growth_limit(text);
 	size_t		start = 0;
 
-	while (start < cluster->n)
+	if (!srm_regex_start(step->regex, text->text, text->length, stop, status))
+		return false;
+	for (size_t n = 0;; n++)
 	{
-		size_t		end = start;
+		SrmRange	match = {0, 0};
+		bool		found;
 
-		while (end < cluster->n && cluster->letters[end].class != 0)
-			end++;
-		if (!sort_run(cluster->letters + start, end - start, cluster->arena, status))
+		if (n % MATCHES_PER_STOP == 0 && !srm_continue(stop, status))
 			return false;
-		start = end + 1;
+		if (!srm_regex_next(step->regex, &match, &found, status))
+			return false;
+		if (!found)
+			break;
+		if (!srm_normal_writer_copy(writer, text, start, match.start, status) ||
+			!put_content(step, text, match.end, limit, writer, status))
+			return false;
+		start = match.end;
 	}
-	return true;
+	return srm_normal_writer_copy(writer, text, start, text->length, status);
 }
 
-/*
- * Composes in place.  A letter composes with the last starter unless one
- * between them has the same or a higher class; the composite stands for all
- * the characters that both stood for.
- */
+/* White space at the ends, which takes no copy. */
 static void
-compose_cluster(Cluster *cluster, const Form *form)
+strip(const Step *step, SrmNormalText *text)
 {
-	Letter	   *letters = cluster->letters;
-	Letter	   *starter = NULL;
-	int			last_class = -1;	/* since the starter; -1: nothing */
-	size_t		n = 0;
+	size_t		start = 0;
+	size_t		end = text->length;
 
-	for (size_t i = 0; i < cluster->n; i++)
+	while (step->strips_left && start < end)
 	{
-		Letter		letter = letters[i];
-		uint32_t	code = starter == NULL || last_class >= letter.class ? 0 :
-			compose(form, starter->code, letter.code);
+		size_t		next = start;
 
-		if (code != 0)
-		{
-			starter->code = code;
-			starter->taken += letter.taken;
-			continue;
-		}
-		letters[n] = letter;
-		if (letter.class == 0)
-		{
-			starter = &letters[n];
-			last_class = -1;
-		}
-		else if (starter != NULL)
-			last_class = letter.class;
-		n++;
+		if (!srm_utf8_is_white_space(srm_utf8_next(text->text, text->length, &next)))
+			break;
+		start = next;
 	}
-	cluster->n = n;
+	while (step->strips_right && end > start)
+	{
+		size_t		at = end - 1;
+		size_t		next;
+
+		while (srm_utf8_is_continuation((unsigned char) text->text[at]))
+			at--;
+		next = at;
+		if (!srm_utf8_is_white_space(srm_utf8_next(text->text, text->length, &next)))
+			break;
+		end = at;
+	}
+	*text = srm_normal_text_slice(text, start, end);
 }
 
-/* ---- texts ---- */
+/* What SentencePiece's "nmt" makes of a character; 0: it goes. */
+static uint32_t
+nmt_character(uint32_t code)
+{
+	if ((code >= 0x01 && code <= 0x08) || code == 0x0B || (code >= 0x0E && code <= 0x1F) ||
+		code == 0x7F || code == 0x8F || code == 0x9F)
+		return 0;
+	if (code == 0x09 || code == 0x0A || code == 0x0C || code == 0x0D || code == 0x1680 ||
+		(code >= 0x200B && code <= 0x200F) || code == 0x2028 || code == 0x2029 ||
+		code == 0x2581 || code == 0xFEFF || code == 0xFFFD)
+		return ' ';
+	return code;
+}
+
+/* What a step makes of one character, whatever stands around it; 0: it goes. */
+static uint32_t
+map_character(StepKind kind, uint32_t code)
+{
+	if (kind == STEP_STRIP_ACCENTS)
+		return srm_unicode_is_mark(code) ? 0 : code;
+	return kind == STEP_NMT ? nmt_character(code) : (uint32_t) u_tolower((UChar32) code);
+}
 
 static bool
-grow_writer(SrmNormalWriter *writer, size_t length, SrmStatus *status)
-{
-	size_t		capacity = writer->capacity == 0 ? 256 : writer->capacity;
-	char	   *text;
-	uint32_t   *starts;
-	uint32_t   *ends;
-
-	while (capacity < length)
-		capacity *= 2;
-	if (capacity > UINT32_MAX)
-		return srm_fail(status, SRM_LIMIT_EXCEEDED, "normalized text is too long");
-	text = srm_arena_grow(writer->arena, writer->text, writer->n, capacity, 1, status);
-	starts = srm_arena_grow(writer->arena, writer->starts, writer->n, capacity,
-							sizeof(uint32_t), status);
-	ends = srm_arena_grow(writer->arena, writer->ends, writer->n, capacity,
-						  sizeof(uint32_t), status);
-	if (text == NULL || starts == NULL || ends == NULL)
-		return false;
-	writer->text = text;
-	writer->starts = starts;
-	writer->ends = ends;
-	writer->capacity = capacity;
-	return true;
-}
-
-bool
-srm_normal_writer_put(SrmNormalWriter *writer, const char *bytes, size_t length,
-					  SrmRange origin, SrmStatus *status)
-{
-	if (writer->n + length > writer->capacity &&
-		!grow_writer(writer, writer->n + length, status))
-		return false;
-	memcpy(writer->text + writer->n, bytes, length);
-	for (size_t i = 0; i < length; i++)
-	{
-		writer->starts[writer->n + i] = origin.start;
-		writer->ends[writer->n + i] = origin.end;
-	}
-	writer->n += length;
-	return true;
-}
-
-SrmRange
-srm_normal_text_range(const SrmNormalText *text, size_t start, size_t end)
-{
-	SrmRange	range;
-
-	if (text->starts != NULL)
-	{
-		range.start = text->starts[start];
-		range.end = text->ends[end - 1];
-		return range;
-	}
-	while (start > 0 && srm_utf8_is_continuation((unsigned char) text->text[start]))
-		start--;
-	while (end < text->length && srm_utf8_is_continuation((unsigned char) text->text[end]))
-		end++;
-	range.start = text->shift + (uint32_t) start;
-	range.end = text->shift + (uint32_t) end;
-	return range;
-}
-
-/*
- * Writes what became of the characters from an offset on.  Each letter is put
- * down to the character whose turn it is, whichever it was made from: in the
- * tokenizers library marks that change places change their origins too.  The
- * further letters of a decomposition go to the character of the one before.
- */
-static bool
-write_cluster(SrmNormalWriter *writer, const Cluster *cluster, const SrmNormalText *text,
-			  size_t offset, SrmStatus *status)
-{
-	for (size_t i = 0; i < cluster->n; i++)
-	{
-		const Letter *letter = &cluster->letters[i];
-		size_t		from = letter->taken == 0 ? offset - 1 : offset;
-		SrmRange	origin = srm_normal_text_range(text, from, from + 1);
-		char		bytes[4];
-		size_t		length = srm_utf8_encode(letter->code, bytes);
-
-		for (uint32_t k = 0; k < letter->taken; k++)
-			offset += srm_utf8_size((unsigned char) text->text[offset]);
-		if (!srm_normal_writer_put(writer, bytes, length, origin, status))
-			return false;
-	}
-	return true;
-}
-
-/* Whether no character can change; a quick look that may say no in vain. */
-static bool
-is_unchanged(const Form *form, const SrmNormalText *text)
+map_characters(StepKind kind, const SrmNormalText *text, SrmNormalWriter *writer,
+			   SrmStatus *status)
 {
 	size_t		offset = 0;
 
 	while (offset < text->length)
 	{
-		uint32_t	code;
+		size_t		next = offset;
+		uint32_t	code = srm_utf8_next(text->text, text->length, &next);
+		uint32_t	mapped = map_character(kind, code);
 
-		if ((unsigned char) text->text[offset] < 0x80)
-		{
-			offset++;
-			continue;
-		}
-		code = srm_utf8_next(text->text, text->length, &offset);
-		if (code >= form->first_changed && !unorm2_isInert(form->tables, (UChar32) code))
+		if (mapped == 0)
+			offset = next;
+		else if (!srm_normal_writer_replace(writer, text, &offset, mapped, 1, status))
+			return false;
+		/* The one letter that becomes two: I with a dot above */
+		if (kind == STEP_LOWERCASE && code == 0x130 &&
+			!srm_normal_writer_replace(writer, text, &offset, 0x307, 0, status))
 			return false;
 	}
 	return true;
 }
 
-/* Decomposes the characters from *offset to the next boundary. */
+/* Steps that write a new text. */
 static bool
-read_cluster(Cluster *cluster, const Form *form, const SrmNormalText *text,
-			 size_t *offset, SrmStatus *status)
-{
-	cluster->n = 0;
-	do
-	{
-		size_t		next = *offset;
-		uint32_t	code = srm_utf8_next(text->text, text->length, &next);
-
-		if (cluster->n > 0 && (code < form->first_changed ||
-							   unorm2_hasBoundaryBefore(form->tables, (UChar32) code)))
-			return true;
-		if (!decompose(cluster, form, code, status))
-			return false;
-		*offset = next;
-	} while (*offset < text->length);
-	return true;
-}
-
-static bool
-apply_form(const Form *form, SrmNormalText *text, SrmArena *arena, SrmStatus *status)
+rewrite(const Step *step, SrmNormalText *text, SrmArena *arena, const SrmStop *stop,
+		SrmStatus *status)
 {
 	SrmNormalWriter writer = {.arena = arena};
-	Cluster		cluster = {.arena = arena};
-	size_t		offset = 0;
+	bool		done;
 
-	if (is_unchanged(form, text))
-		return true;
-	if (!grow_writer(&writer, text->length, status))
+	if (!srm_normal_writer_reserve(&writer, text->length + step->content_length, status))
 		return false;
-	while (offset < text->length)
-	{
-		size_t		start = offset;
-
-		if (!read_cluster(&cluster, form, text, &offset, status) ||
-			!sort_marks(&cluster, status))
-			return false;
-		if (form->composes)
-			compose_cluster(&cluster, form);
-		if (!write_cluster(&writer, &cluster, text, start, status))
-			return false;
-	}
-	text->text = writer.text;
-	text->length = writer.n;
-	text->starts = writer.starts;
-	text->ends = writer.ends;
-	return true;
+	if (step->kind == STEP_PREPEND)
+		done = prepend(step, text, &writer, status);
+	else if (step->kind == STEP_REPLACE)
+		done = replace_literal(step, text, &writer, stop, status);
+	else if (step->kind == STEP_REPLACE_REGEX)
+		done = replace_regex(step, text, &writer, stop, status);
+	else
+		done = map_characters(step->kind, text, &writer, status);
+	srm_normal_writer_finish(&writer, text);
+	return done;
 }
 
 bool
 srm_normalizer_apply(const SrmNormalizer *normalizer, SrmNormalText *text,
-					 SrmArena *arena, SrmStatus *status)
+					 SrmArena *arena, const SrmStop *stop, SrmStatus *status)
 {
-	for (int i = 0; i < normalizer->n; i++)
-		if (!apply_form(&normalizer->forms[i], text, arena, status))
+	for (int i = 0; i < normalizer->n && text->length > 0; i++)
+	{
+		const Step *step = &normalizer->steps[i];
+		bool		done = true;
+
+		if (step->kind == STEP_FORM)
+			done = srm_normal_form_apply(&step->form, text, arena, status);
+		else if (step->kind == STEP_CHARSMAP)
+			done = srm_charsmap_apply(step->charsmap, text, arena, stop, status);
+		else if (step->kind == STEP_STRIP)
+			strip(step, text);
+		else
+			done = rewrite(step, text, arena, stop, status);
+		if (!done)
 			return false;
+	}
 	return true;
 }

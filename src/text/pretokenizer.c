@@ -12,6 +12,7 @@
 
 #include "base/utf8.h"
 #include "text/pretokenizer_regex.h"
+#include "text/unicode_classes.h"
 
 #define MAX_STEPS			64
 #define PIECES_PER_STOP		4096
@@ -25,8 +26,18 @@ typedef enum StepKind
 	STEP_REGEX,
 	STEP_NUMERIC,				/* a character that is a number */
 	STEP_SPACE,					/* a character that is white space */
-	STEP_PREFIX_SPACE			/* a space before each piece */
+	STEP_WORD,					/* a character of a word */
+	STEP_PUNCTUATION,			/* a character of punctuation */
+	STEP_PREFIX					/* a space before each piece, or what stands for one */
 } StepKind;
+
+/* Before which pieces STEP_PREFIX puts a space. */
+typedef enum Prepend
+{
+	ALWAYS,
+	FIRST,						/* the one at the start of the original text */
+	NEVER
+} Prepend;
 
 /* What becomes of the parts of a piece that match. */
 typedef enum Behavior
@@ -44,6 +55,8 @@ typedef struct Step
 	Behavior	behavior;
 	bool		inverted;		/* what matches is what lies between matches */
 	SrmRegex   *regex;			/* of STEP_REGEX */
+	Prepend		prepend;		/* of STEP_PREFIX */
+	char		space[5];		/* of STEP_PREFIX: what spaces become; ends in NUL */
 } Step;
 
 struct SrmPretokenizer
@@ -93,7 +106,13 @@ add_regex(SrmPretokenizer *pretokenizer, const char *pattern, bool is_literal,
 }
 
 static bool
-read_behavior(const SrmJson *json, Behavior *behavior, SrmStatus *status)
+fail_field(const char *type, const char *field, SrmStatus *status)
+{
+	return srm_fail(status, SRM_INVALID_MODEL, "invalid %s of pre-tokenizer \"%s\"", field, type);
+}
+
+static bool
+read_behavior(const SrmJson *json, const char *type, Behavior *behavior, SrmStatus *status)
 {
 	static const char *const names[] = {
 		"Removed", "Isolated", "MergedWithPrevious", "MergedWithNext", "Contiguous"
@@ -106,7 +125,7 @@ read_behavior(const SrmJson *json, Behavior *behavior, SrmStatus *status)
 			*behavior = (Behavior) i;
 			return true;
 		}
-	return srm_fail(status, SRM_INVALID_MODEL, "invalid behavior of pre-tokenizer \"Split\"");
+	return fail_field(type, "behavior", status);
 }
 
 static bool
@@ -119,13 +138,84 @@ add_split(SrmPretokenizer *pretokenizer, const SrmJson *json, SrmArena *arena,
 	Behavior	behavior = REMOVED;
 	bool		inverted;
 
-	if (!read_behavior(json, &behavior, status) ||
+	if (!read_behavior(json, "Split", &behavior, status) ||
 		!srm_json_get_bool(json, "invert", false, &inverted, status))
 		return false;
 	if ((regex == NULL) == (literal == NULL) || (literal != NULL && literal[0] == '\0'))
-		return srm_fail(status, SRM_INVALID_MODEL, "invalid pattern of pre-tokenizer \"Split\"");
+		return fail_field("Split", "pattern", status);
 	return add_regex(pretokenizer, regex == NULL ? literal : regex, regex == NULL,
 					 behavior, inverted, arena, status);
+}
+
+static bool
+add_prefix(SrmPretokenizer *pretokenizer, const char *space, Prepend prepend, SrmStatus *status)
+{
+	Step	   *step = add_step(pretokenizer, STEP_PREFIX, ISOLATED, status);
+
+	if (step == NULL)
+		return false;
+	step->prepend = prepend;
+	strcpy(step->space, space);
+	return true;
+}
+
+/* The one character of a member; NULL for anything else. */
+static const char *
+read_character(const SrmJson *json, const char *key)
+{
+	const char *text = srm_json_string(srm_json_member(json, key));
+
+	return text != NULL && text[0] != '\0' && srm_utf8_count(text, strlen(text)) == 1 ? text : NULL;
+}
+
+/* Old files say add_prefix_space, which must not contradict prepend_scheme. */
+static bool
+add_metaspace(SrmPretokenizer *pretokenizer, const SrmJson *json, SrmArena *arena,
+			  SrmStatus *status)
+{
+	static const char *const names[] = {"always", "first", "never"};
+	const char *space = read_character(json, "replacement");
+	const char *name;
+	bool		has_prefix;
+	bool		splits;
+	int			prepend = 0;
+
+	if (space == NULL)
+		return fail_field("Metaspace", "replacement", status);
+	if (!srm_json_get_string(json, "prepend_scheme", "always", &name, status) ||
+		!srm_json_get_bool(json, "add_prefix_space", true, &has_prefix, status) ||
+		!srm_json_get_bool(json, "split", true, &splits, status))
+		return false;
+	while (prepend <= NEVER && strcmp(name, names[prepend]) != 0)
+		prepend++;
+	if (prepend > NEVER)
+		return fail_field("Metaspace", "prepend_scheme", status);
+	if (!has_prefix && prepend != NEVER)
+		return fail_field("Metaspace", "add_prefix_space", status);
+	return add_prefix(pretokenizer, space, (Prepend) prepend, status) &&
+		(!splits || add_regex(pretokenizer, space, true, MERGED_WITH_NEXT, false, arena, status));
+}
+
+static bool
+add_punctuation(SrmPretokenizer *pretokenizer, const SrmJson *json, SrmStatus *status)
+{
+	Behavior	behavior = ISOLATED;
+
+	if (srm_json_member(json, "behavior") != NULL &&
+		!read_behavior(json, "Punctuation", &behavior, status))
+		return false;
+	return add_step(pretokenizer, STEP_PUNCTUATION, behavior, status) != NULL;
+}
+
+static bool
+add_delimiter(SrmPretokenizer *pretokenizer, const SrmJson *json, SrmArena *arena,
+			  SrmStatus *status)
+{
+	const char *delimiter = read_character(json, "delimiter");
+
+	if (delimiter == NULL)
+		return fail_field("CharDelimiterSplit", "delimiter", status);
+	return add_regex(pretokenizer, delimiter, true, REMOVED, false, arena, status);
 }
 
 static bool
@@ -139,7 +229,7 @@ add_byte_level(SrmPretokenizer *pretokenizer, const SrmJson *json, SrmArena *are
 		!srm_json_get_bool(json, "use_regex", true, &has_regex, status))
 		return false;
 	pretokenizer->has_byte_level = true;
-	if (has_prefix && add_step(pretokenizer, STEP_PREFIX_SPACE, ISOLATED, status) == NULL)
+	if (has_prefix && !add_prefix(pretokenizer, " ", ALWAYS, status))
 		return false;
 	return !has_regex ||
 		add_regex(pretokenizer, gpt2_pattern, false, ISOLATED, false, arena, status);
@@ -185,10 +275,20 @@ add_steps(SrmPretokenizer *pretokenizer, const SrmJson *json, SrmArena *arena,
 		return add_split(pretokenizer, json, arena, status);
 	if (strcmp(type, "Digits") == 0)
 		return add_digits(pretokenizer, json, status);
+	if (strcmp(type, "Metaspace") == 0)
+		return add_metaspace(pretokenizer, json, arena, status);
+	if (strcmp(type, "Punctuation") == 0)
+		return add_punctuation(pretokenizer, json, status);
+	if (strcmp(type, "CharDelimiterSplit") == 0)
+		return add_delimiter(pretokenizer, json, arena, status);
 	if (strcmp(type, "WhitespaceSplit") == 0)
 		return add_step(pretokenizer, STEP_SPACE, REMOVED, status) != NULL;
+	/* \w+|[^\w\s]+ */
+	if (strcmp(type, "Whitespace") == 0)
+		return add_step(pretokenizer, STEP_SPACE, REMOVED, status) != NULL &&
+			add_step(pretokenizer, STEP_WORD, CONTIGUOUS, status) != NULL;
 	srm_fail(status, SRM_NOT_SUPPORTED, "pre-tokenizer \"%s\" is not supported", type);
-	return srm_fail_hint(status, "Supported are ByteLevel, Split, Digits, WhitespaceSplit, and sequences of them.");
+	return srm_fail_hint(status, "Supported are ByteLevel, Metaspace, Split, Digits, Punctuation, Whitespace, WhitespaceSplit, CharDelimiterSplit, and sequences of them.");
 }
 
 SrmPretokenizer *
@@ -198,13 +298,16 @@ srm_pretokenizer_load(const SrmJson *json, SrmArena *arena, SrmStatus *status)
 
 	if (pretokenizer == NULL)
 		return NULL;
-	if ((json == NULL || add_steps(pretokenizer, json, arena, status)) &&
-		!pretokenizer->has_byte_level)
-		srm_fail(status, SRM_NOT_SUPPORTED, "tokenizer without pre-tokenizer \"ByteLevel\" is not supported");
-	if (status->code == SRM_OK)
+	if (json == NULL || add_steps(pretokenizer, json, arena, status))
 		return pretokenizer;
 	srm_pretokenizer_free(pretokenizer);
 	return NULL;
+}
+
+bool
+srm_pretokenizer_is_byte_level(const SrmPretokenizer *pretokenizer)
+{
+	return pretokenizer->has_byte_level;
 }
 
 void
@@ -278,6 +381,10 @@ is_member(StepKind kind, uint32_t code)
 {
 	if (kind == STEP_SPACE)
 		return u_isUWhiteSpace((UChar32) code);
+	if (kind == STEP_WORD)
+		return srm_unicode_is_word(code);
+	if (kind == STEP_PUNCTUATION)
+		return srm_unicode_is_punctuation(code);
 	return (U_GET_GC_MASK((UChar32) code) & U_GC_N_MASK) != 0;
 }
 
@@ -394,37 +501,55 @@ split_piece(const Step *step, const char *text, SrmRange piece, SrmSplitWork *wo
 	return true;
 }
 
+/* Whether a piece gets a space before it. */
+static bool
+wants_prefix(const Step *step, const SrmNormalText *text, SrmRange piece)
+{
+	size_t		length = strlen(step->space);
+	bool		has_one = text->text[piece.start] == ' ' ||
+		(piece.end - piece.start >= length &&
+		 memcmp(text->text + piece.start, step->space, length) == 0);
+
+	if (has_one || step->prepend == NEVER)
+		return false;
+	return step->prepend == ALWAYS ||
+		srm_normal_text_range(text, piece.start, piece.start + 1).start == 0;
+}
+
 /*
- * Copies the pieces to a new text, each with a space before it unless it has
- * one, which comes from where the first character of the piece comes from.
+ * Copies the pieces to a new text, with spaces before them, which come from
+ * where the first character of the piece comes from, and all spaces replaced.
  */
 static bool
-add_prefix_spaces(SrmNormalText *text, SrmSplitWork *work, SrmStatus *status)
+prefix_pieces(const Step *step, SrmNormalText *text, SrmSplitWork *work, SrmStatus *status)
 {
 	SrmNormalWriter writer = {.arena = work->arena};
+	size_t		length = strlen(step->space);
 
 	for (size_t i = 0; i < work->pieces.n; i++)
 	{
 		SrmRange	piece = work->pieces.items[i];
 		SrmRange	out = {.start = (uint32_t) writer.n};
 
-		if (text->text[piece.start] != ' ' &&
-			!srm_normal_writer_put(&writer, " ", 1,
+		if (wants_prefix(step, text, piece) &&
+			!srm_normal_writer_put(&writer, step->space, length,
 								   srm_normal_text_range(text, piece.start, piece.start + 1),
 								   status))
 			return false;
 		for (uint32_t at = piece.start; at < piece.end; at++)
-			if (!srm_normal_writer_put(&writer, text->text + at, 1,
+		{
+			bool		is_space = text->text[at] == ' ';
+
+			if (!srm_normal_writer_put(&writer, is_space ? step->space : text->text + at,
+									   is_space ? length : 1,
 									   srm_normal_text_range(text, at, at + 1), status))
 				return false;
+		}
 		out.end = (uint32_t) writer.n;
 		if (!add_piece(&work->other, out, work->arena, status))
 			return false;
 	}
-	text->text = writer.text;
-	text->length = writer.n;
-	text->starts = writer.starts;
-	text->ends = writer.ends;
+	srm_normal_writer_finish(&writer, text);
 	return true;
 }
 
@@ -435,9 +560,9 @@ run_step(const Step *step, SrmNormalText *text, SrmSplitWork *work, const SrmSto
 	SrmPieces	done;
 
 	work->other.n = 0;
-	if (step->kind == STEP_PREFIX_SPACE)
+	if (step->kind == STEP_PREFIX)
 	{
-		if (!add_prefix_spaces(text, work, status))
+		if (!prefix_pieces(step, text, work, status))
 			return false;
 	}
 	else

@@ -8,7 +8,8 @@
 #ifndef SRM_PRETOKENIZER_H
 #define SRM_PRETOKENIZER_H
 
-#include "text/normalizer.h"
+#include "base/json.h"
+#include "text/normal_text.h"
 
 typedef struct SrmPretokenizer SrmPretokenizer;
 
@@ -34,16 +35,19 @@ typedef struct SrmSplitWork
 } SrmSplitWork;
 
 /*
- * Reads the object "pre_tokenizer" of a tokenizer.json, whose last step must
- * be ByteLevel.  What ICU needs stays until srm_pretokenizer_free().
+ * Reads the object "pre_tokenizer" of a tokenizer.json, or NULL.  What ICU
+ * needs stays until srm_pretokenizer_free().
  */
 extern SrmPretokenizer *srm_pretokenizer_load(const SrmJson *json, SrmArena *arena,
 											  SrmStatus *status);
 extern void srm_pretokenizer_free(SrmPretokenizer *pretokenizer);	/* NULL is allowed */
 
+/* Whether words are written byte by byte, in the printable form of each, for the vocabulary. */
+extern bool srm_pretokenizer_is_byte_level(const SrmPretokenizer *pretokenizer);
+
 /*
  * Cuts a text into work->pieces, none of them empty.  The text is replaced by
- * another one where spaces are put before its pieces.
+ * another one where spaces are put before its pieces, or replaced.
  */
 extern bool srm_pretokenizer_split(SrmPretokenizer *pretokenizer, SrmNormalText *text,
 								   SrmSplitWork *work, const SrmStop *stop,
