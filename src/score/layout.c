@@ -31,7 +31,6 @@ typedef struct Draft
 	uint32_t   *cuts;			/* (n) where sentences end in the rendered text */
 	SrmRange   *special;		/* (n_special) literal text of the template */
 	size_t		n_special;
-	size_t		next_special;	/* the first that may reach into the next piece */
 	SrmLayout  *layout;
 	SrmArena   *arena;
 	const SrmStop *stop;
@@ -218,59 +217,16 @@ cut_sentences(Draft *draft)
 	return true;
 }
 
-/*
- * The template's ranges within bytes [start, end), relative to start; pieces
- * come in ascending order.
- */
-static SrmRange *
-clip_special_ranges(Draft *draft, uint32_t start, uint32_t end, size_t *n)
-{
-	size_t		first = draft->next_special;
-	size_t		last;
-	SrmRange   *clipped;
-
-	while (first < draft->n_special && draft->special[first].end <= start)
-		first++;
-	for (last = first; last < draft->n_special && draft->special[last].start < end;)
-		last++;
-	draft->next_special = first;
-	*n = last - first;
-	clipped = srm_arena_array(draft->arena, *n, sizeof(SrmRange), draft->status);
-	if (clipped == NULL)
-		return NULL;
-	for (size_t i = 0; i < *n; i++)
-	{
-		SrmRange	range = draft->special[first + i];
-
-		clipped[i].start = (range.start > start ? range.start : start) - start;
-		clipped[i].end = (range.end < end ? range.end : end) - start;
-	}
-	return clipped;
-}
-
 /* Tokens of bytes [start, end) of the rendered text. */
 static bool
 encode_piece(Draft *draft, uint32_t start, uint32_t end)
 {
 	SrmLayout  *layout = draft->layout;
-	size_t		first = layout->tokens.n;
-	SrmRange   *special;
-	size_t		n_special;
+	SrmRange	part = {start, end};
 
-	if (start == end)
-		return true;
-	special = clip_special_ranges(draft, start, end, &n_special);
-	if (special == NULL ||
-		!srm_tokenizer_encode(draft->model->tokenizer, layout->rendered.text + start,
-							  end - start, special, n_special, draft->arena,
-							  &layout->tokens, draft->stop, draft->status))
-		return false;
-	for (size_t i = first; i < layout->tokens.n; i++)
-	{
-		layout->tokens.items[i].start += start;
-		layout->tokens.items[i].end += start;
-	}
-	return true;
+	return srm_tokenizer_encode_part(draft->model->tokenizer, layout->rendered.text, part,
+									 draft->special, draft->n_special, draft->arena,
+									 &layout->tokens, draft->stop, draft->status);
 }
 
 static bool

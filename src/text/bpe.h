@@ -17,9 +17,11 @@ typedef struct SrmBpe
 	SrmVocabulary vocabulary;
 	SrmMerges	merges;
 	SrmWordCache cache;
-	int32_t		byte_ids[256];	/* -1: the vocabulary lacks the byte */
-	int32_t		unknown_id;		/* for such bytes; -1: none */
-	bool		fuse_unknown;	/* a run of such bytes is one token */
+	bool		byte_level;		/* words are made of bytes, not of characters */
+	bool		byte_fallback;	/* a character that is no token is made of bytes */
+	int32_t		byte_ids[256];	/* -1: the vocabulary lacks the byte; of both of the above */
+	int32_t		unknown_id;		/* for what the vocabulary lacks; -1: none */
+	bool		fuse_unknown;	/* a run of that is one token */
 	bool		ignore_merges;	/* a word that is a token needs no merges */
 } SrmBpe;
 
@@ -46,11 +48,14 @@ typedef struct SrmWord
 	char	   *printable;		/* (2 * longest token) */
 } SrmWord;
 
-/* Reads the object "model" of a tokenizer.json. */
-extern bool srm_bpe_load(SrmBpe *bpe, const SrmJson *model, SrmArena *arena,
-						 SrmStatus *status);
+/*
+ * Reads the object "model" of a tokenizer.json.  byte_level tells whether the
+ * pre-tokenizer is: then a word is encoded byte by byte.
+ */
+extern bool srm_bpe_load(SrmBpe *bpe, const SrmJson *model, bool byte_level,
+						 SrmArena *arena, SrmStatus *status);
 
-/* Sets word->symbols to the tokens of some bytes; length is 1 or more. */
+/* Sets word->symbols to the tokens of some text in UTF-8; length is 1 or more. */
 extern bool srm_bpe_encode(SrmBpe *bpe, const char *text, size_t length, SrmWord *word,
 						   const SrmStop *stop, SrmStatus *status);
 

@@ -7,6 +7,7 @@
  */
 #include "text/bpe_vocabulary.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/utf8.h"
@@ -117,6 +118,15 @@ int32_t
 srm_vocabulary_find(const SrmVocabulary *vocabulary, const char *token, size_t length)
 {
 	return find_slot(vocabulary, hash_token(token, length), token, length)->id;
+}
+
+int32_t
+srm_vocabulary_find_byte(const SrmVocabulary *vocabulary, int byte)
+{
+	char		token[8];
+	int			length = snprintf(token, sizeof(token), "<0x%02X>", byte & 0xFF);
+
+	return srm_vocabulary_find(vocabulary, token, (size_t) length);
 }
 
 static bool

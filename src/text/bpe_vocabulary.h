@@ -1,10 +1,11 @@
 /*-------------------------------------------------------------------------
  *
  * bpe_vocabulary.h
- *	  The tokens of a byte-level vocabulary and their ids.
+ *	  The tokens of a vocabulary and their ids.
  *
- * Tokens are kept as the file writes them: each byte of the text stands as
- * one printable character, such as U+0120 for a space.
+ * Tokens are kept as the file writes them.  In byte-level vocabularies each
+ * byte of the text stands as one printable character, such as U+0120 for a
+ * space; in those of SentencePiece U+2581 stands for a space.
  *
  *-------------------------------------------------------------------------
  */
@@ -50,6 +51,9 @@ extern uint64_t srm_vocabulary_prepare(const SrmVocabulary *vocabulary, const ch
 									   size_t length);
 extern int32_t srm_vocabulary_find_prepared(const SrmVocabulary *vocabulary, uint64_t hash,
 											const char *token, size_t length);
+
+/* The token of a byte as SentencePiece writes it, such as "<0x0A>", or -1. */
+extern int32_t srm_vocabulary_find_byte(const SrmVocabulary *vocabulary, int byte);
 
 /* The value of a number that is an id; false for anything else. */
 extern bool srm_vocabulary_read_id(const SrmJson *json, int32_t *id);

@@ -22,6 +22,7 @@
 struct SrmTokenizer
 {
 	SrmBpe		bpe;
+	const SrmVocabulary *vocabulary;	/* of the model */
 	SrmNormalizer *normalizer;
 	SrmPretokenizer *pretokenizer;
 	SrmAddedTokens added;
@@ -60,21 +61,42 @@ check_version(const SrmJson *json, SrmStatus *status)
 }
 
 static bool
+load_model(SrmTokenizer *tokenizer, const SrmJson *model, SrmArena *arena, SrmStatus *status)
+{
+	const SrmJson *type = srm_json_member(model, "type");
+	const char *name = srm_json_string(type);
+	bool		byte_level = srm_pretokenizer_is_byte_level(tokenizer->pretokenizer);
+
+	if (model == NULL || model->type != SRM_JSON_OBJECT)
+		return srm_fail(status, SRM_INVALID_MODEL, "tokenizer has no model");
+	/* Files of before 2021 have no type, but only BPE has merges */
+	if (type == NULL ? srm_json_member(model, "merges") != NULL :
+		name != NULL && strcmp(name, "BPE") == 0)
+	{
+		tokenizer->vocabulary = &tokenizer->bpe.vocabulary;
+		return srm_bpe_load(&tokenizer->bpe, model, byte_level, arena, status);
+	}
+	srm_fail(status, SRM_NOT_SUPPORTED, "tokenizer model \"%s\" is not supported",
+			 name == NULL ? "" : name);
+	return srm_fail_hint(status, "BPE tokenizers, byte-level ones and those of SentencePiece, are supported.");
+}
+
+/* What becomes of tokens later, by post-processor and decoder, is no part of encoding. */
+static bool
 load_parts(SrmTokenizer *tokenizer, const SrmJson *json, SrmArena *arena, SrmStatus *status)
 {
-	if (!check_version(json, status) ||
-		!srm_bpe_load(&tokenizer->bpe, srm_json_member(json, "model"), arena, status))
-		return false;
-	tokenizer->normalizer = srm_normalizer_load(srm_json_member(json, "normalizer"),
-												arena, status);
-	if (tokenizer->normalizer == NULL ||
-		!srm_added_tokens_load(&tokenizer->added, srm_json_member(json, "added_tokens"),
-							   &tokenizer->bpe.vocabulary, tokenizer->normalizer,
-							   arena, status))
+	if (!check_version(json, status))
 		return false;
 	tokenizer->pretokenizer = srm_pretokenizer_load(srm_json_member(json, "pre_tokenizer"),
 													arena, status);
-	return tokenizer->pretokenizer != NULL;
+	if (tokenizer->pretokenizer == NULL ||
+		!load_model(tokenizer, srm_json_member(json, "model"), arena, status))
+		return false;
+	tokenizer->normalizer = srm_normalizer_load(srm_json_member(json, "normalizer"),
+												arena, status);
+	return tokenizer->normalizer != NULL &&
+		srm_added_tokens_load(&tokenizer->added, srm_json_member(json, "added_tokens"),
+							  tokenizer->vocabulary, tokenizer->normalizer, arena, status);
 }
 
 SrmTokenizer *
@@ -102,7 +124,9 @@ srm_tokenizer_free(SrmTokenizer *tokenizer)
 	if (tokenizer == NULL)
 		return;
 	srm_pretokenizer_free(tokenizer->pretokenizer);
+	srm_normalizer_free(tokenizer->normalizer);
 	tokenizer->pretokenizer = NULL;
+	tokenizer->normalizer = NULL;
 }
 
 /* ---- encoding ---- */
@@ -163,23 +187,6 @@ encode_word(Encoder *encoder, const SrmNormalText *text, SrmRange piece)
 	return true;
 }
 
-/* A part of a text, to be cut into words; it has its own length and shift. */
-static SrmNormalText
-slice(const SrmNormalText *text, size_t start, size_t end)
-{
-	SrmNormalText part = *text;
-
-	part.text += start;
-	part.length = end - start;
-	part.shift += (uint32_t) start;
-	if (text->starts != NULL)
-	{
-		part.starts += start;
-		part.ends += start;
-	}
-	return part;
-}
-
 static bool
 encode_words(Encoder *encoder, SrmNormalText text)
 {
@@ -218,8 +225,8 @@ encode_text(Encoder *encoder, SrmNormalText text, bool is_raw)
 
 	if (text.length == 0)
 		return true;
-	if (!is_raw && !srm_normalizer_apply(tokenizer->normalizer, &text,
-										 encoder->scratch, encoder->status))
+	if (!is_raw && !srm_normalizer_apply(tokenizer->normalizer, &text, encoder->scratch,
+										 encoder->stop, encoder->status))
 		return false;
 	do
 	{
@@ -230,7 +237,7 @@ encode_text(Encoder *encoder, SrmNormalText text, bool is_raw)
 		token = srm_token_search_next(&search, &range);
 		if (range.start > start)
 		{
-			part = slice(&text, start, range.start);
+			part = srm_normal_text_slice(&text, start, range.start);
 			if (!(is_raw ? encode_text(encoder, part, false) : encode_words(encoder, part)))
 				return false;
 		}
@@ -250,15 +257,29 @@ srm_tokenizer_encode(SrmTokenizer *tokenizer, const char *text, size_t length,
 					 SrmArena *arena, SrmTokens *tokens,
 					 const SrmStop *stop, SrmStatus *status)
 {
-	SrmNormalText whole = {.text = text,.length = length};
-	SrmArena   *scratch;
-	bool		done;
+	SrmRange	whole = {0, (uint32_t) length};
 
 	if (length > INT32_MAX)
 	{
 		srm_fail(status, SRM_LIMIT_EXCEEDED, "text is too long");
 		return srm_fail_detail(status, "It has %zu bytes, the limit is %d.", length, INT32_MAX);
 	}
+	return srm_tokenizer_encode_part(tokenizer, text, whole, special, n_special, arena, tokens,
+									 stop, status);
+}
+
+bool
+srm_tokenizer_encode_part(SrmTokenizer *tokenizer, const char *text, SrmRange part,
+						  const SrmRange *special, size_t n_special,
+						  SrmArena *arena, SrmTokens *tokens,
+						  const SrmStop *stop, SrmStatus *status)
+{
+	SrmNormalText piece = {
+		.text = text + part.start,.length = part.end - part.start,.shift = part.start
+	};
+	SrmArena   *scratch;
+	bool		done;
+
 	scratch = srm_arena_create(status);
 	if (scratch == NULL)
 		return false;
@@ -276,7 +297,7 @@ srm_tokenizer_encode(SrmTokenizer *tokenizer, const char *text, size_t length,
 			.word = {.arena = scratch}
 		};
 
-		done = encode_text(&encoder, whole, true);
+		done = encode_text(&encoder, piece, true);
 	}
 	srm_arena_free(scratch);
 	return done;
@@ -290,13 +311,13 @@ srm_tokenizer_find(const SrmTokenizer *tokenizer, const char *token)
 	int32_t		index = srm_map_get(&tokenizer->added.by_content, token, strlen(token));
 
 	return index >= 0 ? tokenizer->added.tokens[index].id :
-		srm_vocabulary_find(&tokenizer->bpe.vocabulary, token, strlen(token));
+		srm_vocabulary_find(tokenizer->vocabulary, token, strlen(token));
 }
 
 const char *
 srm_tokenizer_token(const SrmTokenizer *tokenizer, int32_t id, size_t *length)
 {
-	const SrmVocabulary *vocabulary = &tokenizer->bpe.vocabulary;
+	const SrmVocabulary *vocabulary = tokenizer->vocabulary;
 	const SrmAddedToken *token;
 
 	if (id >= 0 && id < vocabulary->n_ids && vocabulary->tokens[id] != NULL)
@@ -314,6 +335,6 @@ srm_tokenizer_token(const SrmTokenizer *tokenizer, int32_t id, size_t *length)
 int32_t
 srm_tokenizer_n_ids(const SrmTokenizer *tokenizer)
 {
-	return tokenizer->bpe.vocabulary.n_ids > tokenizer->added.n_ids ?
-		tokenizer->bpe.vocabulary.n_ids : tokenizer->added.n_ids;
+	return tokenizer->vocabulary->n_ids > tokenizer->added.n_ids ?
+		tokenizer->vocabulary->n_ids : tokenizer->added.n_ids;
 }

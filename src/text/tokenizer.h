@@ -70,6 +70,15 @@ extern bool srm_tokenizer_encode(SrmTokenizer *tokenizer, const char *text, size
 								 SrmArena *arena, SrmTokens *tokens,
 								 const SrmStop *stop, SrmStatus *status);
 
+/*
+ * The same for bytes [part.start, part.end) of a text alone; ranges and tokens
+ * count from the start of the text, where some tokenizers put a space.
+ */
+extern bool srm_tokenizer_encode_part(SrmTokenizer *tokenizer, const char *text, SrmRange part,
+									  const SrmRange *special, size_t n_special,
+									  SrmArena *arena, SrmTokens *tokens,
+									  const SrmStop *stop, SrmStatus *status);
+
 /* The id of a token as the vocabulary or the added tokens write it, or -1. */
 extern int32_t srm_tokenizer_find(const SrmTokenizer *tokenizer, const char *token);
 
