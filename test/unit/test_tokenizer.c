@@ -144,7 +144,10 @@ test_reference(void **state)
 		"gpt2", "llama3", "qwen2", "o200k", "deepseek", "digits", "flags", "compatible",
 		"split_removed", "split_previous", "split_next", "split_contiguous", "split_invert",
 		"split_invert_next", "split_empty", "split_empty_isolated", "split_lines",
-		"split_spaces", "split_escapes", "split_possessive", "unknown", "unknown_fused"
+		"split_spaces", "split_escapes", "split_possessive", "unknown", "unknown_fused",
+		"llama2", "mistral", "gemma", "internlm2", "llama2_old", "metaspace_always",
+		"metaspace_first", "metaspace_never", "metaspace_cleaned", "replaced", "words",
+		"words_fused"
 	};
 	const SrmJson *texts = read_json_file(FOLDER "texts.json", arena, &status);
 
@@ -496,7 +499,7 @@ test_merge_twins(void **state)
 
 		snprintf(path, sizeof(path), FOLDER "%s.json", names[k]);
 		json = read_json_file(path, arena, &status);
-		assert_true(srm_bpe_load(&bpe, srm_json_member(json, "model"), arena, &status));
+		assert_true(srm_bpe_load(&bpe, srm_json_member(json, "model"), true, arena, &status));
 		for (int run = 0; run < 2000; run++)
 		{
 			static const char letters[] = "aeinorst  hld.";
@@ -550,9 +553,9 @@ test_long_words(void **state)
 	(void) state;
 	for (size_t i = 0; i < sizeof(worst) / sizeof(worst[0]); i++)
 	{
-		static const char *const names[] = {"gpt2", "qwen2", "flags"};
+		static const char *const names[] = {"gpt2", "qwen2", "flags", "llama2", "gemma", "metaspace_cleaned"};
 
-		for (size_t k = 0; k < 3; k++)
+		for (size_t k = 0; k < sizeof(names) / sizeof(names[0]); k++)
 		{
 			SrmTokenizer *tokenizer = load_named(names[k]);
 			double		time = time_letters(tokenizer, worst[i], 1 << 20);
@@ -645,17 +648,23 @@ test_unsupported(void **state)
 		Parts		parts;
 		const char *text;
 	}			cases[] = {
-		{{.normalizer = "{\"type\":\"Lowercase\"}"}, "Lowercase"},
-		{{.normalizer = "{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"NFC\"},{\"type\":\"Strip\"}]}"}, "Strip"},
-		{{.pre_tokenizer = "{\"type\":\"Metaspace\"}"}, "Metaspace"},
-		{{.pre_tokenizer = "null"}, "ByteLevel"},
-		{{.pre_tokenizer = "{\"type\":\"Digits\",\"individual_digits\":true}"}, "ByteLevel"},
+		{{.normalizer = "{\"type\":\"BertNormalizer\"}"}, "BertNormalizer"},
+		{{.normalizer = "{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"NFC\"},{\"type\":\"ByteLevel\"}]}"}, "ByteLevel"},
+		{{.normalizer = "{\"type\":\"Replace\",\"pattern\":{\"String\":\"\"},\"content\":\"a\"}"}, "Replace"},
+		{{.normalizer = "{\"type\":\"Replace\",\"pattern\":{\"Regex\":\"(?<n>a)\"},\"content\":\"a\"}"}, "(?<n"},
+		{{.normalizer = "{\"type\":\"StripAccents\"}",.added_tokens = "[" ADDED(258, "\xCC\x81", "") "]"}, "leaves nothing"},
+		{{.pre_tokenizer = "{\"type\":\"BertPreTokenizer\"}"}, "BertPreTokenizer"},
+		{{.pre_tokenizer = "{\"type\":\"UnicodeScripts\"}"}, "UnicodeScripts"},
+		{{.pre_tokenizer = "{\"type\":\"FixedLength\",\"length\":5}"}, "FixedLength"},
+		{{.pre_tokenizer = "null"}, "unknown token"},
+		{{.pre_tokenizer = "null",.options = "\"unk_token\":\"?!\","}, "unknown token"},
+		{{.pre_tokenizer = "null",.options = "\"byte_fallback\":true,\"unk_token\":\"he\","}, "0x00"},
 		{{.pre_tokenizer = "{\"type\":\"Sequence\",\"pretokenizers\":[" BYTE_LEVEL ",{\"type\":\"Digits\"}]}"}, "behind"},
-		{{.options = "\"byte_fallback\":true,"}, "byte_fallback"},
 		{{.options = "\"dropout\":0.1,"}, "dropout"},
 		{{.options = "\"continuing_subword_prefix\":\"##\","}, "continuing_subword_prefix"},
 		{{.options = "\"end_of_word_suffix\":\"</w>\","}, "end_of_word_suffix"},
-		{{.options = "\"type\":\"Unigram\","}, "Unigram"},
+		{{.options = "\"type\":\"WordPiece\","}, "WordPiece"},
+		{{.options = "\"type\":\"WordLevel\","}, "WordLevel"},
 		{{.vocab = "{\"a\":0,\"b\":1}",.merges = "[]"}, "0x00"},
 		{{.pre_tokenizer = SPLIT("a\\\\b")}, "\\b"},
 		{{.pre_tokenizer = SPLIT("(?<n>a)")}, "(?<n"},
@@ -716,7 +725,18 @@ test_invalid(void **state)
 		{{.normalizer = "{}"}, "no type"},
 		{{.normalizer = "[]"}, "no type"},
 		{{.normalizer = "{\"type\":\"Sequence\",\"normalizers\":7}"}, "sequence"},
+		{{.normalizer = "{\"type\":\"Prepend\"}"}, "prepend"},
+		{{.normalizer = "{\"type\":\"Replace\",\"pattern\":{\"String\":\"a\"}}"}, "content"},
+		{{.normalizer = "{\"type\":\"Replace\",\"pattern\":\"a\",\"content\":\"b\"}"}, "pattern"},
+		{{.normalizer = "{\"type\":\"Strip\",\"strip_left\":1}"}, "strip_left"},
+		{{.normalizer = "{\"type\":\"Precompiled\"}"}, "precompiled_charsmap"},
 		{{.pre_tokenizer = "{}"}, "no type"},
+		{{.pre_tokenizer = "{\"type\":\"Metaspace\"}"}, "replacement"},
+		{{.pre_tokenizer = "{\"type\":\"Metaspace\",\"replacement\":\"ab\"}"}, "replacement"},
+		{{.pre_tokenizer = "{\"type\":\"Metaspace\",\"replacement\":\"_\",\"prepend_scheme\":\"First\"}"}, "prepend_scheme"},
+		{{.pre_tokenizer = "{\"type\":\"Metaspace\",\"replacement\":\"_\",\"add_prefix_space\":false}"}, "add_prefix_space"},
+		{{.pre_tokenizer = "{\"type\":\"Punctuation\",\"behavior\":\"x\"}"}, "behavior"},
+		{{.pre_tokenizer = "{\"type\":\"CharDelimiterSplit\",\"delimiter\":\"\"}"}, "delimiter"},
 		{{.pre_tokenizer = "{\"type\":\"Sequence\"}"}, "sequence"},
 		{{.pre_tokenizer = "{\"type\":\"Split\",\"pattern\":{\"Regex\":\"a\"},\"behavior\":\"x\"}"}, "behavior"},
 		{{.pre_tokenizer = "{\"type\":\"Split\",\"pattern\":\"a\",\"behavior\":\"Removed\"}"}, "pattern"},

@@ -1,7 +1,7 @@
 """Makes test/data/tokenizer: small tokenizers, and what the tokenizers library
 says of a few hundred texts.
 
-    pip install tokenizers==0.23.3
+    pip install tokenizers==0.23.3 sentencepiece==0.2.3
     python tools/golden/make_tokenizers.py test/data/tokenizer
     python tools/golden/make_tokenizers.py --large large.json corpus.txt
 
@@ -21,6 +21,8 @@ import unicodedata
 import tokenizers
 from tokenizers import (AddedToken, Regex, Tokenizer, models, normalizers,
                         pre_tokenizers, trainers)
+
+import sentencepiece_tokenizers
 
 SEED = 20250304
 
@@ -361,11 +363,13 @@ def dump_cases(path, cases):
 
 def make_golden(folder):
     rng = random.Random(SEED)
-    texts = plain_texts() + special_texts() + random_texts(rng)
+    texts = plain_texts() + special_texts() + random_texts(rng) + sentencepiece_tokenizers.TEXTS
     numbered = list(enumerate(texts))
     few = numbered[::3]
-    main = make_main(rng)
-    others = {**make_splits(), **make_unknown()}
+    corpus = [CORPUS] + plain_texts()
+    main = {**make_main(rng), **sentencepiece_tokenizers.make_main(corpus)}
+    others = {**make_splits(), **make_unknown(), **sentencepiece_tokenizers.make_others(corpus),
+              **sentencepiece_tokenizers.make_unigram(corpus)}
     for name, tree in {**main, **others}.items():
         dump(os.path.join(folder, f"{name}.json"), tree)
         dump_cases(os.path.join(folder, f"{name}.expected.json"),
