@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "nn/pack.h"
 
 /* Beyond all that is published, and small enough that no product overflows. */
 #define MAX_LAYERS			1024
@@ -651,6 +652,24 @@ read_scale(Reader *reader, const SrmJson *json, SrmModelSettings *settings)
 		get_positive(reader, json, "std", 1, &settings->std);
 }
 
+/* "compute": which arithmetic the model asks for. */
+static bool
+read_compute(Reader *reader, const SrmJson *json, int *compute)
+{
+	const char *name;
+
+	if (!srm_json_get_string(json, "compute", "auto", &name, reader->status))
+		return false;
+	*compute = SRM_COMPUTE_AUTO;
+	if (strcmp(name, "auto") == 0)
+		return true;
+	for (*compute = SRM_COMPUTE_F32; *compute <= SRM_COMPUTE_INT8; (*compute)++)
+		if (strcmp(name, srm_compute_name((SrmCompute) *compute)) == 0)
+			return true;
+	srm_fail(reader->status, SRM_NOT_SUPPORTED, "arithmetic \"%s\" of the model is not supported", name);
+	return srm_fail_detail(reader->status, "\"compute\" is \"auto\", \"f32\", \"bf16\" or \"int8\".");
+}
+
 static bool
 read_settings(Reader *reader)
 {
@@ -665,6 +684,7 @@ read_settings(Reader *reader)
 		!keep_string(reader, json, "marker_token", NULL, MAX_MARKER_LENGTH, &settings->marker_token) ||
 		!keep_string(reader, json, "segmenter", "icu", MAX_NAME_LENGTH, &settings->segmenter) ||
 		!keep_string(reader, json, "locale", "", MAX_NAME_LENGTH, &settings->locale) ||
+		!read_compute(reader, json, &settings->compute) ||
 		!srm_json_get_int(json, "attention_dim", 1, MAX_DIM, 0, &dim, reader->status))
 		return false;
 	reader->config->attention_dim = (size_t) dim;

@@ -125,6 +125,13 @@ srm_files_map(SrmModelFiles *files, const char *name, bool optional,
 	return done;
 }
 
+void
+srm_files_release(SrmModelFiles *files)
+{
+	for (SrmMapping *mapping = files->mappings; mapping != NULL; mapping = mapping->next)
+		(void) madvise(mapping->data, mapping->size, MADV_DONTNEED);
+}
+
 bool
 srm_files_changed(const SrmModelFiles *files)
 {

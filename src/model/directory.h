@@ -67,6 +67,12 @@ extern bool srm_files_read(SrmModelFiles *files, const char *name, bool optional
 extern bool srm_files_map(SrmModelFiles *files, const char *name, bool optional,
 						  SrmContents *contents, SrmStatus *status);
 
+/*
+ * Lets go of the pages of the mappings, which stay valid: pages that are
+ * read again come back from the page cache.
+ */
+extern void srm_files_release(SrmModelFiles *files);
+
 /* Whether a file that was asked for was replaced, changed, added or removed since. */
 extern bool srm_files_changed(const SrmModelFiles *files);
 

@@ -13,6 +13,7 @@
 #include "model/chat.h"
 #include "model/config.h"
 #include "model/directory.h"
+#include "model/prepared.h"
 #include "model/weights.h"
 
 #define CONFIG_FILE			"config.json"
@@ -115,8 +116,8 @@ check_unchanged(const SrmModel *model, SrmStatus *status)
 }
 
 static bool
-fill_model(SrmModel *model, const char *directory, SrmArena *scratch, const SrmStop *stop,
-		   SrmStatus *status)
+fill_model(SrmModel *model, const char *directory, const SrmModelOptions *options,
+		   SrmArena *scratch, const SrmStop *stop, SrmStatus *status)
 {
 	SrmConfig	config;
 
@@ -129,6 +130,7 @@ fill_model(SrmModel *model, const char *directory, SrmArena *scratch, const SrmS
 		read_tokenizer(model, scratch, stop, status) &&
 		srm_chat_read(&model->chat_template, &model->variables, model->files, model->arena,
 					  status) &&
+		(options == NULL || srm_prepared_open(model, options, stop, status)) &&
 		check_unchanged(model, status);
 }
 
@@ -150,14 +152,15 @@ create_model(SrmStatus *status)
 }
 
 SrmModel *
-srm_model_open(const char *directory, const SrmStop *stop, SrmStatus *status)
+srm_model_open(const char *directory, const SrmModelOptions *options, const SrmStop *stop,
+			   SrmStatus *status)
 {
 	SrmModel   *model = create_model(status);
 	SrmArena   *scratch = srm_arena_create(status);
 	bool		done;
 
 	done = model != NULL && scratch != NULL &&
-		fill_model(model, directory, scratch, stop, status);
+		fill_model(model, directory, options, scratch, stop, status);
 	srm_arena_free(scratch);
 	if (done)
 		return model;
@@ -171,6 +174,7 @@ srm_model_close(SrmModel *model)
 	if (model == NULL)
 		return;
 	srm_tokenizer_free(model->tokenizer);
+	srm_prepared_close(model);
 	srm_files_close(model->files);
 	srm_arena_free(model->arena);
 }

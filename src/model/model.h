@@ -20,6 +20,32 @@
 
 #define SRM_DIGEST_LENGTH	64	/* hexadecimal digits of SHA-256 */
 
+/* Which arithmetic products use: one of these, or an SrmCompute. */
+typedef enum SrmComputeChoice
+{
+	SRM_COMPUTE_OF_MODEL = -2,	/* what the model's settings say */
+	SRM_COMPUTE_AUTO = -1		/* what keeps the weights as published, see nn/pack.h */
+} SrmComputeChoice;
+
+/* How to open a model. */
+typedef struct SrmModelOptions
+{
+	int			compute;		/* an SrmComputeChoice or an SrmCompute */
+	const char *prepared;		/* directory of prepared weights; NULL: in memory */
+	unsigned	mode;			/* of that directory, if it has to be made */
+} SrmModelOptions;
+
+/* The weights of the layers as products read them. */
+typedef struct SrmPrepared
+{
+	const char *compute;		/* "f32", "bf16", "int8" or "mixed"; NULL: not prepared */
+	size_t		bytes;
+	bool		is_private;		/* in this process's memory, not in a file */
+	SrmStatus	problem;		/* why it is, where a directory was given */
+	char		digest[SRM_DIGEST_LENGTH + 1];	/* of the model, if the file tells; "" */
+	void	   *data;			/* (bytes) the mapping, or NULL */
+} SrmPrepared;
+
 /* The object "srm" of config.json; absent members have the defaults shown. */
 typedef struct SrmModelSettings
 {
@@ -28,6 +54,7 @@ typedef struct SrmModelSettings
 	const char *marker_token;	/* NULL */
 	const char *segmenter;		/* "icu" */
 	const char *locale;			/* "" */
+	int			compute;		/* SRM_COMPUTE_AUTO or an SrmCompute */
 	bool		has_scale;		/* mean and std are given */
 	double		mean;
 	double		std;			/* positive */
@@ -62,19 +89,23 @@ typedef struct SrmModel
 	SrmTemplateVariables variables; /* tokens as the template may ask for them */
 	SrmArena   *arena;			/* owns all of the above */
 	struct SrmModelFiles *files;	/* mappings, and what identifies the files */
+	SrmPrepared prepared;
 } SrmModel;
 
 /*
  * Opens a model directory.  NULL, with the status set, if any part of it is
  * missing, damaged or not supported.  The model serves one thread at a time.
  *
+ * options NULL leaves the weights as they are in the files: products with them are
+ * slower, and in f32.
+ *
  * The weights themselves are not read: a model of NaN opens, and whoever
  * computes with it checks the result.  A file that shrinks while the model is
  * open crashes the process that reads it, so model files are replaced by
  * renaming.
  */
-extern SrmModel *srm_model_open(const char *directory, const SrmStop *stop,
-								SrmStatus *status);
+extern SrmModel *srm_model_open(const char *directory, const SrmModelOptions *options,
+								const SrmStop *stop, SrmStatus *status);
 extern void srm_model_close(SrmModel *model);	/* NULL is allowed */
 
 /* Bytes that this process alone holds for the model. */

@@ -148,3 +148,15 @@ srm_call_warn(const SrmStatus *status, const char *model)
 			 errmsg("model \"%s\" cannot be loaded", model),
 			 errdetail_internal("%s", clean_text(status->message))));
 }
+
+void
+srm_call_warn_private(const SrmStatus *problem, const char *model, size_t bytes)
+{
+	errno = problem->errnum;
+	ereport(WARNING,
+			(problem->code == SRM_FILE_ACCESS ? errcode_for_file_access() : errcode(sqlstate(problem)),
+			 errmsg("prepared weights of model \"%s\" are not shared with other sessions", model),
+			 errdetail("%s  This session holds %zu MB of its own.", clean_text(problem->message),
+					   (bytes + 1024 * 1024 - 1) / (1024 * 1024)),
+			 errhint("Check the directory in \"srm.prepared_path\", and the space on its disk.")));
+}

@@ -42,6 +42,9 @@ extern void srm_call_raise(SrmCall *call) pg_attribute_noreturn();
 /* Shows a status that does not end the call as a warning. */
 extern void srm_call_warn(const SrmStatus *status, const char *model);
 
+/* Warns that the prepared weights of a model, so many bytes, could not be shared. */
+extern void srm_call_warn_private(const SrmStatus *problem, const char *model, size_t bytes);
+
 #define srm_call_check(call, done) \
 	do { \
 		if (!(done)) \

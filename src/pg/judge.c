@@ -30,7 +30,7 @@ look_up(SrmJudge *judge)
 
 	MemoryContextReset(judge->scratch);
 	old = MemoryContextSwitchTo(judge->scratch);
-	judge->model = srm_models_open(judge->call, judge->name);
+	judge->model = srm_models_open(judge->call, judge->name, srm_settings_compute());
 	MemoryContextSwitchTo(old);
 	srm_scorer_defaults(judge->model->scorer, &judge->options);
 	srm_options_of_settings(&judge->options);

@@ -168,7 +168,8 @@ push_shape(JsonbParseState **state, const SrmModel *model)
 SRM_FUNCTION(srm_sql_model_info)
 {
 	SrmCall    *call = srm_call_begin();
-	SrmOpenModel *open = srm_models_open(call, srm_cstring_of_datum(PG_GETARG_DATUM(0)));
+	SrmOpenModel *open = srm_models_open(call, srm_cstring_of_datum(PG_GETARG_DATUM(0)),
+										 SRM_COMPUTE_OF_MODEL);
 	const SrmModel *model = open->scorer->model;
 	JsonbParseState *state = NULL;
 	JsonbValue *result;

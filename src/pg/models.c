@@ -13,6 +13,8 @@
 
 #include <sys/stat.h>
 
+#include "access/parallel.h"
+#include "common/file_perm.h"
 #include "miscadmin.h"
 #include "portability/instr_time.h"
 #include "storage/fd.h"
@@ -21,6 +23,7 @@
 #include "utils/varlena.h"
 
 #include "model/name.h"
+#include "nn/pack.h"
 #include "pg/models.h"
 #include "pg/settings.h"
 
@@ -136,11 +139,58 @@ srm_models_list(void)
 SrmOpenModel *
 srm_models_find_open(const char *directory)
 {
+	SrmOpenModel *found = NULL;
+
+	for (SrmOpenModel *model = open_models; model != NULL; model = model->next)
+		if (strcmp(model->directory, directory) == 0 &&
+			(found == NULL || model->last_use > found->last_use))
+			found = model;
+	return found;
+}
+
+/* Whether an open model has the arithmetic that is asked for. */
+static bool
+computes(const SrmOpenModel *model, int compute)
+{
+	const char *name = model->scorer->model->prepared.compute;
+
+	return model->compute == compute ||
+		(compute >= 0 && name != NULL && strcmp(name, srm_compute_name((SrmCompute) compute)) == 0);
+}
+
+/* The open model of a directory with the arithmetic that is asked for, or NULL. */
+static SrmOpenModel *
+find_open(const char *directory, int compute)
+{
 	SrmOpenModel *model = open_models;
 
-	while (model != NULL && strcmp(model->directory, directory) != 0)
+	while (model != NULL &&
+		   (strcmp(model->directory, directory) != 0 || !computes(model, compute)))
 		model = model->next;
 	return model;
+}
+
+/*
+ * Says once in a session and for a model that its prepared weights are not
+ * shared; a parallel worker leaves that to its leader.
+ */
+static void
+warn_private(const SrmOpenModel *model)
+{
+	static List *warned = NIL;
+	const SrmPrepared *prepared = &model->scorer->model->prepared;
+	MemoryContext old;
+	ListCell   *cell;
+
+	if (prepared->problem.code == SRM_OK || IsParallelWorker())
+		return;
+	foreach(cell, warned)
+		if (strcmp(lfirst(cell), model->directory) == 0)
+			return;
+	old = MemoryContextSwitchTo(TopMemoryContext);
+	warned = lappend(warned, pstrdup(model->directory));
+	MemoryContextSwitchTo(old);
+	srm_call_warn_private(&prepared->problem, model->name, prepared->bytes);
 }
 
 static void
@@ -176,8 +226,10 @@ close_oldest(void)
 
 /* NULL, with the status set, where it cannot be opened. */
 static SrmOpenModel *
-open_model(const char *name, const char *directory, const SrmStop *stop, SrmStatus *status)
+open_model(const char *name, const char *directory, int compute, const SrmStop *stop,
+		   SrmStatus *status)
 {
+	SrmModelOptions options = {.compute = compute,.mode = pg_dir_create_mode};
 	MemoryContext old = MemoryContextSwitchTo(TopMemoryContext);
 	SrmOpenModel *model = palloc0(sizeof(SrmOpenModel));
 	instr_time	start;
@@ -187,10 +239,12 @@ open_model(const char *name, const char *directory, const SrmStop *stop, SrmStat
 	close_oldest();
 	model->name = pstrdup(name);
 	model->directory = pstrdup(directory);
+	model->compute = compute;
 	MemoryContextSwitchTo(old);
+	options.prepared = srm_settings_path(srm_prepared_path);
 
 	INSTR_TIME_SET_CURRENT(start);
-	model->scorer = srm_scorer_open(directory, stop, status);
+	model->scorer = srm_scorer_open(directory, &options, stop, status);
 	INSTR_TIME_SET_CURRENT(duration);
 	INSTR_TIME_SUBTRACT(duration, start);
 	if (model->scorer == NULL)
@@ -208,7 +262,7 @@ open_model(const char *name, const char *directory, const SrmStop *stop, SrmStat
 
 /* The open model of a name without digest. */
 static SrmOpenModel *
-open_by_name(SrmCall *call, const char *name)
+open_by_name(SrmCall *call, const char *name, int compute)
 {
 	char	   *directory = srm_name_is_model(name) ? srm_models_find_directory(name) : NULL;
 	SrmOpenModel *model;
@@ -220,7 +274,7 @@ open_by_name(SrmCall *call, const char *name)
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("model \"%s\" does not exist", name),
 				 errhint("Models are directories with a config.json in the directories of \"srm.model_path\"; srm_models() lists them.")));
-	model = srm_models_find_open(directory);
+	model = find_open(directory, compute);
 	if (model != NULL && srm_model_changed(model->scorer->model))
 	{
 		close_model(model);
@@ -228,8 +282,9 @@ open_by_name(SrmCall *call, const char *name)
 	}
 	if (model == NULL)
 	{
-		model = open_model(name, directory, &call->stop, &call->status);
+		model = open_model(name, directory, compute, &call->stop, &call->status);
 		srm_call_check(call, model != NULL);
+		warn_private(model);
 	}
 	model->last_use = ++use_counter;
 	return model;
@@ -271,14 +326,14 @@ check_digest(SrmCall *call, SrmOpenModel *model, const char *digits)
 }
 
 SrmOpenModel *
-srm_models_open(SrmCall *call, const char *name)
+srm_models_open(SrmCall *call, const char *name, int compute)
 {
 	const char *at = strchr(name, '@');
 	SrmOpenModel *model;
 
 	if (at == NULL)
-		return open_by_name(call, name);
-	model = open_by_name(call, pnstrdup(name, at - name));
+		return open_by_name(call, name, compute);
+	model = open_by_name(call, pnstrdup(name, at - name), compute);
 	check_digest(call, model, at + 1);
 	return model;
 }
@@ -298,12 +353,16 @@ srm_models_preload(const char *names)
 	{
 		const char *name = lfirst(cell);
 		char	   *directory = srm_name_is_model(name) ? srm_models_find_directory(name) : NULL;
+		SrmOpenModel *model = NULL;
 		SrmStatus	status;
 
 		srm_status_init(&status);
 		if (directory == NULL)
 			srm_fail(&status, SRM_UNDEFINED_MODEL, "The model does not exist.");
-		if (directory == NULL || open_model(name, directory, NULL, &status) == NULL)
+		if (directory == NULL ||
+			(model = open_model(name, directory, SRM_COMPUTE_OF_MODEL, NULL, &status)) == NULL)
 			srm_call_warn(&status, name);
+		else
+			warn_private(model);
 	}
 }

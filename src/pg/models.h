@@ -26,6 +26,7 @@ typedef struct SrmOpenModel
 {
 	char	   *name;
 	char	   *directory;
+	int			compute;		/* as it was asked for: an SrmComputeChoice or SrmCompute */
 	SrmScorer  *scorer;
 	double		load_ms;
 	char		digest[SRM_DIGEST_LENGTH + 1];	/* "" until somebody asks */
@@ -35,10 +36,11 @@ typedef struct SrmOpenModel
 
 /*
  * Opens a model "name" or "name@digest", or finds it open; one whose files
- * were replaced is opened anew.  Raises an error if there is none.  The
- * result is good until the next call.
+ * were replaced is opened anew.  compute is SRM_COMPUTE_OF_MODEL for functions
+ * that follow the model alone, and srm_settings_compute() for those that follow the settings.
+ * Raises an error if there is none.  The result is good until the next call.
  */
-extern SrmOpenModel *srm_models_open(SrmCall *call, const char *name);
+extern SrmOpenModel *srm_models_open(SrmCall *call, const char *name, int compute);
 
 /* The digest of an open model, computed at most once. */
 extern const char *srm_models_digest(SrmCall *call, SrmOpenModel *model);
@@ -52,7 +54,7 @@ extern List *srm_models_list(void);
 /* The directory of a model, palloc'd, or NULL. */
 extern char *srm_models_find_directory(const char *name);
 
-/* The open model of a directory, or NULL. */
+/* The open model of a directory that was used last, or NULL. */
 extern SrmOpenModel *srm_models_find_open(const char *directory);
 
 #endif							/* SRM_MODELS_H */

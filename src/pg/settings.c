@@ -22,12 +22,14 @@
 char	   *srm_model = NULL;
 char	   *srm_model_path = NULL;
 char	   *srm_output_path = NULL;
+char	   *srm_prepared_path = NULL;
 char	   *srm_locale = NULL;
 char	   *srm_preload_models = NULL;
 int			srm_aggregation = SRM_AGGREGATION_OF_MODEL;
 int			srm_segmenter = 0;
 int			srm_truncation = SRM_TRUNCATION_ERROR;
 int			srm_max_tokens = 4096;
+int			srm_compute = SRM_COMPUTE_OF_MODEL;
 int			srm_threads = 1;
 int			srm_prompt_cache = 256 * 1024;
 
@@ -45,6 +47,14 @@ static const struct config_enum_entry aggregation_options[] = {
 
 static const struct config_enum_entry segmenter_options[] = {
 	{"icu", 0, false},
+	{NULL, 0, false}
+};
+
+static const struct config_enum_entry compute_options[] = {
+	{"auto", SRM_COMPUTE_OF_MODEL, false},
+	{"f32", SRM_COMPUTE_F32, false},
+	{"bf16", SRM_COMPUTE_BF16, false},
+	{"int8", SRM_COMPUTE_INT8, false},
 	{NULL, 0, false}
 };
 
@@ -109,6 +119,11 @@ define_model_settings(void)
 							   "A relative path starts from the data directory.",
 							   &srm_output_path, "srm/models",
 							   PGC_SUSET, 0, check_path, NULL, NULL);
+	DefineCustomStringVariable("srm.prepared_path",
+							   "Sets the directory for weights in the order in which products read them.",
+							   "A relative path starts from the data directory.  Its files can be deleted at any time.",
+							   &srm_prepared_path, "pgsql_tmp_srm",
+							   PGC_SUSET, 0, check_path, NULL, NULL);
 	/* A setting of the postmaster can only be made while that starts */
 	if (process_shared_preload_libraries_in_progress)
 		DefineCustomStringVariable("srm.preload_models",
@@ -151,6 +166,11 @@ define_text_settings(void)
 static void
 define_resource_settings(void)
 {
+	DefineCustomEnumVariable("srm.compute",
+							 "Sets the arithmetic of products with weights.",
+							 "\"auto\" stands for what the model says, or for what keeps its weights as published.",
+							 &srm_compute, SRM_COMPUTE_OF_MODEL, compute_options,
+							 PGC_USERSET, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("srm.threads",
 							"Sets the number of threads that one call may use.",
 							"Parallel workers use one each.",
@@ -170,6 +190,12 @@ srm_settings_define(void)
 	define_text_settings();
 	define_resource_settings();
 	MarkGUCPrefixReserved("srm");
+}
+
+int
+srm_settings_compute(void)
+{
+	return srm_compute;
 }
 
 char *

@@ -16,16 +16,21 @@
 extern char *srm_model;
 extern char *srm_model_path;
 extern char *srm_output_path;
+extern char *srm_prepared_path;
 extern char *srm_locale;
 extern char *srm_preload_models;
 extern int	srm_aggregation;
 extern int	srm_segmenter;
 extern int	srm_truncation;
 extern int	srm_max_tokens;
+extern int	srm_compute;		/* see srm_settings_compute() */
 extern int	srm_threads;
 extern int	srm_prompt_cache;	/* kB */
 
 extern void srm_settings_define(void);
+
+/* srm.compute for srm_models_open(); "auto" stands for what the model says. */
+extern int	srm_settings_compute(void);
 
 /* The absolute path, palloc'd, of a directory that a setting names. */
 extern char *srm_settings_path(const char *path);

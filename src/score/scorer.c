@@ -34,7 +34,8 @@ resolve_settings(SrmScorer *scorer, SrmStatus *status)
 }
 
 SrmScorer *
-srm_scorer_open(const char *directory, const SrmStop *stop, SrmStatus *status)
+srm_scorer_open(const char *directory, const SrmModelOptions *options, const SrmStop *stop,
+				SrmStatus *status)
 {
 	SrmScorer  *scorer = calloc(1, sizeof(SrmScorer));
 
@@ -43,7 +44,7 @@ srm_scorer_open(const char *directory, const SrmStop *stop, SrmStatus *status)
 		srm_fail_memory(status, sizeof(SrmScorer));
 		return NULL;
 	}
-	scorer->model = srm_model_open(directory, stop, status);
+	scorer->model = srm_model_open(directory, options, stop, status);
 	if (scorer->model != NULL)
 		scorer->prompt = srm_prompt_create(&scorer->model->decoder, status);
 	if (scorer->prompt != NULL)

@@ -60,8 +60,9 @@ typedef struct SrmScored
 	size_t		n_token_rewards;
 } SrmScored;
 
-extern SrmScorer *srm_scorer_open(const char *directory, const SrmStop *stop,
-								  SrmStatus *status);
+/* options as for srm_model_open() */
+extern SrmScorer *srm_scorer_open(const char *directory, const SrmModelOptions *options,
+								  const SrmStop *stop, SrmStatus *status);
 extern void srm_scorer_close(SrmScorer *scorer);	/* NULL is allowed */
 
 /* Bytes that this process alone holds. */

@@ -196,7 +196,7 @@ static inline SrmModel *
 open_fixture(void)
 {
 	SrmStatus	status = {0};
-	SrmModel   *model = srm_model_open(fixture, NULL, &status);
+	SrmModel   *model = srm_model_open(fixture, NULL, NULL, &status);
 
 	if (model == NULL)
 		fail_msg("%s %s %s", status.message, status.detail, status.hint);
@@ -209,7 +209,7 @@ static inline void
 expect_failure(SrmCode code, const char *message, const char *detail)
 {
 	SrmStatus	status = {0};
-	SrmModel   *model = srm_model_open(fixture, NULL, &status);
+	SrmModel   *model = srm_model_open(fixture, NULL, NULL, &status);
 
 	if (model != NULL)
 		fail_msg("opened, but expected: %s %s", message, detail);

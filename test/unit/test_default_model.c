@@ -28,7 +28,7 @@ setup(void **state)
 	(void) state;
 	srm_status_init(&status);
 	arena = srm_arena_create(&status);
-	scorer = srm_scorer_open("models/default", NULL, &status);
+	scorer = srm_scorer_open("models/default", NULL, NULL, &status);
 	if (scorer == NULL)
 		fail_msg("%s", status.message);
 	return 0;

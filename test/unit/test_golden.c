@@ -45,7 +45,7 @@ open_golden(const char *name)
 	char		path[256];
 
 	snprintf(path, sizeof(path), MODELS "%s", name);
-	golden.model = srm_model_open(path, NULL, &status);
+	golden.model = srm_model_open(path, NULL, NULL, &status);
 	assert_ok(&status);
 	golden.arena = srm_arena_create(&status);
 	snprintf(path, sizeof(path), MODELS "%s/expected.json", name);

@@ -389,7 +389,7 @@ test_missing_file(void **state)
 		remove(in_fixture(names[i]));
 		expect_failure(SRM_FILE_ACCESS, names[i], "");
 	}
-	assert_null(srm_model_open(fixture, NULL, &status));
+	assert_null(srm_model_open(fixture, NULL, NULL, &status));
 	assert_int_equal(status.errnum, ENOENT);
 
 	copy_model("llama");
@@ -532,7 +532,7 @@ test_chat_template(void **state)
 	write_text("chat_template.jinja", "x");
 	srm_model_close(open_fixture());
 	write_text("chat_template.jinja", "\n{% bad %}");
-	assert_null(srm_model_open(fixture, NULL, &status));
+	assert_null(srm_model_open(fixture, NULL, NULL, &status));
 	assert_non_null(strstr(status.hint, "chat_template.jinja"));
 	write_text("chat_template.jinja", "\xff");
 	expect_failure(SRM_INVALID_MODEL, "invalid byte sequence for UTF-8", "");
@@ -660,7 +660,7 @@ test_stop(void **state)
 		SrmStop		stop = {stop_after, &rest, NULL};
 		SrmStatus	status = {0};
 
-		assert_null(srm_model_open(fixture, &stop, &status));
+		assert_null(srm_model_open(fixture, NULL, &stop, &status));
 		assert_int_equal(status.code, SRM_STOPPED);
 	}
 }

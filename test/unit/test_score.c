@@ -55,7 +55,7 @@ open_scorer(const char *name)
 	SrmScorer  *scorer;
 
 	snprintf(directory, sizeof(directory), MODELS "%s", name);
-	scorer = srm_scorer_open(directory, NULL, &status);
+	scorer = srm_scorer_open(directory, NULL, NULL, &status);
 	if (scorer == NULL)
 		fail_msg("%s: %s (%s)", name, status.message, status.detail);
 	return scorer;

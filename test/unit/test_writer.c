@@ -217,7 +217,7 @@ check_copy(const char *source)
 	}
 	srm_files_close(old);
 	srm_files_close(new);
-	model = srm_model_open(in_parent("copy"), NULL, &status);
+	model = srm_model_open(in_parent("copy"), NULL, NULL, &status);
 	if (model == NULL)
 		fail_msg("%s: %s", status.message, status.detail);
 	assert_true(model->settings.has_scale && model->settings.mean == -0.125 && model->settings.std == 3);
@@ -382,12 +382,12 @@ test_replace(void **state)
 
 	(void) state;
 	commit(write_copy("test/data/models/llama", "name", false));
-	model = srm_model_open(in_parent("name"), NULL, &status);
+	model = srm_model_open(in_parent("name"), NULL, NULL, &status);
 	assert_non_null(model);
 	commit(write_copy("test/data/models/attention-offset", "name", true));
 	assert_int_equal(count_entries(), 1);
 	assert_true(srm_model_changed(model));
-	other = srm_model_open(in_parent("name"), NULL, &status);
+	other = srm_model_open(in_parent("name"), NULL, NULL, &status);
 	assert_non_null(other);
 	assert_string_equal(other->dtype, "bfloat16");
 	/* the pages of the old files are still there */

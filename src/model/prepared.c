@@ -1,0 +1,427 @@
+/*-------------------------------------------------------------------------
+ *
+ * prepared.c
+ *	  A model's weights in the order in which products read them, made once
+ *	  and shared by all processes.
+ *
+ * In the directory of prepared files, KEY stands for a hash of the model's
+ * path and the kind of arithmetic:
+ *
+ *	  KEY.srm	the file; replaced by renaming alone
+ *	  KEY.tmp	the next one, written by whoever holds the lock
+ *	  KEY.lock	locked with flock() while a file is made; stays
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "model/prepared.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/hash.h"
+#include "model/directory.h"
+#include "model/prepared_clean.h"
+#include "model/prepared_format.h"
+#include "nn/pack.h"
+
+#define NAME_SIZE		64
+#define PACK_ROWS		512		/* between two looks at stop; a multiple of the panels' rows */
+#define WAIT_MS			20
+#define MAX_WAIT_MS		60000	/* of who cannot be stopped, such as the postmaster */
+
+typedef struct Maker
+{
+	SrmModel   *model;
+	const SrmModelOptions *options;
+	SrmPreparedPlan plan;
+	char		key[NAME_SIZE];
+	int			directory;		/* descriptor, or -1 */
+	SrmArena   *arena;
+	const SrmStop *stop;
+	SrmStatus  *status;			/* failures that end the call */
+	SrmStatus  *problem;		/* failures that lead to memory of our own */
+} Maker;
+
+static bool
+fail_doing(Maker *maker, const char *doing, const char *name)
+{
+	int			errnum = errno;
+
+	return srm_fail_file(maker->problem, errnum, "could not %s \"%s/%s\": %s", doing,
+						 maker->options->prepared, name, strerror(errnum));
+}
+
+/* "KEY.srm" and the like */
+static const char *
+print_name(const Maker *maker, const char *suffix, char name[NAME_SIZE + 8])
+{
+	snprintf(name, NAME_SIZE + 8, "%s.%s", maker->key, suffix);
+	return name;
+}
+
+/* The one arithmetic of all matrices, or "mixed". */
+static const char *
+compute_name(const SrmPreparedPlan *plan)
+{
+	for (size_t i = 1; i < plan->n; i++)
+		if (plan->matrices[i].compute != plan->matrices[0].compute)
+			return "mixed";
+	return plan->n == 0 ? "f32" : srm_compute_name(plan->matrices[0].compute);
+}
+
+/* Points the matrices of the model to their packed forms, data being the start of the file. */
+static void
+use_packed(Maker *maker, const char *data)
+{
+	for (size_t i = 0; i < maker->plan.n; i++)
+	{
+		SrmPreparedMatrix *entry = &maker->plan.matrices[i];
+
+		entry->matrix->packed = data + entry->offset;
+		entry->matrix->compute = entry->compute;
+	}
+}
+
+/* Whether the file is there and of this model; if so it is mapped and used. */
+static bool
+use_file(Maker *maker)
+{
+	SrmPrepared *prepared = &maker->model->prepared;
+	char		name[NAME_SIZE + 8];
+	int			fd = openat(maker->directory, print_name(maker, "srm", name),
+							O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	struct stat st;
+	void	   *data = MAP_FAILED;
+
+	if (fd < 0)
+		return false;
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && (uint64_t) st.st_size == maker->plan.size)
+		data = mmap(NULL, maker->plan.size, PROT_READ, MAP_SHARED, fd, 0);
+	close(fd);
+	if (data == MAP_FAILED)
+		return false;
+	if (!srm_prepared_check(&maker->plan, data, maker->plan.size, false))
+	{
+		munmap(data, maker->plan.size);
+		return false;
+	}
+	prepared->data = data;
+	prepared->bytes = maker->plan.size;
+	memcpy(prepared->digest, ((SrmPreparedHeader *) data)->digest, SRM_DIGEST_LENGTH);
+	use_packed(maker, data);
+	return true;
+}
+
+static bool
+pack_matrix(Maker *maker, const SrmPreparedMatrix *entry, void *out)
+{
+	size_t		rows = entry->matrix->rows;
+
+	for (size_t first = 0; first < rows; first += PACK_ROWS)
+	{
+		size_t		n = rows - first < PACK_ROWS ? rows - first : PACK_ROWS;
+
+		if (!srm_continue(maker->stop, maker->status))
+			return false;
+		srm_pack_rows(out, entry->matrix, entry->compute, first, n);
+	}
+	return true;
+}
+
+/* The same layout in memory of this process. */
+static bool
+pack_privately(Maker *maker)
+{
+	SrmPrepared *prepared = &maker->model->prepared;
+
+	for (size_t i = 0; i < maker->plan.n; i++)
+	{
+		SrmPreparedMatrix *entry = &maker->plan.matrices[i];
+		void	   *packed = srm_arena_alloc(maker->model->arena, entry->size, maker->status);
+
+		if (packed == NULL || !pack_matrix(maker, entry, packed))
+			return false;
+		prepared->bytes += entry->size;
+		entry->matrix->packed = packed;
+		entry->matrix->compute = entry->compute;
+	}
+	prepared->is_private = true;
+	return true;
+}
+
+static bool
+write_all(Maker *maker, int fd, const char *name, const char *data, size_t size, size_t offset)
+{
+	while (size > 0)
+	{
+		ssize_t		n = pwrite(fd, data, size, (off_t) offset);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n == 0)
+			errno = ENOSPC;
+		if (n <= 0)
+			return fail_doing(maker, "write file", name);
+		data += n;
+		size -= (size_t) n;
+		offset += (size_t) n;
+	}
+	return true;
+}
+
+/* Packs one matrix after the other into buffer, which the largest fits into, and writes it. */
+static bool
+write_matrices(Maker *maker, int fd, const char *name, SrmPreparedEntry *entries, char *buffer)
+{
+	for (size_t i = 0; i < maker->plan.n; i++)
+	{
+		const SrmPreparedMatrix *matrix = &maker->plan.matrices[i];
+		size_t		sample = matrix->size < SRM_PREPARED_SAMPLE ? matrix->size : SRM_PREPARED_SAMPLE;
+
+		if (!pack_matrix(maker, matrix, buffer) ||
+			!write_all(maker, fd, name, buffer, matrix->size, matrix->offset))
+			return false;
+		entries[i].sample = srm_hash_bytes(0, buffer, sample);
+		entries[i].checksum = srm_hash_bytes(0, buffer, matrix->size);
+	}
+	return true;
+}
+
+/* Header and table, up to where the matrices begin. */
+static bool
+write_header(Maker *maker, int fd, const char *name, SrmPreparedEntry *entries)
+{
+	size_t		table = maker->plan.n * sizeof(SrmPreparedEntry);
+	char		digest[SRM_DIGEST_LENGTH + 1];
+	SrmPreparedHeader header;
+	char	   *room = srm_arena_array(maker->arena, maker->plan.data_offset, 1, maker->status);
+
+	if (room == NULL ||
+		!srm_model_digest(maker->model->directory, digest, maker->stop, maker->status))
+		return false;
+	srm_prepared_write_header(&header, entries, &maker->plan, digest);
+	memcpy(room, &header, sizeof(header));
+	memcpy(room + sizeof(header), entries, table);
+	return write_all(maker, fd, name, room, maker->plan.data_offset, 0);
+}
+
+static size_t
+largest_matrix(const SrmPreparedPlan *plan)
+{
+	size_t		size = 0;
+
+	for (size_t i = 0; i < plan->n; i++)
+		if (plan->matrices[i].size > size)
+			size = plan->matrices[i].size;
+	return size;
+}
+
+static bool
+write_contents(Maker *maker, int fd, const char *name)
+{
+	SrmPreparedEntry *entries = srm_arena_array(maker->arena, maker->plan.n,
+												sizeof(SrmPreparedEntry), maker->status);
+	SrmArena   *scratch = srm_arena_create(maker->status);
+	char	   *buffer = NULL;
+	bool		done;
+
+	if (scratch != NULL)
+		buffer = srm_arena_alloc(scratch, largest_matrix(&maker->plan), maker->status);
+	done = entries != NULL && buffer != NULL &&
+		write_matrices(maker, fd, name, entries, buffer) &&
+		write_header(maker, fd, name, entries);
+	srm_arena_free(scratch);
+	return done && (fsync(fd) == 0 || fail_doing(maker, "fsync file", name));
+}
+
+/* Reads back all of what was written; a disk that lies is found here or never. */
+static bool
+verify(Maker *maker, int fd, const char *name)
+{
+	void	   *data = mmap(NULL, maker->plan.size, PROT_READ, MAP_SHARED, fd, 0);
+	bool		right;
+
+	if (data == MAP_FAILED)
+		return fail_doing(maker, "map file", name);
+	right = srm_prepared_check(&maker->plan, data, maker->plan.size, true);
+	munmap(data, maker->plan.size);
+	return right || srm_fail(maker->problem, SRM_INTERNAL, "file \"%s/%s\" does not hold what was written",
+							 maker->options->prepared, name);
+}
+
+/* Files that change while they are packed would give a file of two models. */
+static bool
+check_unchanged(Maker *maker)
+{
+	return !srm_files_changed(maker->model->files) ||
+		srm_fail(maker->problem, SRM_INVALID_MODEL, "model directory \"%s\" was changed while it was read",
+				 maker->model->directory);
+}
+
+/* Makes the file; to be called with the lock. */
+static bool
+make_file(Maker *maker)
+{
+	char		temporary[NAME_SIZE + 8];
+	char		name[NAME_SIZE + 8];
+	bool		done;
+	int			fd;
+
+	print_name(maker, "tmp", temporary);
+	print_name(maker, "srm", name);
+	(void) unlinkat(maker->directory, temporary, 0);
+	fd = openat(maker->directory, temporary, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+				maker->options->mode & 0666);
+	if (fd < 0)
+		return fail_doing(maker, "create file", temporary);
+	done = write_contents(maker, fd, temporary) && verify(maker, fd, temporary) &&
+		check_unchanged(maker);
+	close(fd);
+	if (done && renameat(maker->directory, temporary, maker->directory, name) != 0)
+		done = fail_doing(maker, "rename file", temporary);
+	if (!done)
+		(void) unlinkat(maker->directory, temporary, 0);
+	return done && (fsync(maker->directory) == 0 || fail_doing(maker, "fsync directory of", name));
+}
+
+/*
+ * Waits for the lock by asking again, since a process that waits in flock()
+ * could not be cancelled.  -1, with the problem or the status set, without it.
+ */
+static int
+take_lock(Maker *maker)
+{
+	const struct timespec pause = {.tv_nsec = WAIT_MS * 1000000L};
+	char		name[NAME_SIZE + 8];
+	int			fd = openat(maker->directory, print_name(maker, "lock", name),
+							O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC,
+							maker->options->mode & 0666);
+
+	if (fd < 0)
+	{
+		fail_doing(maker, "open file", name);
+		return -1;
+	}
+	for (int waited = 0; flock(fd, LOCK_EX | LOCK_NB) != 0; waited += WAIT_MS)
+	{
+		if (errno != EWOULDBLOCK && errno != EINTR)
+			fail_doing(maker, "lock file", name);
+		else if (maker->stop == NULL && waited >= MAX_WAIT_MS)
+			srm_fail(maker->problem, SRM_LIMIT_EXCEEDED, "another process prepares the weights for too long");
+		else if (srm_continue(maker->stop, maker->status))
+		{
+			nanosleep(&pause, NULL);
+			continue;
+		}
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+/* Makes the file, unless somebody else has while we waited, and uses it. */
+static bool
+share_file(Maker *maker)
+{
+	int			lock = take_lock(maker);
+	bool		done;
+
+	if (lock < 0)
+		return false;
+	done = use_file(maker);
+	if (!done && make_file(maker))
+	{
+		srm_prepared_clean(maker->directory, maker->key);
+		done = use_file(maker) ||
+			srm_fail(maker->problem, SRM_INTERNAL, "prepared weights in \"%s\" cannot be used",
+					 maker->options->prepared);
+	}
+	close(lock);
+	return done;
+}
+
+static bool
+open_directory(Maker *maker)
+{
+	const char *path = maker->options->prepared;
+
+	if (strlen(maker->model->directory) >= SRM_PREPARED_DIRECTORY)
+		return srm_fail(maker->problem, SRM_LIMIT_EXCEEDED, "path of model directory \"%s\" is too long",
+						maker->model->directory);
+	if (mkdir(path, maker->options->mode) != 0 && errno != EEXIST)
+		return srm_fail_file(maker->problem, errno, "could not create directory \"%s\": %s", path,
+							 strerror(errno));
+	maker->directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return maker->directory >= 0 ||
+		srm_fail_file(maker->problem, errno, "could not open directory \"%s\": %s", path,
+					  strerror(errno));
+}
+
+/* Which file it is: models by their paths, so that a replaced one replaces its file. */
+static void
+make_key(Maker *maker)
+{
+	const char *directory = maker->model->directory;
+
+	snprintf(maker->key, sizeof(maker->key), "%016" PRIx64 ".%s",
+			 srm_hash_bytes(0, directory, strlen(directory)), maker->model->prepared.compute);
+}
+
+static bool
+prepare(Maker *maker)
+{
+	bool		shared = false;
+
+	if (maker->options->prepared != NULL && open_directory(maker))
+		shared = use_file(maker) || share_file(maker);
+	if (maker->directory >= 0)
+		close(maker->directory);
+	if (maker->status->code != SRM_OK)
+		return false;
+	if (!shared && !pack_privately(maker))
+		return false;
+	/* What was read to pack it is not needed any more */
+	srm_files_release(maker->model->files);
+	return true;
+}
+
+bool
+srm_prepared_open(SrmModel *model, const SrmModelOptions *options, const SrmStop *stop,
+				  SrmStatus *status)
+{
+	Maker		maker = {.model = model,.options = options,.directory = -1,.stop = stop,
+		.status = status,.problem = &model->prepared.problem};
+	int			compute = options->compute;
+	bool		done;
+
+	if (compute == SRM_COMPUTE_OF_MODEL)
+		compute = model->settings.compute;
+	maker.arena = srm_arena_create(status);
+	done = maker.arena != NULL &&
+		srm_prepared_plan(&maker.plan, model, compute, maker.arena, status);
+	if (done)
+	{
+		model->prepared.compute = compute_name(&maker.plan);
+		make_key(&maker);
+		done = prepare(&maker);
+	}
+	srm_arena_free(maker.arena);
+	return done;
+}
+
+void
+srm_prepared_close(SrmModel *model)
+{
+	if (model->prepared.data != NULL)
+		munmap(model->prepared.data, model->prepared.bytes);
+	model->prepared.data = NULL;
+}

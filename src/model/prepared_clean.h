@@ -1,0 +1,20 @@
+/*-------------------------------------------------------------------------
+ *
+ * prepared_clean.h
+ *	  Prepared files that nobody will use again.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef SRM_PREPARED_CLEAN_H
+#define SRM_PREPARED_CLEAN_H
+
+/*
+ * Removes from a directory of prepared files those of models that are gone,
+ * those of other layouts, those of other kinds of arithmetic for the same
+ * model that were made before its files changed, and what crashes left behind.
+ * The file of key has just been made and stays.  What does not look like a
+ * file of ours stays, too.
+ */
+extern void srm_prepared_clean(int directory, const char *key);
+
+#endif							/* SRM_PREPARED_CLEAN_H */

@@ -1,0 +1,217 @@
+/*-------------------------------------------------------------------------
+ *
+ * prepared_format.c
+ *	  The file that holds a model's weights as the products read them.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "model/prepared_format.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/hash.h"
+#include "model/directory.h"
+#include "nn/pack.h"
+
+#define MAGIC			"SRMPREP1"
+#define BYTE_ORDER_MARK	UINT32_C(0x01020304)
+#define PAGE			((size_t) 4096)
+#define PER_LAYER		7
+#define MAX_SIZE		(SIZE_MAX / 4)
+
+static void
+list_layer(SrmPreparedPlan *plan, SrmLayer *layer)
+{
+	SrmMatrix  *matrices[PER_LAYER] = {
+		&layer->query, &layer->key, &layer->value, &layer->output,
+		&layer->gate, &layer->up, &layer->down
+	};
+
+	for (int i = 0; i < PER_LAYER; i++)
+		if (matrices[i]->data != NULL)
+			plan->matrices[plan->n++].matrix = matrices[i];
+}
+
+static bool
+place(SrmPreparedPlan *plan, int compute, SrmStatus *status)
+{
+	size_t		end = sizeof(SrmPreparedHeader) + plan->n * sizeof(SrmPreparedEntry);
+
+	end = (end + PAGE - 1) / PAGE * PAGE;
+	plan->data_offset = end;
+	for (size_t i = 0; i < plan->n; i++)
+	{
+		SrmPreparedMatrix *entry = &plan->matrices[i];
+		const SrmMatrix *matrix = entry->matrix;
+
+		entry->compute = compute < 0 ? srm_compute_auto(matrix->dtype) : (SrmCompute) compute;
+		entry->offset = end;
+		entry->size = srm_pack_bytes(entry->compute, matrix->rows, matrix->cols);
+		if (entry->size == 0 || entry->size > MAX_SIZE - end)
+			return srm_fail(status, SRM_LIMIT_EXCEEDED, "a matrix of %zu x %zu is too large",
+							matrix->rows, matrix->cols);
+		end += entry->size;
+	}
+	plan->size = end;
+	return true;
+}
+
+/* Paths and stamps, so that any file that changes makes another model. */
+static void
+identify(SrmPreparedPlan *plan, const SrmModel *model)
+{
+	plan->identity.directory = model->directory;
+	for (int i = 0; i < 2; i++)
+	{
+		uint64_t	hash = (uint64_t) i;
+
+		for (const SrmWatch *watch = model->files->watches; watch != NULL; watch = watch->next)
+		{
+			const SrmFileStamp *stamp = &watch->stamp;
+			uint64_t	numbers[] = {
+				stamp->exists, stamp->device, stamp->inode, stamp->size,
+				(uint64_t) stamp->modified_s, (uint64_t) stamp->modified_ns,
+				(uint64_t) stamp->changed_s, (uint64_t) stamp->changed_ns
+			};
+
+			hash = srm_hash_bytes(hash, watch->path, strlen(watch->path));
+			hash = srm_hash_bytes(hash, numbers, sizeof(numbers));
+		}
+		plan->identity.files[i] = hash;
+	}
+}
+
+bool
+srm_prepared_plan(SrmPreparedPlan *plan, const SrmModel *model, int compute, SrmArena *arena,
+				  SrmStatus *status)
+{
+	const SrmDecoder *decoder = &model->decoder;
+
+	memset(plan, 0, sizeof(SrmPreparedPlan));
+	plan->matrices = srm_arena_array(arena, decoder->n_layers * PER_LAYER,
+									 sizeof(SrmPreparedMatrix), status);
+	if (plan->matrices == NULL)
+		return false;
+	for (size_t i = 0; i < decoder->n_layers; i++)
+		list_layer(plan, &decoder->layers[i]);
+	identify(plan, model);
+	return place(plan, compute, status);
+}
+
+/* The layouts of all kinds: when one changes, no old file is used. */
+static void
+print_layout(char *out, size_t size)
+{
+	snprintf(out, size, "%s %s %s", srm_pack_layout(SRM_COMPUTE_F32),
+			 srm_pack_layout(SRM_COMPUTE_BF16), srm_pack_layout(SRM_COMPUTE_INT8));
+}
+
+static uint64_t
+header_checksum(const SrmPreparedHeader *header, const SrmPreparedEntry *entries, size_t n)
+{
+	SrmPreparedHeader copy = *header;
+
+	copy.checksum = 0;
+	return srm_hash_bytes(srm_hash_bytes(0, &copy, sizeof(copy)), entries,
+						  n * sizeof(SrmPreparedEntry));
+}
+
+/* What the plan says; the checksum is left to the caller. */
+static void
+fill_header(SrmPreparedHeader *header, const SrmPreparedPlan *plan, const char *digest)
+{
+	memset(header, 0, sizeof(SrmPreparedHeader));
+	memcpy(header->magic, MAGIC, sizeof(header->magic));
+	header->byte_order = BYTE_ORDER_MARK;
+	header->n_matrices = (uint32_t) plan->n;
+	header->size = plan->size;
+	memcpy(header->files, plan->identity.files, sizeof(header->files));
+	print_layout(header->layout, sizeof(header->layout));
+	snprintf(header->digest, sizeof(header->digest), "%s", digest);
+	snprintf(header->directory, sizeof(header->directory), "%s", plan->identity.directory);
+}
+
+static void
+fill_entry(SrmPreparedEntry *entry, const SrmPreparedMatrix *matrix)
+{
+	entry->rows = matrix->matrix->rows;
+	entry->cols = matrix->matrix->cols;
+	entry->compute = (uint64_t) matrix->compute;
+	entry->offset = matrix->offset;
+	entry->size = matrix->size;
+}
+
+void
+srm_prepared_write_header(SrmPreparedHeader *header, SrmPreparedEntry *entries,
+						  const SrmPreparedPlan *plan, const char *digest)
+{
+	fill_header(header, plan, digest);
+	for (size_t i = 0; i < plan->n; i++)
+		fill_entry(&entries[i], &plan->matrices[i]);
+	header->checksum = header_checksum(header, entries, plan->n);
+}
+
+/* A digest as text, which ends inside its room. */
+static bool
+is_digest(const char *text, size_t size)
+{
+	size_t		length = strnlen(text, size);
+
+	return length == SRM_DIGEST_LENGTH && strspn(text, "0123456789abcdef") == length;
+}
+
+static bool
+check_header(const SrmPreparedPlan *plan, const SrmPreparedHeader *header, size_t size)
+{
+	SrmPreparedHeader expected;
+
+	if (size != plan->size || !is_digest(header->digest, sizeof(header->digest)))
+		return false;
+	fill_header(&expected, plan, header->digest);
+	expected.checksum = header->checksum;
+	return memcmp(&expected, header, sizeof(expected)) == 0;
+}
+
+static bool
+check_matrix(const SrmPreparedMatrix *matrix, const SrmPreparedEntry *entry, const char *data,
+			 bool all)
+{
+	SrmPreparedEntry expected = *entry;
+	size_t		sample = matrix->size < SRM_PREPARED_SAMPLE ? matrix->size : SRM_PREPARED_SAMPLE;
+
+	fill_entry(&expected, matrix);
+	if (memcmp(&expected, entry, sizeof(expected)) != 0)
+		return false;
+	data += matrix->offset;
+	return srm_hash_bytes(0, data, sample) == entry->sample &&
+		(!all || srm_hash_bytes(0, data, matrix->size) == entry->checksum);
+}
+
+bool
+srm_prepared_check(const SrmPreparedPlan *plan, const void *data, size_t size, bool all)
+{
+	const SrmPreparedHeader *header = data;
+	const SrmPreparedEntry *entries = (const SrmPreparedEntry *) (header + 1);
+
+	/* After this the table is inside the file, which is as long as the plan says */
+	if (size < sizeof(SrmPreparedHeader) || !check_header(plan, header, size) ||
+		header_checksum(header, entries, plan->n) != header->checksum)
+		return false;
+	for (size_t i = 0; i < plan->n; i++)
+		if (!check_matrix(&plan->matrices[i], &entries[i], data, all))
+			return false;
+	return true;
+}
+
+bool
+srm_prepared_is_current(const SrmPreparedHeader *header)
+{
+	char		layout[sizeof(header->layout)] = {0};
+
+	print_layout(layout, sizeof(layout));
+	return memcmp(header->magic, MAGIC, sizeof(header->magic)) == 0 &&
+		header->byte_order == BYTE_ORDER_MARK &&
+		memcmp(header->layout, layout, sizeof(layout)) == 0 &&
+		memchr(header->directory, '\0', sizeof(header->directory)) != NULL;
+}

@@ -1,0 +1,93 @@
+/*-------------------------------------------------------------------------
+ *
+ * prepared_format.h
+ *	  The file that holds a model's weights as the products read them.
+ *
+ * A header, a table with an entry for each matrix, and at multiples of 64
+ * bytes the packed matrices (see nn/pack.h).  Places and sizes follow from the
+ * model, so that nothing in a file is trusted: a file either says exactly what
+ * the model asks for, or it is not used.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef SRM_PREPARED_FORMAT_H
+#define SRM_PREPARED_FORMAT_H
+
+#include "model/model.h"
+
+#define SRM_PREPARED_SAMPLE		4096	/* bytes of each matrix that every opening checks */
+#define SRM_PREPARED_DIRECTORY	1024	/* longest path of a model, with its NUL */
+
+/* What a prepared file is of: which model, by its files and not by their contents. */
+typedef struct SrmPreparedIdentity
+{
+	uint64_t	files[2];		/* paths and stamps of all files that were asked for */
+	const char *directory;
+} SrmPreparedIdentity;
+
+/* A matrix of the model, and where its packed form goes. */
+typedef struct SrmPreparedMatrix
+{
+	SrmMatrix  *matrix;
+	SrmCompute	compute;
+	size_t		offset;			/* in the file */
+	size_t		size;			/* bytes, a multiple of 64 */
+} SrmPreparedMatrix;
+
+typedef struct SrmPreparedPlan
+{
+	SrmPreparedMatrix *matrices;	/* (n) */
+	size_t		n;
+	size_t		data_offset;	/* of the first matrix */
+	size_t		size;			/* of the file */
+	SrmPreparedIdentity identity;
+} SrmPreparedPlan;
+
+/* The start of a file, as far as it is of a fixed size. */
+typedef struct SrmPreparedHeader
+{
+	char		magic[8];
+	uint32_t	byte_order;
+	uint32_t	n_matrices;
+	uint64_t	size;
+	uint64_t	files[2];
+	char		layout[128];
+	char		digest[72];		/* of the model's directory, as hexadecimal text */
+	char		directory[SRM_PREPARED_DIRECTORY];
+	uint64_t	checksum;		/* of header and table, with this as 0 */
+} SrmPreparedHeader;
+
+/* An entry of the table. */
+typedef struct SrmPreparedEntry
+{
+	uint64_t	rows;
+	uint64_t	cols;
+	uint64_t	compute;
+	uint64_t	offset;
+	uint64_t	size;
+	uint64_t	sample;			/* checksum of the first SRM_PREPARED_SAMPLE bytes */
+	uint64_t	checksum;		/* of all bytes */
+} SrmPreparedEntry;
+
+/*
+ * Lists the matrices of all layers in the arena, with the arithmetic that
+ * compute (an SrmComputeChoice) means for each, and lays out the file.
+ */
+extern bool srm_prepared_plan(SrmPreparedPlan *plan, const SrmModel *model, int compute,
+							  SrmArena *arena, SrmStatus *status);
+
+/* Header and table of a plan, whose entries have their checksums already. */
+extern void srm_prepared_write_header(SrmPreparedHeader *header, SrmPreparedEntry *entries,
+									  const SrmPreparedPlan *plan, const char *digest);
+
+/*
+ * Whether size bytes at data are the file of a plan: header, table, and a
+ * sample of each matrix, or with all every byte.  Any bytes are safe.
+ */
+extern bool srm_prepared_check(const SrmPreparedPlan *plan, const void *data, size_t size,
+							   bool all);
+
+/* Whether a header, of any bytes, is one of this build's layout. */
+extern bool srm_prepared_is_current(const SrmPreparedHeader *header);
+
+#endif							/* SRM_PREPARED_FORMAT_H */

@@ -1,0 +1,497 @@
+/*-------------------------------------------------------------------------
+ *
+ * test_prepared.c
+ *	  Prepared weights: one file for all processes, made again when it is
+ *	  not that of the model, and no harm from one that is damaged.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "model_fixture.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/wait.h>
+
+#include "model/prepared_format.h"
+#include "model/tree.h"
+#include "nn/pack.h"
+
+static char directory[64];
+static SrmStatus status;
+static SrmModelOptions options;
+
+static int
+set_up(void **state)
+{
+	(void) state;
+	srm_status_init(&status);
+	snprintf(fixture, sizeof(fixture), "/tmp/srm-prepared-model.%ld", (long) getpid());
+	snprintf(directory, sizeof(directory), "/tmp/srm-prepared.%ld", (long) getpid());
+	options = (SrmModelOptions) {.compute = SRM_COMPUTE_AUTO,.prepared = directory,.mode = 0700};
+	copy_model("llama");
+	return 0;
+}
+
+static int
+tear_down(void **state)
+{
+	int			fd = open("/tmp", O_RDONLY | O_DIRECTORY);
+
+	(void) state;
+	srm_tree_remove(fd, directory + strlen("/tmp/"));
+	close(fd);
+	remove_fixture();
+	return 0;
+}
+
+/* The name of the only file with that end, or "" where there is none. */
+static const char *
+find_file(const char *end)
+{
+	static char found[300];
+	DIR		   *stream = opendir(directory);
+	struct dirent *entry;
+
+	found[0] = '\0';
+	assert_non_null(stream);
+	while ((entry = readdir(stream)) != NULL)
+	{
+		size_t		length = strlen(entry->d_name);
+
+		if (length < strlen(end) || strcmp(entry->d_name + length - strlen(end), end) != 0)
+			continue;
+		if (found[0] != '\0')
+			fail_msg("%s and %s", found, entry->d_name);
+		snprintf(found, sizeof(found), "%s/%s", directory, entry->d_name);
+	}
+	closedir(stream);
+	return found;
+}
+
+static ino_t
+inode(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 ? st.st_ino : 0;
+}
+
+static SrmModel *
+open_model(void)
+{
+	SrmModel   *model = srm_model_open(fixture, &options, NULL, &status);
+
+	if (model == NULL)
+		fail_msg("%s: %s", status.message, status.detail);
+	return model;
+}
+
+/* Opens a model that shares its file, and closes it. */
+static void
+check_shared(void)
+{
+	SrmModel   *model = open_model();
+
+	if (model->prepared.problem.code != SRM_OK)
+		fail_msg("%s", model->prepared.problem.message);
+	assert_false(model->prepared.is_private);
+	srm_model_close(model);
+}
+
+/* All matrices of a model hold what packing them now gives. */
+static void
+check_packed(const SrmModel *model, SrmCompute compute)
+{
+	for (size_t i = 0; i < model->decoder.n_layers; i++)
+	{
+		const SrmLayer *layer = &model->decoder.layers[i];
+		const SrmMatrix *matrices[] = {&layer->query, &layer->key, &layer->value, &layer->output,
+		&layer->gate, &layer->up, &layer->down};
+
+		for (int j = 0; j < 7; j++)
+		{
+			size_t		size = srm_pack_bytes(compute, matrices[j]->rows, matrices[j]->cols);
+			void	   *expected = aligned_alloc(64, size);
+
+			assert_int_equal(matrices[j]->compute, compute);
+			assert_int_equal((uintptr_t) matrices[j]->packed % 64, 0);
+			srm_pack(expected, matrices[j], compute);
+			assert_memory_equal(matrices[j]->packed, expected, size);
+			free(expected);
+		}
+	}
+}
+
+/* a file is made, holds the packed weights, and is used again */
+static void
+test_made_and_reused(void **state)
+{
+	SrmModel   *model = open_model();
+	char		digest[SRM_DIGEST_LENGTH + 1];
+	ino_t		first = inode(find_file(".srm"));
+
+	(void) state;
+	assert_false(model->prepared.is_private);
+	assert_string_equal(model->prepared.compute, "f32");
+	assert_int_equal(model->prepared.problem.code, SRM_OK);
+	assert_true(model->prepared.bytes > 0);
+	assert_true(srm_model_digest(fixture, digest, NULL, &status));
+	assert_string_equal(model->prepared.digest, digest);
+	check_packed(model, SRM_COMPUTE_F32);
+	srm_model_close(model);
+	check_shared();
+	assert_int_equal(inode(find_file(".srm")), first);
+	assert_string_equal(find_file(".tmp"), "");
+}
+
+/* each kind of arithmetic has its own; "auto" shares with what it stands for */
+static void
+test_kinds(void **state)
+{
+	static const SrmCompute kinds[] = {SRM_COMPUTE_F32, SRM_COMPUTE_BF16, SRM_COMPUTE_INT8};
+
+	(void) state;
+	for (int i = 0; i < 3; i++)
+	{
+		SrmModel   *model;
+
+		options.compute = (int) kinds[i];
+		model = open_model();
+		assert_string_equal(model->prepared.compute, srm_compute_name(kinds[i]));
+		check_packed(model, kinds[i]);
+		srm_model_close(model);
+	}
+	assert_string_not_equal(find_file(".bf16.srm"), "");
+	assert_string_not_equal(find_file(".int8.srm"), "");
+	options.compute = SRM_COMPUTE_AUTO;
+	check_shared();
+	assert_string_not_equal(find_file(".f32.srm"), "");
+}
+
+/* the model's own choice counts where nobody else chooses */
+static void
+test_own_choice(void **state)
+{
+	SrmModel   *model;
+
+	(void) state;
+	options.compute = SRM_COMPUTE_OF_MODEL;
+	edit_file("config.json", "\"use_cache\": true", "\"srm\": {\"compute\": \"int8\"}");
+	model = open_model();
+	assert_string_equal(model->prepared.compute, "int8");
+	srm_model_close(model);
+	edit_file("config.json", "\"int8\"", "\"int4\"");
+	assert_null(srm_model_open(fixture, &options, NULL, &status));
+	assert_int_equal(status.code, SRM_NOT_SUPPORTED);
+	assert_non_null(strstr(status.message, "arithmetic \"int4\""));
+}
+
+/* without a directory, and without options */
+static void
+test_private(void **state)
+{
+	SrmModel   *model;
+	SrmModel   *plain = open_fixture();
+
+	(void) state;
+	options.prepared = NULL;
+	model = open_model();
+	assert_true(model->prepared.is_private);
+	assert_int_equal(model->prepared.problem.code, SRM_OK);
+	check_packed(model, SRM_COMPUTE_F32);
+	assert_true(srm_model_private_bytes(model) >= model->prepared.bytes);
+	assert_null(plain->prepared.compute);
+	assert_null(plain->decoder.layers[0].query.packed);
+	srm_model_close(model);
+	srm_model_close(plain);
+}
+
+/* a directory that cannot be made, or is none, leads to memory of our own */
+static void
+test_unwritable(void **state)
+{
+	static const char *const bad[] = {"/dev/null/srm", "/tmp/srm-nowhere/srm", "/dev/null", "/proc"};
+
+	(void) state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+	{
+		SrmModel   *model;
+
+		options.prepared = bad[i];
+		model = open_model();
+		assert_true(model->prepared.is_private);
+		assert_int_equal(model->prepared.problem.code, SRM_FILE_ACCESS);
+		assert_non_null(strstr(model->prepared.problem.message, bad[i]));
+		check_packed(model, SRM_COMPUTE_F32);
+		srm_model_close(model);
+	}
+}
+
+/* Changes a byte of the file; a negative place counts from the end. */
+static void
+damage(long place)
+{
+	FILE	   *file = fopen(find_file(".srm"), "r+b");
+	int			byte;
+
+	assert_non_null(file);
+	assert_int_equal(fseek(file, place, place < 0 ? SEEK_END : SEEK_SET), 0);
+	byte = fgetc(file);
+	fseek(file, -1, SEEK_CUR);
+	fputc(byte ^ 0x55, file);
+	fclose(file);
+}
+
+/* The file is made again, and is right. */
+static void
+check_made_again(void)
+{
+	ino_t		damaged = inode(find_file(".srm"));
+	SrmModel   *model = open_model();
+
+	assert_false(model->prepared.is_private);
+	assert_int_not_equal(inode(find_file(".srm")), damaged);
+	check_packed(model, SRM_COMPUTE_F32);
+	srm_model_close(model);
+}
+
+/* every byte of the header and the table, and samples of the matrices, count */
+static void
+test_damaged(void **state)
+{
+	size_t		end = sizeof(SrmPreparedHeader) + 14 * sizeof(SrmPreparedEntry);
+
+	(void) state;
+	check_shared();
+	for (size_t place = 0; place < end; place += place < 160 ? 8 : 97)
+	{
+		damage((long) place);
+		check_made_again();
+	}
+	damage((long) (end + 4095) / 4096 * 4096);
+	check_made_again();
+}
+
+/* files that are cut, empty, too long, or something else */
+static void
+test_cut(void **state)
+{
+	struct stat st;
+
+	(void) state;
+	check_shared();
+	assert_int_equal(stat(find_file(".srm"), &st), 0);
+	for (int i = 0; i < 6; i++)
+	{
+		off_t		sizes[] = {0, 1, 100, sizeof(SrmPreparedHeader) + 8, st.st_size - 1, st.st_size + 1};
+
+		assert_int_equal(truncate(find_file(".srm"), sizes[i]), 0);
+		check_made_again();
+	}
+}
+
+/* a link or a directory in the place of a file is not followed, and costs only sharing */
+static void
+test_not_a_file(void **state)
+{
+	char		path[300];
+	SrmModel   *model;
+
+	(void) state;
+	check_shared();
+	snprintf(path, sizeof(path), "%s", find_file(".srm"));
+	unlink(path);
+	assert_int_equal(symlink("/etc/passwd", path), 0);
+	check_shared();
+	unlink(path);
+	assert_int_equal(mkdir(path, 0700), 0);
+	model = open_model();
+	assert_true(model->prepared.is_private);
+	srm_model_close(model);
+}
+
+/* a full check finds any byte */
+static void
+test_full_check(void **state)
+{
+	SrmModel   *model = open_model();
+	SrmArena   *arena = srm_arena_create(&status);
+	Bytes		bytes = read_bytes(find_file(".srm"));
+	SrmPreparedPlan plan;
+	char	   *copy = aligned_alloc(64, (bytes.size + 63) / 64 * 64);
+
+	(void) state;
+	memcpy(copy, bytes.data, bytes.size);
+	assert_true(srm_prepared_plan(&plan, model, SRM_COMPUTE_AUTO, arena, &status));
+	assert_true(srm_prepared_check(&plan, copy, bytes.size, true));
+	copy[bytes.size - 1] ^= 1;
+	assert_false(srm_prepared_check(&plan, copy, bytes.size, true));
+	assert_false(srm_prepared_check(&plan, copy, 8, true));
+	free(copy);
+	free(bytes.data);
+	srm_arena_free(arena);
+	srm_model_close(model);
+}
+
+/* a model that is replaced gets a new file, and the old ones go */
+static void
+test_replaced(void **state)
+{
+	SrmModel   *old;
+	ino_t		first;
+
+	(void) state;
+	options.compute = SRM_COMPUTE_BF16;
+	check_shared();
+	options.compute = SRM_COMPUTE_AUTO;
+	old = open_model();
+	first = inode(find_file(".f32.srm"));
+	copy_model("llama-bias");
+	assert_true(srm_model_changed(old));
+	check_shared();
+	assert_int_not_equal(inode(find_file(".f32.srm")), first);
+	assert_string_equal(find_file(".bf16.srm"), "");
+	/* what is mapped stays */
+	check_packed(old, SRM_COMPUTE_F32);
+	srm_model_close(old);
+}
+
+/* files of models that are gone and of crashes go, those of others stay */
+static void
+test_cleaned(void **state)
+{
+	char		first[64];
+	FILE	   *file;
+	char		path[300];
+
+	(void) state;
+	check_shared();
+	snprintf(path, sizeof(path), "%s/0123456789abcdef.f32.tmp", directory);
+	file = fopen(path, "w");
+	fclose(file);
+	snprintf(path, sizeof(path), "%s/0123456789abcdef.f32.lock", directory);
+	file = fopen(path, "w");
+	fclose(file);
+	snprintf(path, sizeof(path), "%s/mine.srm", directory);
+	file = fopen(path, "w");
+	fclose(file);
+	remove_fixture();
+	snprintf(first, sizeof(first), "%s", fixture);
+	snprintf(fixture, sizeof(fixture), "/tmp/srm-prepared-other.%ld", (long) getpid());
+	copy_model("llama");
+	check_shared();
+	assert_int_equal(access(path, F_OK), 0);
+	unlink(path);
+	assert_string_not_equal(find_file(".srm"), "");
+	assert_string_equal(find_file(".tmp"), "");
+}
+
+static bool
+say_stop(void *arg)
+{
+	int		   *left = arg;
+
+	return (*left)-- <= 0;
+}
+
+/* who waits for another process can be stopped */
+static void
+test_stopped_while_waiting(void **state)
+{
+	int			left = 5;
+	SrmStop		stop = {.callback = say_stop,.arg = &left};
+	char		path[300];
+	int			fd;
+
+	(void) state;
+	check_shared();
+	unlink(find_file(".srm"));
+	snprintf(path, sizeof(path), "%s", find_file(".lock"));
+	fd = open(path, O_RDWR);
+	assert_int_equal(flock(fd, LOCK_EX), 0);
+	/* opening asks a few times before it comes to the lock */
+	left = 20;
+	assert_null(srm_model_open(fixture, &options, &stop, &status));
+	assert_int_equal(status.code, SRM_STOPPED);
+	close(fd);
+	srm_status_init(&status);
+	check_shared();
+}
+
+/* nothing is left of a file whose making was stopped */
+static void
+test_stopped_while_making(void **state)
+{
+	bool		done = false;
+
+	(void) state;
+	for (int n = 0; !done; n++)
+	{
+		int			left = n;
+		SrmStop		stop = {.callback = say_stop,.arg = &left};
+		SrmModel   *model = srm_model_open(fixture, &options, &stop, &status);
+
+		done = model != NULL;
+		if (!done)
+			assert_int_equal(status.code, SRM_STOPPED);
+		srm_model_close(model);
+		srm_status_init(&status);
+		if (access(directory, F_OK) == 0)
+			assert_string_equal(find_file(".tmp"), "");
+	}
+	check_shared();
+}
+
+/* processes that come at once share one file */
+static void
+test_race(void **state)
+{
+	enum {N = 4};
+	pid_t		children[N];
+
+	(void) state;
+	for (int i = 0; i < N; i++)
+	{
+		children[i] = fork();
+		if (children[i] == 0)
+		{
+			SrmModel   *model = srm_model_open(fixture, &options, NULL, &status);
+
+			_exit(model == NULL || model->prepared.is_private ? 1 : 0);
+		}
+	}
+	for (int i = 0; i < N; i++)
+	{
+		int			result;
+
+		assert_int_equal(waitpid(children[i], &result, 0), children[i]);
+		assert_int_equal(result, 0);
+	}
+	check_shared();
+	assert_string_not_equal(find_file(".srm"), "");
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_made_and_reused),
+		TEST(test_kinds),
+		TEST(test_own_choice),
+		TEST(test_private),
+		TEST(test_unwritable),
+		TEST(test_damaged),
+		TEST(test_cut),
+		TEST(test_not_a_file),
+		TEST(test_full_check),
+		TEST(test_replaced),
+		TEST(test_cleaned),
+		TEST(test_stopped_while_waiting),
+		TEST(test_stopped_while_making),
+		TEST(test_race),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
