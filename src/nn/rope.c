@@ -172,3 +172,25 @@ srm_rope_forward(float *heads, const float *cosines, const float *sines,
 		}
 	}
 }
+
+void
+srm_rope_backward(float *dheads, const float *cosines, const float *sines,
+				  size_t n_heads, size_t head_dim)
+{
+	size_t		half = head_dim / 2;
+
+	for (size_t i = 0; i < n_heads; i++)
+	{
+		float	   *first = dheads + i * head_dim;
+		float	   *second = first + half;
+
+		for (size_t j = 0; j < half; j++)
+		{
+			float		x = first[j];
+			float		y = second[j];
+
+			first[j] = x * cosines[j] + y * sines[j];
+			second[j] = y * cosines[j] - x * sines[j];
+		}
+	}
+}

@@ -27,4 +27,8 @@ extern void srm_rope_table(float *cosines, float *sines, const float *frequencie
 extern void srm_rope_forward(float *heads, const float *cosines, const float *sines,
 							 size_t n_heads, size_t head_dim);
 
+/* Turns the gradients of turned heads back: those of heads, in place. */
+extern void srm_rope_backward(float *dheads, const float *cosines, const float *sines,
+							  size_t n_heads, size_t head_dim);
+
 #endif							/* SRM_ROPE_H */
