@@ -1,0 +1,580 @@
+/*-------------------------------------------------------------------------
+ *
+ * test_backward.c
+ *	  The decoder's forward and backward in training: against the scoring
+ *	  pass, against finite differences, and among themselves.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "testing.h"
+
+#include "nn/decoder_train.h"
+#include "nn/train_kernels.h"
+#include "random_decoder.h"
+
+#define MAX_TENSORS		64
+#define MAX_ROWS		256
+
+/* A weight of a decoder, and its gradient. */
+typedef struct Tensor
+{
+	const char *name;
+	float	   *w;
+	float	   *g;
+	size_t		n;
+} Tensor;
+
+/* A decoder, a decoder of gradients, and a batch of two trees and a lone conversation. */
+typedef struct Fixture
+{
+	SrmArena   *arena;
+	SrmStatus	status;
+	SrmDecoder *decoder;
+	SrmDecoder	gradient;
+	Tensor		tensors[MAX_TENSORS];
+	size_t		n_tensors;
+	int32_t		tokens[MAX_ROWS];
+	SrmSegment	segments[8];
+	SrmTree		trees[4];
+	uint32_t	wanted[MAX_ROWS];
+	SrmTrainBatch batch;
+	float	   *coefficients;	/* (n_wanted, dim): the loss is their product with the states */
+	float	   *hidden;
+	SrmThreads *threads;
+} Fixture;
+
+static const RandomShape plain_shape = {
+	.n_layers = 2,.dim = 24,.n_heads = 4,.n_kv_heads = 4,.head_dim = 8,.ffn_dim = 40,
+	.vocab_size = 50,.rope = {.type = SRM_ROPE_DEFAULT,.theta = 10000.0,.attention_factor = 1.0}
+};
+
+static const RandomShape grouped_shape = {
+	.n_layers = 3,.dim = 40,.n_heads = 6,.n_kv_heads = 2,.head_dim = 6,.ffn_dim = 50,
+	.vocab_size = 60,.with_biases = true,.with_head_norms = true,
+	.rope = {.type = SRM_ROPE_DEFAULT,.theta = 500.0,.attention_factor = 1.0}
+};
+
+static const RandomShape gemma_shape = {
+	.n_layers = 2,.dim = 32,.n_heads = 2,.n_kv_heads = 1,.head_dim = 36,.ffn_dim = 33,
+	.vocab_size = 40,.rope = {.type = SRM_ROPE_DEFAULT,.theta = 10000.0,.attention_factor = 1.0},
+	.window = 9,.window_step = 2,.embedding_scale = 5.5f,.attention_scale = 0.2f,
+	.attention_softcap = 1.5f,.activation = SRM_ACTIVATION_GELU_TANH,.with_post_norms = true
+};
+
+static void
+add_tensor(Fixture *fixture, const char *name, const float *w, const float **gradient, size_t n)
+{
+	Tensor	   *tensor = &fixture->tensors[fixture->n_tensors];
+
+	if (w == NULL)
+		return;
+	assert_true(fixture->n_tensors++ < MAX_TENSORS);
+	tensor->name = name;
+	tensor->w = (float *) w;
+	tensor->n = n;
+	tensor->g = srm_arena_array(fixture->arena, n, sizeof(float), &fixture->status);
+	assert_non_null(tensor->g);
+	*gradient = tensor->g;
+}
+
+static void
+add_matrix(Fixture *fixture, const char *name, const SrmMatrix *w, SrmMatrix *gradient)
+{
+	const float *data;
+
+	add_tensor(fixture, name, w->data, &data, w->rows * w->cols);
+	*gradient = *w;
+	gradient->data = data;
+}
+
+static void
+add_layer(Fixture *fixture, const SrmLayer *layer, SrmLayer *gradient)
+{
+	const SrmDecoder *decoder = fixture->decoder;
+	size_t		q_dim = decoder->n_heads * decoder->head_dim;
+	size_t		kv_dim = decoder->n_kv_heads * decoder->head_dim;
+
+	add_tensor(fixture, "attention_norm", layer->attention_norm, &gradient->attention_norm, decoder->dim);
+	add_matrix(fixture, "query", &layer->query, &gradient->query);
+	add_matrix(fixture, "key", &layer->key, &gradient->key);
+	add_matrix(fixture, "value", &layer->value, &gradient->value);
+	add_matrix(fixture, "output", &layer->output, &gradient->output);
+	add_tensor(fixture, "query_bias", layer->query_bias, &gradient->query_bias, q_dim);
+	add_tensor(fixture, "key_bias", layer->key_bias, &gradient->key_bias, kv_dim);
+	add_tensor(fixture, "value_bias", layer->value_bias, &gradient->value_bias, kv_dim);
+	add_tensor(fixture, "output_bias", layer->output_bias, &gradient->output_bias, decoder->dim);
+	add_tensor(fixture, "query_norm", layer->query_norm, &gradient->query_norm, decoder->head_dim);
+	add_tensor(fixture, "key_norm", layer->key_norm, &gradient->key_norm, decoder->head_dim);
+	add_tensor(fixture, "post_attention_norm", layer->post_attention_norm, &gradient->post_attention_norm,
+			   decoder->dim);
+	add_tensor(fixture, "ffn_norm", layer->ffn_norm, &gradient->ffn_norm, decoder->dim);
+	add_matrix(fixture, "gate", &layer->gate, &gradient->gate);
+	add_matrix(fixture, "up", &layer->up, &gradient->up);
+	add_matrix(fixture, "down", &layer->down, &gradient->down);
+	add_tensor(fixture, "gate_bias", layer->gate_bias, &gradient->gate_bias, decoder->ffn_dim);
+	add_tensor(fixture, "up_bias", layer->up_bias, &gradient->up_bias, decoder->ffn_dim);
+	add_tensor(fixture, "down_bias", layer->down_bias, &gradient->down_bias, decoder->dim);
+	add_tensor(fixture, "post_ffn_norm", layer->post_ffn_norm, &gradient->post_ffn_norm, decoder->dim);
+}
+
+/* Tree of 30 + (60, 25), lone conversation of 70 rows, tree of 1 + (5, 7) */
+static void
+make_batch(Fixture *fixture)
+{
+	static const size_t lengths[][2] = {{30, 0}, {60, 30}, {25, 30}, {50, 0}, {1, 0}, {5, 1}, {7, 1}};
+	static const size_t firsts[] = {0, 3, 4, 7};
+	RandomState random = {.seed = 99};
+	size_t		row = 0;
+
+	for (size_t i = 0; i < 7; i++)
+	{
+		fixture->segments[i] = (SrmSegment) {.first = row,.n = lengths[i][0],.n_past = lengths[i][1]};
+		row += lengths[i][0];
+	}
+	for (size_t i = 0; i < 3; i++)
+		fixture->trees[i] = (SrmTree) {fixture->segments + firsts[i], firsts[i + 1] - firsts[i]};
+	for (size_t i = 0; i < row; i++)
+	{
+		fixture->tokens[i] = (int32_t) ((random_float(&random) + 1.0f) * 0.4999f *
+										(float) fixture->decoder->vocab_size);
+		if (i % 7 == 2 || i == 29)
+			fixture->wanted[fixture->batch.n_wanted++] = (uint32_t) i;
+	}
+	fixture->batch.tokens = fixture->tokens;
+	fixture->batch.n_rows = row;
+	fixture->batch.segments = fixture->segments;
+	fixture->batch.n_segments = 7;
+	fixture->batch.trees = fixture->trees;
+	fixture->batch.n_trees = 3;
+	fixture->batch.wanted = fixture->wanted;
+}
+
+static void
+start(Fixture *fixture, const RandomShape *shape)
+{
+	RandomState random = {.seed = 5};
+	size_t		n;
+
+	memset(fixture, 0, sizeof(Fixture));
+	srm_status_init(&fixture->status);
+	fixture->arena = srm_arena_create(&fixture->status);
+	random.arena = fixture->arena;
+	fixture->decoder = random_decoder(shape, 7, fixture->arena);
+	fixture->gradient = *fixture->decoder;
+	fixture->gradient.layers = srm_arena_array(fixture->arena, shape->n_layers, sizeof(SrmLayer),
+											   &fixture->status);
+	add_matrix(fixture, "embedding", &fixture->decoder->embedding, &fixture->gradient.embedding);
+	for (size_t i = 0; i < shape->n_layers; i++)
+		add_layer(fixture, &fixture->decoder->layers[i], &fixture->gradient.layers[i]);
+	add_tensor(fixture, "final_norm", fixture->decoder->final_norm, &fixture->gradient.final_norm, shape->dim);
+	make_batch(fixture);
+	n = fixture->batch.n_wanted * shape->dim;
+	fixture->coefficients = random_vector(&random, n, 0.0f, 1.0f);
+	fixture->hidden = random_vector(&random, n, 0.0f, 1.0f);
+	fixture->threads = srm_threads_start(2, &fixture->status);
+	assert_non_null(fixture->threads);
+}
+
+static void
+end(Fixture *fixture)
+{
+	srm_threads_end(fixture->threads);
+	srm_arena_free(fixture->arena);
+}
+
+static SrmDecoderTrain *
+make_train(Fixture *fixture, bool recompute)
+{
+	SrmTrainSize size = {.n_rows = MAX_ROWS,.n_wanted = MAX_ROWS,.n_positions = 128,
+		.n_tree_rows = MAX_ROWS,.backward = true,.recompute = recompute
+	};
+	SrmDecoderTrain *train = srm_decoder_train_create(fixture->decoder, &fixture->gradient, &size,
+													  &fixture->status);
+
+	assert_non_null(train);
+	return train;
+}
+
+static double
+run_forward(Fixture *fixture, SrmDecoderTrain *train)
+{
+	double		loss = 0.0;
+
+	if (!srm_decoder_train_forward(train, fixture->hidden, &fixture->batch, true, fixture->threads, NULL,
+								   &fixture->status))
+		fail_msg("%s", fixture->status.message);
+	for (size_t i = 0; i < fixture->batch.n_wanted * fixture->decoder->dim; i++)
+		loss += (double) fixture->hidden[i] * fixture->coefficients[i];
+	return loss;
+}
+
+static void
+run_backward(Fixture *fixture, SrmDecoderTrain *train)
+{
+	for (size_t i = 0; i < fixture->n_tensors; i++)
+		memset(fixture->tensors[i].g, 0, fixture->tensors[i].n * sizeof(float));
+	run_forward(fixture, train);
+	assert_true(srm_decoder_train_backward(train, fixture->coefficients, &fixture->batch, fixture->threads,
+										   NULL, &fixture->status));
+}
+
+/* w += step * direction */
+static void
+move(Tensor *tensor, const float *direction, double step)
+{
+	for (size_t i = 0; i < tensor->n; i++)
+		tensor->w[i] = (float) (tensor->w[i] + step * direction[i]);
+}
+
+/*
+ * The slope of the loss along a direction of one tensor.  Two steps are mixed so that
+ * the third derivative falls out; what is left is rounding, some 1e-4 of the loss over the step.
+ */
+static double
+measure_slope(Fixture *fixture, SrmDecoderTrain *train, Tensor *tensor, const float *direction, double step)
+{
+	float	   *kept = malloc(tensor->n * sizeof(float));
+	double		loss[4];
+	static const double steps[] = {1.0, -1.0, 2.0, -2.0};
+
+	memcpy(kept, tensor->w, tensor->n * sizeof(float));
+	for (int i = 0; i < 4; i++)
+	{
+		move(tensor, direction, step * steps[i]);
+		loss[i] = run_forward(fixture, train);
+		memcpy(tensor->w, kept, tensor->n * sizeof(float));
+	}
+	free(kept);
+	return (8.0 * (loss[0] - loss[1]) - (loss[2] - loss[3])) / (12.0 * step);
+}
+
+/* Along the gradient, where the slope is its norm, and along a random direction. */
+static void
+check_tensor(Fixture *fixture, SrmDecoderTrain *train, Tensor *tensor)
+{
+	RandomState random = {.seed = 3};
+	float	   *direction = malloc(tensor->n * sizeof(float));
+	double		norm = 0.0;
+	double		product = 0.0;
+	double		length = 0.0;
+	double		slope;
+
+	for (size_t i = 0; i < tensor->n; i++)
+		norm += (double) tensor->g[i] * tensor->g[i];
+	norm = sqrt(norm);
+	if (!(norm > 1e-3))
+		fail_msg("%s has no gradient", tensor->name);
+	for (size_t i = 0; i < tensor->n; i++)
+		direction[i] = (float) (tensor->g[i] / norm);
+	slope = measure_slope(fixture, train, tensor, direction, 0.01);
+	if (!(fabs(slope - norm) < 0.005 * norm))
+		fail_msg("%s: slope %g along the gradient, whose norm is %g", tensor->name, slope, norm);
+
+	for (size_t i = 0; i < tensor->n; i++)
+	{
+		direction[i] = random_float(&random);
+		length += (double) direction[i] * direction[i];
+	}
+	for (size_t i = 0; i < tensor->n; i++)
+	{
+		direction[i] = (float) (direction[i] / sqrt(length));
+		product += (double) direction[i] * tensor->g[i];
+	}
+	slope = measure_slope(fixture, train, tensor, direction, 0.01);
+	if (!(fabs(slope - product) < 0.005 * norm))
+		fail_msg("%s: slope %g along a direction, not %g", tensor->name, slope, product);
+	free(direction);
+}
+
+static void
+check_slopes(const RandomShape *shape)
+{
+	Fixture		fixture;
+	SrmDecoderTrain *train;
+
+	start(&fixture, shape);
+	train = make_train(&fixture, false);
+	run_backward(&fixture, train);
+	for (size_t i = 0; i < fixture.n_tensors; i++)
+		check_tensor(&fixture, train, &fixture.tensors[i]);
+	srm_decoder_train_free(train);
+	end(&fixture);
+}
+
+static void
+test_slopes_plain(void **state)
+{
+	(void) state;
+	check_slopes(&plain_shape);
+}
+
+static void
+test_slopes_grouped(void **state)
+{
+	(void) state;
+	check_slopes(&grouped_shape);
+}
+
+static void
+test_slopes_gemma(void **state)
+{
+	(void) state;
+	check_slopes(&gemma_shape);
+}
+
+/* The tokens of a segment with those before it, as one block. */
+static size_t
+conversation_of(const Fixture *fixture, const SrmSegment *segment, const SrmTree *tree, int32_t *tokens)
+{
+	memcpy(tokens, fixture->tokens + tree->segments[0].first, segment->n_past * sizeof(int32_t));
+	memcpy(tokens + segment->n_past, fixture->tokens + segment->first, segment->n * sizeof(int32_t));
+	return segment->n_past + segment->n;
+}
+
+/* States as the scoring pass gives them, conversation by conversation. */
+static void
+check_against_scoring(const RandomShape *shape)
+{
+	Fixture		fixture;
+	SrmDecoderTrain *train;
+	size_t		dim = shape->dim;
+	float		states[128 * 64];
+
+	start(&fixture, shape);
+	train = make_train(&fixture, false);
+	run_forward(&fixture, train);
+	for (size_t i = 0; i < fixture.batch.n_segments; i++)
+	{
+		const SrmSegment *segment = &fixture.segments[i];
+		const SrmTree *tree = &fixture.trees[i < 3 ? 0 : i < 4 ? 1 : 2];
+		int32_t		tokens[128];
+		uint32_t	all[128];
+		size_t		n = conversation_of(&fixture, segment, tree, tokens);
+
+		for (size_t j = 0; j < n; j++)
+			all[j] = (uint32_t) j;
+		assert_true(srm_decoder_forward(fixture.decoder, NULL, false, tokens, n, all, n, states, 1, NULL,
+										&fixture.status));
+		for (size_t j = 0; j < fixture.batch.n_wanted; j++)
+		{
+			size_t		row = fixture.wanted[j];
+
+			if (row < segment->first || row >= segment->first + segment->n)
+				continue;
+			for (size_t k = 0; k < dim; k++)
+				assert_close(fixture.hidden[j * dim + k],
+							 states[(row - segment->first + segment->n_past) * dim + k], 2e-5);
+		}
+	}
+	srm_decoder_train_free(train);
+	end(&fixture);
+}
+
+static void
+test_against_scoring(void **state)
+{
+	(void) state;
+	check_against_scoring(&plain_shape);
+	check_against_scoring(&grouped_shape);
+	check_against_scoring(&gemma_shape);
+}
+
+static float *
+copy_gradients(const Fixture *fixture, size_t *n)
+{
+	float	   *copy;
+	size_t		at = 0;
+
+	*n = 0;
+	for (size_t i = 0; i < fixture->n_tensors; i++)
+		*n += fixture->tensors[i].n;
+	copy = malloc(*n * sizeof(float));
+	for (size_t i = 0; i < fixture->n_tensors; i++)
+	{
+		memcpy(copy + at, fixture->tensors[i].g, fixture->tensors[i].n * sizeof(float));
+		at += fixture->tensors[i].n;
+	}
+	return copy;
+}
+
+/* Any number of threads, and states kept or computed again: the same bits. */
+static void
+test_same_bits(void **state)
+{
+	Fixture		fixture;
+	float	   *expected = NULL;
+	size_t		n;
+
+	(void) state;
+	start(&fixture, &grouped_shape);
+	for (int i = 0; i < 4; i++)
+	{
+		SrmDecoderTrain *train = make_train(&fixture, i % 2 == 1);
+		float	   *found;
+
+		srm_threads_end(fixture.threads);
+		fixture.threads = srm_threads_start(i < 2 ? 1 : 3, &fixture.status);
+		run_backward(&fixture, train);
+		found = copy_gradients(&fixture, &n);
+		if (expected == NULL)
+			expected = found;
+		else
+		{
+			assert_memory_equal(found, expected, n * sizeof(float));
+			free(found);
+		}
+		srm_decoder_train_free(train);
+	}
+	free(expected);
+	end(&fixture);
+}
+
+/* A forward pass alone needs less memory and gives the same states. */
+static void
+test_forward_alone(void **state)
+{
+	Fixture		fixture;
+	SrmTrainSize size = {.n_rows = MAX_ROWS,.n_wanted = MAX_ROWS,.n_positions = 128,.n_tree_rows = MAX_ROWS};
+	SrmDecoderTrain *train;
+	float	   *expected;
+	size_t		bytes;
+
+	(void) state;
+	start(&fixture, &gemma_shape);
+	bytes = fixture.batch.n_wanted * gemma_shape.dim * sizeof(float);
+	train = make_train(&fixture, false);
+	run_forward(&fixture, train);
+	srm_decoder_train_free(train);
+	expected = malloc(bytes);
+	memcpy(expected, fixture.hidden, bytes);
+
+	train = srm_decoder_train_create(fixture.decoder, NULL, &size, &fixture.status);
+	assert_non_null(train);
+	assert_true(srm_decoder_train_forward(train, fixture.hidden, &fixture.batch, false, fixture.threads, NULL,
+										  &fixture.status));
+	assert_memory_equal(fixture.hidden, expected, bytes);
+	assert_false(srm_decoder_train_backward(train, fixture.coefficients, &fixture.batch, fixture.threads, NULL,
+											&fixture.status));
+	srm_decoder_train_free(train);
+	free(expected);
+	end(&fixture);
+}
+
+/* Products of all shapes, with edges, and element strides of all kinds; against sums in double. */
+static void
+check_products(const SrmTrainKernels *kernels)
+{
+	static const size_t sizes[] = {1, 2, 11, 12, 13, 31, 33, 64, 130, 300};
+	enum
+	{
+		N_SIZES = sizeof(sizes) / sizeof(sizes[0]), MAX = 300
+	};
+	RandomState random = {.seed = 11};
+	float	   *a = malloc(MAX * MAX * sizeof(float));
+	float	   *b = malloc(MAX * MAX * sizeof(float));
+	float	   *out = malloc(MAX * MAX * sizeof(float));
+	float	   *panels = malloc(srm_panel_floats(MAX, MAX) * sizeof(float));
+
+	for (size_t i = 0; i < MAX * MAX; i++)
+	{
+		a[i] = random_float(&random);
+		b[i] = random_float(&random);
+	}
+	for (size_t number = 0; number < N_SIZES * N_SIZES * N_SIZES; number += 7)
+	{
+		size_t		m = sizes[number % N_SIZES];
+		size_t		n = sizes[number / N_SIZES % N_SIZES];
+		size_t		k = sizes[number / N_SIZES / N_SIZES];
+		bool		across = number % 2 == 0;
+		bool		add = number % 3 == 0;
+
+		for (size_t i = 0; i < MAX * MAX; i++)
+			out[i] = 0.5f;
+		kernels->pack(panels, b, across ? 1 : MAX, across ? MAX : 1, n, k);
+		kernels->multiply(out, MAX, a, across ? MAX : 1, across ? 1 : MAX, panels, m, n, k, add);
+		for (size_t i = 0; i < m; i++)
+			for (size_t j = 0; j < n; j++)
+			{
+				double		sum = add ? 0.5 : 0.0;
+
+				for (size_t p = 0; p < k; p++)
+					sum += (double) a[across ? i * MAX + p : p * MAX + i] * b[across ? j * MAX + p : p * MAX + j];
+				assert_close(out[i * MAX + j], sum, 1e-5);
+			}
+		/* Nothing is written outside */
+		assert_true(n == MAX || out[n] == 0.5f);
+		assert_true(m == MAX || out[m * MAX] == 0.5f);
+	}
+	free(a);
+	free(b);
+	free(out);
+	free(panels);
+}
+
+static void
+test_products(void **state)
+{
+	(void) state;
+	check_products(&srm_train_kernels_portable);
+	check_products(srm_train_kernels);
+}
+
+/* The sets of kernels agree within rounding. */
+static void
+test_kernels_agree(void **state)
+{
+	RandomState random = {.seed = 21};
+	enum
+	{
+		N = 101
+	};
+	float		in[5][N];
+	float		out[2][6][N];
+	float		stepped[2][6][N];
+	const SrmTrainKernels *sets[] = {&srm_train_kernels_portable, srm_train_kernels};
+
+	(void) state;
+	for (size_t i = 0; i < 5 * N; i++)
+		in[i / N][i % N] = 3.0f * random_float(&random);
+	for (int i = 0; i < 2; i++)
+	{
+		SrmAdamStep step = {0.1f, 0.01f, 0.5f, 0.9f, 0.99f, 1.5f, 1e-8f};
+
+		memcpy(out[i], in, sizeof(in));
+		sets[i]->silu_backward(out[i][0], out[i][1], out[i][2], in[3], N);
+		sets[i]->norm_backward(out[i][3], out[i][4], in[0], in[1], in[2], 1e-5f, N, true);
+		memcpy(out[i][5], in[1], sizeof(in[1]));
+		sets[i]->softmax_backward(out[i][5], in[2], 0.3f, 0.2f, N);
+		for (int j = 0; j < N; j++)
+			assert_close(out[i][5][j], (double) in[2][j] * (in[1][j] - 0.3) * 0.2, 1e-5);
+		assert_close(sets[i]->dot(in[0], in[1], N), sets[0]->dot(in[0], in[1], N), 1e-5);
+		for (int j = 0; j < 5 * N; j++)
+			assert_close(out[i][j / N][j % N], out[0][j / N][j % N], 1e-5);
+
+		memcpy(stepped[i], in, sizeof(in));
+		memcpy(stepped[i][5], in[4], sizeof(in[4]));
+		for (int j = 0; j < N; j++)
+			stepped[i][2][j] = fabsf(in[2][j]);
+		sets[i]->adam(stepped[i][0], stepped[i][1], stepped[i][2], in[3], &step, N);
+		sets[i]->gelu_tanh_backward(stepped[i][3], stepped[i][4], stepped[i][5], in[0], N - 1);
+		for (int j = 0; j < 6 * N; j++)
+			assert_close(stepped[i][j / N][j % N], stepped[0][j / N][j % N], 1e-5);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_products),
+		cmocka_unit_test(test_kernels_agree),
+		cmocka_unit_test(test_against_scoring),
+		cmocka_unit_test(test_slopes_plain),
+		cmocka_unit_test(test_slopes_grouped),
+		cmocka_unit_test(test_slopes_gemma),
+		cmocka_unit_test(test_same_bits),
+		cmocka_unit_test(test_forward_alone)
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
