@@ -1,10 +1,10 @@
 /*-------------------------------------------------------------------------
  *
  * kernels.h
- *	  Loops over floats for which wide registers pay.
+ *	  Products, and loops over floats for which wide registers pay.
  *
  * One set is plain C for any processor, others are for what some processors
- * have; one is chosen as the program is loaded.  Sums have a fixed order,
+ * have; the last that this one has is chosen as the program is loaded.  Sums have a fixed order,
  * which depends on the set and on n alone.  All pass on NaN.
  *
  *-------------------------------------------------------------------------
@@ -15,6 +15,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "nn/gemm.h"
 
 #if defined(__x86_64__) && defined(__GNUC__)
 #define SRM_HAVE_KERNELS_AVX2
@@ -46,14 +48,29 @@ typedef struct SrmKernels
 
 	/* x (n) = cap * tanh(x / cap), cap positive */
 	void		(*soft_cap) (float *x, size_t n, float cap);
+
+	/* By SrmCompute; see gemm.h */
+	SrmPackRow	pack_row[3];
+	SrmMultiply multiply[3];
 } SrmKernels;
 
 extern const SrmKernels srm_kernels_portable;
 #ifdef SRM_HAVE_KERNELS_AVX2
 extern const SrmKernels srm_kernels_avx2;
+extern const SrmKernels srm_kernels_avx512;
+extern void srm_multiply_f32_avx512(const SrmTile *tile);
+extern void srm_multiply_int8_avx512_vnni(const SrmTile *tile);
+extern void srm_multiply_bf16_avx512_bf16(const SrmTile *tile);
+extern void srm_pack_row_avx512_bf16(void *out, const float *x, size_t n);
 #endif
 
-/* The fastest set that this processor runs; chosen before main(). */
+/*
+ * The fastest set that this processor runs, or the one that the environment variable
+ * SRM_KERNELS names, for tests and measurements; chosen before main().
+ */
 extern const SrmKernels *srm_kernels;
+
+/* The sets that this processor runs, the plain one first; NULL from their number on. */
+extern const SrmKernels *srm_kernels_at(size_t number);
 
 #endif							/* SRM_KERNELS_H */

@@ -7,6 +7,8 @@
  */
 #include "nn/kernels.h"
 
+#include "nn/pack.h"
+
 #ifdef SRM_HAVE_KERNELS_AVX2
 
 #include <immintrin.h>
@@ -20,7 +22,7 @@
 #pragma GCC target("avx2,fma,f16c")
 #endif
 
-#include "nn/kernels_loops.h"
+#include "nn/gemm_loops.h"
 
 static void
 read_f16_by_8(float *out, const uint16_t *values, size_t n)
@@ -41,7 +43,9 @@ const SrmKernels srm_kernels_avx2 = {
 	.exp_sum = exp_sum,
 	.silu_multiply = silu_multiply,
 	.gelu_multiply = gelu_multiply,
-	.soft_cap = soft_cap
+	.soft_cap = soft_cap,
+	.pack_row = {pack_row_f32, pack_row_bf16, pack_row_int8},
+	.multiply = {multiply_f32, multiply_bf16, multiply_int8}
 };
 
 #ifdef __clang__

@@ -3,147 +3,224 @@
  * linear.c
  *	  Products of activations with weights, in panels.
  *
- * A panel is some rows of the weights; a task is the product of at most ROWS
- * rows of x with one panel, computed by one thread.  Panels depend on the shape of the
- * weights alone, hence so do the sums.
+ * The rows of x are packed once for all maps that read them.  Then a task is
+ * the product of all rows with a few panels of weights, computed by one thread, tile by
+ * tile.  Weights that are not packed are packed a panel at a time.
  *
  *-------------------------------------------------------------------------
  */
 #include "nn/linear.h"
 
-#include <limits.h>
+#include "nn/kernels.h"
+#include "nn/pack.h"
 
-#include "nn/blas.h"
+#define ROWS_PER_TASK	8			/* to be packed */
+#define TASK_BYTES		(192 * 1024)	/* of panels, which stay in a processor's second cache */
 
-#define ROWS				512
-#define MAX_PANEL_ROWS		256
-#define MIN_PANEL_ROWS		16
-#define MAX_PANEL_ELEMENTS	((size_t) 1024 * 1024)
+/* A map, and where its rows lie packed. */
+typedef struct Map
+{
+	SrmLinear	linear;
+	SrmCompute	compute;
+	size_t		panel_bytes;
+	size_t		panels_per_task;
+	size_t		n_panels;
+	char	   *x;				/* (m) packed rows */
+	size_t		x_stride;
+	bool		shares_x;		/* with the map before */
+} Map;
 
 typedef struct LinearTask
 {
-	const SrmLinear *maps;
+	Map			maps[SRM_MAX_LINEARS];
+	size_t		n_maps;
 	size_t		first_task[SRM_MAX_LINEARS + 1];
 	size_t		m;
 	SrmThreads *threads;
 } LinearTask;
 
-/* Rows in a panel: a converted one is to stay in a processor's caches. */
 static size_t
-panel_rows(const SrmMatrix *w)
+smaller(size_t a, size_t b)
 {
-	size_t		n = MAX_PANEL_ROWS;
-
-	while (n > MIN_PANEL_ROWS && n * w->cols > MAX_PANEL_ELEMENTS)
-		n /= 2;
-	return n;
+	return a < b ? a : b;
 }
 
 static size_t
-n_panels(const SrmMatrix *w)
+divide_up(size_t a, size_t b)
 {
-	return (w->rows + panel_rows(w) - 1) / panel_rows(w);
+	return a / b + (a % b != 0);
 }
 
-static size_t
-n_row_blocks(size_t m)
+/* Tasks count the rows of the first map's x, then of the next that has its own. */
+static void
+pack_rows(void *arg, size_t task, int thread)
 {
-	return (m + ROWS - 1) / ROWS;
+	LinearTask *linear = arg;
+	size_t		n_tasks = divide_up(linear->m, ROWS_PER_TASK);
+	const Map  *map = linear->maps;
+	size_t		first = task % n_tasks * ROWS_PER_TASK;
+	size_t		cols;
+
+	(void) thread;
+	for (size_t number = task / n_tasks; number > 0; map++)
+		number -= !map[1].shares_x;
+	cols = map->linear.w->cols;
+	for (size_t i = first; i < smaller(first + ROWS_PER_TASK, linear->m); i++)
+		srm_kernels->pack_row[map->compute] (map->x + i * map->x_stride, map->linear.x + i * cols, cols);
 }
 
-/* Whether some panel cannot be used where it lies. */
-static bool
-needs_copies(const SrmMatrix *w)
+/* Panel number of the weights: where it lies, or packed into scratch. */
+static const void *
+find_panel(const Map *map, size_t number, void *scratch)
 {
-	return w->dtype != SRM_F32 || (w->run != 0 && w->run % panel_rows(w) != 0);
-}
+	const SrmMatrix *w = map->linear.w;
 
-/* Rows first .. first + n - 1 of the weights: in place, or copied into scratch as f32. */
-static const float *
-read_panel(const SrmMatrix *w, size_t first, size_t n, float *scratch)
-{
-	if (w->dtype == SRM_F32 && srm_matrix_run(w, first) >= n)
-		return (const float *) w->data + srm_matrix_row(w, first) * w->cols;
-	srm_matrix_read(w, first * w->cols, n * w->cols, scratch);
+	if (w->packed != NULL)
+		return (const char *) w->packed + number * map->panel_bytes;
+	srm_pack_panel(scratch, w, map->compute, number);
 	return scratch;
 }
 
-static void
-add_bias(float *out, size_t stride, const float *bias, size_t m, size_t n)
+/* What a thread that has done this task is likely to read next. */
+static const char *
+find_next_panel(const LinearTask *linear, size_t task)
 {
-	for (size_t i = 0; i < m; i++)
-		for (size_t j = 0; j < n; j++)
-			out[i * stride + j] += bias[j];
+	const Map  *map = linear->maps;
+	size_t		number;
+
+	task += (size_t) srm_threads_count(linear->threads);
+	if (task >= linear->first_task[linear->n_maps])
+		return NULL;
+	for (number = 0; task >= linear->first_task[number + 1]; number++)
+		map++;
+	if (map->linear.w->packed == NULL)
+		return NULL;
+	return (const char *) map->linear.w->packed +
+		(task - linear->first_task[number]) * map->panels_per_task * map->panel_bytes;
+}
+
+/* All rows times one panel, in tiles as equal as can be. */
+static void
+multiply_panel(const LinearTask *linear, const Map *map, size_t number, const void *panel,
+			   const char *next)
+{
+	const SrmMatrix *w = map->linear.w;
+	size_t		n_tiles = divide_up(linear->m, SRM_TILE_ROWS);
+	SrmTile		tile = {
+		.out_stride = w->rows, .x_stride = map->x_stride, .panel = panel,
+		.lanes = srm_pack_lanes(map->compute, w->cols),
+		.n = smaller(w->rows - number * SRM_PANEL, SRM_PANEL),
+		.bias = map->linear.bias == NULL ? NULL : map->linear.bias + number * SRM_PANEL
+	};
+	size_t		row = 0;
+
+	/* Each tile fetches its share of the next panel, spread over its lanes */
+	tile.prefetch = next == NULL ? map->x : next;
+	tile.prefetch_step = next == NULL ? 0 : divide_up(SRM_PANEL * 4, n_tiles);
+	for (size_t i = 0; i < n_tiles; i++, row += tile.m)
+	{
+		tile.m = divide_up(linear->m - row, n_tiles - i);
+		tile.x = map->x + row * map->x_stride;
+		tile.out = map->linear.out + row * w->rows + number * SRM_PANEL;
+		srm_kernels->multiply[map->compute] (&tile);
+		tile.prefetch += tile.prefetch_step * tile.lanes;
+	}
 }
 
 static void
-forward_panel(void *arg, size_t task, int thread)
+forward_panels(void *arg, size_t task, int thread)
 {
 	LinearTask *linear = arg;
-	const SrmLinear *map = linear->maps;
-	const SrmMatrix *w;
-	const float *panel;
-	float	   *out;
+	const Map  *map = linear->maps;
+	const char *next = find_next_panel(linear, task);
+	size_t		first;
+	size_t		end;
 	size_t		number = 0;
-	size_t		first_w;
-	size_t		n;
-	size_t		first_x;
-	size_t		m;
 
-	while (task >= linear->first_task[number + 1])
-		number++;
-	map += number;
-	w = map->w;
-	task -= linear->first_task[number];
+	for (; task >= linear->first_task[number + 1]; number++)
+		map++;
+	first = (task - linear->first_task[number]) * map->panels_per_task;
+	end = smaller(first + map->panels_per_task, map->n_panels);
+	for (size_t i = first; i < end; i++)
+	{
+		const void *panel = find_panel(map, i, srm_threads_scratch(linear->threads, thread));
 
-	first_w = task % n_panels(w) * panel_rows(w);
-	n = w->rows - first_w < panel_rows(w) ? w->rows - first_w : panel_rows(w);
-	first_x = task / n_panels(w) * ROWS;
-	m = linear->m - first_x < ROWS ? linear->m - first_x : ROWS;
-
-	panel = read_panel(w, first_w, n, srm_threads_scratch(linear->threads, thread));
-	out = map->out + first_x * w->rows + first_w;
-	srm_blas_product_transposed(out, w->rows, map->x + first_x * w->cols, w->cols,
-								panel, w->cols, m, n, w->cols, 1.0f);
-	if (map->bias != NULL)
-		add_bias(out, w->rows, map->bias + first_w, m, n);
+		multiply_panel(linear, map, i, panel, next);
+		next = next == NULL ? NULL : next + map->panel_bytes;
+	}
 }
 
-/* Scratch for the panels that have to be copied. */
+/* Says how a map is computed; false where sizes do not fit. */
 static bool
-reserve_panels(const SrmLinear *maps, size_t n_maps, SrmThreads *threads, SrmStatus *status)
+plan_map(Map *map, const SrmLinear *linear, size_t m, SrmStatus *status)
 {
-	size_t		size = 0;
+	const SrmMatrix *w = linear->w;
 
-	for (size_t i = 0; i < n_maps; i++)
+	map->linear = *linear;
+	map->compute = w->packed == NULL ? SRM_COMPUTE_F32 : w->compute;
+	map->panel_bytes = srm_pack_panel_bytes(map->compute, w->cols);
+	map->n_panels = divide_up(w->rows, SRM_PANEL);
+	map->x_stride = srm_gemm_row_bytes(map->compute, w->cols);
+	if (map->panel_bytes == 0 || m > SIZE_MAX / 4 / SRM_MAX_LINEARS / map->x_stride)
+		return srm_fail(status, SRM_LIMIT_EXCEEDED, "a matrix of %zu x %zu is too large",
+						w->rows, w->cols);
+	map->panels_per_task = TASK_BYTES / map->panel_bytes == 0 ? 1 : TASK_BYTES / map->panel_bytes;
+	return true;
+}
+
+/* Room for the packed rows, and for the panels that have to be packed. */
+static bool
+reserve_memory(LinearTask *linear, SrmStatus *status)
+{
+	size_t		x_bytes = 0;
+	size_t		panel_bytes = 0;
+	char	   *x;
+
+	for (size_t i = 0; i < linear->n_maps; i++)
 	{
-		const SrmMatrix *w = maps[i].w;
-		size_t		needed = panel_rows(w) * w->cols * sizeof(float);
+		const Map  *map = &linear->maps[i];
 
-		if (needs_copies(w) && needed > size)
-			size = needed;
+		x_bytes += map->shares_x ? 0 : linear->m * map->x_stride;
+		if (map->linear.w->packed == NULL && map->panel_bytes > panel_bytes)
+			panel_bytes = map->panel_bytes;
 	}
-	return srm_threads_reserve(threads, size, status);
+	x = srm_threads_shared(linear->threads, x_bytes, status);
+	if (x == NULL || !srm_threads_reserve(linear->threads, panel_bytes, status))
+		return false;
+	for (size_t i = 0; i < linear->n_maps; i++)
+	{
+		Map		   *map = &linear->maps[i];
+
+		map->x = map->shares_x ? map[-1].x : x;
+		x += map->shares_x ? 0 : linear->m * map->x_stride;
+	}
+	return true;
 }
 
 bool
 srm_linears_forward(const SrmLinear *maps, size_t n_maps, size_t m,
 					SrmThreads *threads, const SrmStop *stop, SrmStatus *status)
 {
-	LinearTask	linear = {.maps = maps, .m = m, .threads = threads};
+	LinearTask	linear = {.n_maps = n_maps, .m = m, .threads = threads};
+	size_t		n_packed = 0;
 
+	if (m == 0)
+		return true;
 	for (size_t i = 0; i < n_maps; i++)
 	{
-		const SrmMatrix *w = maps[i].w;
+		Map		   *map = &linear.maps[i];
 
-		/* The library counts in int */
-		if (w->rows > INT_MAX || w->cols > INT_MAX)
-			return srm_fail(status, SRM_LIMIT_EXCEEDED, "a matrix of %zu x %zu is too large",
-							w->rows, w->cols);
-		linear.first_task[i + 1] = linear.first_task[i] + n_panels(w) * n_row_blocks(m);
+		if (!plan_map(map, &maps[i], m, status))
+			return false;
+		map->shares_x = i > 0 && map[-1].linear.x == map->linear.x &&
+			map[-1].compute == map->compute && map[-1].linear.w->cols == map->linear.w->cols;
+		n_packed += !map->shares_x;
+		linear.first_task[i + 1] = linear.first_task[i] + divide_up(map->n_panels, map->panels_per_task);
 	}
-	return reserve_panels(maps, n_maps, threads, status) &&
-		srm_threads_run_or_stop(threads, linear.first_task[n_maps], forward_panel,
+	return reserve_memory(&linear, status) &&
+		srm_threads_run_or_stop(threads, n_packed * divide_up(m, ROWS_PER_TASK), pack_rows,
+								&linear, stop, status) &&
+		srm_threads_run_or_stop(threads, linear.first_task[n_maps], forward_panels,
 								&linear, stop, status);
 }
 

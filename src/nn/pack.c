@@ -10,6 +10,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "nn/gemm.h"
 #include "nn/kernels.h"
 
 #define LANE_BYTES		4
@@ -47,6 +48,17 @@ srm_pack_bytes(SrmCompute compute, size_t rows, size_t cols)
 	size_t		n_panels = rows / SRM_PANEL + (rows % SRM_PANEL != 0);
 
 	return panel == 0 || n_panels > SIZE_MAX / panel ? 0 : n_panels * panel;
+}
+
+/* An odd number of cache lines, so that a power of two does not put all rows into one set. */
+size_t
+srm_gemm_row_bytes(SrmCompute compute, size_t cols)
+{
+	size_t		size = srm_pack_lanes(compute, cols) * LANE_BYTES;
+
+	if (compute == SRM_COMPUTE_INT8)
+		size += (sizeof(SrmRowScale) + 63) & ~(size_t) 63;
+	return size | 64;
 }
 
 const char *
@@ -190,16 +202,13 @@ pack_row_int8(char *panel, const SrmMatrix *w, size_t row)
 }
 
 void
-srm_pack_rows(void *out, const SrmMatrix *w, SrmCompute compute, size_t first_row, size_t n_rows)
+srm_pack_panel(void *panel, const SrmMatrix *w, SrmCompute compute, size_t number)
 {
-	size_t		panel_bytes = srm_pack_panel_bytes(compute, w->cols);
+	size_t		end = (number + 1) * SRM_PANEL < w->rows ? (number + 1) * SRM_PANEL : w->rows;
 
-	for (size_t row = first_row; row < first_row + n_rows; row++)
+	memset(panel, 0, srm_pack_panel_bytes(compute, w->cols));
+	for (size_t row = number * SRM_PANEL; row < end; row++)
 	{
-		char	   *panel = (char *) out + row / SRM_PANEL * panel_bytes;
-
-		if (row % SRM_PANEL == 0)
-			memset(panel, 0, panel_bytes);
 		if (compute == SRM_COMPUTE_F32)
 			pack_row_f32(row_lanes(panel, row), w, row);
 		else if (compute == SRM_COMPUTE_BF16)
@@ -207,6 +216,15 @@ srm_pack_rows(void *out, const SrmMatrix *w, SrmCompute compute, size_t first_ro
 		else
 			pack_row_int8(panel, w, row);
 	}
+}
+
+void
+srm_pack_rows(void *out, const SrmMatrix *w, SrmCompute compute, size_t first_row, size_t n_rows)
+{
+	size_t		panel_bytes = srm_pack_panel_bytes(compute, w->cols);
+
+	for (size_t row = first_row; row < first_row + n_rows; row += SRM_PANEL)
+		srm_pack_panel((char *) out + row / SRM_PANEL * panel_bytes, w, compute, row / SRM_PANEL);
 }
 
 void

@@ -52,6 +52,9 @@ extern void srm_pack(void *out, const SrmMatrix *w, SrmCompute compute);
 extern void srm_pack_rows(void *out, const SrmMatrix *w, SrmCompute compute,
 						  size_t first_row, size_t n_rows);
 
+/* The panel of that number, srm_pack_panel_bytes() bytes. */
+extern void srm_pack_panel(void *panel, const SrmMatrix *w, SrmCompute compute, size_t number);
+
 /* The weight in a row and column of what was packed, as f32; for tests. */
 extern float srm_pack_read(const void *packed, SrmCompute compute, size_t cols,
 						   size_t row, size_t col);

@@ -39,6 +39,8 @@ struct SrmThreads
 	Worker	   *workers;		/* (n_threads - 1) */
 	void	   *scratch;		/* (n_threads, scratch_size) */
 	size_t		scratch_size;
+	void	   *shared;			/* (shared_size) */
+	size_t		shared_size;
 
 	pthread_mutex_t lock;
 	pthread_cond_t opened;		/* or ending */
@@ -177,6 +179,7 @@ srm_threads_end(SrmThreads *threads)
 	pthread_cond_destroy(&threads->idle);
 	pthread_cond_destroy(&threads->opened);
 	pthread_mutex_destroy(&threads->lock);
+	free(threads->shared);
 	free(threads->scratch);
 	free(threads->workers);
 	free(threads);
@@ -295,4 +298,19 @@ srm_threads_scratch(SrmThreads *threads, int thread)
 	if (threads->scratch == NULL)
 		return NULL;
 	return (char *) threads->scratch + (size_t) thread * threads->scratch_size;
+}
+
+void *
+srm_threads_shared(SrmThreads *threads, size_t size, SrmStatus *status)
+{
+	size_t		rounded = (size + 63) & ~(size_t) 63;
+
+	if (threads->shared != NULL && size <= threads->shared_size)
+		return threads->shared;
+	free(threads->shared);
+	threads->shared_size = rounded;
+	threads->shared = size > SIZE_MAX / 4 ? NULL : aligned_alloc(64, rounded == 0 ? 64 : rounded);
+	if (threads->shared == NULL)
+		srm_fail_memory(status, size);
+	return threads->shared;
 }

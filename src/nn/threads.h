@@ -51,4 +51,10 @@ extern bool srm_threads_run_or_stop(SrmThreads *threads, size_t n_tasks, SrmTask
 extern bool srm_threads_reserve(SrmThreads *threads, size_t size, SrmStatus *status);
 extern void *srm_threads_scratch(SrmThreads *threads, int thread);
 
+/*
+ * One piece of memory for all threads, aligned to 64 bytes, until the next
+ * call.  NULL, with the status set, when memory is short.
+ */
+extern void *srm_threads_shared(SrmThreads *threads, size_t size, SrmStatus *status);
+
 #endif							/* SRM_THREADS_H */

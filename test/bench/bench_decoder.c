@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "../unit/random_decoder.h"
+#include "nn/pack.h"
 
 #define MAX_TOKENS	100000
 #define MAX_RUNS	1000
@@ -20,26 +21,37 @@ static const char usage[] =
 "usage: bench_decoder [option value]...\n"
 "  -l layers (28)        -d hidden size (1024)    -f FFN size (3072)\n"
 "  -a heads (16)         -k key/value heads (8)   -h head size (128)\n"
-"  -w weights: f32, f16 or bf16 (bf16)            -j threads (1)\n"
+"  -w weights: f32, f16, bf16 or int8 (bf16)      -j threads (1)\n"
+"  -c compute: f32, bf16 or int8, weights packed for it (as they are)\n"
 "  -t tokens (128)       -r runs (5)\n"
+"  -p 1: processor time instead of the clock's, where others are at work\n"
 "  -s stop after so many milliseconds, to see when that takes effect\n";
 
 typedef struct Options
 {
 	RandomShape shape;
+	bool		packed;
+	SrmCompute	compute;
 	size_t		n_tokens;
 	int			n_threads;
 	size_t		n_runs;
+	bool		processor_time;
 	double		stop_after;		/* seconds; 0: never */
 } Options;
 
 static double
-now(void)
+seconds_of(clockid_t clock)
 {
 	struct timespec time;
 
-	clock_gettime(CLOCK_MONOTONIC, &time);
+	clock_gettime(clock, &time);
 	return (double) time.tv_sec + 1e-9 * (double) time.tv_nsec;
+}
+
+static double
+now(void)
+{
+	return seconds_of(CLOCK_MONOTONIC);
 }
 
 static bool
@@ -55,8 +67,19 @@ read_count(const char *text, size_t limit, size_t *count)
 static bool
 read_dtype(const char *text, SrmDtype *dtype)
 {
-	*dtype = strcmp(text, "f32") == 0 ? SRM_F32 : strcmp(text, "f16") == 0 ? SRM_F16 : SRM_BF16;
+	*dtype = strcmp(text, "f32") == 0 ? SRM_F32 : strcmp(text, "f16") == 0 ? SRM_F16 :
+		strcmp(text, "int8") == 0 ? SRM_INT8 : SRM_BF16;
 	return *dtype != SRM_BF16 || strcmp(text, "bf16") == 0;
+}
+
+static bool
+read_compute(const char *text, Options *options)
+{
+	options->packed = true;
+	for (options->compute = SRM_COMPUTE_F32; options->compute <= SRM_COMPUTE_INT8; options->compute++)
+		if (strcmp(text, srm_compute_name(options->compute)) == 0)
+			return true;
+	return false;
 }
 
 static bool
@@ -81,6 +104,8 @@ read_option(Options *options, int option, const char *text)
 			return read_count(text, 1024, &shape->head_dim);
 		case 'w':
 			return read_dtype(text, &shape->dtype);
+		case 'c':
+			return read_compute(text, options);
 		case 't':
 			return read_count(text, MAX_TOKENS, &options->n_tokens);
 		case 'r':
@@ -89,6 +114,11 @@ read_option(Options *options, int option, const char *text)
 			if (!read_count(text, 256, &count))
 				return false;
 			options->n_threads = (int) count;
+			return true;
+		case 'p':
+			if (!read_count(text, 1, &count))
+				return false;
+			options->processor_time = true;
 			return true;
 		case 's':
 			if (!read_count(text, 100000, &count))
@@ -104,7 +134,7 @@ read_options(Options *options, int argc, char **argv)
 {
 	int			option;
 
-	while ((option = getopt(argc, argv, "l:d:f:a:k:h:w:t:r:j:s:")) != -1)
+	while ((option = getopt(argc, argv, "l:d:f:a:k:h:w:c:t:r:j:p:s:")) != -1)
 		if (!read_option(options, option, optarg))
 			return false;
 	return optind == argc && options->shape.n_heads % options->shape.n_kv_heads == 0 &&
@@ -131,9 +161,10 @@ static double
 time_pass(const SrmDecoder *decoder, const Options *options, const int32_t *tokens, float *hidden)
 {
 	uint32_t	last = (uint32_t) options->n_tokens - 1;
-	double		start = now();
-	double		deadline = start + options->stop_after;
-	SrmStop		stop = {options->stop_after > 0 ? past_deadline : NULL, &deadline};
+	clockid_t	clock = options->processor_time ? CLOCK_PROCESS_CPUTIME_ID : CLOCK_MONOTONIC;
+	double		start = seconds_of(clock);
+	double		deadline = now() + options->stop_after;
+	SrmStop		stop = {options->stop_after > 0 ? past_deadline : NULL, &deadline, NULL};
 	SrmStatus	status;
 
 	srm_status_init(&status);
@@ -146,7 +177,7 @@ time_pass(const SrmDecoder *decoder, const Options *options, const int32_t *toke
 			fprintf(stderr, "%s\n%s\n%s\n", status.message, status.detail, status.hint);
 		return -1;
 	}
-	return now() - start;
+	return seconds_of(clock) - start;
 }
 
 static int
@@ -154,9 +185,12 @@ run(const Options *options, SrmArena *arena, int32_t *tokens, float *hidden)
 {
 	SrmDecoder *decoder = random_decoder(&options->shape, 1, arena);
 	double		seconds[MAX_RUNS];
+	const char *compute = options->packed ? srm_compute_name(options->compute) : "nothing";
 	double		n_tokens = (double) options->n_tokens;
 	size_t		n = options->n_runs;
 
+	if (options->packed)
+		pack_decoder(decoder, options->compute, arena);
 	for (size_t i = 0; i < options->n_tokens; i++)
 		tokens[i] = (int32_t) (i * 7919 % options->shape.vocab_size);
 
@@ -166,8 +200,8 @@ run(const Options *options, SrmArena *arena, int32_t *tokens, float *hidden)
 	for (size_t i = 0; i < n; i++)
 		seconds[i] = time_pass(decoder, options, tokens, hidden);
 	qsort(seconds, n, sizeof(double), compare_doubles);
-	printf("%zu layers, %s, %zu tokens, %d threads: median %.1f (%.1f to %.1f) tokens/s in %zu runs\n",
-		   options->shape.n_layers, srm_dtype_name(options->shape.dtype),
+	printf("%zu layers, %s packed for %s, %zu tokens, %d threads: median %.1f (%.1f to %.1f) tokens/s in %zu runs\n",
+		   options->shape.n_layers, srm_dtype_name(options->shape.dtype), compute,
 		   options->n_tokens, options->n_threads,
 		   n_tokens / seconds[n / 2], n_tokens / seconds[n - 1], n_tokens / seconds[0], n);
 	return 0;

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "nn/decoder.h"
+#include "nn/pack.h"
 
 typedef struct RandomShape
 {
@@ -222,6 +223,36 @@ random_decoder(const RandomShape *shape, uint64_t seed, SrmArena *arena)
 	}
 	decoder->final_norm = random_vector(&state, shape->dim, 1.0f, 0.3f);
 	return decoder;
+}
+
+static inline void
+pack_matrix(SrmMatrix *matrix, SrmCompute compute, SrmArena *arena)
+{
+	SrmStatus	status;
+	void	   *packed;
+
+	srm_status_init(&status);
+	packed = srm_arena_alloc(arena, srm_pack_bytes(compute, matrix->rows, matrix->cols), &status);
+	if (packed == NULL)
+		abort();
+	srm_pack(packed, matrix, compute);
+	matrix->packed = packed;
+	matrix->compute = compute;
+}
+
+/* Packs the linear maps of a decoder, in the order in which they are used. */
+static inline void
+pack_decoder(SrmDecoder *decoder, SrmCompute compute, SrmArena *arena)
+{
+	for (size_t i = 0; i < decoder->n_layers; i++)
+	{
+		SrmLayer   *layer = &decoder->layers[i];
+		SrmMatrix  *maps[] = {&layer->query, &layer->key, &layer->value, &layer->output,
+		&layer->gate, &layer->up, &layer->down};
+
+		for (size_t j = 0; j < sizeof(maps) / sizeof(maps[0]); j++)
+			pack_matrix(maps[j], compute, arena);
+	}
 }
 
 #endif							/* SRM_RANDOM_DECODER_H */

@@ -13,6 +13,8 @@
 
 #include <cmocka.h>
 
+#include "nn/kernels.h"
+#include "nn/linear.h"
 #include "nn/pack.h"
 #include "random_decoder.h"
 
@@ -199,6 +201,284 @@ test_pack_sizes(void **state)
 								 strlen(srm_compute_name(all_kinds[kind]))), 0);
 }
 
+/* products */
+
+typedef struct Product
+{
+	size_t		m;
+	SrmMatrix	w;				/* packed */
+	float	   *bias;			/* or NULL */
+	float	   *x;				/* (m, w.cols) */
+	float	   *out;			/* (m, w.rows) */
+} Product;
+
+static Product
+random_product(size_t m, size_t rows, size_t cols, SrmCompute compute, uint64_t seed)
+{
+	RandomState random = {.arena = arena, .seed = seed * 2 + 1};
+	Product		product = {.m = m};
+
+	product.w = random_matrix(&random, rows, cols, SRM_F32);
+	product.bias = seed % 2 == 0 ? NULL : random_vector(&random, rows, 0.0f, 1.0f);
+	product.x = random_vector(&random, m * cols, 0.0f, 1.0f);
+	product.out = allocate(m * rows * sizeof(float));
+	pack_matrix(&product.w, compute, arena);
+	return product;
+}
+
+static void
+multiply(const Product *product, int n_threads)
+{
+	SrmThreads *threads = srm_threads_start(n_threads, &status);
+	SrmLinear	map = {product->out, product->x, &product->w, product->bias};
+
+	assert_non_null(threads);
+	memset(product->out, 0xFF, product->m * product->w.rows * sizeof(float));
+	assert_true(srm_linears_forward(&map, 1, product->m, threads, NULL, &status));
+	srm_threads_end(threads);
+}
+
+/* What arithmetic sees of a value. */
+static double
+rounded(SrmCompute compute, float value)
+{
+	SrmMatrix	one = {.data = &value, .dtype = SRM_F32, .rows = 1, .cols = 1};
+	uint32_t	packed[SRM_PANEL * SRM_LANES_UNIT];
+
+	if (compute != SRM_COMPUTE_BF16)
+		return value;
+	srm_pack(packed, &one, compute);
+	return srm_pack_read(packed, compute, 1, 0, 0);
+}
+
+/*
+ * How far an output may be from the sum of n products of size 1 * sqrt(3 / n): some
+ * units in the last place of f32; in int8, half a step of the row at each product.
+ */
+static double
+product_error(const Product *product, size_t row, size_t col)
+{
+	double		error = 4e-6;
+	float		greatest = 0;
+
+	if (product->w.compute != SRM_COMPUTE_INT8)
+		return error;
+	for (size_t k = 0; k < product->w.cols; k++)
+		greatest = fmaxf(greatest, fabsf(product->x[row * product->w.cols + k]));
+	for (size_t k = 0; k < product->w.cols; k++)
+		error += 0.5001 * greatest / 127 *
+			fabs(srm_pack_read(product->w.packed, SRM_COMPUTE_INT8, product->w.cols, col, k));
+	return error;
+}
+
+/* Against sums in double of what was packed. */
+static void
+check_product(const Product *product)
+{
+	const SrmMatrix *w = &product->w;
+
+	for (size_t i = 0; i < product->m; i++)
+		for (size_t j = 0; j < w->rows; j++)
+		{
+			double		sum = product->bias == NULL ? 0 : product->bias[j];
+
+			for (size_t k = 0; k < w->cols; k++)
+				sum += rounded(w->compute, product->x[i * w->cols + k]) *
+					srm_pack_read(w->packed, w->compute, w->cols, j, k);
+			assert_true(fabs(product->out[i * w->rows + j] - sum) <= product_error(product, i, j));
+		}
+}
+
+/* Runs a check with each set of kernels that the processor has. */
+static void
+with_each_set(void (*check) (SrmCompute compute))
+{
+	const SrmKernels *kept = srm_kernels;
+
+	assert_string_equal(srm_kernels_at(0)->name, "portable");
+	for (size_t i = 0; srm_kernels_at(i) != NULL; i++)
+		for (size_t kind = 0; kind < 3; kind++)
+		{
+			srm_kernels = srm_kernels_at(i);
+			check(all_kinds[kind]);
+		}
+	srm_kernels = kept;
+}
+
+static void
+check_sizes(SrmCompute compute)
+{
+	static const size_t sizes[][3] = {
+		{1, 1, 1}, {2, 31, 3}, {3, 32, 16}, {4, 33, 64}, {5, 64, 17}, {6, 65, 65}, {7, 70, 5},
+		{8, 7, 127}, {9, 48, 70}, {10, 17, 33}, {11, 16, 130}, {12, 15, 1}, {13, 70, 70},
+		{25, 40, 31}, {70, 33, 67}, {2, 5, 2100}, {3, 34, 5000}
+	};
+
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
+	{
+		Product		product = random_product(sizes[i][0], sizes[i][1], sizes[i][2], compute, i);
+
+		multiply(&product, 1);
+		check_product(&product);
+	}
+}
+
+/* products agree with plain sums at all edges of tiles, panels, lanes and blocks */
+static void
+test_products(void **state)
+{
+	(void) state;
+	with_each_set(check_sizes);
+}
+
+/* A row keeps its bits whatever rows stand beside it, in whatever order, with any threads. */
+static void
+check_rows(SrmCompute compute)
+{
+	Product		all = random_product(70, 75, 1500, compute, 4);
+	size_t		rows = all.w.rows;
+	size_t		cols = all.w.cols;
+	float	   *first = allocate(all.m * rows * sizeof(float));
+	Product		part = all;
+
+	multiply(&all, 1);
+	memcpy(first, all.out, all.m * rows * sizeof(float));
+	for (int n_threads = 2; n_threads <= 3; n_threads++)
+	{
+		multiply(&all, n_threads);
+		assert_memory_equal(all.out, first, all.m * rows * sizeof(float));
+	}
+	part.out = allocate(all.m * rows * sizeof(float));
+	for (size_t start = 0; start < all.m; start += 9)
+		for (part.m = 1; part.m <= 26 && start + part.m <= all.m; part.m += 1 + part.m / 5)
+		{
+			part.x = all.x + start * cols;
+			multiply(&part, 1);
+			assert_memory_equal(part.out, first + start * rows, part.m * rows * sizeof(float));
+		}
+	part.m = all.m;
+	part.x = allocate(all.m * cols * sizeof(float));
+	for (size_t i = 0; i < all.m; i++)
+		memcpy(part.x + i * cols, all.x + (all.m - 1 - i) * cols, cols * sizeof(float));
+	multiply(&part, 2);
+	for (size_t i = 0; i < all.m; i++)
+		assert_memory_equal(part.out + i * rows, first + (all.m - 1 - i) * rows, rows * sizeof(float));
+}
+
+static void
+test_rows(void **state)
+{
+	(void) state;
+	with_each_set(check_rows);
+}
+
+/* a weight that is not packed gives the same bits as one packed for f32 */
+static void
+test_unpacked(void **state)
+{
+	Product		product = random_product(20, 70, 700, SRM_COMPUTE_F32, 3);
+	float	   *first = allocate(product.m * product.w.rows * sizeof(float));
+
+	(void) state;
+	multiply(&product, 1);
+	memcpy(first, product.out, product.m * product.w.rows * sizeof(float));
+	product.w.packed = NULL;
+	multiply(&product, 2);
+	assert_memory_equal(product.out, first, product.m * product.w.rows * sizeof(float));
+}
+
+static void
+check_not_finite(SrmCompute compute)
+{
+	static const float values[] = {NAN, INFINITY, -INFINITY};
+
+	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++)
+	{
+		Product		product = random_product(14, 40, 70, compute, 6);
+		float	   *weights = (float *) (uintptr_t) product.w.data;
+
+		product.x[3 * 70 + 69] = values[i];
+		weights[7 * 70 + 2] = values[i];
+		pack_matrix(&product.w, compute, arena);
+		multiply(&product, 1);
+		for (size_t row = 0; row < product.m; row++)
+			for (size_t col = 0; col < product.w.rows; col++)
+				assert_int_equal(!isfinite(product.out[row * 40 + col]), row == 3 || col == 7);
+	}
+}
+
+/* what is not finite reaches its row and column, and no other */
+static void
+test_not_finite(void **state)
+{
+	(void) state;
+	with_each_set(check_not_finite);
+}
+
+/* Some values a thousand times the others: each output keeps the precision of the others. */
+static void
+check_outliers(SrmCompute compute)
+{
+	Product		product = random_product(13, 70, 600, compute, 5);
+	double		error = compute == SRM_COMPUTE_INT8 ? 0.05 : 4e-3;
+
+	if (compute == SRM_COMPUTE_F32)
+		return;
+	for (size_t i = 0; i < product.m; i++)
+		for (size_t j = 0; j < i + 8; j++)
+			product.x[i * 600 + (j * 97 + i) % 600] = (j % 2 == 0 ? 1000.0f : -700.0f) + (float) j;
+	multiply(&product, 1);
+	for (size_t i = 0; i < product.m; i++)
+		for (size_t j = 0; j < product.w.rows; j++)
+		{
+			double		sum = product.bias[j];
+			double		size = 0;
+
+			for (size_t k = 0; k < 600; k++)
+			{
+				double		value = rounded(compute, product.x[i * 600 + k]) *
+					srm_pack_read(product.w.packed, compute, 600, j, k);
+
+				sum += value;
+				size += fabs(value);
+			}
+			/* 16 outliers have room */
+			if (compute == SRM_COMPUTE_BF16 || i + 8 <= SRM_MAX_OUTLIERS)
+				assert_true(fabs(product.out[i * 70 + j] - sum) <= error + 1e-6 * size);
+			else
+				assert_true(fabs(product.out[i * 70 + j] - sum) <= 0.01 * size);
+		}
+}
+
+static void
+test_outliers(void **state)
+{
+	(void) state;
+	with_each_set(check_outliers);
+}
+
+/* exact sums: all sets agree to the rounding of what is done in f32 */
+static void
+test_sets_agree(void **state)
+{
+	const SrmKernels *kept = srm_kernels;
+	float	   *first = allocate(30 * 70 * sizeof(float));
+
+	(void) state;
+	for (size_t i = 0; srm_kernels_at(i) != NULL; i++)
+	{
+		Product		product = random_product(30, 70, 3000, SRM_COMPUTE_INT8, 11);
+
+		srm_kernels = srm_kernels_at(i);
+		multiply(&product, 1);
+		if (i == 0)
+			memcpy(first, product.out, 30 * 70 * sizeof(float));
+		for (size_t j = 0; j < 30 * 70; j++)
+			assert_true(fabsf(product.out[j] - first[j]) <= 1e-6f);
+	}
+	srm_kernels = kept;
+}
+
 #define TEST(name)	cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int
@@ -210,6 +490,12 @@ main(void)
 		TEST(test_pack_rows),
 		TEST(test_pack_extremes),
 		TEST(test_pack_sizes),
+		TEST(test_products),
+		TEST(test_rows),
+		TEST(test_unpacked),
+		TEST(test_not_finite),
+		TEST(test_outliers),
+		TEST(test_sets_agree),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
