@@ -12,7 +12,18 @@
 #include <unicode/uchar.h>
 #include <unicode/utf8.h>
 
-/* Bytes of ASCII at the start, a multiple of eight. */
+/* Bytes of a word of eight, as memory has them, before the first that is not ASCII. */
+static size_t
+ascii_prefix(uint64_t high_bits)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	return (size_t) __builtin_ctzll(high_bits) / 8;
+#else
+	return (size_t) __builtin_clzll(high_bits) / 8;
+#endif
+}
+
+/* Bytes of ASCII at the start; up to seven more may follow at the end of the text. */
 static size_t
 ascii_length(const char *text, size_t length)
 {
@@ -22,8 +33,9 @@ ascii_length(const char *text, size_t length)
 	while (length - n >= sizeof(word))
 	{
 		memcpy(&word, text + n, sizeof(word));
-		if (word & UINT64_C(0x8080808080808080))
-			break;
+		word &= UINT64_C(0x8080808080808080);
+		if (word != 0)
+			return n + ascii_prefix(word);
 		n += sizeof(word);
 	}
 	return n;
