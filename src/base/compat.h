@@ -46,6 +46,13 @@ srm_free_json_lexer(JsonLexContext *lexer)
 #define SRM_INTERRUPTS_PENDING()	InterruptPending
 #endif
 
+/* 17: the number of a backend's transaction lies in a struct */
+#if PG_VERSION_NUM >= 170000
+#define SRM_LOCAL_TRANSACTION()	(MyProc->vxid.lxid)
+#else
+#define SRM_LOCAL_TRANSACTION()	(MyProc->lxid)
+#endif
+
 /* 15: MarkGUCPrefixReserved() under its name of today */
 #if PG_VERSION_NUM < 150000
 #define MarkGUCPrefixReserved(prefix)	EmitWarningsOnPlaceholders(prefix)

@@ -15,9 +15,11 @@
 
 #include "access/parallel.h"
 #include "common/file_perm.h"
+#include "access/xact.h"
 #include "miscadmin.h"
 #include "portability/instr_time.h"
 #include "storage/fd.h"
+#include "storage/proc.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/varlena.h"
@@ -202,6 +204,8 @@ close_model(SrmOpenModel *model)
 		link = &(*link)->next;
 	*link = model->next;
 	srm_scorer_close(model->scorer);
+	if (model->checked_path != NULL)
+		pfree(model->checked_path);
 	pfree(model->name);
 	pfree(model->directory);
 	pfree(model);
@@ -260,21 +264,47 @@ open_model(const char *name, const char *directory, int compute, const SrmStop *
 	return model;
 }
 
-/* The open model of a name without digest. */
+/*
+ * The model that a name led to before in the same statement, or NULL.  Rows
+ * of a statement do not look at files each, and all get the same model.
+ */
 static SrmOpenModel *
-open_by_name(SrmCall *call, const char *name, int compute)
+find_checked(const char *name, int compute)
 {
-	char	   *directory = srm_name_is_model(name) ? srm_models_find_directory(name) : NULL;
-	SrmOpenModel *model;
+	SrmOpenModel *model = open_models;
 
-	if (!srm_name_is_model(name))
-		fail_name(name);
-	if (directory == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("model \"%s\" does not exist", name),
-				 errhint("Models are directories with a config.json in the directories of \"srm.model_path\"; srm_models() lists them.")));
-	model = find_open(directory, compute);
+	while (model != NULL &&
+		   !(model->checked_path != NULL &&
+			 model->checked_statement == GetCurrentStatementStartTimestamp() &&
+			 model->checked_transaction == SRM_LOCAL_TRANSACTION() &&
+			 computes(model, compute) && strcmp(model->name, name) == 0 &&
+			 strcmp(model->checked_path, srm_model_path) == 0))
+		model = model->next;
+	return model;
+}
+
+/* Remembers that a model is what its name leads to in this statement. */
+static void
+set_checked(SrmOpenModel *model)
+{
+	if (model->checked_path == NULL || strcmp(model->checked_path, srm_model_path) != 0)
+	{
+		char	   *path = MemoryContextStrdup(TopMemoryContext, srm_model_path);
+
+		if (model->checked_path != NULL)
+			pfree(model->checked_path);
+		model->checked_path = path;
+	}
+	model->checked_statement = GetCurrentStatementStartTimestamp();
+	model->checked_transaction = SRM_LOCAL_TRANSACTION();
+}
+
+/* The model of a directory, opened anew where its files have changed. */
+static SrmOpenModel *
+open_directory(SrmCall *call, const char *name, const char *directory, int compute)
+{
+	SrmOpenModel *model = find_open(directory, compute);
+
 	if (model != NULL && srm_model_changed(model->scorer->model))
 	{
 		close_model(model);
@@ -285,6 +315,29 @@ open_by_name(SrmCall *call, const char *name, int compute)
 		model = open_model(name, directory, compute, &call->stop, &call->status);
 		srm_call_check(call, model != NULL);
 		warn_private(model);
+	}
+	return model;
+}
+
+/* The open model of a name without digest. */
+static SrmOpenModel *
+open_by_name(SrmCall *call, const char *name, int compute)
+{
+	SrmOpenModel *model = find_checked(name, compute);
+
+	if (model == NULL)
+	{
+		char	   *directory = srm_name_is_model(name) ? srm_models_find_directory(name) : NULL;
+
+		if (!srm_name_is_model(name))
+			fail_name(name);
+		if (directory == NULL)
+			ereport(ERROR,
+					(errcode(ERRCODE_UNDEFINED_OBJECT),
+					 errmsg("model \"%s\" does not exist", name),
+					 errhint("Models are directories with a config.json in the directories of \"srm.model_path\"; srm_models() lists them.")));
+		model = open_directory(call, name, directory, compute);
+		set_checked(model);
 	}
 	model->last_use = ++use_counter;
 	return model;

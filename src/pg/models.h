@@ -10,6 +10,7 @@
 
 #include "postgres.h"
 
+#include "datatype/timestamp.h"
 #include "nodes/pg_list.h"
 
 #include "pg/call.h"
@@ -31,12 +32,15 @@ typedef struct SrmOpenModel
 	double		load_ms;
 	char		digest[SRM_DIGEST_LENGTH + 1];	/* "" until somebody asks */
 	uint64		last_use;
+	TimestampTz checked_statement;	/* in which the files were last looked at */
+	LocalTransactionId checked_transaction;
+	char	   *checked_path;	/* srm.model_path then */
 	struct SrmOpenModel *next;
 } SrmOpenModel;
 
 /*
  * Opens a model "name" or "name@digest", or finds it open; one whose files
- * were replaced is opened anew.  compute is SRM_COMPUTE_OF_MODEL for functions
+ * were replaced before the statement began is opened anew.  compute is SRM_COMPUTE_OF_MODEL for functions
  * that follow the model alone, and srm_settings_compute() for those that follow the settings.
  * Raises an error if there is none.  The result is good until the next call.
  */
