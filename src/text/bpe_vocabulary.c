@@ -31,6 +31,50 @@ srm_vocabulary_read_id(const SrmJson *json, int32_t *id)
 	return true;
 }
 
+/* One token of the file, and its id. */
+typedef struct Entry
+{
+	const char *token;			/* ends in NUL */
+	size_t		length;
+	int32_t		id;
+} Entry;
+
+/* A member of an object, "token": id. */
+static bool
+read_member(const SrmJson *json, Entry *entry, SrmStatus *status)
+{
+	entry->token = json->key;
+	entry->length = strlen(json->key);
+	if (srm_vocabulary_read_id(json, &entry->id))
+		return true;
+	srm_fail(status, SRM_INVALID_MODEL, "invalid id of token \"%s\" in tokenizer", json->key);
+	return srm_fail_detail(status, "An id is an integer between 0 and %d.", SRM_MAX_TOKEN_ID);
+}
+
+/* An item of a list, ["token", score]. */
+static bool
+read_item(const SrmJson *json, int32_t index, Entry *entry, SrmStatus *status)
+{
+	if (json->type != SRM_JSON_ARRAY || json->n != 2 || json->child->type != SRM_JSON_STRING ||
+		json->child->next->type != SRM_JSON_NUMBER || index > SRM_MAX_TOKEN_ID)
+	{
+		srm_fail(status, SRM_INVALID_MODEL, "invalid vocabulary of tokenizer");
+		return srm_fail_detail(status, "Entry %d is not a token and a score.", index);
+	}
+	entry->token = json->child->text;
+	entry->length = json->child->n;
+	entry->id = index;
+	return true;
+}
+
+static bool
+read_entry(const SrmJson *parent, const SrmJson *child, int32_t index, Entry *entry,
+		   SrmStatus *status)
+{
+	return parent->type == SRM_JSON_OBJECT ? read_member(child, entry, status) :
+		read_item(child, index, entry, status);
+}
+
 /* Finds the size of all the tables before any of them is made. */
 static bool
 measure(SrmVocabulary *vocabulary, const SrmJson *json, size_t *n_bytes,
@@ -39,21 +83,15 @@ measure(SrmVocabulary *vocabulary, const SrmJson *json, size_t *n_bytes,
 	*n_bytes = 0;
 	for (const SrmJson *child = json->child; child != NULL; child = child->next)
 	{
-		size_t		length = strlen(child->key);
-		int32_t		id;
+		Entry		entry;
 
-		if (!srm_vocabulary_read_id(child, &id))
-		{
-			srm_fail(status, SRM_INVALID_MODEL, "invalid id of token \"%s\" in tokenizer",
-					 child->key);
-			return srm_fail_detail(status, "An id is an integer between 0 and %d.",
-								   SRM_MAX_TOKEN_ID);
-		}
-		if (id >= vocabulary->n_ids)
-			vocabulary->n_ids = id + 1;
-		if (length > vocabulary->longest)
-			vocabulary->longest = length;
-		*n_bytes += length + 1;
+		if (!read_entry(json, child, vocabulary->n_tokens, &entry, status))
+			return false;
+		if (entry.id >= vocabulary->n_ids)
+			vocabulary->n_ids = entry.id + 1;
+		if (entry.length > vocabulary->longest)
+			vocabulary->longest = entry.length;
+		*n_bytes += entry.length + 1;
 		vocabulary->n_tokens++;
 	}
 	return true;
@@ -169,15 +207,16 @@ add_token(SrmVocabulary *vocabulary, const char *token, size_t length, int32_t i
 	return true;
 }
 
-bool
-srm_vocabulary_load(SrmVocabulary *vocabulary, const SrmJson *json,
-					SrmArena *arena, SrmStatus *status)
+static bool
+load(SrmVocabulary *vocabulary, const SrmJson *json, SrmJsonType type, SrmArena *arena,
+	 SrmStatus *status)
 {
 	size_t		n_bytes;
 	char	   *strings;
+	int32_t		index = 0;
 
 	memset(vocabulary, 0, sizeof(SrmVocabulary));
-	if (json == NULL || json->type != SRM_JSON_OBJECT || json->child == NULL)
+	if (json == NULL || json->type != type || json->child == NULL)
 		return srm_fail(status, SRM_INVALID_MODEL, "tokenizer has no vocabulary");
 	if (!measure(vocabulary, json, &n_bytes, status))
 		return false;
@@ -189,16 +228,30 @@ srm_vocabulary_load(SrmVocabulary *vocabulary, const SrmJson *json,
 		return false;
 	for (const SrmJson *child = json->child; child != NULL; child = child->next)
 	{
-		size_t		length = strlen(child->key);
-		int32_t		id = 0;
+		Entry		entry;
 
-		memcpy(strings, child->key, length + 1);
-		srm_vocabulary_read_id(child, &id);
-		if (!add_token(vocabulary, strings, length, id, status))
+		if (!read_entry(json, child, index++, &entry, status))
 			return false;
-		strings += length + 1;
+		memcpy(strings, entry.token, entry.length + 1);
+		if (!add_token(vocabulary, strings, entry.length, entry.id, status))
+			return false;
+		strings += entry.length + 1;
 	}
 	return true;
+}
+
+bool
+srm_vocabulary_load(SrmVocabulary *vocabulary, const SrmJson *json, SrmArena *arena,
+					SrmStatus *status)
+{
+	return load(vocabulary, json, SRM_JSON_OBJECT, arena, status);
+}
+
+bool
+srm_vocabulary_load_list(SrmVocabulary *vocabulary, const SrmJson *json, SrmArena *arena,
+						 SrmStatus *status)
+{
+	return load(vocabulary, json, SRM_JSON_ARRAY, arena, status);
 }
 
 /*

@@ -39,6 +39,10 @@ typedef struct SrmVocabulary
 extern bool srm_vocabulary_load(SrmVocabulary *vocabulary, const SrmJson *json,
 								SrmArena *arena, SrmStatus *status);
 
+/* Reads a list of [token, score] instead, whose place is the id. */
+extern bool srm_vocabulary_load_list(SrmVocabulary *vocabulary, const SrmJson *json,
+									 SrmArena *arena, SrmStatus *status);
+
 /* The id of a token, or -1. */
 extern int32_t srm_vocabulary_find(const SrmVocabulary *vocabulary, const char *token,
 								   size_t length);

@@ -45,6 +45,9 @@ srm_normal_form_open(SrmNormalForm *form, const char *name, SrmStatus *status)
 
 	form->tables = compatible ? unorm2_getNFKCInstance(&error) : unorm2_getNFCInstance(&error);
 	form->composes = name[strlen(name) - 1] == 'C';
+	form->itself = form->tables;
+	if (!form->composes)
+		form->itself = compatible ? unorm2_getNFKDInstance(&error) : unorm2_getNFDInstance(&error);
 	form->first_changed = form->composes && !compatible ? 0x300 : 0x80;
 	return U_SUCCESS(error) ||
 		srm_fail(status, SRM_INTERNAL, "could not open ICU's tables: %s", u_errorName(error));
@@ -241,7 +244,7 @@ is_unchanged(const SrmNormalForm *form, const SrmNormalText *text)
 			continue;
 		}
 		code = srm_utf8_next(text->text, text->length, &offset);
-		if (code >= form->first_changed && !unorm2_isInert(form->tables, (UChar32) code))
+		if (code >= form->first_changed && !unorm2_isInert(form->itself, (UChar32) code))
 			return false;
 	}
 	return true;

@@ -19,6 +19,7 @@
 typedef struct SrmNormalForm
 {
 	const UNormalizer2 *tables; /* NFC's for NFC and NFD, NFKC's for the others */
+	const UNormalizer2 *itself; /* to ask whether a character changes */
 	bool		composes;
 	uint32_t	first_changed;	/* what lies below is never changed, or changes others */
 } SrmNormalForm;

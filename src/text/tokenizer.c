@@ -16,12 +16,15 @@
 #include "text/added_tokens.h"
 #include "text/bpe.h"
 #include "text/pretokenizer.h"
+#include "text/unigram.h"
 
 #define WORDS_PER_STOP	4096
 
 struct SrmTokenizer
 {
+	bool		is_unigram;
 	SrmBpe		bpe;
+	SrmUnigram	unigram;
 	const SrmVocabulary *vocabulary;	/* of the model */
 	SrmNormalizer *normalizer;
 	SrmPretokenizer *pretokenizer;
@@ -41,6 +44,7 @@ typedef struct Encoder
 	SrmStatus  *status;
 	SrmSplitWork split;
 	SrmWord		word;
+	SrmUnigramWord unigram_word;
 } Encoder;
 
 /* ---- loading ---- */
@@ -76,9 +80,16 @@ load_model(SrmTokenizer *tokenizer, const SrmJson *model, SrmArena *arena, SrmSt
 		tokenizer->vocabulary = &tokenizer->bpe.vocabulary;
 		return srm_bpe_load(&tokenizer->bpe, model, byte_level, arena, status);
 	}
-	srm_fail(status, SRM_NOT_SUPPORTED, "tokenizer model \"%s\" is not supported",
-			 name == NULL ? "" : name);
-	return srm_fail_hint(status, "BPE tokenizers, byte-level ones and those of SentencePiece, are supported.");
+	tokenizer->is_unigram = name != NULL && strcmp(name, "Unigram") == 0;
+	if (tokenizer->is_unigram && !byte_level)
+	{
+		tokenizer->vocabulary = &tokenizer->unigram.vocabulary;
+		return srm_unigram_load(&tokenizer->unigram, model, arena, status);
+	}
+	srm_fail(status, SRM_NOT_SUPPORTED, "tokenizer model \"%s\"%s is not supported",
+			 name == NULL ? "" : name,
+			 tokenizer->is_unigram ? " with pre-tokenizer \"ByteLevel\"" : "");
+	return srm_fail_hint(status, "Supported are BPE, by bytes or by characters, and Unigram.");
 }
 
 /* What becomes of tokens later, by post-processor and decoder, is no part of encoding. */
@@ -165,9 +176,29 @@ add_token(Encoder *encoder, int32_t id, SrmRange range)
 	return true;
 }
 
-/* The tokens of one word of a text. */
 static bool
-encode_word(Encoder *encoder, const SrmNormalText *text, SrmRange piece)
+encode_by_unigram(Encoder *encoder, const SrmNormalText *text, SrmRange piece)
+{
+	const SrmTokens *found = &encoder->unigram_word.tokens;
+
+	if (!srm_unigram_encode(&encoder->tokenizer->unigram, text->text + piece.start,
+							piece.end - piece.start, &encoder->unigram_word,
+							encoder->stop, encoder->status))
+		return false;
+	for (size_t i = 0; i < found->n; i++)
+	{
+		const SrmToken *token = &found->items[i];
+
+		if (!add_token(encoder, token->id,
+					   srm_normal_text_range(text, piece.start + token->start,
+											 piece.start + token->end)))
+			return false;
+	}
+	return true;
+}
+
+static bool
+encode_by_bpe(Encoder *encoder, const SrmNormalText *text, SrmRange piece)
 {
 	SrmWord    *word = &encoder->word;
 	size_t		start = piece.start;
@@ -201,7 +232,9 @@ encode_words(Encoder *encoder, SrmNormalText text)
 	{
 		if (i % WORDS_PER_STOP == 0 && !srm_continue(encoder->stop, encoder->status))
 			return false;
-		if (!encode_word(encoder, &text, split->pieces.items[i]))
+		if (!(encoder->tokenizer->is_unigram ?
+			  encode_by_unigram(encoder, &text, split->pieces.items[i]) :
+			  encode_by_bpe(encoder, &text, split->pieces.items[i])))
 			return false;
 	}
 	return true;
@@ -294,7 +327,8 @@ srm_tokenizer_encode_part(SrmTokenizer *tokenizer, const char *text, SrmRange pa
 			.stop = stop,
 			.status = status,
 			.split = {.arena = scratch},
-			.word = {.arena = scratch}
+			.word = {.arena = scratch},
+			.unigram_word = {.arena = scratch}
 		};
 
 		done = encode_text(&encoder, piece, true);

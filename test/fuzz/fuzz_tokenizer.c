@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "base/utf8.h"
+#include "text/normalizer_charsmap.h"
 #include "text/pretokenizer_regex.h"
 #include "text/tokenizer.h"
 
@@ -29,6 +30,18 @@ static const char small[] =
 "{\"type\":\"ByteLevel\",\"add_prefix_space\":true,\"trim_offsets\":true,\"use_regex\":true}]},"
 "\"model\":{\"type\":\"BPE\",\"unk_token\":\"?\",\"vocab\":{\"?\":0,\"a\":1,\"b\":2,\"ab\":3},"
 "\"merges\":[\"a b\"]}}";
+
+/* The same of SentencePiece's kind. */
+static const char pieces[] =
+"{\"added_tokens\":[{\"id\":3,\"content\":\"<s>\",\"special\":true,\"normalized\":true}],"
+"\"normalizer\":{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"Nmt\"},{\"type\":\"Lowercase\"},"
+"{\"type\":\"NFD\"},{\"type\":\"StripAccents\"},{\"type\":\"Strip\",\"strip_left\":false,\"strip_right\":true},"
+"{\"type\":\"Replace\",\"pattern\":{\"Regex\":\"a*b|x*\"},\"content\":\"\xC3\xA9 \"},"
+"{\"type\":\"Replace\",\"pattern\":{\"String\":\"e\"},\"content\":\"\"},{\"type\":\"Prepend\",\"prepend\":\"\xE2\x96\x81\"}]},"
+"\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"Punctuation\"},"
+"{\"type\":\"Metaspace\",\"replacement\":\"\xE2\x96\x81\",\"prepend_scheme\":\"first\"},{\"type\":\"Whitespace\"}]},"
+"\"model\":{\"type\":\"Unigram\",\"unk_id\":0,\"byte_fallback\":true,"
+"\"vocab\":[[\"?\",0],[\"\xE2\x96\x81\",-1],[\"\xC3\xA9\",-2],[\"<s>\",0],[\"<0x61>\",-9],[\"ab\",-3.5]]}}";
 
 static void
 check(bool holds)
@@ -92,6 +105,47 @@ fuzz_pattern(const char *data, size_t length, SrmArena *arena, SrmStatus *status
 	srm_regex_close(regex);
 }
 
+/* A table of rules made of the bytes, and a text that they may change. */
+static void
+fuzz_charsmap(const unsigned char *data, size_t length, SrmArena *arena, SrmStatus *status)
+{
+	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	static const char text[] = "ab \xC3\xA9\xCC\x81 \xE4\xBD\xA0\r\n\xF0\x9F\x98\x80 a\xCC\x81";
+	SrmNormalText normal = {.text = text,.length = sizeof(text) - 1};
+	char	   *base64 = srm_arena_alloc(arena, length / 3 * 4 + 1, status);
+	size_t		n = 0;
+	SrmCharsmap *charsmap;
+
+	for (size_t i = 0; i + 2 < length; i += 3)
+	{
+		uint32_t	group = (uint32_t) data[i] << 16 | (uint32_t) data[i + 1] << 8 | data[i + 2];
+
+		for (int k = 18; k >= 0; k -= 6)
+			base64[n++] = digits[group >> k & 63];
+	}
+	charsmap = srm_charsmap_load(base64, n, arena, status);
+	if (charsmap == NULL || !srm_charsmap_apply(charsmap, &normal, arena, NULL, status))
+		return;
+	check(srm_utf8_valid(normal.text, normal.length));
+	for (size_t i = 0; i < normal.length; i++)
+	{
+		SrmRange	range = srm_normal_text_range(&normal, i, i + 1);
+
+		check(range.start < range.end && range.end <= sizeof(text) - 1);
+	}
+}
+
+static void
+fuzz_text(const char *json, size_t size, const char *text, size_t length, SrmArena *arena,
+		  SrmStatus *status)
+{
+	SrmTokenizer *tokenizer = srm_tokenizer_load(json, size, arena, status);
+
+	check(tokenizer != NULL);
+	encode(tokenizer, text, length, arena);
+	srm_tokenizer_free(tokenizer);
+}
+
 extern int	LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int
@@ -100,7 +154,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	const char *input = (const char *) data + 1;
 	SrmStatus	status;
 	SrmArena   *arena;
-	SrmTokenizer *tokenizer;
 
 	if (size == 0)
 		return 0;
@@ -110,12 +163,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		fuzz_file(input, size - 1, arena, &status);
 	else if (data[0] % 4 == 1)
 		fuzz_pattern(input, size - 1, arena, &status);
+	else if (data[0] % 4 == 2)
+		fuzz_charsmap(data + 1, size - 1, arena, &status);
 	else if (srm_utf8_valid(input, size - 1))
 	{
-		tokenizer = srm_tokenizer_load(small, sizeof(small) - 1, arena, &status);
-		check(tokenizer != NULL);
-		encode(tokenizer, input, size - 1, arena);
-		srm_tokenizer_free(tokenizer);
+		fuzz_text(small, sizeof(small) - 1, input, size - 1, arena, &status);
+		fuzz_text(pieces, sizeof(pieces) - 1, input, size - 1, arena, &status);
 	}
 	srm_arena_free(arena);
 	return 0;

@@ -8,80 +8,11 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "testing.h"
+#include "tokenizer_fixture.h"
 
 #include <time.h>
 
-#include "base/utf8.h"
-#include "text/bpe.h"
 #include "text/pretokenizer_regex.h"
-#include "text/tokenizer.h"
-
-#define FOLDER	"test/data/tokenizer/"
-
-static SrmArena *arena;
-static SrmStatus status;
-
-static int
-setup(void **state)
-{
-	(void) state;
-	srm_status_init(&status);
-	arena = srm_arena_create(&status);
-	return arena == NULL;
-}
-
-static int
-teardown(void **state)
-{
-	(void) state;
-	srm_arena_free(arena);
-	return 0;
-}
-
-/* ---- the reference ---- */
-
-static char *
-read_text_file(const char *path, size_t *length)
-{
-	FILE	   *file = fopen(path, "rb");
-	char	   *text = srm_arena_alloc(arena, 1 << 20, &status);
-
-	if (file == NULL)
-		fail_msg("cannot open %s", path);
-	*length = fread(text, 1, (1 << 20) - 1, file);
-	fclose(file);
-	text[*length] = '\0';
-	return text;
-}
-
-static SrmTokenizer *
-load_named(const char *name)
-{
-	char		path[256];
-	size_t		length;
-	char	   *json;
-	SrmTokenizer *tokenizer;
-
-	snprintf(path, sizeof(path), FOLDER "%s.json", name);
-	json = read_text_file(path, &length);
-	tokenizer = srm_tokenizer_load(json, length, arena, &status);
-	if (tokenizer == NULL)
-		fail_msg("%s: %s (%s)", path, status.message, status.detail);
-	return tokenizer;
-}
-
-static SrmTokens
-encode(SrmTokenizer *tokenizer, const char *text, size_t length, const SrmRange *special,
-	   size_t n_special)
-{
-	SrmTokens	tokens = {NULL, 0, 0};
-
-	if (!srm_tokenizer_encode(tokenizer, text, length, special, n_special, arena, &tokens,
-							  NULL, &status))
-		fail_msg("%s (%s)", status.message, status.detail);
-	return tokens;
-}
 
 /* Compares with ids and with offsets, the latter as gap and length of each token. */
 static void
@@ -147,7 +78,7 @@ test_reference(void **state)
 		"split_spaces", "split_escapes", "split_possessive", "unknown", "unknown_fused",
 		"llama2", "mistral", "gemma", "internlm2", "llama2_old", "metaspace_always",
 		"metaspace_first", "metaspace_never", "metaspace_cleaned", "replaced", "words",
-		"words_fused"
+		"words_fused", "xlmr", "t5", "unigram_bytes", "unigram_plain"
 	};
 	const SrmJson *texts = read_json_file(FOLDER "texts.json", arena, &status);
 
@@ -229,101 +160,6 @@ test_classes(void **state)
 						 found[code] ? "a match" : "no match");
 	}
 }
-
-/* ---- small tokenizers ---- */
-
-/* A tokenizer.json made of parts; NULL stands for a part that is right. */
-typedef struct Parts
-{
-	const char *added_tokens;
-	const char *normalizer;
-	const char *pre_tokenizer;
-	const char *options;		/* of the model, each with a comma behind it */
-	const char *vocab;			/* the whole object */
-	const char *more_vocab;		/* behind the 256 bytes, each with a comma before it */
-	const char *merges;
-} Parts;
-
-#define BYTE_LEVEL \
-	"{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"trim_offsets\":true,\"use_regex\":true}"
-
-static const char *
-or_else(const char *part, const char *other)
-{
-	return part == NULL ? other : part;
-}
-
-/* The printable forms of all bytes, with the bytes as ids. */
-static char *
-byte_vocab(const char *more)
-{
-	char	   *out = srm_arena_alloc(arena, 8192 + strlen(more), &status);
-	size_t		n = 0;
-
-	for (int i = 0; i < 256; i++)
-	{
-		char		byte = (char) i;
-
-		n += (size_t) sprintf(out + n, "%c\"%s", i == 0 ? '{' : ',',
-							  byte == '"' || byte == '\\' ? "\\" : "");
-		n += srm_byte_level_write(&byte, 1, out + n);
-		n += (size_t) sprintf(out + n, "\":%d", i);
-	}
-	sprintf(out + n, "%s}", more);
-	return out;
-}
-
-static char *
-make_json(const Parts *parts)
-{
-	const char *vocab = parts->vocab != NULL ? parts->vocab :
-		byte_vocab(or_else(parts->more_vocab, ",\"he\":256,\"ll\":257"));
-	const char *merges = or_else(parts->merges, "[\"h e\",[\"l\",\"l\"]]");
-	const char *added = or_else(parts->added_tokens, "[]");
-	const char *normalizer = or_else(parts->normalizer, "null");
-	const char *pretokenizer = or_else(parts->pre_tokenizer, BYTE_LEVEL);
-	const char *options = or_else(parts->options, "");
-	size_t		size = strlen(vocab) + strlen(merges) + strlen(added) + strlen(normalizer) +
-		strlen(pretokenizer) + strlen(options) + 256;
-	char	   *json = srm_arena_alloc(arena, size, &status);
-
-	snprintf(json, size, "{\"version\":\"1.0\",\"truncation\":null,\"padding\":null,"
-			 "\"added_tokens\":%s,\"normalizer\":%s,\"pre_tokenizer\":%s,"
-			 "\"post_processor\":{\"type\":\"?\"},\"decoder\":7,"
-			 "\"model\":{\"type\":\"BPE\",%s\"vocab\":%s,\"merges\":%s}}",
-			 added, normalizer, pretokenizer, options, vocab, merges);
-	return json;
-}
-
-static SrmTokenizer *
-load_parts(const Parts *parts)
-{
-	char	   *json = make_json(parts);
-	SrmTokenizer *tokenizer = srm_tokenizer_load(json, strlen(json), arena, &status);
-
-	if (tokenizer == NULL)
-		fail_msg("%s (%s)", status.message, status.detail);
-	return tokenizer;
-}
-
-/* Loading fails with a code, and a message or detail that holds a text. */
-static void
-expect_refusal(const Parts *parts, SrmCode code, const char *text)
-{
-	char	   *json = make_json(parts);
-	SrmTokenizer *tokenizer = srm_tokenizer_load(json, strlen(json), arena, &status);
-
-	if (tokenizer != NULL || status.code != code ||
-		(strstr(status.message, text) == NULL && strstr(status.detail, text) == NULL))
-		fail_msg("not refused for \"%s\": %d, %s (%s)", text, status.code, status.message,
-				 status.detail);
-	srm_status_init(&status);
-}
-
-#define ADDED(id, content, more) \
-	"{\"id\":" #id ",\"content\":\"" content "\"" more "}"
-#define SPECIAL \
-	",\"single_word\":false,\"lstrip\":false,\"rstrip\":false,\"normalized\":false,\"special\":true"
 
 /* a right file loads, and its tokens can be looked up */
 static void
@@ -553,7 +389,7 @@ test_long_words(void **state)
 	(void) state;
 	for (size_t i = 0; i < sizeof(worst) / sizeof(worst[0]); i++)
 	{
-		static const char *const names[] = {"gpt2", "qwen2", "flags", "llama2", "gemma", "metaspace_cleaned"};
+		static const char *const names[] = {"gpt2", "qwen2", "flags", "llama2", "gemma", "metaspace_cleaned", "unigram_bytes"};
 
 		for (size_t k = 0; k < sizeof(names) / sizeof(names[0]); k++)
 		{
@@ -611,10 +447,6 @@ test_stop(void **state)
 	srm_tokenizer_free(tokenizer);
 }
 
-#define SPLIT(pattern) \
-	"{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"Split\",\"pattern\":{\"Regex\":\"" \
-	pattern "\"},\"behavior\":\"Isolated\",\"invert\":false}," BYTE_LEVEL "]}"
-
 /* a pattern that takes exponential time is an error, not a wait */
 static void
 test_catastrophic_regex(void **state)
@@ -637,224 +469,37 @@ test_catastrophic_regex(void **state)
 	srm_tokenizer_free(tokenizer);
 }
 
-/* ---- refusals ---- */
-
-/* parts of a tokenizer.json that are not supported are named */
+/* a part of a text is at the start only if it is; positions count from there */
 static void
-test_unsupported(void **state)
+test_parts(void **state)
 {
-	static const struct
+	SrmTokenizer *tokenizer = load_named("mistral");
+	const char *text = "<s>the the";
+	const SrmRange special = {0, 3};
+	SrmTokens	parts = {NULL, 0, 0};
+	SrmTokens	whole = encode(tokenizer, text, 10, &special, 1);
+	const SrmRange ranges[] = {{0, 3}, {3, 6}, {6, 6}, {6, 10}};
+
+	(void) state;
+	for (size_t i = 0; i < 4; i++)
+		assert_true(srm_tokenizer_encode_part(tokenizer, text, ranges[i], &special, 1, arena,
+											  &parts, NULL, &status));
+	assert_int_equal(parts.n, whole.n);
+	for (size_t i = 0; i < whole.n; i++)
 	{
-		Parts		parts;
-		const char *text;
-	}			cases[] = {
-		{{.normalizer = "{\"type\":\"BertNormalizer\"}"}, "BertNormalizer"},
-		{{.normalizer = "{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"NFC\"},{\"type\":\"ByteLevel\"}]}"}, "ByteLevel"},
-		{{.normalizer = "{\"type\":\"Replace\",\"pattern\":{\"String\":\"\"},\"content\":\"a\"}"}, "Replace"},
-		{{.normalizer = "{\"type\":\"Replace\",\"pattern\":{\"Regex\":\"(?<n>a)\"},\"content\":\"a\"}"}, "(?<n"},
-		{{.normalizer = "{\"type\":\"StripAccents\"}",.added_tokens = "[" ADDED(258, "\xCC\x81", "") "]"}, "leaves nothing"},
-		{{.pre_tokenizer = "{\"type\":\"BertPreTokenizer\"}"}, "BertPreTokenizer"},
-		{{.pre_tokenizer = "{\"type\":\"UnicodeScripts\"}"}, "UnicodeScripts"},
-		{{.pre_tokenizer = "{\"type\":\"FixedLength\",\"length\":5}"}, "FixedLength"},
-		{{.pre_tokenizer = "null"}, "unknown token"},
-		{{.pre_tokenizer = "null",.options = "\"unk_token\":\"?!\","}, "unknown token"},
-		{{.pre_tokenizer = "null",.options = "\"byte_fallback\":true,\"unk_token\":\"he\","}, "0x00"},
-		{{.pre_tokenizer = "{\"type\":\"Sequence\",\"pretokenizers\":[" BYTE_LEVEL ",{\"type\":\"Digits\"}]}"}, "behind"},
-		{{.options = "\"dropout\":0.1,"}, "dropout"},
-		{{.options = "\"continuing_subword_prefix\":\"##\","}, "continuing_subword_prefix"},
-		{{.options = "\"end_of_word_suffix\":\"</w>\","}, "end_of_word_suffix"},
-		{{.options = "\"type\":\"WordPiece\","}, "WordPiece"},
-		{{.options = "\"type\":\"WordLevel\","}, "WordLevel"},
-		{{.vocab = "{\"a\":0,\"b\":1}",.merges = "[]"}, "0x00"},
-		{{.pre_tokenizer = SPLIT("a\\\\b")}, "\\b"},
-		{{.pre_tokenizer = SPLIT("(?<n>a)")}, "(?<n"},
-		{{.pre_tokenizer = SPLIT("a{2}+")}, "{"},
-		{{.pre_tokenizer = SPLIT("[a&&b]")}, "&"},
-		{{.pre_tokenizer = SPLIT("[[:alpha:]]")}, "["},
-		{{.pre_tokenizer = SPLIT("\\\\p{Alpha}")}, "Alpha"},
-		{{.pre_tokenizer = SPLIT("(?i:ss)")}, "s"},
-		{{.pre_tokenizer = SPLIT("(?i:[^a])")}, "[^"},
-		{{.pre_tokenizer = SPLIT("\\\\xE3")}, "xE3"},
-		{{.pre_tokenizer = SPLIT("(a")}, "(a"},
-		{{.pre_tokenizer = SPLIT("a)")}, ")"},
-		{{.pre_tokenizer = SPLIT("[a")}, "[a"},
-		{{.pre_tokenizer = SPLIT("*a")}, "*"},
-		{{.pre_tokenizer = SPLIT("a\\\\")}, "\\"},
-		{{.pre_tokenizer = SPLIT("")}, "empty"},
-	};
-
-	(void) state;
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-		expect_refusal(&cases[i].parts, SRM_NOT_SUPPORTED, cases[i].text);
-}
-
-/* wrong contents are named */
-static void
-test_invalid(void **state)
-{
-	static const struct
-	{
-		Parts		parts;
-		const char *text;
-	}			cases[] = {
-		{{.vocab = "{}"}, "no vocabulary"},
-		{{.vocab = "[]"}, "no vocabulary"},
-		{{.vocab = "null"}, "no vocabulary"},
-		{{.vocab = "{\"a\":-1}"}, "\"a\""},
-		{{.vocab = "{\"a\":\"1\"}"}, "\"a\""},
-		{{.vocab = "{\"a\":1.5}"}, "\"a\""},
-		{{.vocab = "{\"a\":null}"}, "\"a\""},
-		{{.vocab = "{\"a\":4194304}"}, "\"a\""},
-		{{.vocab = "{\"a\":99999999999999999999}"}, "\"a\""},
-		{{.vocab = "{\"a\":1,\"b\":1}"}, "\"b\""},
-		{{.vocab = "{\"a\":1,\"a\":2}"}, "\"a\""},
-		{{.merges = "null"}, "no merges"},
-		{{.merges = "{}"}, "no merges"},
-		{{.merges = "[1]"}, "Merge 0"},
-		{{.merges = "[\"h e\",\"ll\"]"}, "Merge 1"},
-		{{.merges = "[\"a b c\"]"}, "Merge 0"},
-		{{.merges = "[[\"a\"]]"}, "Merge 0"},
-		{{.merges = "[[\"a\",1]]"}, "Merge 0"},
-		{{.merges = "[[\"a\",\"b\",\"c\"]]"}, "Merge 0"},
-		{{.merges = "[\"zz e\"]"}, "\"zz\""},
-		{{.merges = "[\"e zz\"]"}, "\"zz\""},
-		{{.merges = "[\"h h\"]"}, "\"hh\""},
-		{{.merges = "[\" \"]"}, "\"\""},
-		{{.options = "\"ignore_merges\":1,"}, "ignore_merges"},
-		{{.options = "\"unk_token\":[],"}, "unk_token"},
-		{{.normalizer = "{}"}, "no type"},
-		{{.normalizer = "[]"}, "no type"},
-		{{.normalizer = "{\"type\":\"Sequence\",\"normalizers\":7}"}, "sequence"},
-		{{.normalizer = "{\"type\":\"Prepend\"}"}, "prepend"},
-		{{.normalizer = "{\"type\":\"Replace\",\"pattern\":{\"String\":\"a\"}}"}, "content"},
-		{{.normalizer = "{\"type\":\"Replace\",\"pattern\":\"a\",\"content\":\"b\"}"}, "pattern"},
-		{{.normalizer = "{\"type\":\"Strip\",\"strip_left\":1}"}, "strip_left"},
-		{{.normalizer = "{\"type\":\"Precompiled\"}"}, "precompiled_charsmap"},
-		{{.pre_tokenizer = "{}"}, "no type"},
-		{{.pre_tokenizer = "{\"type\":\"Metaspace\"}"}, "replacement"},
-		{{.pre_tokenizer = "{\"type\":\"Metaspace\",\"replacement\":\"ab\"}"}, "replacement"},
-		{{.pre_tokenizer = "{\"type\":\"Metaspace\",\"replacement\":\"_\",\"prepend_scheme\":\"First\"}"}, "prepend_scheme"},
-		{{.pre_tokenizer = "{\"type\":\"Metaspace\",\"replacement\":\"_\",\"add_prefix_space\":false}"}, "add_prefix_space"},
-		{{.pre_tokenizer = "{\"type\":\"Punctuation\",\"behavior\":\"x\"}"}, "behavior"},
-		{{.pre_tokenizer = "{\"type\":\"CharDelimiterSplit\",\"delimiter\":\"\"}"}, "delimiter"},
-		{{.pre_tokenizer = "{\"type\":\"Sequence\"}"}, "sequence"},
-		{{.pre_tokenizer = "{\"type\":\"Split\",\"pattern\":{\"Regex\":\"a\"},\"behavior\":\"x\"}"}, "behavior"},
-		{{.pre_tokenizer = "{\"type\":\"Split\",\"pattern\":\"a\",\"behavior\":\"Removed\"}"}, "pattern"},
-		{{.pre_tokenizer = "{\"type\":\"Split\",\"pattern\":{\"String\":\"\"},\"behavior\":\"Removed\"}"}, "pattern"},
-		{{.pre_tokenizer = "{\"type\":\"ByteLevel\",\"use_regex\":3}"}, "use_regex"},
-		{{.pre_tokenizer = SPLIT("[b-a]")}, "[b-a]"},
-		{{.pre_tokenizer = SPLIT("(?<=a*)b")}, "(?<=a*)b"},
-		{{.pre_tokenizer = SPLIT("a{3,2}")}, "a{3,2}"},
-		{{.added_tokens = "{}"}, "added tokens"},
-		{{.added_tokens = "[1]"}, "added token"},
-		{{.added_tokens = "[{\"id\":258}]"}, "added token"},
-		{{.added_tokens = "[" ADDED(258, "", "") "]"}, "added token"},
-		{{.added_tokens = "[" ADDED(-1, "x", "") "]"}, "added token"},
-		{{.added_tokens = "[" ADDED(99, "<x>", "") "]"}, "258 is expected"},
-		{{.added_tokens = "[" ADDED(257, "he", "") "]"}, "256 is expected"},
-		{{.added_tokens = "[" ADDED(258, "<x>", "") "," ADDED(259, "<x>", "") "]"}, "duplicate"},
-		{{.added_tokens = "[" ADDED(258, "<x>", ",\"lstrip\":\"yes\"") "]"}, "lstrip"},
-		{{.more_vocab = ",\"x y\":258",.merges = "[]",.added_tokens = "[" ADDED(257, "<x>", "") "," ADDED(258, "<y>", "") "]"}, "another token"},
-		{{.normalizer = "{\"type\":\"NFC\"}",.added_tokens = "[" ADDED(258, "\xE1\xB9\xA9", "") "," ADDED(259, "s\xCC\xA3\xCC\x87", "") "]"}, "duplicate"},
-	};
-
-	(void) state;
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-		expect_refusal(&cases[i].parts, SRM_INVALID_MODEL, cases[i].text);
-}
-
-/* Repeats a text n times between two others. */
-static char *
-repeated(const char *before, const char *text, size_t n, const char *after)
-{
-	size_t		length = strlen(text);
-	char	   *out = srm_arena_alloc(arena, strlen(before) + n * length + strlen(after) + 1, &status);
-	char	   *at = stpcpy(out, before);
-
-	for (size_t i = 0; i < n; i++)
-		at = stpcpy(at, text);
-	strcpy(at, after);
-	return out;
-}
-
-/* files that are too large in one way or another */
-static void
-test_excess(void **state)
-{
-	Parts		steps = {.pre_tokenizer = repeated("{\"type\":\"Sequence\",\"pretokenizers\":[", "{\"type\":\"Digits\"},", 1000, BYTE_LEVEL "]}")};
-	Parts		deep = {.pre_tokenizer = repeated("", "{\"type\":\"Sequence\",\"pretokenizers\":[", 100000, "")};
-	Parts		content = {.added_tokens = repeated("[{\"id\":258,\"content\":\"", "x", 2000, "\"}]")};
-	Parts		groups = {.pre_tokenizer = repeated("{\"type\":\"Split\",\"behavior\":\"Removed\",\"pattern\":{\"Regex\":\"", "(", 5000, "\"}}")};
-	Parts		pattern = {.pre_tokenizer = repeated("{\"type\":\"Split\",\"behavior\":\"Removed\",\"pattern\":{\"Regex\":\"", "ab", 50000, "\"}}")};
-	Parts		forms = {.normalizer = repeated("{\"type\":\"Sequence\",\"normalizers\":[", "{\"type\":\"NFD\"},", 1000, "{\"type\":\"NFD\"}]}")};
-
-	(void) state;
-	expect_refusal(&steps, SRM_NOT_SUPPORTED, "too many");
-	expect_refusal(&deep, SRM_INVALID_MODEL, "nested");
-	expect_refusal(&content, SRM_NOT_SUPPORTED, "too long");
-	expect_refusal(&groups, SRM_NOT_SUPPORTED, "(");
-	expect_refusal(&pattern, SRM_NOT_SUPPORTED, "too long");
-	expect_refusal(&forms, SRM_NOT_SUPPORTED, "too many");
-}
-
-/* a great many added tokens are no problem */
-static void
-test_many_added_tokens(void **state)
-{
-	size_t		n = 100000;
-	char	   *added = srm_arena_alloc(arena, n * 40, &status);
-	char	   *at = added;
-	Parts		parts = {.added_tokens = added};
-	SrmTokenizer *tokenizer;
-	SrmTokens	tokens;
-
-	(void) state;
-	for (size_t i = 0; i < n; i++)
-		at += sprintf(at, "%c{\"id\":%zu,\"content\":\"<%zu\"}", i == 0 ? '[' : ',', 258 + i, i);
-	strcpy(at, "]");
-	tokenizer = load_parts(&parts);
-	tokens = encode(tokenizer, "a<99999<1234567<x", 17, NULL, 0);
-	assert_int_equal(tokens.n, 7);
-	assert_int_equal(tokens.items[1].id, 258 + 99999);
-	assert_int_equal(tokens.items[2].id, 258 + 12345);
-	assert_int_equal(tokens.items[3].start, 13);
-	srm_tokenizer_free(tokenizer);
-}
-
-/* every prefix of a file, and files with a byte changed, are refused or load */
-static void
-test_damaged(void **state)
-{
-	size_t		length;
-	char	   *json = read_text_file(FOLDER "unknown.json", &length);
-
-	(void) state;
-	srand(3);
-	for (size_t i = 0; i < 4 * length; i++)
-	{
-		char	   *copy = malloc(length);
-		size_t		n = i < length ? i : length;
-		SrmTokenizer *tokenizer;
-
-		memcpy(copy, json, length);
-		if (i >= length)
-			copy[i % length] = (char) rand();
-		tokenizer = srm_tokenizer_load(copy, n, arena, &status);
-		free(copy);
-		assert_int_equal(tokenizer == NULL, status.code != SRM_OK);
-		srm_status_init(&status);
-		if (tokenizer != NULL)
-		{
-			SrmTokens	tokens = {NULL, 0, 0};
-
-			srm_tokenizer_encode(tokenizer, "a ab, x\xC3\xA9 ", 10, NULL, 0, arena, &tokens, NULL, &status);
-			srm_status_init(&status);
-		}
-		srm_tokenizer_free(tokenizer);
-		srm_arena_reset(arena);
-		if (i + 1 < 4 * length)
-			json = read_text_file(FOLDER "unknown.json", &length);
+		assert_int_equal(parts.items[i].id, whole.items[i].id);
+		assert_int_equal(parts.items[i].start, whole.items[i].start);
+		assert_int_equal(parts.items[i].end, whole.items[i].end);
 	}
+	/* and at the start there is a space more */
+	parts.n = 0;
+	assert_true(srm_tokenizer_encode_part(tokenizer, "xa", (SrmRange) {1, 2}, NULL, 0, arena,
+										  &parts, NULL, &status));
+	assert_int_equal(parts.n, 1);
+	assert_int_equal(parts.items[0].start, 1);
+	whole = encode(tokenizer, "a", 1, NULL, 0);
+	assert_int_not_equal(whole.items[0].id, parts.items[0].id);
+	srm_tokenizer_free(tokenizer);
 }
 
 int
@@ -873,11 +518,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_long_words, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_stop, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_catastrophic_regex, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_unsupported, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_invalid, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_excess, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_many_added_tokens, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_damaged, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_parts, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

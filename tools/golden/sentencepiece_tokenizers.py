@@ -22,6 +22,7 @@ TEXTS = [
     "\u0001a\u0002b\u0003", "a\u0001\u0002", "\u200B\u200Ba\uFEFFb", "\uFF21\uFF22\u3000\uFF43", "\u00BD \u2460 \uFB01n \u2026",
     "e\u0301\u0301", "\r\n\r\n", "a\r\nb", "\u0301a", "\u1112\u1161\u11AB", "\U0001F468\u200D\U0001F469\u0301",
     "\U0001F1E9\U0001F1EA\u0301\U0001F1E9", "\u0600a\u0301", "\u0915\u094D\u0937", "A\u030A\u0323 \u212B",
+    "\uC548", "a\uC548\uB155b",
 ]
 
 # Rules as nmt_nfkc has them: one to many, many to one, to nothing, and a space that is one.
