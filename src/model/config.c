@@ -28,6 +28,7 @@
 
 #define DEFAULT_ROPE_THETA	10000.0
 #define DEFAULT_WINDOW_LAYERS	28
+#define DEFAULT_GATE_TEMPERATURE	10.0
 #define DEFAULT_SOFTCAP			50.0
 #define DEFAULT_ATTENTION_SCALAR	256.0
 
@@ -444,6 +445,28 @@ read_labels(Reader *reader)
 	return choose_label(reader, list);
 }
 
+/*
+ * Settings of the classes that models bring along: the gate of ArmoRM and
+ * QRM, the normaliser of the beaver models.
+ */
+static bool
+read_head(Reader *reader)
+{
+	SrmHeadConfig *head = &reader->config->head;
+	const char *type;
+	bool		normalizes;
+
+	head->is_of_steps = strstr(reader->config->name, "ProcessReward") != NULL;
+	if (!get_positive(reader, reader->root, "gating_temperature", DEFAULT_GATE_TEMPERATURE,
+					  &head->gate_temperature) ||
+		!srm_json_get_bool(reader->root, "do_normalize", false, &normalizes, reader->status) ||
+		!srm_json_get_string(reader->root, "score_type", "reward", &type, reader->status))
+		return false;
+	head->subtracts_mean = normalizes && strcmp(type, "reward") == 0;
+	head->divides_by_std = head->subtracts_mean || (normalizes && strcmp(type, "cost") == 0);
+	return true;
+}
+
 /* A member that is there, be it null; srm_json_member() gives NULL for both. */
 static bool
 has_member(const SrmJson *object, const char *key)
@@ -709,6 +732,7 @@ srm_config_read(SrmConfig *config, const char *path, const char *json, size_t le
 		return false;
 	reader.root = srm_json_parse(json, length, what, scratch, status);
 	done = reader.root != NULL && read_architecture(&reader) && read_labels(&reader) &&
+		read_head(&reader) &&
 		check_supported(&reader) && read_activation(&reader) && read_sizes(&reader) &&
 		read_attention(&reader) && read_windows(&reader) && read_steps(&reader) &&
 		read_rope(&reader) && read_settings(&reader);

@@ -24,6 +24,15 @@ typedef struct SrmLabels
 	int			chosen;			/* the one that is the reward, -1: none was chosen */
 } SrmLabels;
 
+/* What a checkpoint's own settings say about its head. */
+typedef struct SrmHeadConfig
+{
+	bool		is_of_steps;	/* two labels at the end of each step */
+	double		gate_temperature;
+	bool		subtracts_mean; /* the value is normalised by the checkpoint's mean, */
+	bool		divides_by_std; /* and by its variance */
+} SrmHeadConfig;
+
 typedef struct SrmConfig
 {
 	const SrmArchitecture *architecture;
@@ -31,6 +40,7 @@ typedef struct SrmConfig
 	SrmDecoder	decoder;		/* its numbers; the weights are NULL */
 	size_t	   *windows;		/* (n_layers) as in SrmLayer */
 	SrmLabels	labels;
+	SrmHeadConfig head;
 	bool		steps[SRM_N_STEPS]; /* which of them the layers have */
 	size_t		max_tokens;
 	size_t		attention_dim;	/* of the aggregator; 0 where it is not given */

@@ -15,6 +15,7 @@
 
 #include "base/arena.h"
 #include "nn/decoder.h"
+#include "nn/stack.h"
 #include "text/template.h"
 #include "text/tokenizer.h"
 
@@ -70,6 +71,19 @@ typedef struct SrmModelAttention
 	const float *key_bias;		/* (d) */
 } SrmModelAttention;
 
+/*
+ * A head that is more than a linear map; its formulas stand in reward/head.h.
+ * value.n is 0 where the model has value_weight instead.
+ */
+typedef struct SrmModelHead
+{
+	SrmStack	value;			/* 1 output; as many as the gate's; or 2 of steps */
+	SrmGate		gate;			/* gate.stack.n 0: none */
+	const int32_t *gate_tokens; /* (n_gate_tokens) */
+	size_t		n_gate_tokens;	/* 0: the gate reads where the value is read */
+	bool		is_of_steps;	/* values are probabilities of single sentences */
+} SrmModelHead;
+
 typedef struct SrmModel
 {
 	const char *directory;
@@ -79,8 +93,9 @@ typedef struct SrmModel
 	size_t		max_tokens;		/* max_position_embeddings */
 	size_t		mapped_bytes;
 	SrmDecoder	decoder;
-	const float *value_weight;	/* (dim) */
+	const float *value_weight;	/* (dim), or NULL: see head */
 	float		value_bias;		/* 0 where the model has none */
+	SrmModelHead head;
 	SrmModelAttention attention;
 	SrmModelSettings settings;
 	int32_t		marker_id;		/* token id of marker_token; -1 where there is none */

@@ -1,0 +1,140 @@
+/*-------------------------------------------------------------------------
+ *
+ * binder.c
+ *	  Single tensors of a model, by name, shape and type.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "model/binder.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* "(4, 32)" */
+static void
+print_shape(char *out, size_t size, const size_t *shape, size_t n_dims)
+{
+	size_t		length = 0;
+
+	out[0] = '\0';
+	for (size_t i = 0; i < n_dims && length < size; i++)
+	{
+		int			n = snprintf(out + length, size - length, "%s%zu", i == 0 ? "" : ", ", shape[i]);
+
+		length += n < 0 ? size : (size_t) n;
+	}
+}
+
+static bool
+check_shape(SrmBinder *binder, const SrmTensor *tensor, const size_t *shape, size_t n_dims)
+{
+	char		found[200];
+	char		expected[64];
+
+	if (tensor->n_dims == n_dims && memcmp(tensor->shape, shape, n_dims * sizeof(size_t)) == 0)
+		return true;
+	print_shape(found, sizeof(found), tensor->shape, tensor->n_dims);
+	print_shape(expected, sizeof(expected), shape, n_dims);
+	srm_fail(binder->status, SRM_INVALID_MODEL, "wrong shape of tensor \"%s\" in model file \"%s\"",
+			 tensor->name, tensor->path);
+	return srm_fail_detail(binder->status, "It is (%s), but the configuration asks for (%s).",
+						   found, expected);
+}
+
+/* A tensor of a shape, and of a type that the products know. */
+const SrmTensor *
+srm_binder_find(SrmBinder *binder, const char *name, const size_t *shape, size_t n_dims)
+{
+	const SrmTensor *tensor = srm_weights_find(binder->weights, name);
+
+	if (tensor == NULL)
+	{
+		srm_fail(binder->status, SRM_INVALID_MODEL, "missing tensor \"%s\" in model directory \"%s\"",
+				 name, binder->model->directory);
+		return NULL;
+	}
+	if (!tensor->is_weight)
+	{
+		srm_fail(binder->status, SRM_NOT_SUPPORTED,
+				 "data type \"%s\" of tensor \"%s\" in model file \"%s\" is not supported",
+				 tensor->type, name, tensor->path);
+		srm_fail_detail(binder->status, "Supported are F32, F16, and BF16.");
+		return NULL;
+	}
+	return check_shape(binder, tensor, shape, n_dims) ? tensor : NULL;
+}
+
+/*
+ * A matrix stays in the file, so its place must suit its type; files of the
+ * first releases of safetensors may miss that.
+ */
+bool
+srm_binder_rows(SrmBinder *binder, const char *name, const SrmRows *rows, size_t cols, SrmMatrix *matrix)
+{
+	const size_t shape[] = {rows->total, cols};
+	const SrmTensor *tensor = srm_binder_find(binder, name, shape, 2);
+
+	if (tensor == NULL)
+		return false;
+	if ((uintptr_t) tensor->data % srm_dtype_size(tensor->dtype) != 0)
+	{
+		srm_fail(binder->status, SRM_NOT_SUPPORTED,
+				 "unaligned tensor \"%s\" in model file \"%s\" is not supported", name, tensor->path);
+		return srm_fail_hint(binder->status, "Save the file with a current release of safetensors.");
+	}
+	matrix->data = tensor->data + rows->first * cols * srm_dtype_size(tensor->dtype);
+	matrix->dtype = tensor->dtype;
+	matrix->cols = cols;
+	matrix->run = rows->run;
+	matrix->stride = rows->stride;
+	return true;
+}
+
+bool
+srm_binder_matrix(SrmBinder *binder, const char *name, size_t rows, size_t cols, SrmMatrix *matrix)
+{
+	const SrmRows all = {.total = rows};
+
+	matrix->rows = rows;
+	return srm_binder_rows(binder, name, &all, cols, matrix);
+}
+
+/* out (n_elements) = the tensor as f32, a piece at a time: it may lie at any byte. */
+static void
+read_elements(const SrmTensor *tensor, float *out)
+{
+	uint32_t	piece[256];		/* aligned for every type */
+	size_t		size = srm_dtype_size(tensor->dtype);
+	size_t		capacity = sizeof(piece) / size;
+
+	for (size_t start = 0; start < tensor->n_elements; start += capacity)
+	{
+		size_t		rest = tensor->n_elements - start;
+		size_t		n = rest < capacity ? rest : capacity;
+		SrmMatrix	matrix = {.data = piece,.dtype = tensor->dtype,.rows = 1,.cols = n};
+
+		memcpy(piece, tensor->data + start * size, n * size);
+		srm_matrix_read(&matrix, 0, n, out + start);
+	}
+}
+
+const float *
+srm_binder_copy(SrmBinder *binder, const char *name, const size_t *shape, size_t n_dims)
+{
+	const SrmTensor *tensor = srm_binder_find(binder, name, shape, n_dims);
+	float	   *copy;
+
+	if (tensor == NULL)
+		return NULL;
+	copy = srm_arena_array(binder->model->arena, tensor->n_elements, sizeof(float), binder->status);
+	if (copy != NULL)
+		read_elements(tensor, copy);
+	return copy;
+}
+
+bool
+srm_binder_vector(SrmBinder *binder, const char *name, size_t n, const float **vector)
+{
+	*vector = srm_binder_copy(binder, name, &n, 1);
+	return *vector != NULL;
+}
