@@ -94,6 +94,7 @@ static const SrmArchitecture architectures[] = {
 			[SRM_STEP_OUTPUT_BIAS] = "attention_bias",
 			[SRM_STEP_MLP_BIAS] = "mlp_bias"
 		},
+		.gate_pattern = "<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\n",
 		SILU, .max_positions = 2048, .norm_eps = 1e-6
 	},
 	{
@@ -148,6 +149,7 @@ static const SrmArchitecture architectures[] = {
 		.activation_key = "hidden_activation", .activation = "gelu_pytorch_tanh",
 		.norms_from_one = true, .scales_embedding = true, .caps_attention = true,
 		.window_rule = SRM_WINDOW_ALTERNATING, .window = 4096,
+		.gate_pattern = "<end_of_turn>\n<start_of_turn>model\n",
 		.head_dim = 256, .n_kv_heads = 4, .max_positions = 8192, .norm_eps = 1e-6
 	},
 	{

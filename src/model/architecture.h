@@ -90,6 +90,7 @@ typedef struct SrmArchitecture
 	bool		scales_embedding;	/* by the root of dim */
 	bool		caps_attention; /* "attn_logit_softcapping", "query_pre_attn_scalar" */
 	SrmWindowRule window_rule;
+	const char *gate_pattern;	/* see SrmModelSettings; NULL: models say it themselves */
 
 	/* What transformers takes where config.json is silent */
 	const char *activation;

@@ -29,6 +29,7 @@
 #define DEFAULT_ROPE_THETA	10000.0
 #define DEFAULT_WINDOW_LAYERS	28
 #define DEFAULT_GATE_TEMPERATURE	10.0
+#define STEP_TOKEN				"<extra_0>" /* of Qwen2.5-Math-PRM */
 #define DEFAULT_SOFTCAP			50.0
 #define DEFAULT_ATTENTION_SCALAR	256.0
 
@@ -445,6 +446,30 @@ read_labels(Reader *reader)
 	return choose_label(reader, list);
 }
 
+static bool
+ends_with(const char *text, const char *end)
+{
+	return strlen(text) >= strlen(end) && strcmp(text + strlen(text) - strlen(end), end) == 0;
+}
+
+/* Tokens that decide where a value is read. */
+static bool
+read_token_ids(Reader *reader, SrmHeadConfig *head)
+{
+	const SrmJson *settings = srm_json_member(reader->root, "srm");
+	int64_t		id;
+
+	head->pad_id = -1;
+	if (ends_with(reader->config->name, "ForSequenceClassification") &&
+		!srm_json_get_int(reader->root, "pad_token_id", -1, MAX_VOCAB_SIZE, -1, &head->pad_id,
+						  reader->status))
+		return false;
+	return srm_json_get_int(reader->root, "reward_token_id", 0, MAX_VOCAB_SIZE, -1, &id,
+							reader->status) &&
+		srm_json_get_int(settings, "reward_token_id", 0, MAX_VOCAB_SIZE, id,
+						 &head->reward_token_id, reader->status);
+}
+
 /*
  * Settings of the classes that models bring along: the gate of ArmoRM and
  * QRM, the normaliser of the beaver models.
@@ -457,7 +482,8 @@ read_head(Reader *reader)
 	bool		normalizes;
 
 	head->is_of_steps = strstr(reader->config->name, "ProcessReward") != NULL;
-	if (!get_positive(reader, reader->root, "gating_temperature", DEFAULT_GATE_TEMPERATURE,
+	if (!read_token_ids(reader, head) ||
+		!get_positive(reader, reader->root, "gating_temperature", DEFAULT_GATE_TEMPERATURE,
 					  &head->gate_temperature) ||
 		!srm_json_get_bool(reader->root, "do_normalize", false, &normalizes, reader->status) ||
 		!srm_json_get_string(reader->root, "score_type", "reward", &type, reader->status))
@@ -698,22 +724,28 @@ read_settings(Reader *reader)
 {
 	const SrmJson *json = srm_json_member(reader->root, "srm");
 	SrmModelSettings *settings = &reader->config->settings;
+	bool		is_of_steps = reader->config->head.is_of_steps;
 	int64_t		dim;
 
 	if (json != NULL && json->type != SRM_JSON_OBJECT)
 		return srm_fail(reader->status, SRM_INVALID_MODEL, "\"srm\" is not an object");
-	if (!keep_string(reader, json, "aggregation", "last", MAX_NAME_LENGTH, &settings->aggregation) ||
-		!keep_string(reader, json, "boundary", "offset", MAX_NAME_LENGTH, &settings->boundary) ||
-		!keep_string(reader, json, "marker_token", NULL, MAX_MARKER_LENGTH, &settings->marker_token) ||
+	if (!keep_string(reader, json, "aggregation", is_of_steps ? "min" : "last", MAX_NAME_LENGTH,
+					 &settings->aggregation) ||
+		!keep_string(reader, json, "boundary", is_of_steps ? "step" : "offset", MAX_NAME_LENGTH,
+					 &settings->boundary) ||
+		!keep_string(reader, json, "marker_token", is_of_steps ? STEP_TOKEN : NULL,
+					 MAX_MARKER_LENGTH, &settings->marker_token) ||
+		!keep_string(reader, json, "gate_pattern", reader->config->architecture->gate_pattern,
+					 MAX_MARKER_LENGTH, &settings->gate_pattern) ||
 		!keep_string(reader, json, "segmenter", "icu", MAX_NAME_LENGTH, &settings->segmenter) ||
 		!keep_string(reader, json, "locale", "", MAX_NAME_LENGTH, &settings->locale) ||
 		!read_compute(reader, json, &settings->compute) ||
 		!srm_json_get_int(json, "attention_dim", 1, MAX_DIM, 0, &dim, reader->status))
 		return false;
 	reader->config->attention_dim = (size_t) dim;
-	if (strcmp(settings->boundary, "marker") == 0 && settings->marker_token == NULL)
+	if (strcmp(settings->boundary, "offset") != 0 && settings->marker_token == NULL)
 		return srm_fail(reader->status, SRM_INVALID_MODEL,
-						"\"marker_token\" is missing for boundaries of kind \"marker\"");
+						"\"marker_token\" is missing for boundaries of kind \"%s\"", settings->boundary);
 	return read_scale(reader, json, settings);
 }
 

@@ -28,6 +28,8 @@ typedef struct SrmLabels
 typedef struct SrmHeadConfig
 {
 	bool		is_of_steps;	/* two labels at the end of each step */
+	int64_t		reward_token_id;	/* -1 where there is none */
+	int64_t		pad_id;			/* looked for by *ForSequenceClassification alone; or -1 */
 	double		gate_temperature;
 	bool		subtracts_mean; /* the value is normalised by the checkpoint's mean, */
 	bool		divides_by_std; /* and by its variance */

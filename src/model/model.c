@@ -43,6 +43,8 @@ read_weights(SrmModel *model, const SrmConfig *config, SrmArena *scratch, const 
 		return false;
 	model->architecture = config->name;
 	model->settings = config->settings;
+	model->reward_token_id = (int32_t) config->head.reward_token_id;
+	model->pad_id = (int32_t) config->head.pad_id;
 	model->max_tokens = config->max_tokens;
 	model->dtype = srm_dtype_name(weights.dtype);
 	model->n_parameters = weights.n_parameters;
@@ -80,6 +82,43 @@ find_marker(SrmModel *model, SrmArena *scratch, const SrmStop *stop, SrmStatus *
 	return false;
 }
 
+/* The tokens that a gate is read at, which the template writes before a response. */
+static bool
+find_gate_tokens(SrmModel *model, SrmArena *scratch, const SrmStop *stop, SrmStatus *status)
+{
+	const char *pattern = model->settings.gate_pattern;
+	SrmModelHead *head = &model->head;
+	SrmTokens	tokens = {NULL, 0, 0};
+	int32_t    *ids;
+	SrmRange	all = {0, 0};
+
+	if (!head->gate.is_softmax)
+		return true;
+	if (pattern == NULL || pattern[0] == '\0')
+		return srm_fail(status, SRM_INVALID_MODEL, "\"gate_pattern\" is missing for a model with a gate");
+	all.end = (uint32_t) strlen(pattern);
+	if (!srm_tokenizer_encode(model->tokenizer, pattern, all.end, &all, 1, scratch, &tokens, stop,
+							  status))
+		return false;
+	ids = srm_arena_array(model->arena, tokens.n, sizeof(int32_t), status);
+	for (size_t i = 0; ids != NULL && i < tokens.n; i++)
+		ids[i] = tokens.items[i].id;
+	head->gate_tokens = ids;
+	head->n_gate_tokens = tokens.n;
+	return ids != NULL;
+}
+
+/* A token that ends conversations must have an embedding. */
+static bool
+check_reward_token(const SrmModel *model, SrmStatus *status)
+{
+	if (model->reward_token_id < 0 || (size_t) model->reward_token_id < model->decoder.vocab_size)
+		return true;
+	srm_fail(status, SRM_INVALID_MODEL, "\"reward_token_id\" is not in the model's embedding");
+	return srm_fail_detail(status, "It is %d, but the embedding has %zu rows.",
+						   (int) model->reward_token_id, model->decoder.vocab_size);
+}
+
 static bool
 read_tokenizer(SrmModel *model, SrmArena *scratch, const SrmStop *stop, SrmStatus *status)
 {
@@ -101,7 +140,8 @@ read_tokenizer(SrmModel *model, SrmArena *scratch, const SrmStop *stop, SrmStatu
 		return srm_fail_detail(status, "The tokenizer has %d tokens, but the embedding has %zu.",
 							   (int) n_ids, model->decoder.vocab_size);
 	}
-	return find_marker(model, scratch, stop, status);
+	return find_marker(model, scratch, stop, status) &&
+		find_gate_tokens(model, scratch, stop, status) && check_reward_token(model, status);
 }
 
 /* A directory that is replaced meanwhile could give the parts of two models. */

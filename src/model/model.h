@@ -53,6 +53,7 @@ typedef struct SrmModelSettings
 	const char *aggregation;	/* "last" */
 	const char *boundary;		/* "offset" */
 	const char *marker_token;	/* NULL */
+	const char *gate_pattern;	/* NULL: text whose tokens begin where a gate is read */
 	const char *segmenter;		/* "icu" */
 	const char *locale;			/* "" */
 	int			compute;		/* SRM_COMPUTE_AUTO or an SrmCompute */
@@ -99,6 +100,8 @@ typedef struct SrmModel
 	SrmModelAttention attention;
 	SrmModelSettings settings;
 	int32_t		marker_id;		/* token id of marker_token; -1 where there is none */
+	int32_t		reward_token_id;	/* ends a conversation, and is read; -1: none */
+	int32_t		pad_id;			/* not read at the end of a conversation; -1: none */
 	SrmTokenizer *tokenizer;
 	SrmTemplate *chat_template; /* NULL where the model has none */
 	SrmTemplateVariables variables; /* tokens as the template may ask for them */

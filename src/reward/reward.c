@@ -74,6 +74,14 @@ srm_rewards_forward(double *c, const double *v, size_t n)
 		c[i] = v[i] - v[i - 1];
 }
 
+void
+srm_step_rewards_forward(double *c, const double *v, size_t n)
+{
+	c[0] = 0.0;
+	for (size_t i = 1; i <= n; i++)
+		c[i] = v[i];
+}
+
 /* x (d) = rope(W h + b, position), in adjacent pairs (2j, 2j + 1). */
 static void
 project_rotated(double *x, const float *hidden, const float *weight, const float *bias,
@@ -167,6 +175,15 @@ srm_weights_forward(double *a, const double *c, SrmAggregation aggregation, size
 		a[find_extreme(c, n, aggregation == SRM_AGGREGATE_MIN ? 1.0 : -1.0)] = 1.0;
 	if (aggregation != SRM_AGGREGATE_LAST)
 		a[0] = 0.0;
+}
+
+void
+srm_step_weights_forward(double *a, const double *c, SrmAggregation aggregation, size_t n)
+{
+	srm_weights_forward(a, c, aggregation, n);
+	a[0] = 0.0;
+	for (size_t i = 1; i < n && aggregation == SRM_AGGREGATE_LAST; i++)
+		a[i] = 0.0;
 }
 
 double

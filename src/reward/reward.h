@@ -63,12 +63,18 @@ extern void srm_values_forward(double *v, const float *hidden, const SrmValueHea
 /* c (n + 1) of v (n + 1), the values at the boundaries t_0 .. t_n. */
 extern void srm_rewards_forward(double *c, const double *v, size_t n);
 
+/* The same where v are values of single sentences: c_i = v_i, c_0 = 0. */
+extern void srm_step_rewards_forward(double *c, const double *v, size_t n);
+
 /* a (n + 1) of hidden (n + 1, H), by attention; fails where memory is short. */
 extern bool srm_aggregator_forward(double *a, const float *hidden, const SrmAggregator *aggregator,
 								   size_t n, SrmArena *arena, SrmStatus *status);
 
 /* a (n + 1) of c (n + 1), n > 0, for the aggregations that need no hidden states. */
 extern void srm_weights_forward(double *a, const double *c, SrmAggregation aggregation, size_t n);
+
+/* The same for values of single sentences, where the last is c_n alone. */
+extern void srm_step_weights_forward(double *a, const double *c, SrmAggregation aggregation, size_t n);
 
 /* R = sum of a_i c_i over i = 0 .. n. */
 extern double srm_score_forward(const double *a, const double *c, size_t n);

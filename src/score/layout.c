@@ -16,7 +16,8 @@
 
 static const char *const boundary_names[] = {
 	[SRM_BOUNDARY_OFFSET] = "offset",
-	[SRM_BOUNDARY_MARKER] = "marker"
+	[SRM_BOUNDARY_MARKER] = "marker",
+	[SRM_BOUNDARY_STEP] = "step"
 };
 
 /* What one call works on. */
@@ -230,7 +231,7 @@ encode_piece(Draft *draft, uint32_t start, uint32_t end)
 }
 
 static bool
-add_marker(Draft *draft, uint32_t at)
+add_token(Draft *draft, int32_t id, uint32_t at)
 {
 	SrmTokens  *tokens = &draft->layout->tokens;
 
@@ -245,8 +246,14 @@ add_marker(Draft *draft, uint32_t at)
 		tokens->items = items;
 		tokens->capacity = capacity;
 	}
-	tokens->items[tokens->n++] = (SrmToken) {draft->model->marker_id, at, at};
+	tokens->items[tokens->n++] = (SrmToken) {id, at, at};
 	return true;
+}
+
+static bool
+add_marker(Draft *draft, uint32_t at)
+{
+	return add_token(draft, draft->model->marker_id, at);
 }
 
 /*
@@ -294,6 +301,21 @@ encode_with_markers(Draft *draft)
 	return true;
 }
 
+/* The first byte of [start, end) that is not white space, or end. */
+static uint32_t
+start_of_words(const char *text, uint32_t start, uint32_t end)
+{
+	while (start < end)
+	{
+		size_t		next = start;
+
+		if (!srm_utf8_is_white_space(srm_utf8_next(text, end, &next)))
+			break;
+		start = (uint32_t) next;
+	}
+	return start;
+}
+
 /* Tokens before byte position at: those that end there or earlier. */
 static size_t
 count_tokens_before(const SrmTokens *tokens, uint32_t at)
@@ -339,24 +361,98 @@ encode_plain(Draft *draft)
 	return true;
 }
 
+/*
+ * Prompt step_1 M ... step_n M terminator.  White space between steps is left
+ * out, as where they were joined with markers; the prompt and the first step
+ * are tokenized together.
+ */
+static bool
+encode_with_steps(Draft *draft)
+{
+	SrmLayout  *layout = draft->layout;
+	const char *text = layout->rendered.text;
+	uint32_t	start = 0;
+
+	for (size_t i = 0; i < layout->n; i++)
+	{
+		if (!srm_continue(draft->stop, draft->status) ||
+			!encode_piece(draft, start, draft->cuts[i]) ||
+			!add_marker(draft, draft->cuts[i]))
+			return false;
+		layout->boundaries[i + 1] = (uint32_t) layout->tokens.n - 1;
+		start = start_of_words(text, draft->cuts[i], draft->end);
+	}
+	layout->n_tail = layout->tokens.n - 1;
+	if (!encode_piece(draft, start, (uint32_t) layout->rendered.length))
+		return false;
+	layout->n_tail = layout->tokens.n - layout->n_tail;
+	layout->n_prompt = count_tokens_before(&layout->tokens, draft->start);
+	return true;
+}
+
+/* Some models read their value at a token of its own. */
+static bool
+add_reward_token(Draft *draft)
+{
+	SrmLayout  *layout = draft->layout;
+	SrmTokens  *tokens = &layout->tokens;
+	int32_t		id = draft->model->reward_token_id;
+
+	if (id < 0 || (tokens->n > 0 && tokens->items[tokens->n - 1].id == id))
+		return true;
+	layout->n_tail++;
+	return add_token(draft, id, (uint32_t) layout->rendered.length);
+}
+
+/*
+ * Where the last sentence is read: the end, or the last token that is no
+ * padding, which transformers looks for even where the template ends with it;
+ * not before the sentence itself.
+ */
+static uint32_t
+last_boundary(const Draft *draft, size_t token)
+{
+	const SrmTokens *tokens = &draft->layout->tokens;
+	size_t		last = tokens->n - 1;
+
+	if (draft->options->boundary == SRM_BOUNDARY_STEP)
+		return (uint32_t) token;
+	if (draft->options->boundary == SRM_BOUNDARY_OFFSET && draft->model->pad_id >= 0)
+		while (last > token && tokens->items[last].id == draft->model->pad_id)
+			last--;
+	return (uint32_t) last;
+}
+
+static bool
+encode_pieces(Draft *draft)
+{
+	switch (draft->options->boundary)
+	{
+		case SRM_BOUNDARY_OFFSET:
+			return encode_plain(draft) && add_reward_token(draft);
+		case SRM_BOUNDARY_MARKER:
+			return encode_with_markers(draft);
+		case SRM_BOUNDARY_STEP:
+			return encode_with_steps(draft);
+	}
+	return false;
+}
+
 static bool
 encode(Draft *draft)
 {
 	SrmLayout  *layout = draft->layout;
-	bool		encoded;
 
 	layout->boundaries = srm_arena_array(draft->arena, layout->n + 1, sizeof(uint32_t),
 										 draft->status);
 	if (layout->boundaries == NULL || !find_special_ranges(draft))
 		return false;
-	encoded = draft->options->boundary == SRM_BOUNDARY_MARKER ?
-		encode_with_markers(draft) : encode_plain(draft);
-	if (!encoded)
+	if (!encode_pieces(draft))
 		return false;
 	if (layout->tokens.n <= layout->n_prompt)
 		return srm_fail(draft->status, SRM_INVALID_ARGUMENT, "response has no tokens");
 	layout->boundaries[0] = (uint32_t) layout->n_prompt - 1;
-	layout->boundaries[layout->n] = (uint32_t) layout->tokens.n - 1;
+	layout->boundaries[layout->n] = last_boundary(draft, layout->boundaries[layout->n]);
 	return true;
 }
 
@@ -382,16 +478,19 @@ truncate_prompt(SrmLayout *layout, size_t excess)
  * one; those behind it are not read at all.
  */
 static void
-truncate_response(SrmLayout *layout, size_t excess)
+truncate_response(const Draft *draft, size_t excess)
 {
+	SrmLayout  *layout = draft->layout;
 	size_t		end = layout->tokens.n - layout->n_tail - excess;
 	size_t		n = 0;
+	bool		is_step = draft->options->boundary == SRM_BOUNDARY_STEP;
 
+	/* The marker of the last step stays, as the first token of the tail */
 	drop_tokens(&layout->tokens, end, excess);
 	while (n < layout->n && layout->boundaries[n] + 1 < end)
 		n++;
 	layout->n = n;
-	layout->boundaries[n] = (uint32_t) layout->tokens.n - 1;
+	layout->boundaries[n] = last_boundary(draft, is_step ? end : end - 1);
 }
 
 static bool
@@ -409,7 +508,7 @@ fit(Draft *draft)
 	if (draft->options->truncation == SRM_TRUNCATION_PROMPT && excess < layout->n_prompt)
 		truncate_prompt(layout, excess);
 	else if (draft->options->truncation == SRM_TRUNCATION_RESPONSE && excess < n_response)
-		truncate_response(layout, excess);
+		truncate_response(draft, excess);
 	else
 	{
 		srm_fail(draft->status, SRM_LIMIT_EXCEEDED, "text is too long for the model");
@@ -418,6 +517,34 @@ fit(Draft *draft)
 		return srm_fail_hint(draft->status, "Raise \"srm.max_tokens\" as far as the model allows, or set \"srm.truncation\".");
 	}
 	return true;
+}
+
+/* The last place of the tokens that a gate is read at: the first of them. */
+static bool
+find_gate(const Draft *draft)
+{
+	SrmLayout  *layout = draft->layout;
+	const SrmModelHead *head = &draft->model->head;
+	const SrmTokens *tokens = &layout->tokens;
+
+	layout->gate = SIZE_MAX;
+	if (head->n_gate_tokens == 0)
+		return true;
+	for (size_t at = layout->n_prompt; at-- > 0;)
+	{
+		size_t		n = 0;
+
+		while (n < head->n_gate_tokens && at + n < tokens->n &&
+			   tokens->items[at + n].id == head->gate_tokens[n])
+			n++;
+		if (n < head->n_gate_tokens)
+			continue;
+		layout->gate = at;
+		return true;
+	}
+	srm_fail(draft->status, SRM_INVALID_ARGUMENT,
+			 "conversation does not contain the tokens that the model's gate is read at");
+	return srm_fail_hint(draft->status, "The model takes a prompt, and a response that does not start with white space.");
 }
 
 bool
@@ -439,7 +566,8 @@ srm_layout(const SrmModel *model, const SrmMessage *messages, size_t n_messages,
 		find_response(&draft) &&
 		cut_sentences(&draft) &&
 		encode(&draft) &&
-		fit(&draft);
+		fit(&draft) &&
+		find_gate(&draft);
 }
 
 SrmRange

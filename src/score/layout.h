@@ -18,7 +18,8 @@
 typedef enum SrmBoundary
 {
 	SRM_BOUNDARY_OFFSET,		/* values are read at tokens of the text */
-	SRM_BOUNDARY_MARKER			/* values are read at inserted marker tokens */
+	SRM_BOUNDARY_MARKER,		/* values are read at inserted marker tokens */
+	SRM_BOUNDARY_STEP			/* the same, with markers behind sentences alone */
 } SrmBoundary;
 
 typedef enum SrmTruncation
@@ -51,6 +52,7 @@ typedef struct SrmLayout
 	size_t		n_sentences;	/* n, and those cut off with the response's end */
 	SrmSentence *sentences;		/* (n_sentences) bytes of the response; they tile it */
 	uint32_t   *boundaries;		/* (n + 1) tokens; [0] is n_prompt - 1 */
+	size_t		gate;			/* the token that the model's gate reads, SIZE_MAX: none */
 	bool		truncated;
 } SrmLayout;
 

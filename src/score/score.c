@@ -15,6 +15,7 @@
 
 #include "score/memo.h"
 #include "score/prompt.h"
+#include "score/values.h"
 
 /*
  * Responses go into one pass up to so many tokens: more do not make products
@@ -87,8 +88,8 @@ collect_ids(const Call *call, Reading *reading)
 }
 
 /*
- * Decides which tokens are read: the last of the prompt, and of the
- * response's block the boundaries, or all of them where the rewards of
+ * Decides which tokens are read: of the prompt the one that the model's gate reads
+ * and the last, and of the response's block the boundaries, or all of them where the rewards of
  * tokens are asked for.
  */
 static bool
@@ -98,6 +99,8 @@ choose_tokens(const Call *call, Reading *reading)
 	size_t		n_block = layout->tokens.n - layout->n_prompt;
 	bool		all = needs_tokens(call);
 
+	if (layout->gate < layout->n_prompt && layout->gate != layout->n_prompt - 1)
+		reading->read_prompt[reading->n_read_prompt++] = (uint32_t) layout->gate;
 	if (layout->n_prompt > 0)
 		reading->read_prompt[reading->n_read_prompt++] = (uint32_t) layout->n_prompt - 1;
 	reading->n_wanted = all ? n_block : layout->n;
@@ -223,6 +226,17 @@ check_finite(const double *values, size_t n, SrmStatus *status)
 	return true;
 }
 
+/* Values of states (n, dim); a gate reads the first of the prompt's states. */
+static bool
+read_values(const Call *call, const Reading *reading, double *values, const float *states, size_t n)
+{
+	const SrmScorer *scorer = call->scorer;
+	bool		has_gate = reading->layout.gate < reading->layout.n_prompt;
+
+	return srm_model_values(values, states, has_gate ? scorer->prompt->hidden : NULL,
+							scorer->model, n, call->arena, call->status);
+}
+
 /*
  * Hidden states and values at the boundaries.  states (n_wanted, dim) are
  * those of the response's block.
@@ -231,9 +245,7 @@ static bool
 read_boundaries(const Call *call, Reading *reading)
 {
 	const SrmLayout *layout = &reading->layout;
-	const SrmModel *model = call->scorer->model;
-	const SrmValueHead head = {model->decoder.dim, model->value_weight, model->value_bias};
-	size_t		dim = head.dim;
+	size_t		dim = call->scorer->model->decoder.dim;
 	bool		all = needs_tokens(call);
 
 	if (layout->n_prompt > 0)
@@ -244,7 +256,8 @@ read_boundaries(const Call *call, Reading *reading)
 
 		memcpy(reading->hidden + i * dim, reading->states + row * dim, dim * sizeof(float));
 	}
-	srm_values_forward(reading->values, reading->hidden, &head, layout->n + 1);
+	if (!read_values(call, reading, reading->values, reading->hidden, layout->n + 1))
+		return false;
 	if (layout->n_prompt == 0)
 		reading->values[0] = 0.0;
 	return check_finite(reading->values, layout->n + 1, call->status);
@@ -259,15 +272,16 @@ static bool
 read_tokens(const Call *call, Reading *reading)
 {
 	const SrmLayout *layout = &reading->layout;
-	const SrmModel *model = call->scorer->model;
-	const SrmValueHead head = {model->decoder.dim, model->value_weight, model->value_bias};
 	SrmScored  *scored = reading->scored;
+	double	   *values;
 	size_t		n = 0;
 	size_t		sentence = 1;
 
 	scored->tokens = srm_arena_array(call->arena, reading->n_wanted, sizeof(SrmTokenReward), call->status);
 	reading->token_values = srm_arena_array(call->arena, reading->n_wanted, sizeof(double), call->status);
-	if (scored->tokens == NULL || reading->token_values == NULL)
+	values = srm_arena_array(call->arena, reading->n_wanted, sizeof(double), call->status);
+	if (scored->tokens == NULL || reading->token_values == NULL || values == NULL ||
+		!read_values(call, reading, values, reading->states, reading->n_wanted))
 		return false;
 	for (size_t i = 0; i < reading->n_wanted; i++)
 	{
@@ -276,7 +290,7 @@ read_tokens(const Call *call, Reading *reading)
 
 		if (bytes.start < bytes.end)
 		{
-			srm_values_forward(&reading->token_values[n], reading->states + i * head.dim, &head, 1);
+			reading->token_values[n] = values[i];
 			scored->tokens[n++] = (SrmTokenReward) {.id = token->id,.bytes = bytes};
 		}
 		if (n > 0 && sentence <= layout->n && layout->n_prompt + i == layout->boundaries[sentence])
@@ -302,6 +316,10 @@ reward_tokens(Reading *reading)
 static bool
 check_aggregation(const Call *call)
 {
+	if (call->scorer->model->head.is_of_steps &&
+		(needs_tokens(call) || call->options->aggregation == SRM_AGGREGATE_ATTENTION))
+		return srm_fail(call->status, SRM_INVALID_ARGUMENT,
+						"model rewards steps, not tokens, and does not weigh them");
 	if (call->options->aggregation != SRM_AGGREGATE_ATTENTION ||
 		call->scorer->model->attention.dim > 0)
 		return true;
@@ -332,7 +350,9 @@ aggregate(const Call *call, Reading *reading)
 	SrmAggregation aggregation = call->options->aggregation;
 	size_t		n = reading->layout.n;
 
-	srm_rewards_forward(scored->rewards, reading->values, n);
+	bool		of_steps = call->scorer->model->head.is_of_steps;
+
+	(of_steps ? srm_step_rewards_forward : srm_rewards_forward) (scored->rewards, reading->values, n);
 	if (aggregation == SRM_AGGREGATE_TOKEN_MEAN)
 	{
 		if (scored->n_token_rewards == 0)
@@ -347,7 +367,8 @@ aggregate(const Call *call, Reading *reading)
 			return false;
 	}
 	else
-		srm_weights_forward(scored->weights, scored->rewards, aggregation, n);
+		(of_steps ? srm_step_weights_forward : srm_weights_forward) (scored->weights,
+																	 scored->rewards, aggregation, n);
 	scored->score = srm_score_forward(scored->weights, scored->rewards, n);
 	return check_finite(&scored->score, 1, call->status);
 }

@@ -28,7 +28,7 @@ resolve_settings(SrmScorer *scorer, SrmStatus *status)
 	if (strcmp(settings->segmenter, "icu") != 0)
 		return srm_fail(status, SRM_NOT_SUPPORTED, "segmenter \"%s\" of the model is not supported",
 						settings->segmenter);
-	if (scorer->boundary == SRM_BOUNDARY_MARKER && scorer->model->marker_id < 0)
+	if (scorer->boundary != SRM_BOUNDARY_OFFSET && scorer->model->marker_id < 0)
 		return srm_fail(status, SRM_INVALID_MODEL, "model with boundaries by marker has no marker token");
 	return true;
 }
