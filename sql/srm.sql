@@ -354,3 +354,28 @@ CREATE AGGREGATE srm_log_loss(chosen_score double precision, rejected_score doub
 );
 
 COMMENT ON AGGREGATE srm_log_loss(double precision, double precision) IS 'mean of -ln(sigmoid(chosen_score - rejected_score))';
+
+-- calibration
+
+CREATE FUNCTION srm_calibrate(model text, query text, name text DEFAULT NULL,
+	OUT n bigint, OUT mean double precision, OUT std double precision)
+	AS 'MODULE_PATHNAME', 'srm_sql_calibrate'
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 100000000;
+
+COMMENT ON FUNCTION srm_calibrate(text, text, text) IS 'writes mean and standard deviation of scores over the responses of a query into a model';
+
+REVOKE EXECUTE ON FUNCTION srm_calibrate(text, text, text) FROM PUBLIC;
+
+CREATE FUNCTION srm_standardize(score real)
+	RETURNS real
+	AS 'MODULE_PATHNAME', 'srm_sql_standardize'
+	LANGUAGE C STABLE STRICT PARALLEL SAFE COST 100;
+
+COMMENT ON FUNCTION srm_standardize(real) IS 'a score of the model in srm.model, in standard deviations from the mean of its calibration';
+
+CREATE FUNCTION srm_standardize(model text, score real)
+	RETURNS real
+	AS 'MODULE_PATHNAME', 'srm_sql_standardize_model'
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100;
+
+COMMENT ON FUNCTION srm_standardize(text, real) IS 'a score of a model, in standard deviations from the mean of its calibration';

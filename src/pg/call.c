@@ -109,8 +109,8 @@ sqlstate(const SrmStatus *status)
  * The engine writes UTF-8, and may quote a file's bytes.  What the database's
  * encoding cannot take for sure becomes a question mark.
  */
-static const char *
-clean_text(const char *text)
+const char *
+srm_call_text(const char *text)
 {
 	char	   *copy;
 
@@ -133,9 +133,9 @@ srm_call_raise(SrmCall *call)
 	errno = status->errnum;
 	ereport(ERROR,
 			(status->code == SRM_FILE_ACCESS ? errcode_for_file_access() : errcode(sqlstate(status)),
-			 errmsg_internal("%s", clean_text(status->message)),
-			 status->detail[0] ? errdetail_internal("%s", clean_text(status->detail)) : 0,
-			 status->hint[0] ? errhint("%s", clean_text(status->hint)) : 0));
+			 errmsg_internal("%s", srm_call_text(status->message)),
+			 status->detail[0] ? errdetail_internal("%s", srm_call_text(status->detail)) : 0,
+			 status->hint[0] ? errhint("%s", srm_call_text(status->hint)) : 0));
 	pg_unreachable();
 }
 
@@ -146,7 +146,7 @@ srm_call_warn(const SrmStatus *status, const char *model)
 	ereport(WARNING,
 			(status->code == SRM_FILE_ACCESS ? errcode_for_file_access() : errcode(sqlstate(status)),
 			 errmsg("model \"%s\" cannot be loaded", model),
-			 errdetail_internal("%s", clean_text(status->message))));
+			 errdetail_internal("%s", srm_call_text(status->message))));
 }
 
 void
@@ -156,7 +156,7 @@ srm_call_warn_private(const SrmStatus *problem, const char *model, size_t bytes)
 	ereport(WARNING,
 			(problem->code == SRM_FILE_ACCESS ? errcode_for_file_access() : errcode(sqlstate(problem)),
 			 errmsg("prepared weights of model \"%s\" are not shared with other sessions", model),
-			 errdetail("%s  This session holds %zu MB of its own.", clean_text(problem->message),
+			 errdetail("%s  This session holds %zu MB of its own.", srm_call_text(problem->message),
 					   (bytes + 1024 * 1024 - 1) / (1024 * 1024)),
 			 errhint("Check the directory in \"srm.prepared_path\", and the space on its disk.")));
 }

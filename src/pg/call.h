@@ -39,6 +39,9 @@ extern void srm_call_end(SrmCall *call);
 /* Raises what the engine reported; to be called once it has returned false or NULL. */
 extern void srm_call_raise(SrmCall *call) pg_attribute_noreturn();
 
+/* What the engine says, in the encoding of the database; may be palloc'd. */
+extern const char *srm_call_text(const char *text);
+
 /* Shows a status that does not end the call as a warning. */
 extern void srm_call_warn(const SrmStatus *status, const char *model);
 

@@ -30,24 +30,39 @@ look_up(SrmJudge *judge)
 
 	MemoryContextReset(judge->scratch);
 	old = MemoryContextSwitchTo(judge->scratch);
-	judge->model = srm_models_open(judge->call, judge->name, srm_settings_compute());
+	judge->model = srm_models_open(judge->call, judge->name,
+								   judge->follows_settings ? srm_settings_compute() : SRM_COMPUTE_OF_MODEL);
 	MemoryContextSwitchTo(old);
 	srm_scorer_defaults(judge->model->scorer, &judge->options);
-	srm_options_of_settings(&judge->options);
+	if (judge->follows_settings)
+		srm_options_of_settings(&judge->options);
 	set_aggregation(judge);
 	judge->options.n_threads = srm_settings_threads();
 	judge->options.cache_bytes = (size_t) srm_prompt_cache * 1024;
 }
 
-void
-srm_judge_begin(SrmJudge *judge, const char *model, const char *aggregation)
+static void
+begin_judge(SrmJudge *judge, const char *model, const char *aggregation, bool follows_settings)
 {
 	memset(judge, 0, sizeof(SrmJudge));
 	judge->call = srm_call_begin();
-	judge->name = model != NULL ? model : pstrdup(srm_model);
+	judge->name = pstrdup(model);
 	judge->aggregation = aggregation;
+	judge->follows_settings = follows_settings;
 	judge->scratch = AllocSetContextCreate(CurrentMemoryContext, "srm judge", ALLOCSET_DEFAULT_SIZES);
 	look_up(judge);
+}
+
+void
+srm_judge_begin(SrmJudge *judge, const char *model, const char *aggregation)
+{
+	begin_judge(judge, model != NULL ? model : srm_model, aggregation, true);
+}
+
+void
+srm_judge_begin_own(SrmJudge *judge, const char *model)
+{
+	begin_judge(judge, model, NULL, false);
 }
 
 double

@@ -17,7 +17,8 @@ typedef struct SrmJudge
 {
 	SrmCall    *call;
 	const char *name;			/* of the model */
-	const char *aggregation;	/* NULL: by the settings */
+	const char *aggregation;	/* NULL: as below */
+	bool		follows_settings;	/* or the model alone */
 	SrmOpenModel *model;
 	SrmScoreOptions options;
 	MemoryContext scratch;
@@ -29,6 +30,9 @@ typedef struct SrmJudge
  * place of srm.model and srm.aggregation.
  */
 extern void srm_judge_begin(SrmJudge *judge, const char *model, const char *aggregation);
+
+/* The model's own config holds, and no setting. */
+extern void srm_judge_begin_own(SrmJudge *judge, const char *model);
 
 /*
  * The score of a conversation, as srm_score() gives it.  With every batch that a query gives the model

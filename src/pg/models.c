@@ -264,6 +264,22 @@ open_model(const char *name, const char *directory, int compute, const SrmStop *
 	return model;
 }
 
+/* The directory of a name without digest. */
+static char *
+find_existing(const char *name)
+{
+	char	   *directory = srm_name_is_model(name) ? srm_models_find_directory(name) : NULL;
+
+	if (!srm_name_is_model(name))
+		fail_name(name);
+	if (directory == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("model \"%s\" does not exist", name),
+				 errhint("Models are directories with a config.json in the directories of \"srm.model_path\"; srm_models() lists them.")));
+	return directory;
+}
+
 /*
  * The model that a name led to before in the same statement, or NULL.  Rows
  * of a statement do not look at files each, and all get the same model.
@@ -327,16 +343,7 @@ open_by_name(SrmCall *call, const char *name, int compute)
 
 	if (model == NULL)
 	{
-		char	   *directory = srm_name_is_model(name) ? srm_models_find_directory(name) : NULL;
-
-		if (!srm_name_is_model(name))
-			fail_name(name);
-		if (directory == NULL)
-			ereport(ERROR,
-					(errcode(ERRCODE_UNDEFINED_OBJECT),
-					 errmsg("model \"%s\" does not exist", name),
-					 errhint("Models are directories with a config.json in the directories of \"srm.model_path\"; srm_models() lists them.")));
-		model = open_directory(call, name, directory, compute);
+		model = open_directory(call, name, find_existing(name), compute);
 		set_checked(model);
 	}
 	model->last_use = ++use_counter;
@@ -357,10 +364,9 @@ srm_models_digest(SrmCall *call, SrmOpenModel *model)
 }
 
 static void
-check_digest(SrmCall *call, SrmOpenModel *model, const char *digits)
+check_digits(const char *digits)
 {
 	size_t		length = strlen(digits);
-	const char *digest;
 
 	if (length < MIN_DIGEST_LENGTH || length > SRM_DIGEST_LENGTH ||
 		strspn(digits, "0123456789abcdef") != length)
@@ -369,11 +375,15 @@ check_digest(SrmCall *call, SrmOpenModel *model, const char *digits)
 				 errmsg("invalid model digest \"%s\"", digits),
 				 errdetail("A digest is given by its first %d to %d hexadecimal digits, in lower case.",
 						   MIN_DIGEST_LENGTH, SRM_DIGEST_LENGTH)));
-	digest = srm_models_digest(call, model);
-	if (strncmp(digest, digits, length) != 0)
+}
+
+static void
+compare_digest(const char *name, const char *digits, const char *digest)
+{
+	if (strncmp(digest, digits, strlen(digits)) != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("model \"%s\" does not have digest \"%s\"", model->name, digits),
+				 errmsg("model \"%s\" does not have digest \"%s\"", name, digits),
 				 errdetail("Its digest is \"%s\".", digest),
 				 errhint("The model was replaced since the digest was taken.")));
 }
@@ -387,8 +397,25 @@ srm_models_open(SrmCall *call, const char *name, int compute)
 	if (at == NULL)
 		return open_by_name(call, name, compute);
 	model = open_by_name(call, pnstrdup(name, at - name), compute);
-	check_digest(call, model, at + 1);
+	check_digits(at + 1);
+	compare_digest(model->name, at + 1, srm_models_digest(call, model));
 	return model;
+}
+
+char *
+srm_models_resolve(SrmCall *call, const char *name)
+{
+	const char *at = strchr(name, '@');
+	char	   *plain = at == NULL ? pstrdup(name) : pnstrdup(name, at - name);
+	char	   *directory = find_existing(plain);
+	char		digest[SRM_DIGEST_LENGTH + 1];
+
+	if (at == NULL)
+		return directory;
+	check_digits(at + 1);
+	srm_call_check(call, srm_model_digest(directory, digest, &call->stop, &call->status));
+	compare_digest(plain, at + 1, digest);
+	return directory;
 }
 
 void

@@ -46,6 +46,12 @@ typedef struct SrmOpenModel
  */
 extern SrmOpenModel *srm_models_open(SrmCall *call, const char *name, int compute);
 
+/*
+ * The directory, palloc'd, of a model "name" or "name@digest", which need not be one
+ * that can score: a language model to train from.  Raises an error if there is none.
+ */
+extern char *srm_models_resolve(SrmCall *call, const char *name);
+
 /* The digest of an open model, computed at most once. */
 extern const char *srm_models_digest(SrmCall *call, SrmOpenModel *model);
 

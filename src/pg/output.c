@@ -76,6 +76,39 @@ make_directory(const char *directory)
 	pfree(path);
 }
 
+/* The writer says so, too, but only once there is something to write. */
+static void
+check_free(const char *name, const char *directory)
+{
+	char	   *path = psprintf("%s/%s", directory, name);
+	struct stat st;
+
+	if (lstat(path, &st) == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_DUPLICATE_OBJECT),
+				 errmsg("model \"%s\" already exists", name),
+				 errdetail("It is in directory \"%s\".", directory),
+				 errhint("Choose another name, or say that it is to be replaced.")));
+	pfree(path);
+}
+
+char *
+srm_output_prepare(const char *name, bool replace)
+{
+	char	   *directory = srm_output_directory();
+
+	if (!srm_name_is_model(name))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("invalid model name \"%s\"", name),
+				 errdetail("A model name is the name of a directory, without a path.")));
+	check_name(name, directory);
+	make_directory(directory);
+	if (!replace)
+		check_free(name, directory);
+	return directory;
+}
+
 SrmOutput *
 srm_output_begin(SrmCall *call, const char *name, bool replace)
 {
@@ -94,18 +127,22 @@ srm_output_begin(SrmCall *call, const char *name, bool replace)
 }
 
 void
-srm_output_commit(SrmCall *call, SrmOutput *output)
+srm_output_announce(const char *path)
 {
-	char	   *path = pstrdup(srm_writer_path(output->writer));
-	char	   *found;
+	char	   *found = srm_models_find_directory(strrchr(path, '/') + 1);
 
-	srm_call_check(call, srm_writer_commit(output->writer, &call->status));
-	found = srm_models_find_directory(strrchr(path, '/') + 1);
 	if (found == NULL || !is_same(found, path))
 		ereport(WARNING,
 				(errcode(ERRCODE_WARNING),
 				 errmsg("model was written to \"%s\", where \"srm.model_path\" does not lead", path),
 				 errhint("Add \"%s\" to \"srm.model_path\".", SRM_OUTPUT_MODELS)));
+}
+
+void
+srm_output_commit(SrmCall *call, SrmOutput *output)
+{
+	srm_call_check(call, srm_writer_commit(output->writer, &call->status));
+	srm_output_announce(srm_writer_path(output->writer));
 }
 
 void

@@ -17,6 +17,15 @@
 extern char *srm_output_directory(void);
 
 /*
+ * Makes that directory if it is missing, and gives it.  Raises an error where the
+ * name cannot be taken, for the reasons below.
+ */
+extern char *srm_output_prepare(const char *name, bool replace);
+
+/* Warns where srm.model_path does not lead to a model that was written to "path". */
+extern void srm_output_announce(const char *path);
+
+/*
  * Begins a model in that directory, which is made if it is missing.  Raises an
  * error where the name cannot be taken: one that is not valid, one that leads
  * to a model in another directory of srm.model_path, or, without replace, one

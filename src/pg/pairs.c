@@ -298,7 +298,10 @@ read_row(const SrmPairReader *reader, HeapTuple tuple, SrmPairRow *row)
 
 	memset(row, 0, sizeof(SrmPairRow));
 	row->category = get_string(reader, tuple, SRM_COLUMN_CATEGORY);
-	row->margin = get_number(reader, tuple, SRM_COLUMN_MARGIN, 0.0, -HUGE_VAL);
+	row->margin = get_number(reader, tuple, SRM_COLUMN_MARGIN, NAN, -HUGE_VAL);
+	row->has_margin = !isnan(row->margin);
+	if (!row->has_margin)
+		row->margin = 0.0;
 	row->weight = get_number(reader, tuple, SRM_COLUMN_WEIGHT, 1.0, 0.0);
 	if (!reader->wants_pairs)
 	{

@@ -53,6 +53,7 @@ typedef struct SrmPairRow
 	SrmConversation chosen;
 	SrmConversation rejected;
 	const char *category;		/* NULL where there is none */
+	bool		has_margin;
 	double		margin;			/* 0 where there is none */
 	double		weight;			/* 1 where there is none */
 } SrmPairRow;

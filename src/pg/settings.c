@@ -32,6 +32,7 @@ int			srm_max_tokens = 4096;
 int			srm_compute = SRM_COMPUTE_OF_MODEL;
 int			srm_threads = 1;
 int			srm_prompt_cache = 256 * 1024;
+int			srm_training_memory = 4 * 1024 * 1024;
 
 static const struct config_enum_entry aggregation_options[] = {
 	{"model", SRM_AGGREGATION_OF_MODEL, false},
@@ -181,6 +182,11 @@ define_resource_settings(void)
 							"Longer prompts are computed again for every response.",
 							&srm_prompt_cache, 256 * 1024, 0, INT_MAX,
 							PGC_USERSET, GUC_UNIT_KB, NULL, NULL, NULL);
+	DefineCustomIntVariable("srm.training_memory",
+							"Sets the memory that one training run may use.",
+							"A run that needs more does not start.",
+							&srm_training_memory, 4 * 1024 * 1024, 64, INT_MAX,
+							PGC_SUSET, GUC_UNIT_KB, NULL, NULL, NULL);
 }
 
 void
