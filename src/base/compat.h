@@ -22,6 +22,11 @@
 #define SRM_JSON_ACTION_DONE	return
 #endif
 
+/* 16: the macros of values of variable length have a header of their own */
+#if PG_VERSION_NUM >= 160000 && !defined(FRONTEND)
+#include "varatt.h"
+#endif
+
 /* 17: the lexer may be the caller's, and has to be freed */
 #if PG_VERSION_NUM >= 170000
 #define srm_make_json_lexer(json, length) \

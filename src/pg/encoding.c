@@ -10,6 +10,7 @@
 #include "mb/pg_wchar.h"
 #include "utils/builtins.h"
 
+#include "base/compat.h"
 #include "base/utf8.h"
 #include "pg/encoding.h"
 
