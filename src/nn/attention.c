@@ -8,6 +8,11 @@
  * gathered shrinks whenever a greater score turns up (Milakov and
  * Gimelshein, arXiv 1805.02867).
  *
+ * A task is one head of the keys with all heads of the queries that share it.  A
+ * tile of keys and values is packed as weights are (pack.h), and used for all rows:
+ * scores are the product of queries with keys, and the output is that of
+ * the softmax with the values turned round.
+ *
  *-------------------------------------------------------------------------
  */
 #include "nn/attention.h"
@@ -15,32 +20,21 @@
 #include <math.h>
 #include <string.h>
 
-#include "nn/blas.h"
 #include "nn/kernels.h"
+#include "nn/pack.h"
 
-#define QUERY_TILE	64
-#define KEY_TILE	128
+#define KEY_TILE		256
+#define SCORES_STRIDE	(KEY_TILE + 16) /* in floats: rows are kept out of each other's sets */
+#define TASKS_PER_THREAD	3
+#define MAX_TASK_SCORES	((size_t) 1 << 22)	/* of a head: some 10 milliseconds */
 
-/* Scratch of a thread. */
-typedef struct Tile
+/* What is known of a row of queries so far. */
+typedef struct RowState
 {
-	float		scores[QUERY_TILE * KEY_TILE];	/* (queries, KEY_TILE) */
-	float		greatest[QUERY_TILE];
-	float		sums[QUERY_TILE];
-	bool		started[QUERY_TILE];	/* a row has seen a key */
-} Tile;
-
-/* One head of one tile of queries; strides are in elements. */
-typedef struct Queries
-{
-	const float *queries;		/* (n, head_dim) */
-	float	   *out;			/* (n, head_dim) */
-	size_t		stride;
-	const uint32_t *index;		/* (n) */
-	size_t		n;
-	size_t		kv_offset;		/* of the head in a row of keys or values */
-	bool		started;		/* out holds something */
-} Queries;
+	float		greatest;
+	float		sum;
+	bool		started;		/* a key has been seen */
+} RowState;
 
 typedef struct AttentionTask
 {
@@ -50,52 +44,117 @@ typedef struct AttentionTask
 	const uint32_t *index;
 	size_t		n;
 	SrmThreads *threads;
+
+	SrmCompute	compute;
+	float		scale;
+	size_t		n_shared;		/* heads of queries for each of keys */
+	size_t		n_parts;		/* that the tokens are cut into */
+	size_t		part_tokens;
+	size_t		query_bytes;	/* of a packed row */
+	size_t		weights_bytes;
+	size_t		key_lanes;
+	size_t		n_value_panels;
 } AttentionTask;
 
-/* Sets the greatest score of a row to a greater one, and shrinks what it has gathered. */
-static void
-raise_greatest(Tile *tile, Queries *queries, size_t row, float greatest, size_t head_dim)
+/* One task: tokens of the block, and a head of keys with scratch of its own. */
+typedef struct Part
 {
-	float	   *out = queries->out + row * queries->stride;
-	float		shrink = expf(tile->greatest[row] - greatest);
+	const AttentionTask *task;
+	const uint32_t *index;		/* (n) */
+	size_t		n;				/* tokens; each has n_shared rows, one behind the other */
+	const float *queries;		/* (n, n_shared heads), rows n_heads * head_dim apart */
+	float	   *out;
+	size_t		kv_offset;		/* of the head in a row of keys or values */
 
-	for (size_t i = 0; i < head_dim; i++)
-		out[i] *= shrink;
-	tile->sums[row] *= shrink;
-	tile->greatest[row] = greatest;
+	RowState   *rows;			/* (n * n_shared) */
+	char	   *packed;			/* (n * n_shared) packed rows of queries */
+	char	   *keys;			/* (KEY_TILE / SRM_PANEL) panels */
+	char	   *values;			/* (n_value_panels) panels of KEY_TILE columns */
+	float	   *scores;			/* (SRM_TILE_ROWS, SCORES_STRIDE) */
+	char	   *weights;		/* (SRM_TILE_ROWS) packed rows */
+	float	   *gathered;		/* (SRM_TILE_ROWS, head_dim) */
+} Part;
+
+/* A tile of keys: n from a position on; positions count the past. */
+typedef struct KeyTile
+{
+	const float *keys;			/* (n, n_kv_heads * head_dim) */
+	const float *values;
+	size_t		position;
+	size_t		n;
+} KeyTile;
+
+static size_t
+smaller(size_t a, size_t b)
+{
+	return a < b ? a : b;
 }
 
-/* Turns the n scores of one row into weights; those outside [first, end) are masked. */
-static void
-weigh_row(Tile *tile, Queries *queries, size_t row, size_t first, size_t end, size_t n,
-		  const SrmAttention *attention)
+static size_t
+divide_up(size_t a, size_t b)
 {
-	float	   *scores = tile->scores + row * KEY_TILE;
+	return a / b + (a % b != 0);
+}
 
-	if (end > first)
+/* Rows of a tile of keys as panels: each row in lanes, and 32 rows side by side. */
+static void
+pack_keys(const Part *part, const KeyTile *tile)
+{
+	const AttentionTask *task = part->task;
+	size_t		head_dim = task->attention->head_dim;
+	size_t		stride = task->attention->n_kv_heads * head_dim;
+	char	   *rows = (char *) part->scores;	/* not in use yet */
+
+	for (size_t first = 0; first < tile->n; first += SRM_PANEL)
 	{
-		float		greatest;
+		size_t		n = smaller(tile->n - first, SRM_PANEL);
 
-		if (attention->softcap > 0)
-			srm_kernels->soft_cap(scores + first, end - first, attention->softcap);
-		greatest = srm_kernels->maximum(scores + first, end - first);
-		if (!tile->started[row])
+		for (size_t col = 0; col < head_dim; col += SRM_LANES_UNIT * srm_pack_group(task->compute))
 		{
-			tile->greatest[row] = greatest;
-			tile->sums[row] = 0.0f;
-			tile->started[row] = true;
+			size_t		n_cols = smaller(head_dim - col, SRM_LANES_UNIT * srm_pack_group(task->compute));
+			size_t		lane = col / srm_pack_group(task->compute);
+
+			for (size_t i = 0; i < n; i++)
+				srm_kernels->pack_row[task->compute] (rows + i * SRM_LANES_UNIT * 4,
+													  tile->keys + (first + i) * stride + part->kv_offset + col,
+													  n_cols);
+			memset(rows + n * SRM_LANES_UNIT * 4, 0, (SRM_PANEL - n) * SRM_LANES_UNIT * 4);
+			srm_kernels->transpose(part->keys + (first / SRM_PANEL * task->key_lanes + lane) * SRM_PANEL * 4, rows);
 		}
-		else if (greatest > tile->greatest[row])
-			raise_greatest(tile, queries, row, greatest, attention->head_dim);
-		tile->sums[row] += srm_kernels->exp_sum(scores + first, end - first, tile->greatest[row]);
 	}
-	for (size_t i = 0; i < first; i++)
-		scores[i] = 0.0f;
-	for (size_t i = end; i < n; i++)
-		scores[i] = 0.0f;
 }
 
-/* The position from which on a query sees keys; positions count the past. */
+/* Values turned round: a lane is one key, or two neighbouring ones in bf16. */
+static void
+pack_values(const Part *part, const KeyTile *tile)
+{
+	static const float zeros[SRM_PANEL];
+	const AttentionTask *task = part->task;
+	size_t		head_dim = task->attention->head_dim;
+	size_t		stride = task->attention->n_kv_heads * head_dim;
+	size_t		group = srm_pack_group(task->compute);
+	size_t		n_lanes = srm_pack_lanes(task->compute, tile->n);
+
+	for (size_t lane = 0; lane < n_lanes; lane++)
+		for (size_t number = 0; number < task->n_value_panels; number++)
+		{
+			size_t		key = lane * group;
+			size_t		n = smaller(head_dim - number * SRM_PANEL, SRM_PANEL);
+			const float *value = tile->values + key * stride + part->kv_offset + number * SRM_PANEL;
+			uint32_t   *out = (uint32_t *) (void *) part->values +
+				(number * (KEY_TILE / group) + lane) * SRM_PANEL;
+
+			if (n < SRM_PANEL)
+				memset(out, 0, SRM_PANEL * 4);
+			if (task->compute == SRM_COMPUTE_BF16)
+				srm_kernels->pair_rows(out, key < tile->n ? value : zeros,
+									   key + 1 < tile->n ? value + stride : zeros, n);
+			else
+				memcpy(out, key < tile->n ? value : zeros, n * sizeof(float));
+		}
+}
+
+/* The position from which on a query sees keys. */
 static size_t
 window_start(const SrmAttention *attention, size_t position)
 {
@@ -103,90 +162,294 @@ window_start(const SrmAttention *attention, size_t position)
 		position - attention->window + 1;
 }
 
-/* first as an index into a tile of n keys at a position */
+/* A position as an index into a tile. */
 static size_t
-within_tile(size_t first, size_t position, size_t n)
+within_tile(size_t position, const KeyTile *tile)
 {
-	return first <= position ? 0 : first - position < n ? first - position : n;
+	return position <= tile->position ? 0 : smaller(position - tile->position, tile->n);
+}
+
+/* The keys of a tile that a token sees: from *first to before *end. */
+static void
+find_visible(const Part *part, const KeyTile *tile, size_t token, size_t *first, size_t *end)
+{
+	const SrmAttention *attention = part->task->attention;
+	size_t		own = attention->n_past + part->index[token];
+
+	*first = within_tile(window_start(attention, own), tile);
+	*end = within_tile(own + 1, tile);
 }
 
 /*
- * Adds one tile of keys (n, head_dim) and values, which start at a position;
- * masks what comes after a query, or before its window.
+ * Turns the scores of one row into weights; those outside first .. end - 1
+ * are masked, up to n.  Returns what the row has gathered shrinks by.
  */
-static void
-add_key_tile(Tile *tile, Queries *queries, const float *keys, const float *values,
-			 size_t position, size_t n, const SrmAttention *attention)
+static float
+weigh_row(const SrmAttention *attention, RowState *row, float *scores, size_t first, size_t end,
+		  size_t n)
 {
-	size_t		kv_stride = attention->n_kv_heads * attention->head_dim;
-	size_t		head_dim = attention->head_dim;
-	float		scale = attention->scale > 0 ? attention->scale : 1.0f / sqrtf((float) head_dim);
+	float		shrink = 0.0f;
+	float		greatest;
 
-	srm_blas_product_transposed(tile->scores, KEY_TILE, queries->queries, queries->stride,
-								keys + queries->kv_offset, kv_stride,
-								queries->n, n, head_dim, scale);
-	for (size_t i = 0; i < queries->n; i++)
+	memset(scores, 0, (first < end ? first : n) * sizeof(float));
+	if (first >= end)
+		return 1.0f;
+	memset(scores + end, 0, (n - end) * sizeof(float));
+	if (attention->softcap > 0)
+		srm_kernels->soft_cap(scores + first, end - first, attention->softcap);
+	greatest = srm_kernels->maximum(scores + first, end - first);
+	if (row->started)
 	{
-		size_t		own = attention->n_past + queries->index[i];
-
-		weigh_row(tile, queries, i, within_tile(window_start(attention, own), position, n),
-				  within_tile(own + 1, position, n), n, attention);
+		greatest = greatest > row->greatest ? greatest : row->greatest;
+		shrink = greatest == row->greatest ? 1.0f : expf(row->greatest - greatest);
 	}
-	srm_blas_product(queries->out, queries->stride, tile->scores, KEY_TILE,
-					 values + queries->kv_offset, kv_stride,
-					 queries->n, head_dim, n, queries->started);
-	queries->started = true;
+	row->greatest = greatest;
+	row->sum = srm_kernels->exp_sum(scores + first, end - first, greatest) +
+		(row->started ? shrink * row->sum : 0.0f);
+	return shrink;
 }
 
-/* Adds n keys that start at a position, but for tiles that no query's window reaches. */
-static void
-add_keys(Tile *tile, Queries *queries, const float *keys, const float *values,
-		 size_t position, size_t n, const SrmAttention *attention)
+/* The output of one head of one token. */
+static float *
+row_out(const Part *part, size_t row)
 {
-	size_t		kv_stride = attention->n_kv_heads * attention->head_dim;
-	size_t		start = window_start(attention, attention->n_past + queries->index[0]);
+	const SrmAttention *attention = part->task->attention;
+	size_t		token = row / part->task->n_shared;
+
+	return part->out + (token * attention->n_heads + row % part->task->n_shared) * attention->head_dim;
+}
+
+/* scores (m, n_keys) of rows from row on, with the keys from panel first_panel on */
+static void
+score_rows(const Part *part, size_t row, size_t m, size_t first_panel, size_t n_keys)
+{
+	const AttentionTask *task = part->task;
+	SrmTile		tile = {
+		.out_stride = SCORES_STRIDE, .m = m, .lanes = task->key_lanes,
+		.x = part->packed + row * task->query_bytes, .x_stride = task->query_bytes
+	};
+
+	tile.prefetch = tile.x;
+	for (size_t number = first_panel; number * SRM_PANEL < n_keys; number++)
+	{
+		tile.out = part->scores + number * SRM_PANEL;
+		tile.panel = part->keys + number * task->key_lanes * SRM_PANEL * 4;
+		tile.n = smaller(n_keys - number * SRM_PANEL, SRM_PANEL);
+		srm_kernels->multiply[task->compute] (&tile);
+	}
+}
+
+/* gathered (m, head_dim) = weights (m, n_keys) * values */
+static void
+gather_rows(const Part *part, size_t m, size_t n_keys)
+{
+	const AttentionTask *task = part->task;
+	size_t		head_dim = task->attention->head_dim;
+	size_t		panel_bytes = KEY_TILE / srm_pack_group(task->compute) * SRM_PANEL * 4;
+	SrmTile		tile = {
+		.out_stride = head_dim, .m = m, .lanes = srm_pack_lanes(task->compute, n_keys),
+		.x = part->weights, .x_stride = task->weights_bytes, .prefetch = part->weights
+	};
+
+	for (size_t number = 0; number < task->n_value_panels; number++)
+	{
+		tile.out = part->gathered + number * SRM_PANEL;
+		tile.panel = part->values + number * panel_bytes;
+		tile.n = smaller(head_dim - number * SRM_PANEL, SRM_PANEL);
+		srm_kernels->multiply[task->compute] (&tile);
+	}
+}
+
+/* out (n) = shrink * out + more; where nothing has been gathered yet, more. */
+static void
+add_gathered(float *out, const float *more, bool started, float shrink, size_t n)
+{
+	if (!started)
+		memcpy(out, more, n * sizeof(float));
+	else
+		for (size_t i = 0; i < n; i++)
+			out[i] = shrink * out[i] + more[i];
+}
+
+/* Adds a tile of keys to m rows from row on. */
+static void
+add_tile_to_rows(const Part *part, const KeyTile *tile, size_t row, size_t m)
+{
+	const AttentionTask *task = part->task;
+	const SrmAttention *attention = task->attention;
+	float		shrink[SRM_TILE_ROWS];
+	bool		started[SRM_TILE_ROWS];
+	size_t		first[SRM_TILE_ROWS];
+	size_t		end[SRM_TILE_ROWS];
+	size_t		n_keys;
+	size_t		n_padded;
+
+	for (size_t i = 0; i < m; i++)
+		find_visible(part, tile, (row + i) / task->n_shared, &first[i], &end[i]);
+	/* Both ascend */
+	n_keys = end[m - 1];
+	if (n_keys == 0 || first[0] >= n_keys)
+		return;
+	n_padded = srm_pack_lanes(task->compute, n_keys) * srm_pack_group(task->compute);
+	score_rows(part, row, m, first[0] / SRM_PANEL, n_keys);
+	for (size_t i = 0; i < m; i++)
+	{
+		float	   *scores = part->scores + i * SCORES_STRIDE;
+
+		started[i] = part->rows[row + i].started;
+		shrink[i] = weigh_row(attention, &part->rows[row + i], scores, first[i], end[i], n_padded);
+		part->rows[row + i].started = started[i] || first[i] < end[i];
+		if (task->compute == SRM_COMPUTE_BF16)
+			srm_kernels->pack_row[task->compute] (part->weights + i * task->weights_bytes, scores, n_padded);
+	}
+	gather_rows(part, m, n_keys);
+	for (size_t i = 0; i < m; i++)
+		if (first[i] < end[i])
+			add_gathered(row_out(part, row + i), part->gathered + i * attention->head_dim,
+						 started[i], shrink[i], attention->head_dim);
+}
+
+static void
+add_tile(const Part *part, const KeyTile *tile)
+{
+	size_t		n_rows = part->n * part->task->n_shared;
+	size_t		n_tiles = divide_up(n_rows, SRM_TILE_ROWS);
+	size_t		row = 0;
+
+	pack_keys(part, tile);
+	pack_values(part, tile);
+	for (size_t i = 0; i < n_tiles; i++)
+	{
+		size_t		m = divide_up(n_rows - row, n_tiles - i);
+
+		add_tile_to_rows(part, tile, row, m);
+		row += m;
+	}
+}
+
+/* Adds n keys that start at a position, but for tiles that no token's window reaches. */
+static void
+add_keys(const Part *part, const float *keys, const float *values, size_t position, size_t n)
+{
+	const SrmAttention *attention = part->task->attention;
+	size_t		stride = attention->n_kv_heads * attention->head_dim;
+	size_t		start = window_start(attention, attention->n_past + part->index[0]);
 	size_t		first = start > position ? (start - position) / KEY_TILE * KEY_TILE : 0;
 
 	for (; first < n; first += KEY_TILE)
 	{
-		size_t		left = n - first;
+		KeyTile		tile = {
+			keys + first * stride, values + first * stride, position + first, smaller(n - first, KEY_TILE)
+		};
 
-		add_key_tile(tile, queries, keys + first * kv_stride, values + first * kv_stride,
-					 position + first, left < KEY_TILE ? left : KEY_TILE, attention);
+		add_tile(part, &tile);
+	}
+}
+
+/* Queries in lanes, times the scale of their products. */
+static void
+pack_queries(const Part *part)
+{
+	const AttentionTask *task = part->task;
+	const SrmAttention *attention = task->attention;
+	size_t		head_dim = attention->head_dim;
+
+	for (size_t row = 0; row < part->n * task->n_shared; row++)
+	{
+		const float *query = part->queries +
+			(row / task->n_shared * attention->n_heads + row % task->n_shared) * head_dim;
+
+		for (size_t i = 0; i < head_dim; i++)
+			part->gathered[i] = query[i] * task->scale;
+		srm_kernels->pack_row[task->compute] (part->packed + row * task->query_bytes, part->gathered, head_dim);
 	}
 }
 
 static void
-attend(Tile *tile, Queries *queries, const SrmAttention *attention)
+attend(const Part *part)
 {
-	memset(tile->started, 0, sizeof(tile->started));
-	add_keys(tile, queries, attention->past_keys, attention->past_values,
-			 0, attention->n_past, attention);
-	add_keys(tile, queries, attention->keys, attention->values,
-			 attention->n_past, (size_t) queries->index[queries->n - 1] + 1, attention);
-	for (size_t i = 0; i < queries->n; i++)
-		for (size_t j = 0; j < attention->head_dim; j++)
-			queries->out[i * queries->stride + j] /= tile->sums[i];
+	const SrmAttention *attention = part->task->attention;
+
+	memset(part->rows, 0, part->n * part->task->n_shared * sizeof(RowState));
+	pack_queries(part);
+	add_keys(part, attention->past_keys, attention->past_values, 0, attention->n_past);
+	add_keys(part, attention->keys, attention->values, attention->n_past,
+			 (size_t) part->index[part->n - 1] + 1);
+	for (size_t row = 0; row < part->n * part->task->n_shared; row++)
+	{
+		float	   *out = row_out(part, row);
+		float		inverse = 1.0f / part->rows[row].sum;
+
+		for (size_t i = 0; i < attention->head_dim; i++)
+			out[i] *= inverse;
+	}
 }
 
-/* Tasks count the heads of the first tile of queries, then of the next. */
+/* The next bytes of scratch, which may be NULL; counts them. */
+static void *
+take_bytes(char *scratch, size_t *used, size_t bytes)
+{
+	size_t		start = *used;
+
+	*used += (bytes + 63) & ~(size_t) 63;
+	return scratch == NULL ? NULL : scratch + start;
+}
+
+/* Places a part's buffers one behind the other; returns how many bytes they take. */
+static size_t
+place_buffers(Part *part, const AttentionTask *task, char *scratch)
+{
+	size_t		n_rows = task->part_tokens * task->n_shared;
+	size_t		value_lanes = KEY_TILE / srm_pack_group(task->compute);
+	size_t		used = 0;
+
+	part->rows = take_bytes(scratch, &used, n_rows * sizeof(RowState));
+	part->packed = take_bytes(scratch, &used, n_rows * task->query_bytes);
+	part->keys = take_bytes(scratch, &used, KEY_TILE * task->key_lanes * 4);
+	part->values = take_bytes(scratch, &used, task->n_value_panels * SRM_PANEL * value_lanes * 4);
+	part->scores = take_bytes(scratch, &used, SRM_TILE_ROWS * SCORES_STRIDE * sizeof(float));
+	part->weights = (char *) part->scores;
+	if (task->compute != SRM_COMPUTE_F32)
+		part->weights = take_bytes(scratch, &used, SRM_TILE_ROWS * task->weights_bytes);
+	part->gathered = take_bytes(scratch, &used, SRM_TILE_ROWS * task->attention->head_dim * sizeof(float));
+	return used;
+}
+
+/* Tasks count the heads of keys of the first part, then of the next. */
 static void
 run_task(void *arg, size_t number, int thread)
 {
 	AttentionTask *task = arg;
 	const SrmAttention *attention = task->attention;
-	size_t		head = number % attention->n_heads;
-	size_t		first = number / attention->n_heads * QUERY_TILE;
-	size_t		n_shared = attention->n_heads / attention->n_kv_heads;
-	Queries		queries = {0};
+	size_t		head = number % attention->n_kv_heads;
+	size_t		first = number / attention->n_kv_heads * task->part_tokens;
+	size_t		offset = (first * attention->n_heads + head * task->n_shared) * attention->head_dim;
+	Part		part = {
+		.task = task, .index = task->index + first, .n = smaller(task->n - first, task->part_tokens),
+		.queries = task->queries + offset, .out = task->out + offset,
+		.kv_offset = head * attention->head_dim
+	};
 
-	queries.stride = attention->n_heads * attention->head_dim;
-	queries.queries = task->queries + first * queries.stride + head * attention->head_dim;
-	queries.out = task->out + first * queries.stride + head * attention->head_dim;
-	queries.index = task->index + first;
-	queries.n = task->n - first < QUERY_TILE ? task->n - first : QUERY_TILE;
-	queries.kv_offset = head / n_shared * attention->head_dim;
-	attend(srm_threads_scratch(task->threads, thread), &queries, attention);
+	place_buffers(&part, task, srm_threads_scratch(task->threads, thread));
+	attend(&part);
+}
+
+/*
+ * Parts of the tokens: enough of them for all threads, and none too long.
+ * The arithmetic of a row does not depend on them.
+ */
+static void
+plan_parts(AttentionTask *task)
+{
+	const SrmAttention *attention = task->attention;
+	size_t		n_keys = attention->n_past + task->index[task->n - 1] + 1;
+	size_t		n_tasks = TASKS_PER_THREAD * (size_t) srm_threads_count(task->threads);
+	size_t		n_parts = srm_threads_count(task->threads) == 1 ? 1 : divide_up(n_tasks, attention->n_kv_heads);
+	size_t		n_long = task->n * task->n_shared / (MAX_TASK_SCORES / n_keys + 1) + 1;
+
+	n_parts = n_parts > n_long ? n_parts : n_long;
+	task->part_tokens = divide_up(task->n, smaller(n_parts, task->n));
+	task->n_parts = divide_up(task->n, task->part_tokens);
 }
 
 bool
@@ -194,12 +457,25 @@ srm_attention_forward(float *out, const float *queries, const SrmAttention *atte
 					  const uint32_t *index, size_t n,
 					  SrmThreads *threads, const SrmStop *stop, SrmStatus *status)
 {
+	size_t		head_dim = attention->head_dim;
 	AttentionTask task = {.attention = attention, .out = out, .queries = queries,
 		.index = index, .n = n, .threads = threads
 	};
-	size_t		n_tiles = (n + QUERY_TILE - 1) / QUERY_TILE;
+	Part		part;
 
-	return srm_threads_reserve(threads, sizeof(Tile), status) &&
-		srm_threads_run_or_stop(threads, n_tiles * attention->n_heads, run_task,
+	if (n == 0)
+		return true;
+	task.compute = attention->compute == SRM_COMPUTE_F32 || !srm_kernels->fast_bf16 ?
+		SRM_COMPUTE_F32 : SRM_COMPUTE_BF16;
+	task.scale = attention->scale > 0 ? attention->scale : 1.0f / sqrtf((float) head_dim);
+	task.n_shared = attention->n_heads / attention->n_kv_heads;
+	task.query_bytes = srm_gemm_row_bytes(task.compute, head_dim);
+	task.weights_bytes = task.compute == SRM_COMPUTE_F32 ? SCORES_STRIDE * sizeof(float) :
+		srm_gemm_row_bytes(task.compute, KEY_TILE);
+	task.key_lanes = srm_pack_lanes(task.compute, head_dim);
+	task.n_value_panels = divide_up(head_dim, SRM_PANEL);
+	plan_parts(&task);
+	return srm_threads_reserve(threads, place_buffers(&part, &task, NULL), status) &&
+		srm_threads_run_or_stop(threads, task.n_parts * attention->n_kv_heads, run_task,
 								&task, stop, status);
 }

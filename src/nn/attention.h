@@ -4,7 +4,8 @@
  *	  Causal attention of a block of tokens to itself and to what came before.
  *
  * Scores exist for a tile of queries and keys at a time.  Tiles are counted
- * from the first token of the past and from the first of the block.
+ * from the first token of the past and from the first of the block: the bits of a row
+ * depend on its index and n_past alone, and not on the rows beside it.
  *
  *-------------------------------------------------------------------------
  */
@@ -13,6 +14,7 @@
 
 #include <stdint.h>
 
+#include "nn/matrix.h"
 #include "nn/threads.h"
 
 /* Keys and values are (tokens, n_kv_heads * head_dim). */
@@ -24,6 +26,7 @@ typedef struct SrmAttention
 	float		scale;			/* of the products; 0: 1 / sqrt(head_dim) */
 	float		softcap;		/* s becomes softcap * tanh(s / softcap); 0: it stays s */
 	size_t		window;			/* tokens that a query sees, its own included; 0: all */
+	SrmCompute	compute;		/* f32, or bf16 where the processor has a fast kernel for it */
 	size_t		n_past;
 	const float *past_keys;		/* of n_past tokens, which come before all queries */
 	const float *past_values;

@@ -314,7 +314,8 @@ attention_of(const Pass *pass, const Block *block)
 	SrmAttention attention = {
 		.n_heads = decoder->n_heads,.n_kv_heads = decoder->n_kv_heads,
 		.head_dim = decoder->head_dim,.scale = decoder->attention_scale,
-		.softcap = decoder->attention_softcap,.window = pass->layer->window
+		.softcap = decoder->attention_softcap,.window = pass->layer->window,
+		.compute = pass->layer->query.packed == NULL ? SRM_COMPUTE_F32 : pass->layer->query.compute
 	};
 
 	if (cache != NULL)

@@ -215,7 +215,23 @@ multiply_int8(const SrmTile *tile)
 	}
 }
 
-/* packing of rows */
+/* packing */
+
+static inline void
+transpose(void *panel, const void *rows)
+{
+	for (size_t lane = 0; lane < SRM_LANES_UNIT; lane++)
+		for (size_t row = 0; row < SRM_PANEL; row++)
+			memcpy((char *) panel + (lane * SRM_PANEL + row) * 4,
+				   (const char *) rows + (row * SRM_LANES_UNIT + lane) * 4, 4);
+}
+
+static inline void
+pair_rows(uint32_t *out, const float *a, const float *b, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		out[i] = (uint32_t) srm_bf16_of_float(a[i]) | (uint32_t) srm_bf16_of_float(b[i]) << 16;
+}
 
 static inline void
 pack_row_f32(void *out, const float *x, size_t n)

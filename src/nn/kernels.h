@@ -49,6 +49,12 @@ typedef struct SrmKernels
 	/* x (n) = cap * tanh(x / cap), cap positive */
 	void		(*soft_cap) (float *x, size_t n, float cap);
 
+	/* panel (SRM_LANES_UNIT, SRM_PANEL) = rows (SRM_PANEL, SRM_LANES_UNIT) of lanes; no overlap */
+	void		(*transpose) (void *panel, const void *rows);
+
+	/* out (n) = a in the lower halves, b in the upper ones, as nearest bfloats */
+	void		(*pair_rows) (uint32_t *out, const float *a, const float *b, size_t n);
+
 	/* By SrmCompute; see gemm.h */
 	SrmPackRow	pack_row[3];
 	SrmMultiply multiply[3];
