@@ -679,9 +679,8 @@ run_blocks(Pass *pass, SrmCache *cache, SrmArena *arena, int n_threads)
 
 	if (pass->n_rows == 0)
 		return true;
-	if (!srm_products_init(pass->status) ||
-		(pass->n_kept > 0 &&
-		 !srm_cache_reserve(cache, pass->n_cached + pass->n_kept, pass->status)))
+	if (pass->n_kept > 0 &&
+		!srm_cache_reserve(cache, pass->n_cached + pass->n_kept, pass->status))
 		return false;
 	pass->threads = srm_threads_start(n_threads, pass->status);
 	done = pass->threads != NULL && allocate_pass(pass, arena) && run_pass(pass);

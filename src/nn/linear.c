@@ -230,8 +230,7 @@ srm_linear_forward(float *out, const float *x, const SrmMatrix *w, const float *
 {
 	SrmLinear	map = {.out = out, .x = x, .w = w, .bias = bias};
 
-	return srm_products_init(status) &&
-		srm_linears_forward(&map, 1, m, threads, NULL, status);
+	return srm_linears_forward(&map, 1, m, threads, NULL, status);
 }
 
 void

@@ -23,8 +23,8 @@ typedef struct SrmLinear
 
 /*
  * Computes n_maps maps, whose work is shared among the threads as a whole.
- * srm_products_init() has succeeded.  Stop is asked between panels of
- * some tens of milliseconds at most.
+ * Stop is asked between tasks of some milliseconds.  A row of an output has the same
+ * bits whatever m is, whatever rows stand beside it, and with any number of threads.
  */
 extern bool srm_linears_forward(const SrmLinear *maps, size_t n_maps, size_t m,
 								SrmThreads *threads, const SrmStop *stop,
