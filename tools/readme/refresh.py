@@ -63,6 +63,9 @@ def main():
     jobs = find_jobs(text)
     with tempfile.TemporaryDirectory() as directory:
         os.chmod(directory, 0o755)
+        # The README reads the demo's pairs, by their path in the sources
+        os.symlink(os.path.join(os.path.dirname(os.path.abspath(arguments.readme)), "test"),
+                   os.path.join(directory, "test"))
         outputs = run(jobs, directory)
     replacements = [(job[1], job[2] + output + "\n") for job, output in zip(jobs, outputs) if job[1]]
     for (start, end), replacement in sorted(replacements, reverse=True):

@@ -1,0 +1,82 @@
+-- The tables of docs/study.md, as Markdown; run by tools/study/run.sh with psql -At.
+
+-- Wilson's 95 % interval, as text in percent
+CREATE OR REPLACE FUNCTION pg_temp.percent(share double precision) RETURNS text LANGUAGE sql AS $$
+    SELECT to_char(100 * share, 'FM990.0')
+$$;
+
+CREATE OR REPLACE FUNCTION pg_temp.wilson(share double precision, n bigint) RETURNS text LANGUAGE sql AS $$
+    SELECT format('%s to %s', pg_temp.percent(middle - half), pg_temp.percent(middle + half))
+    FROM (SELECT 1.959964 AS z) AS a,
+        LATERAL (SELECT (share + z * z / (2 * n)) / (1 + z * z / n) AS middle,
+            z / (1 + z * z / n) * sqrt(share * (1 - share) / n + z * z / (4.0 * n * n)) AS half) AS b
+$$;
+
+-- Area under the ROC curve of a score for "marked": the share of pairs of a marked and an unmarked sentence in
+-- which the marked one has the higher score, ties counting half, by ranks
+CREATE TEMP VIEW auc AS
+SELECT model, source, count(*) AS n, count(*) FILTER (WHERE marked) AS n_marked,
+    (sum(rank) FILTER (WHERE marked) - n_m * (n_m + 1) / 2) / (n_m * (count(*) - n_m)) AS auc,
+    (sum(rank_length) FILTER (WHERE marked) - n_m * (n_m + 1) / 2) / (n_m * (count(*) - n_m)) AS auc_length
+FROM (SELECT s.model, p.source, s.marked,
+          rank() OVER by_reward + (count(*) OVER (PARTITION BY s.model, p.source, s.reward) - 1) / 2.0 AS rank,
+          rank() OVER by_length + (count(*) OVER (PARTITION BY s.model, p.source, s.length) - 1) / 2.0 AS rank_length,
+          (count(*) FILTER (WHERE s.marked) OVER (PARTITION BY s.model, p.source))::double precision AS n_m
+      FROM sentences AS s JOIN spans AS p USING (id)
+      WINDOW by_reward AS (PARTITION BY s.model, p.source ORDER BY s.reward DESC),
+          by_length AS (PARTITION BY s.model, p.source ORDER BY s.length)) AS r
+GROUP BY model, source, n_m;
+
+-- The same among sentences of one response only
+CREATE TEMP VIEW auc_within AS
+SELECT m.model, p.source, avg((sign(u.reward - m.reward) + 1) / 2) AS auc
+FROM sentences AS m JOIN sentences AS u ON m.model = u.model AND m.id = u.id AND m.marked AND NOT u.marked
+    JOIN spans AS p ON p.id = m.id
+GROUP BY m.model, p.source;
+
+CREATE TEMP VIEW scored AS
+SELECT r.kind, r.seed, j.*, m.margin
+FROM runs AS r JOIN margins AS m USING (model) JOIN judged AS j USING (id);
+
+SELECT E'### Runs\n\n| kind | seed | minutes | held-out accuracy at the end | loss at the end |\n| --- | ---: | ---: | ---: | ---: |';
+SELECT format('| %s | %s | %s | %s | %s |', kind, seed, to_char(seconds / 60, 'FM990.0'), pg_temp.percent(l.held_out_accuracy),
+    to_char(l.loss, 'FM0.000'))
+FROM runs AS r LEFT JOIN LATERAL (
+    SELECT held_out_accuracy, loss FROM srm.training_log AS t WHERE t.model = r.model ORDER BY run DESC, step DESC LIMIT 1) AS l ON true
+ORDER BY kind, seed;
+
+SELECT E'\n### Accuracy\n\nMean of the seeds (each seed), interval of the mean''s share, in percent.\n\n'
+    '| split | group | n | kind | accuracy | seeds | interval | longer wins |\n| --- | --- | ---: | --- | ---: | --- | --- | ---: |';
+SELECT format('| %s | %s | %s | %s | %s | %s | %s | %s |', split, grp, n, kind, pg_temp.percent(avg(accuracy)),
+    string_agg(pg_temp.percent(accuracy), ', ' ORDER BY seed), pg_temp.wilson(avg(accuracy), n), pg_temp.percent(avg(longer)))
+FROM (SELECT split, coalesce(grp, 'all') AS grp, kind, seed, count(*) AS n, srm_accuracy(margin, 0) AS accuracy,
+          srm_accuracy(length(chosen), length(rejected)) AS longer
+      FROM scored GROUP BY GROUPING SETS ((split, grp, kind, seed), (split, kind, seed))) AS s
+GROUP BY split, grp, n, kind
+ORDER BY split DESC, grp = 'all' DESC, n DESC, grp, kind;
+
+SELECT E'\n### Loss and preference for length\n\n'
+    '| split | kind | log loss | accuracy where chosen is longer | where it is shorter | correlation of margin and difference of length |\n'
+    '| --- | --- | ---: | ---: | ---: | ---: |';
+SELECT format('| %s | %s | %s | %s | %s | %s |', split, kind, to_char(srm_log_loss(margin, 0), 'FM0.000'),
+    pg_temp.percent(srm_accuracy(margin, 0) FILTER (WHERE longer = 1)),
+    pg_temp.percent(srm_accuracy(margin, 0) FILTER (WHERE longer = -1)),
+    to_char(corr(margin, ln(length(chosen)) - ln(length(rejected))), 'FM0.00'))
+FROM scored GROUP BY split, kind ORDER BY split DESC, kind;
+
+SELECT E'\n### By number of sentences of the chosen response\n\n'
+    '| split | sentences | n | kind | accuracy | longer wins |\n| --- | --- | ---: | --- | ---: | ---: |';
+SELECT format('| %s | %s | %s | %s | %s | %s |', split, size, count(DISTINCT id), kind, pg_temp.percent(srm_accuracy(margin, 0)),
+    pg_temp.percent(srm_accuracy(length(chosen), length(rejected))))
+FROM (SELECT *, CASE WHEN n_sentences <= 2 THEN '1 to 2' WHEN n_sentences <= 5 THEN '3 to 5'
+          WHEN n_sentences <= 10 THEN '6 to 10' ELSE 'over 10' END AS size FROM scored) AS s
+GROUP BY split, size, kind
+ORDER BY split DESC, min(n_sentences), kind;
+
+SELECT E'\n### Error spans\n\nAUC of the sentence reward, sign turned, for "the sentence overlaps a span that was marked as wrong"; 0.5 is chance.\n\n'
+    '| source | kind | sentences | marked | AUC (seeds) | AUC within a response (seeds) | AUC of length |\n| --- | --- | ---: | ---: | ---: | ---: | ---: |';
+SELECT format('| %s | %s | %s | %s | %s | %s | %s |', source, kind, max(n), max(n_marked),
+    string_agg(to_char(a.auc, 'FM0.000'), ', ' ORDER BY seed), string_agg(to_char(w.auc, 'FM0.000'), ', ' ORDER BY seed),
+    to_char(avg(a.auc_length), 'FM0.000'))
+FROM runs AS r JOIN auc AS a USING (model) JOIN auc_within AS w USING (model, source)
+GROUP BY source, kind ORDER BY source, kind;

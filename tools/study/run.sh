@@ -1,0 +1,146 @@
+#!/usr/bin/env bash
+#
+# Trains response-level, token-level and sentence-level reward models from one
+# base with srm_train alone, and measures them: the tables of docs/study.md.
+# Runs unattended in a throwaway cluster.  What is there already is not made
+# again, so a run that was stopped goes on when it is started again.
+#
+# usage: tools/study/run.sh --data DIR --work DIR [OPTION ...]
+#
+#   --data DIR          train, valid, bench and spans, as .jsonl.gz
+#   --work DIR          cluster, models, and report.md; kept
+#   --models DIR        directory above the base, if the extension does not install it
+#   --base NAME         the base model                       [default-base]
+#   --kinds 'K ...'     last, token_mean, mean, attention, attention_after_last [the first four]
+#   --seeds 'N ...'     [1 2]
+#   --pairs N           pairs to train on, at most           [6000]
+#   --per-prompt N      of one prompt, at most               [24]
+#   --epochs X          [1]
+#   --batch N           pairs a step                         [16]
+#   --rate X            learning rate                        [0.001]
+#   --max-tokens N      of a conversation in training        [640]
+#   --threads N         of one run                           [2]
+set -euo pipefail
+. "$(dirname "$0")/../../scripts/lib.sh"
+
+HERE=$ROOT/tools/study
+DATA=
+WORK=
+MODELS=
+BASE=default-base
+KINDS='last token_mean mean attention'
+SEEDS='1 2'
+PAIRS=6000
+PER_PROMPT=24
+EPOCHS=1
+BATCH=16
+RATE=0.001
+MAX_TOKENS=640
+THREADS=2
+
+while [ $# -gt 0 ]; do
+	[ $# -gt 1 ] || { sed -n 's/^# \(usage: .*\)/\1/p' "$0" >&2; exit 2; }
+	case $1 in
+		--data) DATA=$(realpath "$2") ;;
+		--work) WORK=$(realpath -m "$2") ;;
+		--models) MODELS=$(realpath "$2") ;;
+		--base) BASE=$2 ;;
+		--kinds) KINDS=$2 ;;
+		--seeds) SEEDS=$2 ;;
+		--pairs) PAIRS=$2 ;;
+		--per-prompt) PER_PROMPT=$2 ;;
+		--epochs) EPOCHS=$2 ;;
+		--batch) BATCH=$2 ;;
+		--rate) RATE=$2 ;;
+		--max-tokens) MAX_TOKENS=$2 ;;
+		--threads) THREADS=$2 ;;
+		*) sed -n 's/^# \(usage: .*\)/\1/p' "$0" >&2; exit 2 ;;
+	esac
+	shift 2
+done
+[ -n "$DATA" ] && [ -n "$WORK" ] || { sed -n 's/^# \(usage: .*\)/\1/p' "$0" >&2; exit 2; }
+
+say() { printf '%s %s\n' "$(date +%H:%M:%S)" "$*"; }
+
+sql() { "$PSQL" -X -q -v ON_ERROR_STOP=1 -d study "$@"; }
+
+# Starts the cluster of an earlier run, or a new one.
+open_cluster() {
+	local bindir
+
+	bindir=$("$PG_CONFIG" --bindir)
+	mkdir -p "$WORK/cluster"
+	chmod 755 "$WORK" "$WORK/cluster"
+	if [ -f "$WORK/cluster/data/PG_VERSION" ]; then
+		as_user "$bindir/pg_ctl" -D "$WORK/cluster/data" -l "$WORK/cluster/log" -w start >/dev/null
+		export PGHOST=$WORK/cluster PGPORT=5432 PGUSER=postgres
+	else
+		start_server "$WORK/cluster" "srm.model_path = '\$system:\$output${MODELS:+:$MODELS}'" \
+			"max_wal_size = '2GB'" "srm.threads = $THREADS" "shared_buffers = '256MB'"
+	fi
+}
+
+load_data() {
+	local name
+
+	"$PSQL" -X -q -d postgres -c 'CREATE DATABASE study'
+	sql -c 'CREATE EXTENSION srm'
+	for name in train valid bench spans; do
+		sql -c "CREATE TABLE lines_$name (line jsonb)"
+		gzip -dc "$DATA/$name.jsonl.gz" |
+			sql -c "\\copy lines_$name FROM STDIN WITH (FORMAT csv, QUOTE E'\\x01', DELIMITER E'\\x02')"
+	done
+	sql -v pairs="$PAIRS" -v per_prompt="$PER_PROMPT" -f "$HERE/load.sql"
+}
+
+# The aggregation of a kind, its base, and how the base's values are scaled.
+train_model() {
+	local model=$1 kind=$2 seed=$3
+	local aggregation=$kind
+	local base=$BASE
+	local scale=1
+	local resume=false
+	local start
+
+	if [ "$kind" = attention_after_last ]; then
+		aggregation=attention
+		base=study-last-$seed
+		# The score becomes about a mean of some values more
+		scale=6
+	fi
+	[ -d "$WORK/cluster/data/srm/models/.training/$model" ] && resume=true
+	say "training $model"
+	start=$(date +%s)
+	sql -c "CALL srm_train('$model', 'SELECT messages, chosen, rejected FROM train ORDER BY id',
+		base => '$base', aggregation => '$aggregation', value_scale => $scale, epochs => $EPOCHS, batch => $BATCH,
+		learning_rate => $RATE, weight_decay => 0.1, penalty => 0.001, held_out => 0.03, evaluate_every => 100,
+		seed => $seed, max_tokens => $MAX_TOKENS, resume => $resume)"
+	sql -c "INSERT INTO runs VALUES ('$model', '$kind', $seed, $(($(date +%s) - start)))"
+}
+
+measure_model() {
+	local model=$1
+
+	say "measuring $model"
+	sql -v model="$model" -f "$HERE/measure.sql"
+}
+
+PG_CONFIG=$(find_pg_config)
+export PG_CONFIG
+PSQL=$("$PG_CONFIG" --bindir)/psql
+open_cluster
+trap 'stop_server "$WORK/cluster"' EXIT
+if [ "$("$PSQL" -X -At -d postgres -c "SELECT count(*) FROM pg_database WHERE datname = 'study'")" = 0 ]; then
+	say 'loading the data'
+	load_data
+fi
+for seed in $SEEDS; do
+	for kind in $KINDS; do
+		model=study-$kind-$seed
+		[ "$(sql -At -c "SELECT count(*) FROM runs WHERE model = '$model'")" = 1 ] || train_model "$model" "$kind" "$seed"
+		[ "$(sql -At -c "SELECT count(*) > 0 FROM margins WHERE model = '$model'")" = t ] || measure_model "$model"
+		sql -At -f "$HERE/report.sql" >"$WORK/report.md.new"
+		mv "$WORK/report.md.new" "$WORK/report.md"
+	done
+done
+say "the tables are in $WORK/report.md"
