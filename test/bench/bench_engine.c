@@ -56,6 +56,7 @@ time_line(SrmScorer *scorer, char *line, int n_threads, SrmArena *arena, SrmStat
 int
 main(int argc, char **argv)
 {
+	SrmModelOptions options = {.compute = SRM_COMPUTE_AUTO};
 	SrmStop		stop = {0};
 	SrmScorer  *scorer;
 	SrmArena   *arena;
@@ -71,7 +72,7 @@ main(int argc, char **argv)
 	}
 	srm_status_init(&status);
 	arena = srm_arena_create(&status);
-	scorer = arena == NULL ? NULL : srm_scorer_open(argv[1], &stop, &status);
+	scorer = arena == NULL ? NULL : srm_scorer_open(argv[1], &options, &stop, &status);
 	if (scorer != NULL)
 	{
 		printf("ready\n");
