@@ -175,3 +175,16 @@ srm_merges_load(SrmMerges *merges, const SrmJson *json, const SrmVocabulary *voc
 	}
 	return true;
 }
+
+/* The slots stay taken, lest those behind them be missed, but fit no pair. */
+void
+srm_merges_hide(SrmMerges *merges, const bool *is_hidden)
+{
+	for (size_t i = 0; i <= merges->mask; i++)
+	{
+		SrmMerge   *merge = &merges->slots[i];
+
+		if (merge->rank >= 0 && is_hidden[merge->id])
+			merge->left = merge->right = -1;
+	}
+}

@@ -32,6 +32,9 @@ extern bool srm_merges_load(SrmMerges *merges, const SrmJson *json,
 							const SrmVocabulary *vocabulary,
 							SrmArena *arena, SrmStatus *status);
 
+/* Forgets the merges that give one of these tokens; is_hidden (n_ids). */
+extern void srm_merges_hide(SrmMerges *merges, const bool *is_hidden);
+
 /* The slot of a pair, or the empty one where it belongs. */
 static inline SrmMerge *
 srm_merges_slot(const SrmMerges *merges, int32_t left, int32_t right)

@@ -158,6 +158,18 @@ srm_vocabulary_find(const SrmVocabulary *vocabulary, const char *token, size_t l
 	return find_slot(vocabulary, hash_token(token, length), token, length)->id;
 }
 
+/* The slot stays taken, lest those behind it be missed, but its tag fits no token. */
+void
+srm_vocabulary_hide(SrmVocabulary *vocabulary, int32_t id)
+{
+	size_t		length = vocabulary->lengths[id];
+	const char *token = vocabulary->tokens[id];
+	SrmVocabularySlot *slot = find_slot(vocabulary, hash_token(token, length), token, length);
+
+	if (slot->id == id)
+		slot->tag = ~slot->tag;
+}
+
 int32_t
 srm_vocabulary_find_byte(const SrmVocabulary *vocabulary, int byte)
 {

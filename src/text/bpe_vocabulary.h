@@ -56,6 +56,9 @@ extern uint64_t srm_vocabulary_prepare(const SrmVocabulary *vocabulary, const ch
 extern int32_t srm_vocabulary_find_prepared(const SrmVocabulary *vocabulary, uint64_t hash,
 											const char *token, size_t length);
 
+/* From now on the token is not found any more; its id keeps it. */
+extern void srm_vocabulary_hide(SrmVocabulary *vocabulary, int32_t id);
+
 /* The token of a byte as SentencePiece writes it, such as "<0x0A>", or -1. */
 extern int32_t srm_vocabulary_find_byte(const SrmVocabulary *vocabulary, int byte);
 

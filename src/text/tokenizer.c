@@ -92,9 +92,39 @@ load_model(SrmTokenizer *tokenizer, const SrmJson *model, SrmArena *arena, SrmSt
 	return srm_fail_hint(status, "Supported are BPE, by bytes or by characters, and Unigram.");
 }
 
+/*
+ * Special tokens are found by the search for added tokens alone.  Many a
+ * vocabulary has them among its words; there a user's text could reach them.
+ */
+static bool
+hide_special_tokens(SrmTokenizer *tokenizer, SrmArena *scratch, SrmStatus *status)
+{
+	SrmVocabulary *vocabulary = tokenizer->is_unigram ? &tokenizer->unigram.vocabulary :
+		&tokenizer->bpe.vocabulary;
+	bool	   *is_hidden = srm_arena_array(scratch, (size_t) vocabulary->n_ids, sizeof(bool), status);
+	bool		any = false;
+
+	if (is_hidden == NULL)
+		return false;
+	for (int32_t i = 0; i < tokenizer->added.n; i++)
+	{
+		const SrmAddedToken *token = &tokenizer->added.tokens[i];
+
+		if (!token->is_special || token->id >= vocabulary->n_ids ||
+			vocabulary->tokens[token->id] == NULL)
+			continue;
+		srm_vocabulary_hide(vocabulary, token->id);
+		is_hidden[token->id] = any = true;
+	}
+	if (any && !tokenizer->is_unigram)
+		srm_merges_hide(&tokenizer->bpe.merges, is_hidden);
+	return true;
+}
+
 /* What becomes of tokens later, by post-processor and decoder, is no part of encoding. */
 static bool
-load_parts(SrmTokenizer *tokenizer, const SrmJson *json, SrmArena *arena, SrmStatus *status)
+load_parts(SrmTokenizer *tokenizer, const SrmJson *json, SrmArena *arena, SrmArena *scratch,
+		   SrmStatus *status)
 {
 	if (!check_version(json, status))
 		return false;
@@ -107,7 +137,8 @@ load_parts(SrmTokenizer *tokenizer, const SrmJson *json, SrmArena *arena, SrmSta
 												arena, status);
 	return tokenizer->normalizer != NULL &&
 		srm_added_tokens_load(&tokenizer->added, srm_json_member(json, "added_tokens"),
-							  tokenizer->vocabulary, tokenizer->normalizer, arena, status);
+							  tokenizer->vocabulary, tokenizer->normalizer, arena, status) &&
+		hide_special_tokens(tokenizer, scratch, status);
 }
 
 SrmTokenizer *
@@ -121,7 +152,7 @@ srm_tokenizer_load(const char *json, size_t length, SrmArena *arena, SrmStatus *
 	if (tokenizer != NULL && temporary != NULL)
 		tree = srm_json_parse(json, length, "file \"tokenizer.json\"", temporary, status);
 	if (tree != NULL)
-		load_parts(tokenizer, tree, arena, status);
+		load_parts(tokenizer, tree, arena, temporary, status);
 	srm_arena_free(temporary);
 	if (status->code == SRM_OK)
 		return tokenizer;

@@ -221,6 +221,36 @@ test_special_ranges(void **state)
 	srm_tokenizer_free(tokenizer);
 }
 
+/* nor can text reach it as a word of the vocabulary, whole or merged */
+static void
+test_special_words(void **state)
+{
+	static const char unigram[] = "{\"added_tokens\":[" ADDED(1, "ab", SPECIAL) "],"
+		"\"model\":{\"type\":\"Unigram\",\"unk_id\":0,\"vocab\":[[\"?\",-1],[\"ab\",-1],[\"a\",-9],[\"b\",-9]]}}";
+	Parts		parts = {
+		.added_tokens = "[" ADDED(256, "he", SPECIAL) "," ADDED(257, "ll", "") "]",
+		.options = "\"ignore_merges\":true,"
+	};
+	SrmTokenizer *tokenizers[] = {
+		load_parts(&parts), srm_tokenizer_load(unigram, sizeof(unigram) - 1, arena, &status)
+	};
+	SrmRange	all = {0, 2};
+	SrmTokens	tokens;
+
+	(void) state;
+	for (int i = 0; i < 2; i++)
+	{
+		const char *text = i == 0 ? "he" : "ab";
+
+		tokens = encode(tokenizers[i], text, 2, NULL, 0);
+		assert_int_equal(tokens.n, 2);
+		tokens = encode(tokenizers[i], text, 2, &all, 1);
+		assert_int_equal(tokens.n, 1);
+		assert_int_equal(tokens.items[0].id, srm_tokenizer_find(tokenizers[i], text));
+		srm_tokenizer_free(tokenizers[i]);
+	}
+}
+
 /* text before a special token cannot swallow its beginning */
 static void
 test_special_not_swallowed(void **state)
@@ -510,6 +540,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_classes, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_vocabulary, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_special_ranges, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_special_words, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_special_not_swallowed, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_special_normalized, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_ranges_add_up, setup, teardown),
