@@ -19,9 +19,6 @@
 #define MAX_TEMPLATE_SIZE	((size_t) 1024 * 1024)
 #define MAX_TOKEN_LENGTH	256
 
-/* A score must not change with the calendar; Llama 3.1's template has this date. */
-#define TEMPLATE_DATE		"2024-07-26"
-
 typedef struct Source
 {
 	const char *text;			/* NULL: none */
@@ -73,6 +70,8 @@ find_template(const SrmJson *config, const char *path, Source *source, SrmStatus
 		return true;
 	if (json->type == SRM_JSON_ARRAY)
 		json = find_default(json);
+	else if (json->type == SRM_JSON_OBJECT)
+		json = srm_json_member(json, "default");
 	if (srm_json_string(json) == NULL)
 	{
 		srm_fail(status, SRM_INVALID_MODEL, "invalid value of \"chat_template\" in file \"%s\"", path);
@@ -126,6 +125,19 @@ read_template_file(Source *source, SrmModelFiles *files, SrmArena *scratch, SrmS
 	return true;
 }
 
+/* Whoever wrote a template into "srm" wants that one. */
+static bool
+prefer_settings(Source *source, const SrmModelSettings *settings)
+{
+	if (settings->chat_template != NULL)
+	{
+		source->text = settings->chat_template;
+		source->length = strlen(settings->chat_template);
+		source->path = "config.json";
+	}
+	return true;
+}
+
 static bool
 parse_source(SrmTemplate **chat_template, const Source *source, SrmArena *arena,
 			 SrmStatus *status)
@@ -146,7 +158,8 @@ parse_source(SrmTemplate **chat_template, const Source *source, SrmArena *arena,
 
 bool
 srm_chat_read(SrmTemplate **chat_template, SrmTemplateVariables *variables,
-			  SrmModelFiles *files, SrmArena *arena, SrmStatus *status)
+			  const SrmModelSettings *settings, SrmModelFiles *files,
+			  SrmArena *arena, SrmStatus *status)
 {
 	SrmArena   *scratch = srm_arena_create(status);
 	Source		source = {0};
@@ -154,11 +167,12 @@ srm_chat_read(SrmTemplate **chat_template, SrmTemplateVariables *variables,
 
 	*chat_template = NULL;
 	memset(variables, 0, sizeof(SrmTemplateVariables));
-	variables->date = TEMPLATE_DATE;
+	variables->date = settings->template_date;
 	if (scratch == NULL)
 		return false;
 	done = read_config(variables, &source, files, scratch, arena, status) &&
 		read_template_file(&source, files, scratch, status) &&
+		prefer_settings(&source, settings) &&
 		parse_source(chat_template, &source, arena, status);
 	srm_arena_free(scratch);
 	return done;

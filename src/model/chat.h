@@ -9,15 +9,17 @@
 #define SRM_CHAT_H
 
 #include "model/directory.h"
+#include "model/model.h"
 #include "text/template.h"
 
 /*
  * Reads the chat template, NULL where there is none, and the tokens that it
- * may ask for, into the arena.  chat_template.jinja comes before the template
- * in tokenizer_config.json, and of several there the one named "default" counts.
- * Both files may be absent.
+ * may ask for, into the arena.  That of the model's own settings comes first,
+ * then chat_template.jinja, then that in tokenizer_config.json, where of several the
+ * one named "default" counts.  Both files may be absent.
  */
 extern bool srm_chat_read(SrmTemplate **chat_template, SrmTemplateVariables *variables,
-						  SrmModelFiles *files, SrmArena *arena, SrmStatus *status);
+						  const SrmModelSettings *settings, SrmModelFiles *files,
+						  SrmArena *arena, SrmStatus *status);
 
 #endif							/* SRM_CHAT_H */

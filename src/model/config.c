@@ -25,6 +25,7 @@
 #define MAX_POSITIONS		(1 << 30)
 #define MAX_NAME_LENGTH		64
 #define MAX_MARKER_LENGTH	256
+#define MAX_TEMPLATE_LENGTH	(1024 * 1024)
 
 #define DEFAULT_ROPE_THETA	10000.0
 #define DEFAULT_WINDOW_LAYERS	28
@@ -719,6 +720,22 @@ read_compute(Reader *reader, const SrmJson *json, int *compute)
 	return srm_fail_detail(reader->status, "\"compute\" is \"auto\", \"f32\", \"bf16\" or \"int8\".");
 }
 
+/* What stands in for the tokenizer's chat template, and its calendar. */
+static bool
+read_template(Reader *reader, const SrmJson *json, SrmModelSettings *settings)
+{
+	if (!keep_string(reader, json, "chat_template", NULL, MAX_TEMPLATE_LENGTH,
+					 &settings->chat_template) ||
+		!keep_string(reader, json, "template_date", SRM_TEMPLATE_DATE, MAX_NAME_LENGTH,
+					 &settings->template_date))
+		return false;
+	if (srm_template_date_valid(settings->template_date))
+		return true;
+	srm_fail(reader->status, SRM_INVALID_MODEL, "invalid value of \"template_date\": \"%s\"",
+			 settings->template_date);
+	return srm_fail_detail(reader->status, "A date is written like \"" SRM_TEMPLATE_DATE "\".");
+}
+
 static bool
 read_settings(Reader *reader)
 {
@@ -739,6 +756,7 @@ read_settings(Reader *reader)
 					 MAX_MARKER_LENGTH, &settings->gate_pattern) ||
 		!keep_string(reader, json, "segmenter", "icu", MAX_NAME_LENGTH, &settings->segmenter) ||
 		!keep_string(reader, json, "locale", "", MAX_NAME_LENGTH, &settings->locale) ||
+		!read_template(reader, json, settings) ||
 		!read_compute(reader, json, &settings->compute) ||
 		!srm_json_get_int(json, "attention_dim", 1, MAX_DIM, 0, &dim, reader->status))
 		return false;

@@ -168,7 +168,7 @@ fill_model(SrmModel *model, const char *directory, const SrmModelOptions *option
 	return read_config(&config, model->files, model->arena, scratch, status) &&
 		read_weights(model, &config, scratch, stop, status) &&
 		read_tokenizer(model, scratch, stop, status) &&
-		srm_chat_read(&model->chat_template, &model->variables, model->files, model->arena,
+		srm_chat_read(&model->chat_template, &model->variables, &model->settings, model->files, model->arena,
 					  status) &&
 		(options == NULL || srm_prepared_open(model, options, stop, status)) &&
 		check_unchanged(model, status);

@@ -56,6 +56,8 @@ typedef struct SrmModelSettings
 	const char *gate_pattern;	/* NULL: text whose tokens begin where a gate is read */
 	const char *segmenter;		/* "icu" */
 	const char *locale;			/* "" */
+	const char *chat_template;	/* NULL: that of the tokenizer */
+	const char *template_date;	/* what a chat template takes for today */
 	int			compute;		/* SRM_COMPUTE_AUTO or an SrmCompute */
 	bool		has_scale;		/* mean and std are given */
 	double		mean;

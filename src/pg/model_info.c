@@ -143,6 +143,7 @@ push_settings(JsonbParseState **state, const SrmModelSettings *settings)
 	push_string(state, "marker_token", settings->marker_token);
 	push_string(state, "segmenter", settings->segmenter);
 	push_string(state, "locale", settings->locale);
+	push_string(state, "template_date", settings->template_date);
 	if (!settings->has_scale)
 		return;
 	push_number(state, "mean", settings->mean);

@@ -100,6 +100,8 @@ srm_options_of_settings(SrmScoreOptions *options)
 		options->aggregation = srm_aggregation;
 	if (srm_locale[0] != '\0')
 		options->locale = srm_locale;
+	if (srm_template_date[0] != '\0')
+		options->date = srm_template_date;
 	if ((size_t) srm_max_tokens < options->max_tokens)
 		options->max_tokens = srm_max_tokens;
 	options->truncation = srm_truncation;

@@ -24,6 +24,7 @@ char	   *srm_model_path = NULL;
 char	   *srm_output_path = NULL;
 char	   *srm_prepared_path = NULL;
 char	   *srm_locale = NULL;
+char	   *srm_template_date = NULL;
 char	   *srm_preload_models = NULL;
 int			srm_aggregation = SRM_AGGREGATION_OF_MODEL;
 int			srm_segmenter = 0;
@@ -100,6 +101,17 @@ check_path(char **value, void **extra, GucSource source)
 	return false;
 }
 
+static bool
+check_template_date(char **value, void **extra, GucSource source)
+{
+	(void) extra;
+	(void) source;
+	if (**value == '\0' || srm_template_date_valid(*value))
+		return true;
+	GUC_check_errdetail("A date is written like \"" SRM_TEMPLATE_DATE "\".");
+	return false;
+}
+
 static void
 define_model_settings(void)
 {
@@ -152,6 +164,11 @@ define_text_settings(void)
 							   "An empty string stands for the model's own, or the root locale.",
 							   &srm_locale, "",
 							   PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomStringVariable("srm.template_date",
+							   "Sets the date that chat templates take for today.",
+							   "An empty string stands for the model's own, or " SRM_TEMPLATE_DATE ".",
+							   &srm_template_date, "",
+							   PGC_USERSET, 0, check_template_date, NULL, NULL);
 	DefineCustomIntVariable("srm.max_tokens",
 							"Sets the maximum number of tokens of a conversation.",
 							"The model's own maximum holds besides.",

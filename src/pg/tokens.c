@@ -129,7 +129,8 @@ render(FunctionCallInfo fcinfo, SrmForm form)
 	srm_request_begin(&request, fcinfo, form, true);
 	call = request.call;
 	srm_call_check(call, srm_layout_render(request.model->scorer->model, request.messages,
-										   request.n_messages, call->arena, &rendered,
+										   request.n_messages, request.options.date,
+										   call->arena, &rendered,
 										   &call->stop, &call->status));
 	result = srm_datum_of_utf8(rendered.text, rendered.length);
 	srm_request_end(&request);

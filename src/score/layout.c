@@ -59,16 +59,20 @@ srm_boundary_name(SrmBoundary boundary)
 
 bool
 srm_layout_render(const SrmModel *model, const SrmMessage *messages, size_t n_messages,
-				  SrmArena *arena, SrmRendered *rendered,
+				  const char *date, SrmArena *arena, SrmRendered *rendered,
 				  const SrmStop *stop, SrmStatus *status)
 {
+	SrmTemplateVariables variables = model->variables;
+
 	if (model->chat_template == NULL)
 	{
 		srm_fail(status, SRM_NOT_SUPPORTED, "model has no chat template");
-		return srm_fail_hint(status, "Add \"chat_template\" to its tokenizer_config.json.");
+		return srm_fail_hint(status, "Add \"chat_template\" to its tokenizer_config.json, or to \"srm\" in its config.json.");
 	}
+	if (date != NULL)
+		variables.date = date;
 	return srm_template_render(model->chat_template, messages, n_messages,
-							   &model->variables, arena, rendered, stop, status);
+							   &variables, arena, rendered, stop, status);
 }
 
 static bool
@@ -562,7 +566,8 @@ srm_layout(const SrmModel *model, const SrmMessage *messages, size_t n_messages,
 	memset(layout, 0, sizeof(SrmLayout));
 	if (draft.response->content_length == 0)
 		return srm_fail(status, SRM_INVALID_ARGUMENT, "response must not be empty");
-	return srm_layout_render(model, messages, n_messages, arena, &layout->rendered, stop, status) &&
+	return srm_layout_render(model, messages, n_messages, options->date, arena, &layout->rendered,
+							 stop, status) &&
 		find_response(&draft) &&
 		cut_sentences(&draft) &&
 		encode(&draft) &&

@@ -35,6 +35,7 @@ typedef struct SrmLayoutOptions
 	SrmTruncation truncation;
 	size_t		max_tokens;
 	SrmSegmenter *segmenter;
+	const char *date;			/* what the chat template takes for today; NULL: the model's */
 } SrmLayoutOptions;
 
 /*
@@ -59,9 +60,9 @@ typedef struct SrmLayout
 extern bool srm_boundary_find(const char *name, SrmBoundary *boundary);
 extern const char *srm_boundary_name(SrmBoundary boundary);
 
-/* Only renders: what srm_layout() reads, with no markers. */
+/* Only renders: what srm_layout() reads, with no markers; date may be NULL as well. */
 extern bool srm_layout_render(const SrmModel *model, const SrmMessage *messages,
-							  size_t n_messages, SrmArena *arena,
+							  size_t n_messages, const char *date, SrmArena *arena,
 							  SrmRendered *rendered, const SrmStop *stop,
 							  SrmStatus *status);
 

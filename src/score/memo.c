@@ -111,7 +111,8 @@ static size_t
 measure_key(const SrmMessage *messages, size_t n_messages, const SrmScoreOptions *options)
 {
 	size_t		length = sizeof(options->aggregation) + sizeof(options->max_tokens) +
-		sizeof(options->truncation) + sizeof(size_t) + strlen(options->locale);
+		sizeof(options->truncation) + 2 * sizeof(size_t) + strlen(options->locale) +
+		strlen(options->date);
 
 	for (size_t i = 0; i < n_messages && length <= MAX_KEY; i++)
 	{
@@ -139,6 +140,7 @@ srm_memo_key(SrmMemoKey *key, const SrmMessage *messages, size_t n_messages,
 	out = append(out, &options->max_tokens, sizeof(options->max_tokens));
 	out = append(out, &options->truncation, sizeof(options->truncation));
 	out = append_text(out, options->locale, strlen(options->locale));
+	out = append_text(out, options->date, strlen(options->date));
 	for (size_t i = 0; i < n_messages; i++)
 	{
 		out = append_text(out, messages[i].role, strlen(messages[i].role));

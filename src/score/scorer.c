@@ -82,6 +82,7 @@ srm_scorer_defaults(const SrmScorer *scorer, SrmScoreOptions *options)
 {
 	options->aggregation = scorer->aggregation;
 	options->locale = scorer->model->settings.locale;
+	options->date = scorer->model->settings.template_date;
 	options->max_tokens = scorer->model->max_tokens;
 	options->truncation = SRM_TRUNCATION_ERROR;
 	options->n_threads = 1;
@@ -119,6 +120,7 @@ srm_scorer_layout(SrmScorer *scorer, const SrmMessage *messages, size_t n_messag
 		.boundary = scorer->boundary,
 		.truncation = options->truncation,
 		.max_tokens = options->max_tokens,
+		.date = options->date,
 		.segmenter = find_segmenter(scorer, options->locale, status)
 	};
 

@@ -30,6 +30,7 @@ typedef struct SrmScoreOptions
 {
 	SrmAggregation aggregation;
 	const char *locale;
+	const char *date;			/* what the chat template takes for today */
 	size_t		max_tokens;
 	SrmTruncation truncation;
 	int			n_threads;

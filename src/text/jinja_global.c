@@ -11,6 +11,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "text/template.h"
+
 /* Jinja's sandbox has the same limit. */
 #define MAX_RANGE	100000
 
@@ -116,14 +118,28 @@ global_raise_exception(JinjaCall *call, JinjaValue *result)
 static bool
 read_date(const char *date, struct tm *tm)
 {
+	int			length = 0;
+	int			month;
+	int			day;
+
 	memset(tm, 0, sizeof(*tm));
-	if (sscanf(date, "%4d-%2d-%2d", &tm->tm_year, &tm->tm_mon, &tm->tm_mday) != 3)
-		return false;
-	if (tm->tm_year < 1970 || tm->tm_mon < 1 || tm->tm_mon > 12 || tm->tm_mday < 1 || tm->tm_mday > 31)
+	if (strspn(date, "0123456789-") != strlen(date) ||
+		sscanf(date, "%4d-%2d-%2d%n", &tm->tm_year, &tm->tm_mon, &tm->tm_mday, &length) != 3 ||
+		length != 10 || date[length] != '\0' || tm->tm_year < 1970)
 		return false;
 	tm->tm_year -= 1900;
-	tm->tm_mon -= 1;
-	return timegm(tm) != (time_t) -1;	/* sets the day of the week and of the year */
+	month = --tm->tm_mon;
+	day = tm->tm_mday;
+	/* Sets the day of the week and of the year, and moves a 31st of June to July */
+	return timegm(tm) != (time_t) -1 && tm->tm_mon == month && tm->tm_mday == day;
+}
+
+bool
+srm_template_date_valid(const char *date)
+{
+	struct tm	tm;
+
+	return read_date(date, &tm);
 }
 
 /* Replaces what Python adds to, or has otherwise than, C's strftime(). */

@@ -54,6 +54,12 @@ typedef struct SrmRendered
 	size_t		n_runs;
 } SrmRendered;
 
+/* What strftime_now() takes for now unless somebody says otherwise: Llama 3.1's template has this date. */
+#define SRM_TEMPLATE_DATE	"2024-07-26"
+
+/* Whether a text is a day, from 1970 on, written like the one above. */
+extern bool srm_template_date_valid(const char *date);
+
 /* What a template may ask for besides the messages; NULL: undefined. */
 typedef struct SrmTemplateVariables
 {
@@ -62,7 +68,7 @@ typedef struct SrmTemplateVariables
 	const char *pad_token;
 	const char *unk_token;
 	bool		add_generation_prompt;
-	const char *date;			/* "2024-07-26": what strftime_now() takes for now */
+	const char *date;			/* what strftime_now() takes for now */
 } SrmTemplateVariables;
 
 /*

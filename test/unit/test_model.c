@@ -521,6 +521,12 @@ test_chat_template(void **state)
 	assert_null(model->variables.eos_token);
 	srm_model_close(model);
 
+	write_text("tokenizer_config.json", "{\"chat_template\": {\"tool\": \"{% bad\", \"default\": \"x\"}}");
+	model = open_fixture();
+	assert_non_null(model->chat_template);
+	srm_model_close(model);
+	write_text("tokenizer_config.json", "{\"chat_template\": {\"tool\": \"x\"}}");
+	expect_failure(SRM_INVALID_MODEL, "invalid value of \"chat_template\"", "named \"default\"");
 	write_text("tokenizer_config.json", "{\"chat_template\": [{\"name\": \"tool\", \"template\": \"x\"}]}");
 	expect_failure(SRM_INVALID_MODEL, "invalid value of \"chat_template\"", "named \"default\"");
 	write_text("tokenizer_config.json", "{\"chat_template\": 7}");
@@ -542,6 +548,51 @@ test_chat_template(void **state)
 	model = open_fixture();
 	assert_null(model->chat_template);
 	srm_model_close(model);
+}
+
+/* a template in "srm" comes before all others, and the calendar of templates stands there, too */
+static void
+test_own_template(void **state)
+{
+	SrmModel   *model;
+
+	(void) state;
+	copy_model("llama");
+	write_text("chat_template.jinja", "{% bad %}");
+	edit_file("config.json", "{\n", "{\"srm\": {\"chat_template\": \"{{ messages[0].content }}\"},\n");
+	model = open_fixture();
+	assert_non_null(model->chat_template);
+	assert_string_equal(model->variables.date, SRM_TEMPLATE_DATE);
+	srm_model_close(model);
+
+	edit_file("config.json", "{{ messages[0].content }}\"", "{% bad %}\", \"template_date\": \"2031-02-03\"");
+	assert_null(srm_model_open(fixture, NULL, NULL, &(SrmStatus) {0}));
+	edit_file("config.json", "{% bad %}", "x");
+	model = open_fixture();
+	assert_string_equal(model->variables.date, "2031-02-03");
+	srm_model_close(model);
+
+	edit_file("config.json", "2031-02-03", "2031-02-30");
+	expect_failure(SRM_INVALID_MODEL, "invalid value of \"template_date\": \"2031-02-30\"", "2024-07-26");
+	edit_file("config.json", "\"2031-02-30\"", "7");
+	expect_failure(SRM_INVALID_MODEL, "template_date", "");
+}
+
+/* what is a date, and what is none */
+static void
+test_template_dates(void **state)
+{
+	static const char *right[] = {"2024-02-29", "1970-01-01", "9999-12-31"};
+	static const char *wrong[] = {
+		"", "2024", "2024-7-26", "2024-07-26 ", " 2024-07-26", "2023-02-29", "2024-13-01", "2024-00-10",
+		"2024-01-00", "1969-12-31", "2024-07-26x", "24-07-2026", "2024--7-26", "2024-07-+6"
+	};
+
+	(void) state;
+	for (size_t i = 0; i < sizeof(right) / sizeof(right[0]); i++)
+		assert_true(srm_template_date_valid(right[i]));
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+		assert_false(srm_template_date_valid(wrong[i]));
 }
 
 /* a model notices that its files are replaced, added or removed */
@@ -717,6 +768,8 @@ main(void)
 		cmocka_unit_test(test_bad_attention),
 		cmocka_unit_test(test_tokenizer_size),
 		cmocka_unit_test(test_chat_template),
+		cmocka_unit_test(test_own_template),
+		cmocka_unit_test(test_template_dates),
 		cmocka_unit_test(test_changed),
 		cmocka_unit_test(test_digest),
 		cmocka_unit_test(test_summary),
