@@ -183,7 +183,7 @@ bind_attention(SrmBinder *binder)
 	size_t		shape[] = {0, binder->model->decoder.dim};
 	bool		is_used = strcmp(binder->config->settings.aggregation, "attention") == 0;
 
-	if (query == NULL && !is_used)
+	if (query == NULL && (!is_used || binder->model->is_base))
 		return true;
 	if (query == NULL)
 		return srm_binder_find(binder, "srm.query.weight", shape, 2) != NULL;

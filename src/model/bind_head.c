@@ -396,5 +396,5 @@ srm_bind_head(SrmBinder *binder)
 		if (has_tensor(binder, "%s.0.weight", head_names[i]))
 			return bind_layers(binder, head_names[i]);
 	}
-	return fail_no_head(binder);
+	return binder->model->is_base || fail_no_head(binder);
 }

@@ -170,7 +170,8 @@ fill_model(SrmModel *model, const char *directory, const SrmModelOptions *option
 		read_tokenizer(model, scratch, stop, status) &&
 		srm_chat_read(&model->chat_template, &model->variables, &model->settings, model->files, model->arena,
 					  status) &&
-		(options == NULL || srm_prepared_open(model, options, stop, status)) &&
+		(options == NULL || options->compute == SRM_COMPUTE_PLAIN ||
+		 srm_prepared_open(model, options, stop, status)) &&
 		check_unchanged(model, status);
 }
 
@@ -199,6 +200,8 @@ srm_model_open(const char *directory, const SrmModelOptions *options, const SrmS
 	SrmArena   *scratch = srm_arena_create(status);
 	bool		done;
 
+	if (model != NULL)
+		model->is_base = options != NULL && options->base;
 	done = model != NULL && scratch != NULL &&
 		fill_model(model, directory, options, scratch, stop, status);
 	srm_arena_free(scratch);
@@ -206,6 +209,19 @@ srm_model_open(const char *directory, const SrmModelOptions *options, const SrmS
 		return model;
 	srm_model_close(model);
 	return NULL;
+}
+
+bool
+srm_model_set_marker(SrmModel *model, const char *token, const SrmStop *stop, SrmStatus *status)
+{
+	SrmArena   *scratch = srm_arena_create(status);
+	bool		done;
+
+	model->settings.marker_token = srm_arena_string(model->arena, token, strlen(token), status);
+	done = scratch != NULL && model->settings.marker_token != NULL &&
+		find_marker(model, scratch, stop, status);
+	srm_arena_free(scratch);
+	return done;
 }
 
 void

@@ -24,6 +24,7 @@
 /* Which arithmetic products use: one of these, or an SrmCompute. */
 typedef enum SrmComputeChoice
 {
+	SRM_COMPUTE_PLAIN = -3,		/* weights as they are in the files: slower, and in f32 */
 	SRM_COMPUTE_OF_MODEL = -2,	/* what the model's settings say */
 	SRM_COMPUTE_AUTO = -1		/* what keeps the weights as published, see nn/pack.h */
 } SrmComputeChoice;
@@ -34,6 +35,7 @@ typedef struct SrmModelOptions
 	int			compute;		/* an SrmComputeChoice or an SrmCompute */
 	const char *prepared;		/* directory of prepared weights; NULL: in memory */
 	unsigned	mode;			/* of that directory, if it has to be made */
+	bool		base;			/* to be trained: the value head and the aggregator may be missing */
 } SrmModelOptions;
 
 /* The weights of the layers as products read them. */
@@ -104,6 +106,7 @@ typedef struct SrmModel
 	int32_t		marker_id;		/* token id of marker_token; -1 where there is none */
 	int32_t		reward_token_id;	/* ends a conversation, and is read; -1: none */
 	int32_t		pad_id;			/* not read at the end of a conversation; -1: none */
+	bool		is_base;		/* value_weight may be NULL, too */
 	SrmTokenizer *tokenizer;
 	SrmTemplate *chat_template; /* NULL where the model has none */
 	SrmTemplateVariables variables; /* tokens as the template may ask for them */
@@ -126,6 +129,10 @@ typedef struct SrmModel
  */
 extern SrmModel *srm_model_open(const char *directory, const SrmModelOptions *options,
 								const SrmStop *stop, SrmStatus *status);
+/* Takes another token of the tokenizer as the marker, which must be a special one. */
+extern bool srm_model_set_marker(SrmModel *model, const char *token, const SrmStop *stop,
+								 SrmStatus *status);
+
 extern void srm_model_close(SrmModel *model);	/* NULL is allowed */
 
 /* Bytes that this process alone holds for the model. */

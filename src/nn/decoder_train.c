@@ -283,6 +283,12 @@ srm_decoder_train_create(const SrmDecoder *decoder, const SrmDecoder *gradient,
 	return NULL;
 }
 
+size_t
+srm_decoder_train_used(const SrmDecoderTrain *train)
+{
+	return srm_arena_used(train->arena);
+}
+
 void
 srm_decoder_train_free(SrmDecoderTrain *train)
 {

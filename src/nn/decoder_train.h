@@ -58,6 +58,9 @@ extern size_t srm_decoder_train_bytes(const SrmDecoder *decoder, const SrmTrainS
  */
 extern SrmDecoderTrain *srm_decoder_train_create(const SrmDecoder *decoder, const SrmDecoder *gradient,
 												 const SrmTrainSize *size, SrmStatus *status);
+/* Bytes that it holds. */
+extern size_t srm_decoder_train_used(const SrmDecoderTrain *train);
+
 extern void srm_decoder_train_free(SrmDecoderTrain *train); /* NULL is allowed */
 
 /*

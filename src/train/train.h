@@ -133,7 +133,7 @@ typedef struct SrmTrainPlan
 /* What a step came to. */
 typedef struct SrmTrainReport
 {
-	uint64_t	step;			/* from 1 on */
+	uint64_t	step;			/* from 1 on; 0 is none */
 	uint64_t	n_steps;
 	double		epoch;			/* passes over the training pairs so far */
 	double		loss;			/* mean of the step's pairs */

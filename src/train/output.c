@@ -1,0 +1,483 @@
+/*-------------------------------------------------------------------------
+ *
+ * output.c
+ *	  The model that training made, as a directory.
+ *
+ * The file holds the decoder's tensors under the names and in the packing of
+ * the base, and the head; nothing else, so that no head of the base's is left.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "train/output.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/json_write.h"
+#include "model/config.h"
+#include "model/weights.h"
+#include "model/writer.h"
+#include "nn/pack.h"
+
+#define MAX_NAME_SIZE	256
+#define MAX_CONFIG_SIZE	((size_t) 1024 * 1024)
+#define WRITE_PIECE		((size_t) 65536)	/* elements */
+
+/* Trained values that make up a tensor, or some rows of one. */
+typedef struct Part
+{
+	const SrmTensor *tensor;
+	const float *values;		/* (rows, cols); NULL: as in the base */
+	size_t		rows;
+	size_t		cols;
+	size_t		first;			/* row in the tensor */
+	size_t		run;			/* as in SrmMatrix */
+	size_t		stride;
+	bool		less_one;		/* the file has the weights less one */
+} Part;
+
+typedef struct Output
+{
+	const SrmModel *base;
+	const SrmTrainOptions *options;
+	const SrmParameters *parameters;
+	SrmConfig	config;
+	SrmWeights	weights;
+	SrmModelFiles *files;
+	const char *prefix;			/* of the decoder's tensors */
+	Part	   *parts;			/* (n_parts), those of a tensor one behind the other */
+	size_t		n_parts;
+	SrmTensorPlan *plans;		/* (n_plans); tag is the first part's number, or n_parts for the head's */
+	size_t		n_plans;
+	SrmWriter  *writer;
+	SrmArena   *arena;
+	const SrmStop *stop;
+	SrmStatus  *status;
+} Output;
+
+static bool
+open_base(Output *output)
+{
+	SrmContents contents;
+	const char *embedding;
+
+	output->files = srm_files_create(output->base->directory, output->arena, output->status);
+	if (output->files == NULL ||
+		!srm_files_read(output->files, "config.json", false, MAX_CONFIG_SIZE, output->arena, &contents,
+						output->status) ||
+		!srm_config_read(&output->config, contents.path, contents.data, contents.size, output->arena,
+						 output->status) ||
+		!srm_weights_open(&output->weights, output->files, output->arena, output->stop, output->status))
+		return false;
+	embedding = output->config.architecture->embedding;
+	output->prefix = srm_weights_find(&output->weights, embedding) != NULL ? "" : "model.";
+	return true;
+}
+
+static size_t
+size_of(const SrmDecoder *decoder, SrmSize size)
+{
+	switch (size)
+	{
+		case SRM_SIZE_DIM:
+			return decoder->dim;
+		case SRM_SIZE_QUERY:
+			return decoder->n_heads * decoder->head_dim;
+		case SRM_SIZE_KEY:
+			return decoder->n_kv_heads * decoder->head_dim;
+		case SRM_SIZE_HEAD:
+			return decoder->head_dim;
+		case SRM_SIZE_FFN:
+			return decoder->ffn_dim;
+		case SRM_SIZE_NONE:
+			break;
+	}
+	return 0;
+}
+
+/* Which rows of its tensor a map is, as bind.c reads them. */
+static void
+find_rows(const SrmDecoder *decoder, const SrmLayerTensor *tensor, Part *part)
+{
+	const SrmPacking *packing = tensor->packing;
+	size_t		n_groups = packing != NULL && packing->by_key_head ? decoder->n_kv_heads : 1;
+	size_t		total = 0;
+
+	for (int i = 0; packing != NULL && packing->sizes[i] != SRM_SIZE_NONE; i++)
+	{
+		if (i < tensor->part)
+			part->first += size_of(decoder, packing->sizes[i]) / n_groups;
+		total += size_of(decoder, packing->sizes[i]);
+	}
+	if (n_groups == 1)
+		return;
+	part->run = part->rows / n_groups;
+	part->stride = total / n_groups;
+}
+
+/* Adds a part of the tensor of a name; its base has been bound, so the tensor is there. */
+static bool
+add_part(Output *output, const char *name, Part part)
+{
+	part.tensor = srm_weights_find(&output->weights, name);
+	if (part.tensor == NULL || !part.tensor->is_weight)
+		return srm_fail(output->status, SRM_INVALID_MODEL, "model directory \"%s\" was changed while it was trained",
+						output->base->directory);
+	output->parts[output->n_parts++] = part;
+	return true;
+}
+
+static bool
+add_layer(Output *output, size_t number)
+{
+	const SrmArchitecture *row = output->config.architecture;
+	const SrmDecoder *decoder = &output->base->decoder;
+	bool		trained = output->options->part != SRM_TRAIN_HEAD;
+	const char *layer = trained ? (const char *) &output->parameters->decoder.layers[number] : NULL;
+
+	for (const SrmLayerTensor *tensor = row->layer_tensors; tensor->name != NULL; tensor++)
+	{
+		char		name[MAX_NAME_SIZE];
+		Part		part = {.rows = size_of(decoder, tensor->rows)};
+
+		if (!output->config.steps[tensor->step])
+			continue;
+		part.cols = tensor->cols == SRM_SIZE_NONE ? 1 : size_of(decoder, tensor->cols);
+		part.less_one = tensor->is_norm && row->norms_from_one;
+		if (trained)
+			part.values = tensor->cols == SRM_SIZE_NONE ? *(const float *const *) (layer + tensor->offset) :
+				((const SrmMatrix *) (layer + tensor->offset))->data;
+		find_rows(decoder, tensor, &part);
+		snprintf(name, sizeof(name), "%s%s%zu.%s", output->prefix, row->layer_prefix, number, tensor->name);
+		if (!add_part(output, name, part))
+			return false;
+	}
+	return true;
+}
+
+static size_t
+max_parts(const Output *output)
+{
+	size_t		n = 0;
+
+	while (output->config.architecture->layer_tensors[n].name != NULL)
+		n++;
+	return n * output->base->decoder.n_layers + 2;
+}
+
+static bool
+list_parts(Output *output)
+{
+	const SrmArchitecture *row = output->config.architecture;
+	const SrmDecoder *decoder = &output->base->decoder;
+	bool		trained = output->options->part != SRM_TRAIN_HEAD;
+	char		name[MAX_NAME_SIZE];
+
+	output->parts = srm_arena_array(output->arena, max_parts(output), sizeof(Part), output->status);
+	if (output->parts == NULL)
+		return false;
+	snprintf(name, sizeof(name), "%s%s", output->prefix, row->embedding);
+	if (!add_part(output, name, (Part) {
+				  .values = trained ? output->parameters->decoder.embedding.data : NULL,
+				  .rows = decoder->vocab_size,.cols = decoder->dim}))
+		return false;
+	for (size_t i = 0; i < decoder->n_layers; i++)
+		if (!add_layer(output, i))
+			return false;
+	snprintf(name, sizeof(name), "%s%s", output->prefix, row->final_norm);
+	return add_part(output, name, (Part) {
+					.values = trained ? output->parameters->decoder.final_norm : NULL,
+					.rows = decoder->dim,.cols = 1,.less_one = row->norms_from_one});
+}
+
+static const char *
+type_of(const Output *output, const SrmTensor *tensor)
+{
+	return output->options->write_f32 ? "F32" : tensor->type;
+}
+
+static void
+plan_decoder(Output *output)
+{
+	for (size_t i = 0; i < output->n_parts; i++)
+	{
+		const SrmTensor *tensor = output->parts[i].tensor;
+		bool		planned = false;
+
+		for (size_t j = 0; j < i && !planned; j++)
+			planned = output->parts[j].tensor == tensor;
+		if (planned)
+			continue;
+		output->plans[output->n_plans] = (SrmTensorPlan) {
+			.name = tensor->name,.type = type_of(output, tensor),.n_dims = tensor->n_dims,.tag = i
+		};
+		memcpy(output->plans[output->n_plans++].shape, tensor->shape, sizeof(tensor->shape));
+	}
+}
+
+/* A tensor of the head: (rows, cols), or (rows) where cols is 0; f32 in the arrays. */
+static void
+plan_head(Output *output, const char *name, const float *values, size_t rows, size_t cols)
+{
+	SrmTensorPlan *plan = &output->plans[output->n_plans];
+	Part	   *part = &output->parts[output->n_parts];
+
+	*part = (Part) {.values = values,.rows = rows,.cols = cols == 0 ? 1 : cols};
+	*plan = (SrmTensorPlan) {.name = name,.n_dims = cols == 0 ? 1 : 2,.tag = output->n_parts};
+	plan->type = type_of(output, output->parts[0].tensor);
+	plan->shape[0] = rows;
+	plan->shape[1] = cols;
+	output->n_plans++;
+	output->n_parts++;
+}
+
+static bool
+plan_tensors(Output *output)
+{
+	const SrmHead *head = &output->parameters->head;
+	Part	   *parts = srm_arena_grow(output->arena, output->parts, output->n_parts, output->n_parts + 6,
+									   sizeof(Part), output->status);
+
+	output->plans = srm_arena_array(output->arena, output->n_parts + 6, sizeof(SrmTensorPlan), output->status);
+	if (parts == NULL || output->plans == NULL)
+		return false;
+	output->parts = parts;
+	plan_decoder(output);
+	plan_head(output, "score.weight", head->value_weight, 1, head->dim);
+	if (head->value_bias != output->parameters->no_bias)
+		plan_head(output, "score.bias", head->value_bias, 1, 0);
+	if (head->attention_dim > 0)
+	{
+		plan_head(output, "srm.query.weight", head->query_weight, head->attention_dim, head->dim);
+		plan_head(output, "srm.query.bias", head->query_bias, head->attention_dim, 0);
+		plan_head(output, "srm.key.weight", head->key_weight, head->attention_dim, head->dim);
+		plan_head(output, "srm.key.bias", head->key_bias, head->attention_dim, 0);
+	}
+	return true;
+}
+
+/* The half nearest to a float, ties to even; what is too great becomes infinite. */
+static uint16_t
+half_of_float(float value)
+{
+	uint32_t	bits;
+	uint16_t	sign;
+	uint32_t	magnitude;
+
+	memcpy(&bits, &value, sizeof(bits));
+	sign = (uint16_t) (bits >> 16 & 0x8000);
+	magnitude = bits & 0x7FFFFFFF;
+	if (magnitude > 0x7F800000)
+		return sign | 0x7E00;
+	if (magnitude >= 0x477FF000)
+		return sign | 0x7C00;
+	if (magnitude < 0x38800000)
+	{
+		/* A subnormal: adding 0.5 rounds at its last bit */
+		float		shifted;
+
+		memcpy(&shifted, &magnitude, sizeof(shifted));
+		shifted += 0.5f;
+		memcpy(&bits, &shifted, sizeof(bits));
+		return sign | (uint16_t) (bits - 0x3F000000);
+	}
+	magnitude += 0xC8000FFF + (magnitude >> 13 & 1);
+	return sign | (uint16_t) (magnitude >> 13);
+}
+
+/* Appends values (n) in a type of the format. */
+static bool
+append_values(Output *output, const char *type, const float *values, size_t n)
+{
+	bool		is_half = strcmp(type, "F16") == 0;
+	uint16_t   *piece;
+
+	if (strcmp(type, "F32") == 0)
+		return srm_writer_append(output->writer, values, n * sizeof(float), output->stop, output->status);
+	piece = srm_arena_alloc(output->arena, WRITE_PIECE * sizeof(uint16_t), output->status);
+	if (piece == NULL)
+		return false;
+	for (size_t first = 0; first < n; first += WRITE_PIECE)
+	{
+		size_t		count = n - first < WRITE_PIECE ? n - first : WRITE_PIECE;
+
+		for (size_t i = 0; i < count; i++)
+			piece[i] = is_half ? half_of_float(values[first + i]) : srm_bf16_of_float(values[first + i]);
+		if (!srm_writer_append(output->writer, piece, count * sizeof(uint16_t), output->stop, output->status))
+			return false;
+	}
+	return true;
+}
+
+/* out (n_elements) = the base's tensor as f32, whatever byte it starts at */
+static void
+read_tensor(const SrmTensor *tensor, float *out)
+{
+	uint32_t	piece[256];
+	size_t		size = srm_dtype_size(tensor->dtype);
+	size_t		capacity = sizeof(piece) / size;
+
+	for (size_t start = 0; start < tensor->n_elements; start += capacity)
+	{
+		size_t		rest = tensor->n_elements - start;
+		size_t		n = rest < capacity ? rest : capacity;
+		SrmMatrix	matrix = {.data = piece,.dtype = tensor->dtype,.rows = 1,.cols = n};
+
+		memcpy(piece, tensor->data + start * size, n * size);
+		srm_matrix_read(&matrix, 0, n, out + start);
+	}
+}
+
+static void
+lay_part(const Part *part, float *out)
+{
+	const SrmMatrix order = {.rows = part->rows,.run = part->run,.stride = part->stride};
+
+	for (size_t i = 0; i < part->rows; i++)
+	{
+		float	   *row = out + (part->first + srm_matrix_row(&order, i)) * part->cols;
+
+		for (size_t j = 0; j < part->cols; j++)
+			row[j] = part->values[i * part->cols + j] - (part->less_one ? 1.0f : 0.0f);
+	}
+}
+
+/* A tensor of the base with what was trained laid over it. */
+static bool
+write_decoder_tensor(Output *output, const SrmTensorPlan *plan, SrmArena *scratch)
+{
+	const SrmTensor *tensor = output->parts[plan->tag].tensor;
+	float	   *values;
+
+	if (output->parts[plan->tag].values == NULL && strcmp(plan->type, tensor->type) == 0)
+		return srm_writer_append(output->writer, tensor->data, tensor->size, output->stop, output->status);
+	values = srm_arena_alloc(scratch, tensor->n_elements * sizeof(float), output->status);
+	if (values == NULL)
+		return false;
+	read_tensor(tensor, values);
+	for (size_t i = plan->tag; i < output->n_parts; i++)
+		if (output->parts[i].tensor == tensor && output->parts[i].values != NULL)
+			lay_part(&output->parts[i], values);
+	return append_values(output, plan->type, values, tensor->n_elements);
+}
+
+static bool
+write_tensors(Output *output)
+{
+	if (!srm_writer_begin_tensors(output->writer, SRM_WEIGHTS_FILE, output->plans, output->n_plans, output->status))
+		return false;
+	for (size_t i = 0; i < output->n_plans; i++)
+	{
+		const SrmTensorPlan *plan = &output->plans[i];
+		const Part *part = &output->parts[plan->tag];
+		SrmArena   *scratch = srm_arena_create(output->status);
+		bool		done = scratch != NULL &&
+			(part->tensor != NULL ? write_decoder_tensor(output, plan, scratch) :
+			 append_values(output, plan->type, part->values, part->rows * part->cols));
+
+		srm_arena_free(scratch);
+		if (!done)
+			return false;
+	}
+	return srm_writer_end_tensors(output->writer, output->status);
+}
+
+static bool
+set_string(Output *output, SrmJson *object, const char *key, const char *text)
+{
+	return srm_json_set(object, key, text == NULL ? NULL : srm_json_make_string(text, output->arena, output->status),
+						output->arena, output->status) && output->status->code == SRM_OK;
+}
+
+static bool
+set_srm_string(Output *output, SrmJson *config, const char *key, const char *text)
+{
+	return srm_writer_set_config(config, key,
+								 text == NULL ? NULL : srm_json_make_string(text, output->arena, output->status),
+								 output->arena, output->status) && output->status->code == SRM_OK;
+}
+
+/* One label, as transformers asks for in a reward model. */
+static bool
+set_labels(Output *output, SrmJson *config)
+{
+	SrmJson    *labels = srm_json_make(SRM_JSON_OBJECT, output->arena, output->status);
+	SrmJson    *numbers = srm_json_make(SRM_JSON_OBJECT, output->arena, output->status);
+	SrmJson    *zero = srm_json_make_int(0, output->arena, output->status);
+
+	return labels != NULL && numbers != NULL && zero != NULL &&
+		set_string(output, labels, "0", "reward") &&
+		srm_json_set(numbers, "reward", zero, output->arena, output->status) &&
+		srm_json_set(config, "id2label", labels, output->arena, output->status) &&
+		srm_json_set(config, "label2id", numbers, output->arena, output->status) &&
+		srm_json_set(config, "num_labels", NULL, output->arena, output->status);
+}
+
+static bool
+set_class(Output *output, SrmJson *config)
+{
+	SrmJson    *classes = srm_json_make(SRM_JSON_ARRAY, output->arena, output->status);
+	char		name[MAX_NAME_SIZE];
+	SrmJson    *class_name;
+
+	snprintf(name, sizeof(name), "%sForSequenceClassification", output->config.architecture->family);
+	class_name = srm_json_make_string(name, output->arena, output->status);
+	if (classes == NULL || class_name == NULL)
+		return false;
+	srm_json_append(classes, class_name);
+	return srm_json_set(config, "architectures", classes, output->arena, output->status);
+}
+
+/* The scale that a calibration found is not that of the new model. */
+static bool
+set_settings(Output *output, SrmJson *config, const SrmOutputSettings *settings)
+{
+	size_t		d = output->parameters->head.attention_dim;
+	SrmJson    *dim = d == 0 ? NULL : srm_json_make_int((int64_t) d, output->arena, output->status);
+
+	return set_srm_string(output, config, "aggregation", srm_aggregation_name(output->options->aggregation)) &&
+		set_srm_string(output, config, "boundary", srm_boundary_name(output->options->boundary)) &&
+		set_srm_string(output, config, "marker_token", settings->marker_token) &&
+		srm_writer_set_config(config, "attention_dim", dim, output->arena, output->status) &&
+		set_srm_string(output, config, "segmenter", settings->segmenter) &&
+		set_srm_string(output, config, "locale", settings->locale) &&
+		set_srm_string(output, config, "mean", NULL) &&
+		set_srm_string(output, config, "std", NULL) &&
+		set_srm_string(output, config, "label", NULL);
+}
+
+static bool
+write_config(Output *output, const SrmOutputSettings *settings)
+{
+	SrmJson    *config = srm_writer_read_config(output->base->directory, output->arena, output->status);
+
+	if (config == NULL || !set_class(output, config) || !set_labels(output, config) ||
+		!set_settings(output, config, settings))
+		return false;
+	if (output->options->write_f32 &&
+		!(set_string(output, config, srm_json_member(config, "dtype") != NULL ? "dtype" : "torch_dtype", "float32")))
+		return false;
+	return srm_writer_put_json(output->writer, "config.json", config, output->status);
+}
+
+bool
+srm_output_model(const SrmModel *base, const SrmTrainOptions *options, const SrmOutputSettings *settings,
+				 const SrmParameters *parameters, const SrmStop *stop, SrmStatus *status)
+{
+	Output		output = {.base = base,.options = options,.parameters = parameters,.stop = stop,.status = status};
+	bool		done;
+
+	output.arena = srm_arena_create(status);
+	if (output.arena == NULL)
+		return false;
+	output.writer = srm_writer_begin(options->output, options->name, options->replace, 0700, status);
+	done = output.writer != NULL && open_base(&output) && list_parts(&output) && plan_tensors(&output) &&
+		write_config(&output, settings) &&
+		srm_writer_copy_texts(output.writer, base->directory, stop, status) &&
+		write_tensors(&output) &&
+		srm_writer_commit(output.writer, status);
+	srm_writer_close(output.writer);
+	srm_files_close(output.files);
+	srm_arena_free(output.arena);
+	return done;
+}
