@@ -196,7 +196,7 @@ define_resource_settings(void)
 							PGC_USERSET, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("srm.prompt_cache",
 							"Sets the memory for states of the last prompt.",
-							"Longer prompts are computed again for every response.",
+							"Longer prompts are computed again for every response; 0 keeps the last results neither.",
 							&srm_prompt_cache, 256 * 1024, 0, INT_MAX,
 							PGC_USERSET, GUC_UNIT_KB, NULL, NULL, NULL);
 	DefineCustomIntVariable("srm.training_memory",

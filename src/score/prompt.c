@@ -83,7 +83,7 @@ make_room(SrmPrompt *prompt, size_t n_tokens, SrmStatus *status)
 }
 
 bool
-srm_prompt_begin(SrmPrompt *prompt, SrmPromptRest *rest, bool partly, SrmStatus *status)
+srm_prompt_begin(SrmPrompt *prompt, SrmPromptRest *rest, SrmStatus *status)
 {
 	size_t		n = count_common(prompt, rest);
 	size_t		n_before = 0;
@@ -96,8 +96,6 @@ srm_prompt_begin(SrmPrompt *prompt, SrmPromptRest *rest, bool partly, SrmStatus 
 		n_before++;
 	if (n_before < rest->n_read && rest->read[n_before] < n)
 		n = rest->read[n_before];
-	if (!partly && (n < rest->n_tokens || n < prompt->n_tokens))
-		n = n_before = 0;
 	for (size_t i = n_before; i < rest->n_read; i++)
 		rest->wanted[i - n_before] = rest->read[i] - (uint32_t) n;
 	rest->n_common = n;

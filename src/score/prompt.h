@@ -46,8 +46,7 @@ extern void srm_prompt_free(SrmPrompt *prompt); /* NULL is allowed */
  * four members of rest describe, n_tokens > 0, n_read <= SRM_MAX_READ; forgets the others,
  * and sets what is left to be computed.  A token that is to be read, but was not, is left, too.
  */
-extern bool srm_prompt_begin(SrmPrompt *prompt, SrmPromptRest *rest, bool partly,
-							 SrmStatus *status);
+extern bool srm_prompt_begin(SrmPrompt *prompt, SrmPromptRest *rest, SrmStatus *status);
 
 /*
  * The rest is in the cache.  hidden (n_read - n_read_before, dim) are the states

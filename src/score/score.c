@@ -24,12 +24,6 @@
 #define MAX_ROWS		1024
 #define MAX_READINGS	256
 
-/*
- * Whether rows may stand side by side that need not: not while products give
- * a row other bits where there are more of them.
- */
-#define SIDE_BY_SIDE	false
-
 /* What the responses of one call have in common. */
 typedef struct Call
 {
@@ -189,7 +183,7 @@ run_decoder(const Call *call, const Batch *batch)
 
 	if (rest.n_tokens == 0)
 		return run_pass(call, batch, &sequence);
-	if (!srm_prompt_begin(prompt, &rest, SIDE_BY_SIDE, call->status))
+	if (!srm_prompt_begin(prompt, &rest, call->status))
 		return false;
 	sequence.tokens = rest.tokens + rest.n_common;
 	sequence.n_tokens = rest.n_tokens - rest.n_common;
@@ -197,17 +191,7 @@ run_decoder(const Call *call, const Batch *batch)
 	sequence.n_wanted = rest.n_read - rest.n_read_before;
 	sequence.hidden = srm_arena_array(call->arena, SRM_MAX_READ * prompt->dim, sizeof(float),
 									  call->status);
-	if (sequence.hidden == NULL)
-		return false;
-	if (!SIDE_BY_SIDE && sequence.n_tokens > 0)
-	{
-		if (!run_pass(call, &(Batch) {0}, &sequence))
-			return false;
-		srm_prompt_end(prompt, &rest, sequence.hidden);
-		sequence.n_tokens = 0;
-		return run_pass(call, batch, &sequence);
-	}
-	if (!run_pass(call, batch, &sequence))
+	if (sequence.hidden == NULL || !run_pass(call, batch, &sequence))
 		return false;
 	srm_prompt_end(prompt, &rest, sequence.hidden);
 	return true;
@@ -415,8 +399,10 @@ fits(const Batch *batch, const Reading *reading)
 
 	if (batch->n == 0)
 		return true;
-	return SIDE_BY_SIDE && batch->n < MAX_READINGS && first->layout.n_prompt == n_prompt &&
+	return batch->n < MAX_READINGS && first->layout.n_prompt == n_prompt &&
 		batch->n_rows + reading->layout.tokens.n - n_prompt <= MAX_ROWS &&
+		first->n_read_prompt == reading->n_read_prompt &&
+		memcmp(first->read_prompt, reading->read_prompt, sizeof(reading->read_prompt)) == 0 &&
 		memcmp(first->ids, reading->ids, n_prompt * sizeof(int32_t)) == 0;
 }
 

@@ -59,6 +59,17 @@ is(differences('', q{
 		FROM (SELECT array_agg(id) AS ids, srm_scores(prompt, array_agg(response)) AS scores
 			FROM texts GROUP BY prompt) g, unnest(ids, scores) AS u(id, score)}),
 	'0', 'in one srm_scores() call with others');
+my $together = q{
+	SELECT id, float4send(score) AS bits
+	FROM (SELECT array_agg(id) AS ids, srm_scores(prompt, array_agg(response)) AS scores
+		FROM texts GROUP BY prompt) g, unnest(ids, scores) AS u(id, score)};
+is(differences('SET srm.threads = 2;', $together), '0', 'so do two threads');
+is(differences('SET srm.prompt_cache = 0;', $together), '0', 'so does one that keeps nothing');
+is(differences('', q{
+		SELECT id, CASE WHEN first THEN float4send(a) ELSE float4send(b) END AS bits
+		FROM (SELECT id, id % 2 = 0 AS first, srm_score(prompt, response) AS a, srm_score(prompt, response) AS b
+			FROM texts WHERE srm_score(prompt, response) IS NOT NULL) s}),
+	'0', 'asked for several times in one statement');
 is(differences('', q{
 		SELECT id, float4send(srm_score(jsonb_build_array(
 			jsonb_build_object('role', 'user', 'content', prompt),
@@ -66,6 +77,41 @@ is(differences('', q{
 	'0', 'as messages');
 is(differences('', q{SELECT id, float4send(srm_score('default', prompt, response)) AS bits FROM texts}),
 	'0', 'with the model named');
+
+# conversations that go on where the one before ended, with and without its states
+
+$node->safe_psql('postgres', q{
+	CREATE TABLE turns AS
+	SELECT a.id, n, jsonb_path_query_array(jsonb_build_array(
+			jsonb_build_object('role', 'user', 'content', a.prompt),
+			jsonb_build_object('role', 'assistant', 'content', a.response),
+			jsonb_build_object('role', 'user', 'content', b.prompt),
+			jsonb_build_object('role', 'assistant', 'content', b.response),
+			jsonb_build_object('role', 'user', 'content', 'Why?'),
+			jsonb_build_object('role', 'assistant', 'content', 'So it is. ' || a.id)), '$[0 to $last]',
+			jsonb_build_object('last', n)) AS messages
+	FROM texts a JOIN texts b ON b.id = a.id + 1, unnest(ARRAY[1, 3, 5]) n
+	WHERE a.id % 20 = 1;
+});
+for my $compute ('f32', 'bf16', 'int8')
+{
+	is($node->safe_psql('postgres', qq{
+		SET max_parallel_workers_per_gather = 0;
+		SET srm.compute = '$compute';
+		SET srm.prompt_cache = 0;
+		CREATE TEMP TABLE apart AS SELECT id, n, float4send(srm_score(messages)) AS bits FROM turns ORDER BY n, id;
+		RESET srm.prompt_cache;
+		SELECT count(*) FROM (SELECT id, n, float4send(srm_score(messages)) AS bits
+			FROM (SELECT * FROM turns ORDER BY id, n) t OFFSET 0) t
+			JOIN apart USING (id, n) WHERE t.bits IS DISTINCT FROM apart.bits}),
+		'0', "conversations that go on, $compute");
+	is($node->safe_psql('postgres', qq{
+		SET max_parallel_workers_per_gather = 0;
+		SET srm.compute = '$compute';
+		CREATE TEMP TABLE rows AS SELECT id, float4send(srm_score(prompt, response)) AS bits FROM texts;
+		SELECT count(*) FROM ($together) t JOIN rows r USING (id) WHERE t.bits IS DISTINCT FROM r.bits}),
+		'0', "several responses in one call, $compute");
+}
 
 # a kept prompt of another session's length does not matter either
 for my $id (3, 200, 397)

@@ -212,7 +212,7 @@ test_decoder_plain_long(void **state)
 	srm_cache_free(cache);
 }
 
-/* wherever a text is cut into blocks, the hidden states stay */
+/* wherever a text is cut into blocks, the hidden states stay, bit by bit */
 static void
 test_decoder_blocks(void **state)
 {
@@ -226,10 +226,12 @@ test_decoder_blocks(void **state)
 		SrmDecoder *decoder = random_decoder(&shapes[i], i, arena);
 		double	   *expected = allocate(200 * decoder->dim * sizeof(double));
 		float	   *hidden = allocate(200 * decoder->dim * sizeof(float));
+		float	   *uncut = allocate(200 * decoder->dim * sizeof(float));
 		SrmCache   *cache = srm_cache_create(decoder, &status);
 
 		fill_tokens(decoder->vocab_size);
 		plain_decoder_forward(expected, decoder, tokens, 200);
+		run_block(decoder, cache, 0, 200, uncut, 1);
 		for (size_t j = 0; j < sizeof(cuts) / sizeof(cuts[0]); j++)
 		{
 			memset(hidden, 0xFF, 200 * decoder->dim * sizeof(float));
@@ -239,6 +241,7 @@ test_decoder_blocks(void **state)
 			run_block(decoder, cache, cuts[j][1], 200 - cuts[j][1], hidden, 1);
 			assert_int_equal(srm_cache_tokens(cache), 200);
 			assert_true(distance(hidden, expected, 200 * decoder->dim) < 3e-5);
+			assert_memory_equal(hidden, uncut, 200 * decoder->dim * sizeof(float));
 		}
 		srm_cache_free(cache);
 	}
@@ -304,7 +307,21 @@ check_text(const SrmDecoder *decoder, const SrmSequence *text)
 						 text->n_tokens * decoder->dim) < 3e-5);
 }
 
-/* texts behind one prompt, in one pass, do not see each other, however much of the prompt is there */
+/* The same text alone behind the prompt, which is in the cache. */
+static void
+check_alone(const SrmDecoder *decoder, SrmCache *cache, const SrmSequence *text)
+{
+	SrmSequence alone = *text;
+
+	alone.hidden = allocate(text->n_tokens * decoder->dim * sizeof(float));
+	assert_true(srm_decoder_forward_batch(decoder, cache, NULL, &alone, 1, 1, NULL, &status));
+	assert_memory_equal(text->hidden, alone.hidden, text->n_tokens * decoder->dim * sizeof(float));
+}
+
+/*
+ * texts behind one prompt, in one pass, do not see each other, however much
+ * of the prompt is there, and get the bits that they have alone
+ */
 static void
 test_decoder_batch(void **state)
 {
@@ -330,7 +347,10 @@ test_decoder_batch(void **state)
 												  texts, N_TEXTS, (int) j % 3 + 1, NULL, &status));
 			assert_int_equal(srm_cache_tokens(cache), N_PROMPT);
 			for (size_t k = 0; k < N_TEXTS; k++)
+			{
 				check_text(decoder, &texts[k]);
+				check_alone(decoder, cache, &texts[k]);
+			}
 			srm_cache_free(cache);
 		}
 	}

@@ -20,10 +20,32 @@ static const char *const texts[] = {
 
 #define N_TEXTS		(sizeof(texts) / sizeof(texts[0]))
 
+/* Kinds of arithmetic; the first is that of weights as they are. */
+static const SrmModelOptions arithmetics[] = {
+	{.compute = SRM_COMPUTE_AUTO},
+	{.compute = SRM_COMPUTE_F32},
+	{.compute = SRM_COMPUTE_BF16},
+	{.compute = SRM_COMPUTE_INT8}
+};
+
+#define N_ARITHMETICS	(sizeof(arithmetics) / sizeof(arithmetics[0]))
+
 static SrmArena *arena;
 static SrmStatus status;
 static SrmScorer *scorer;
+static const SrmModelOptions *arithmetic;
 static SrmScoreOptions options;
+
+static SrmScorer *
+open_scorer(void)
+{
+	SrmScorer  *opened = srm_scorer_open("test/data/models/attention-marker", arithmetic, NULL,
+										 &status);
+
+	if (opened == NULL)
+		fail_msg("%s", status.message);
+	return opened;
+}
 
 static int
 setup(void **state)
@@ -31,11 +53,20 @@ setup(void **state)
 	(void) state;
 	srm_status_init(&status);
 	arena = srm_arena_create(&status);
-	scorer = srm_scorer_open("test/data/models/attention-marker", NULL, NULL, &status);
-	if (scorer == NULL)
-		return 1;
+	arithmetic = NULL;
+	scorer = open_scorer();
 	srm_scorer_defaults(scorer, &options);
 	return 0;
+}
+
+/* A scorer that knows nothing, with arithmetic number i. */
+static void
+start_with(size_t i)
+{
+	srm_scorer_close(scorer);
+	arithmetic = &arithmetics[i];
+	scorer = open_scorer();
+	srm_scorer_defaults(scorer, &options);	/* they lead to the model's memory */
 }
 
 static int
@@ -78,8 +109,7 @@ score_anew(const SrmMessage *messages, size_t n)
 	SrmScorer  *used = scorer;
 	SrmScored	scored;
 
-	scorer = srm_scorer_open(used->model->directory, NULL, NULL, &status);
-	assert_non_null(scorer);
+	scorer = open_scorer();
 	scored = score_messages(messages, n);
 	srm_scorer_close(scorer);
 	scorer = used;
@@ -125,9 +155,88 @@ test_prompt_of_two_calls(void **state)
 	assert_int_equal(scorer->n_computed - before, rejected.n_tokens - n_prompt);
 }
 
-/* responses of one call share it, too, and get the bits that each has alone */
+static SrmLayout
+lay_out(const SrmMessage *messages, size_t n)
+{
+	SrmLayout	layout;
+
+	assert_true(srm_scorer_layout(scorer, messages, n, &options, arena, &layout, NULL, &status));
+	return layout;
+}
+
+/* Scores a conversation and returns how many tokens of its prompt were there. */
+static size_t
+count_reused(const SrmMessage *messages, size_t n)
+{
+	uint64_t	before = scorer->n_computed;
+	SrmScored	expected = score_anew(messages, n);
+	SrmScored	scored = score_messages(messages, n);
+
+	assert_same(&scored, &expected);
+	return scored.n_tokens - (size_t) (scorer->n_computed - before);
+}
+
+static size_t
+count_common(const SrmLayout *a, const SrmLayout *b)
+{
+	size_t		n = 0;
+
+	while (n < a->n_prompt && n < b->n_prompt && a->tokens.items[n].id == b->tokens.items[n].id)
+		n++;
+	return n;
+}
+
 static void
-test_responses_of_one_call(void **state)
+check_common_beginning(void)
+{
+	SrmMessage	messages[6] = {
+		message("user", long_prompt), message("assistant", texts[0]),
+		message("user", "And why is that so?"), message("assistant", texts[2]),
+		message("user", "Is it?"), message("assistant", texts[5])
+	};
+	SrmLayout	layouts[3];
+
+	for (int i = 0; i < 3; i++)
+		layouts[i] = lay_out(messages, 2 * (size_t) i + 2);
+	assert_int_equal(count_reused(messages, 2), 0);
+	assert_int_equal(count_reused(messages, 4), count_common(&layouts[0], &layouts[1]));
+	assert_int_equal(count_reused(messages, 6), count_common(&layouts[1], &layouts[2]));
+	assert_true(count_common(&layouts[1], &layouts[2]) > layouts[0].n_prompt);
+
+	/* And back: the last token of what is shared is computed for its hidden state */
+	messages[1] = message("assistant", texts[4]);
+	assert_int_equal(count_reused(messages, 2), count_common(&layouts[0], &layouts[2]));
+}
+
+/* a conversation that goes on is computed from where it was, to the same bits */
+static void
+test_common_beginning(void **state)
+{
+	(void) state;
+	for (size_t i = 0; i < N_ARITHMETICS; i++)
+	{
+		start_with(i);
+		check_common_beginning();
+	}
+}
+
+/* a prompt that is the beginning of the last one, but for how the template ends it */
+static void
+test_shorter_prompt(void **state)
+{
+	SrmMessage	messages[2] = {message("user", long_prompt), message("assistant", texts[0])};
+
+	(void) state;
+	for (size_t length = strlen(long_prompt); length > 0; length -= 10 < length ? 10 : length)
+	{
+		messages[0].content_length = length;
+		options.n_threads = 1 + (int) length % 3;
+		count_reused(messages, 2);
+	}
+}
+
+static void
+check_responses_of_one_call(void)
 {
 	SrmMessage	prompt = message("user", long_prompt);
 	SrmMessage	responses[N_TEXTS];
@@ -135,7 +244,6 @@ test_responses_of_one_call(void **state)
 	size_t		n_prompt = prompt_tokens(long_prompt, texts[0]);
 	size_t		n_expected = n_prompt;
 
-	(void) state;
 	for (size_t i = 0; i < N_TEXTS; i++)
 		responses[i] = message("assistant", texts[i]);
 	assert_true(srm_scorer_score_responses(scorer, &prompt, 1, responses, N_TEXTS, &options,
@@ -149,6 +257,53 @@ test_responses_of_one_call(void **state)
 		n_expected += alone.n_tokens - n_prompt;
 	}
 	assert_int_equal(scorer->n_computed, n_expected);
+	assert_int_equal(scorer->n_passes, 1);
+}
+
+/* responses of one call go through the decoder in one pass, and get the bits that each has alone */
+static void
+test_responses_of_one_call(void **state)
+{
+	(void) state;
+	for (size_t i = 0; i < N_ARITHMETICS; i++)
+		for (int n_threads = 1; n_threads <= 2; n_threads++)
+		{
+			start_with(i);
+			options.n_threads = n_threads;
+			check_responses_of_one_call();
+		}
+}
+
+/* more than go into one pass go into several */
+static void
+test_many_responses(void **state)
+{
+	enum
+	{
+		n = 300
+	};
+	SrmMessage	prompt = message("user", long_prompt);
+	SrmMessage *responses = srm_arena_array(arena, n, sizeof(SrmMessage), &status);
+	SrmScored  *scored = srm_arena_array(arena, n, sizeof(SrmScored), &status);
+
+	(void) state;
+	for (size_t i = 0; i < n; i++)
+	{
+		char	   *text = srm_arena_array(arena, 400, 1, &status);
+
+		snprintf(text, 400, "It is number %zu.%s", i, i % 50 == 7 ? " And so on, and so on, and so on. And so on. On. On." : "");
+		responses[i] = message("assistant", text);
+	}
+	assert_true(srm_scorer_score_responses(scorer, &prompt, 1, responses, n, &options,
+										   arena, scored, NULL, &status));
+	assert_in_range(scorer->n_passes, 2, 20);
+	for (size_t i = 0; i < n; i += 13)
+	{
+		SrmMessage	messages[2] = {prompt, responses[i]};
+		SrmScored	alone = score_anew(messages, 2);
+
+		assert_same(&scored[i], &alone);
+	}
 }
 
 /* the same response twice in one call is computed once */
@@ -300,7 +455,10 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_prompt_of_two_calls),
+		TEST(test_common_beginning),
+		TEST(test_shorter_prompt),
 		TEST(test_responses_of_one_call),
+		TEST(test_many_responses),
 		TEST(test_twins),
 		TEST(test_memo),
 		TEST(test_memo_tokens),
