@@ -19,9 +19,12 @@
 #include "nn/linear.h"
 #include "nn/norm.h"
 #include "nn/rope.h"
+#include "nn/workspace.h"
 
 #define ROWS			512
 #define ROWS_PER_TASK	16
+#define MAX_BYTES		(SIZE_MAX / 4)
+#define BUFFER_GAP		320
 
 #define MAX_TOKENS		((size_t) 1 << 24)	/* positions are exact as float */
 
@@ -39,6 +42,7 @@ typedef struct Pass
 	SrmThreads *threads;
 	const SrmStop *stop;
 	SrmStatus  *status;
+	void	   *memory;			/* of the workspace, for what follows */
 
 	const SrmCache *cache;		/* NULL: no tokens before */
 	size_t		n_cached;		/* tokens of the cache before the pass */
@@ -98,17 +102,6 @@ static size_t
 smaller(size_t a, size_t b)
 {
 	return a < b ? a : b;
-}
-
-static float *
-allocate_rows(SrmArena *arena, size_t n, size_t width, SrmStatus *status)
-{
-	if (width > 0 && n > SIZE_MAX / sizeof(float) / width)
-	{
-		srm_fail_memory(status, SIZE_MAX);
-		return NULL;
-	}
-	return srm_arena_alloc(arena, n * width * sizeof(float), status);
 }
 
 /* Rows of a chunk are shared out; the arithmetic of each is its own. */
@@ -521,6 +514,42 @@ allocate_indexes(Pass *pass, SrmArena *arena)
 	return pass->status->code == SRM_OK;
 }
 
+/* A buffer of rows, padded so that two buffers do not begin at the same place of a page. */
+typedef struct Buffer
+{
+	float	  **rows;
+	size_t		n;
+	size_t		width;
+} Buffer;
+
+/* Bytes of a buffer, or more than there are where its size does not fit. */
+static size_t
+buffer_bytes(const Buffer *buffer)
+{
+	if (buffer->width > 0 && buffer->n > MAX_BYTES / sizeof(float) / buffer->width)
+		return MAX_BYTES;
+	return ((buffer->n * buffer->width * sizeof(float) + 63) & ~(size_t) 63) + BUFFER_GAP;
+}
+
+/* All buffers in one piece of the workspace. */
+static bool
+place_buffers(Pass *pass, const Buffer *buffers, size_t n_buffers)
+{
+	size_t		total = 0;
+	char	   *next;
+
+	for (size_t i = 0; i < n_buffers; i++)
+		total += smaller(buffer_bytes(&buffers[i]), MAX_BYTES - total);
+	pass->memory = srm_workspace_alloc(total < MAX_BYTES ? total : SIZE_MAX, pass->status);
+	next = pass->memory;
+	for (size_t i = 0; i < n_buffers && next != NULL; i++)
+	{
+		*buffers[i].rows = (float *) (void *) next;
+		next += buffer_bytes(&buffers[i]);
+	}
+	return next != NULL;
+}
+
 static bool
 allocate_pass(Pass *pass, SrmArena *arena)
 {
@@ -529,12 +558,7 @@ allocate_pass(Pass *pass, SrmArena *arena)
 	size_t		rows = smaller(n, ROWS);
 	size_t		q_dim = decoder->n_heads * decoder->head_dim;
 	size_t		kv_dim = decoder->n_kv_heads * decoder->head_dim;
-	const struct
-	{
-		float	  **buffer;
-		size_t		n;
-		size_t		width;
-	}			buffers[] = {
+	const Buffer buffers[] = {
 		{&pass->frequencies, 1, decoder->head_dim / 2},
 		{&pass->hidden, n, decoder->dim},
 		{&pass->wanted_hidden, pass->n_wanted, decoder->dim},
@@ -552,13 +576,7 @@ allocate_pass(Pass *pass, SrmArena *arena)
 	};
 	size_t		n_buffers = sizeof(buffers) / sizeof(buffers[0]) - (pass->n_kept == n ? 2 : 0);
 
-	for (size_t i = 0; i < n_buffers; i++)
-	{
-		*buffers[i].buffer = allocate_rows(arena, buffers[i].n, buffers[i].width, pass->status);
-		if (*buffers[i].buffer == NULL)
-			return false;
-	}
-	return allocate_indexes(pass, arena);
+	return place_buffers(pass, buffers, n_buffers) && allocate_indexes(pass, arena);
 }
 
 static bool
@@ -685,6 +703,7 @@ run_blocks(Pass *pass, SrmCache *cache, SrmArena *arena, int n_threads)
 	pass->threads = srm_threads_start(n_threads, pass->status);
 	done = pass->threads != NULL && allocate_pass(pass, arena) && run_pass(pass);
 	srm_threads_end(pass->threads);
+	srm_workspace_free(pass->memory);
 	if (done && pass->n_kept > 0)
 		cache->n_tokens += pass->n_kept;
 	return done;

@@ -334,6 +334,33 @@ take_outliers(SrmRowScale *scale, const float *x, size_t n, float limit, float *
 		}
 }
 
+/*
+ * What follows the lanes of a row whose magnitudes have a sum and a maximum;
+ * returns the steps in a unit.
+ */
+INLINE float
+find_row_scale(SrmRowScale *scale, const float *x, size_t n, float sum, float greatest)
+{
+	float		limit = OUTLIER_LIMIT / (float) n * sum;
+
+	scale->n_outliers = 0;
+	if (greatest > limit && isfinite(limit))
+		take_outliers(scale, x, n, limit, &greatest);
+
+	/* Smaller steps have no inverse; sum * 0 is NaN where a value is not finite */
+	greatest = greatest < 1e-30f ? 0.0f : greatest;
+	scale->scale = greatest / 127.0f + sum * 0.0f;
+	return greatest > 0 && isfinite(greatest) ? 127.0f / greatest : 0.0f;
+}
+
+/* Takes off the outliers what their bytes stand for. */
+INLINE void
+finish_outliers(SrmRowScale *scale, const uint8_t *values)
+{
+	for (uint32_t i = 0; i < scale->n_outliers; i++)
+		scale->outliers[i].rest -= scale->scale * (float) ((int) values[scale->outliers[i].col] - 128);
+}
+
 static inline void
 pack_row_int8(void *out, const float *x, size_t n)
 {
@@ -342,21 +369,11 @@ pack_row_int8(void *out, const float *x, size_t n)
 	SrmRowScale *scale = (SrmRowScale *) (void *) (values + lanes * 4);
 	float		sum;
 	float		greatest;
-	float		limit;
 
 	measure_row(x, n, &sum, &greatest);
-	scale->n_outliers = 0;
-	limit = OUTLIER_LIMIT / (float) n * sum;
-	if (greatest > limit && isfinite(limit))
-		take_outliers(scale, x, n, limit, &greatest);
-
-	/* Smaller steps have no inverse; sum * 0 is NaN where a value is not finite */
-	greatest = greatest < 1e-30f ? 0.0f : greatest;
-	scale->scale = greatest / 127.0f + sum * 0.0f;
-	quantize_row(values, x, n, greatest > 0 && isfinite(greatest) ? 127.0f / greatest : 0.0f);
+	quantize_row(values, x, n, find_row_scale(scale, x, n, sum, greatest));
 	memset(values + n, 128, lanes * 4 - n);
-	for (uint32_t i = 0; i < scale->n_outliers; i++)
-		scale->outliers[i].rest -= scale->scale * (float) ((int) values[scale->outliers[i].col] - 128);
+	finish_outliers(scale, values);
 }
 
 #endif							/* SRM_GEMM_LOOPS_H */

@@ -36,6 +36,53 @@ read_f16_by_16(float *out, const uint16_t *values, size_t n)
 	read_f16(out + i, values + i, n - i);
 }
 
+/* As measure_row() */
+INLINE void
+measure_by_16(const float *x, size_t n, float *sum, float *greatest)
+{
+	__m512		sums[2] = {_mm512_setzero_ps(), _mm512_setzero_ps()};
+	__m512		maxima[2] = {_mm512_setzero_ps(), _mm512_setzero_ps()};
+
+	for (size_t i = 0; i < n; i += 32)
+		for (size_t j = 0; j < 2; j++)
+		{
+			size_t		left = n - i < j * 16 ? 0 : n - i - j * 16;
+			__mmask16	mask = left >= 16 ? 0xFFFF : (__mmask16) ((1u << left) - 1);
+			__m512		magnitudes = _mm512_abs_ps(_mm512_maskz_loadu_ps(mask, x + i + j * 16));
+
+			sums[j] = _mm512_add_ps(sums[j], magnitudes);
+			maxima[j] = _mm512_max_ps(magnitudes, maxima[j]);
+		}
+	*sum = _mm512_reduce_add_ps(_mm512_add_ps(sums[0], sums[1]));
+	*greatest = _mm512_reduce_max_ps(_mm512_max_ps(maxima[0], maxima[1]));
+}
+
+static void
+pack_row_int8_by_16(void *out, const float *x, size_t n)
+{
+	size_t		lanes = srm_pack_lanes(SRM_COMPUTE_INT8, n);
+	char	   *values = out;
+	SrmRowScale *scale = (SrmRowScale *) (void *) (values + lanes * 4);
+	const __m512i least = _mm512_set1_epi32(-127);
+	const __m128i offset = _mm_set1_epi8(-128);
+	float		sum;
+	float		greatest;
+	__m512		inverse;
+
+	measure_by_16(x, n, &sum, &greatest);
+	inverse = _mm512_set1_ps(find_row_scale(scale, x, n, sum, greatest));
+	for (size_t i = 0; i < lanes * 4; i += 16)
+	{
+		size_t		left = n < i ? 0 : n - i;
+		__mmask16	mask = left >= 16 ? 0xFFFF : (__mmask16) ((1u << left) - 1);
+		__m512		steps = _mm512_mul_ps(_mm512_maskz_loadu_ps(mask, x + i), inverse);
+		__m128i		bytes = _mm512_cvtsepi32_epi8(_mm512_max_epi32(_mm512_cvtps_epi32(steps), least));
+
+		_mm_storeu_si128((__m128i *) (void *) (values + i), _mm_xor_si128(bytes, offset));
+	}
+	finish_outliers(scale, (const uint8_t *) values);
+}
+
 /* Turns each 4 x 4 of lanes round, of four rows and a quarter of a register. */
 INLINE void
 transpose_fours(__m512i *rows)
@@ -94,7 +141,7 @@ const SrmKernels srm_kernels_avx512 = {
 	.soft_cap = soft_cap,
 	.transpose = transpose_by_16,
 	.pair_rows = pair_rows,
-	.pack_row = {pack_row_f32, pack_row_bf16, pack_row_int8},
+	.pack_row = {pack_row_f32, pack_row_bf16, pack_row_int8_by_16},
 	.multiply = {srm_multiply_f32_avx512, multiply_bf16, multiply_int8}
 };
 

@@ -13,6 +13,8 @@
 #include <stdint.h>
 #include <stdlib.h>
 
+#include "nn/workspace.h"
+
 #define MAX_THREADS		256
 
 /*
@@ -179,8 +181,8 @@ srm_threads_end(SrmThreads *threads)
 	pthread_cond_destroy(&threads->idle);
 	pthread_cond_destroy(&threads->opened);
 	pthread_mutex_destroy(&threads->lock);
-	free(threads->shared);
-	free(threads->scratch);
+	srm_workspace_free(threads->shared);
+	srm_workspace_free(threads->scratch);
 	free(threads->workers);
 	free(threads);
 }
@@ -283,10 +285,10 @@ srm_threads_reserve(SrmThreads *threads, size_t size, SrmStatus *status)
 		return true;
 	if (size > SIZE_MAX / 4 / MAX_THREADS)
 		return srm_fail_memory(status, size);
-	scratch = aligned_alloc(64, rounded * (size_t) threads->n_threads);
+	scratch = srm_workspace_alloc(rounded * (size_t) threads->n_threads, status);
 	if (scratch == NULL)
-		return srm_fail_memory(status, rounded * (size_t) threads->n_threads);
-	free(threads->scratch);
+		return false;
+	srm_workspace_free(threads->scratch);
 	threads->scratch = scratch;
 	threads->scratch_size = rounded;
 	return true;
@@ -303,14 +305,10 @@ srm_threads_scratch(SrmThreads *threads, int thread)
 void *
 srm_threads_shared(SrmThreads *threads, size_t size, SrmStatus *status)
 {
-	size_t		rounded = (size + 63) & ~(size_t) 63;
-
 	if (threads->shared != NULL && size <= threads->shared_size)
 		return threads->shared;
-	free(threads->shared);
-	threads->shared_size = rounded;
-	threads->shared = size > SIZE_MAX / 4 ? NULL : aligned_alloc(64, rounded == 0 ? 64 : rounded);
-	if (threads->shared == NULL)
-		srm_fail_memory(status, size);
+	srm_workspace_free(threads->shared);
+	threads->shared_size = size;
+	threads->shared = srm_workspace_alloc(size, status);
 	return threads->shared;
 }
