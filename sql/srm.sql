@@ -280,7 +280,8 @@ COMMENT ON FUNCTION srm_render(text, jsonb) IS 'a conversation as a model reads 
 CREATE FUNCTION srm_models()
 	RETURNS TABLE (name text, digest text, architecture text, parameters bigint,
 		dtype text, aggregation text, boundary text, max_tokens integer,
-		mapped_bytes bigint, private_bytes bigint, load_ms double precision)
+		mapped_bytes bigint, private_bytes bigint, load_ms double precision,
+		compute text, prepared_bytes bigint, prepared_shared boolean)
 	AS 'MODULE_PATHNAME', 'srm_sql_models'
 	LANGUAGE C VOLATILE STRICT PARALLEL SAFE COST 100000 ROWS 10;
 
@@ -292,6 +293,15 @@ CREATE FUNCTION srm_model_info(name text)
 	LANGUAGE C VOLATILE STRICT PARALLEL SAFE COST 100000;
 
 COMMENT ON FUNCTION srm_model_info(text) IS 'a model in detail; opens it';
+
+CREATE FUNCTION srm_quantize(model text, name text, replace boolean DEFAULT false)
+	RETURNS void
+	AS 'MODULE_PATHNAME', 'srm_sql_quantize'
+	LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 1000000;
+
+COMMENT ON FUNCTION srm_quantize(text, text, boolean) IS 'writes a copy of a model with weights of 8 bits';
+
+REVOKE EXECUTE ON FUNCTION srm_quantize(text, text, boolean) FROM PUBLIC;
 
 -- evaluation
 

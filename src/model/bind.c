@@ -127,6 +127,26 @@ bind_layer(SrmBinder *binder, size_t number)
 	return true;
 }
 
+bool
+srm_bind_is_layer_map(const SrmConfig *config, const char *name)
+{
+	const SrmArchitecture *row = config->architecture;
+	size_t		n_digits;
+
+	if (strncmp(name, "model.", strlen("model.")) == 0)
+		name += strlen("model.");
+	if (strncmp(name, row->layer_prefix, strlen(row->layer_prefix)) != 0)
+		return false;
+	name += strlen(row->layer_prefix);
+	n_digits = strspn(name, "0123456789");
+	if (n_digits == 0 || name[n_digits] != '.')
+		return false;
+	for (const SrmLayerTensor *tensor = row->layer_tensors; tensor->name != NULL; tensor++)
+		if (tensor->cols != SRM_SIZE_NONE && strcmp(name + n_digits + 1, tensor->name) == 0)
+			return true;
+	return false;
+}
+
 /* Checkpoints of the bare decoder have no prefix. */
 static const char *
 find_prefix(const SrmBinder *binder)

@@ -58,10 +58,35 @@ srm_binder_find(SrmBinder *binder, const char *name, const size_t *shape, size_t
 		srm_fail(binder->status, SRM_NOT_SUPPORTED,
 				 "data type \"%s\" of tensor \"%s\" in model file \"%s\" is not supported",
 				 tensor->type, name, tensor->path);
-		srm_fail_detail(binder->status, "Supported are F32, F16, and BF16.");
+		srm_fail_detail(binder->status, "Supported are F32, F16, and BF16, and for linear maps of layers I8 with scales.");
 		return NULL;
 	}
 	return check_shape(binder, tensor, shape, n_dims) ? tensor : NULL;
+}
+
+/* A matrix may be of bytes that have scales. */
+static const SrmTensor *
+find_matrix(SrmBinder *binder, const char *name, const size_t shape[2])
+{
+	const SrmTensor *tensor = srm_weights_find(binder->weights, name);
+
+	if (tensor != NULL && srm_weights_find_scales(binder->weights, tensor) != NULL)
+		return check_shape(binder, tensor, shape, 2) ? tensor : NULL;
+	return srm_binder_find(binder, name, shape, 2);
+}
+
+/* The scales of int8 rows, from the first row of the map on. */
+static bool
+bind_scales(SrmBinder *binder, const SrmTensor *tensor, const SrmRows *rows, SrmMatrix *matrix)
+{
+	const SrmTensor *scales = srm_weights_find_scales(binder->weights, tensor);
+	const size_t shape[] = {rows->total, 1};
+	const float *copy = srm_binder_copy(binder, scales->name, shape, scales->n_dims == 1 ? 1 : 2);
+
+	if (copy == NULL)
+		return false;
+	matrix->scales = copy + rows->first;
+	return true;
 }
 
 /*
@@ -72,9 +97,9 @@ bool
 srm_binder_rows(SrmBinder *binder, const char *name, const SrmRows *rows, size_t cols, SrmMatrix *matrix)
 {
 	const size_t shape[] = {rows->total, cols};
-	const SrmTensor *tensor = srm_binder_find(binder, name, shape, 2);
+	const SrmTensor *tensor = find_matrix(binder, name, shape);
 
-	if (tensor == NULL)
+	if (tensor == NULL || (tensor->dtype == SRM_INT8 && !bind_scales(binder, tensor, rows, matrix)))
 		return false;
 	if ((uintptr_t) tensor->data % srm_dtype_size(tensor->dtype) != 0)
 	{

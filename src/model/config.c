@@ -661,7 +661,9 @@ check_supported(Reader *reader)
 	if (!is_causal || is_bidirectional)
 		return srm_fail(reader->status, SRM_NOT_SUPPORTED,
 						"attention that is not causal is not supported");
-	if (quantization == NULL)
+	/* Our own, whose tensors the binding checks; the description is for others */
+	if (quantization == NULL ||
+		srm_json_member(srm_json_member(reader->root, "srm"), "quantization") != NULL)
 		return true;
 	method = srm_json_string(srm_json_member(quantization, "quant_method"));
 	return fail_support(reader, "quantization", method == NULL ? "" : method);
@@ -757,9 +759,12 @@ read_settings(Reader *reader)
 		!keep_string(reader, json, "segmenter", "icu", MAX_NAME_LENGTH, &settings->segmenter) ||
 		!keep_string(reader, json, "locale", "", MAX_NAME_LENGTH, &settings->locale) ||
 		!read_template(reader, json, settings) ||
+		!keep_string(reader, json, "quantization", NULL, MAX_NAME_LENGTH, &settings->quantization) ||
 		!read_compute(reader, json, &settings->compute) ||
 		!srm_json_get_int(json, "attention_dim", 1, MAX_DIM, 0, &dim, reader->status))
 		return false;
+	if (settings->quantization != NULL && strcmp(settings->quantization, "int8") != 0)
+		return fail_support(reader, "quantization", settings->quantization);
 	reader->config->attention_dim = (size_t) dim;
 	if (strcmp(settings->boundary, "offset") != 0 && settings->marker_token == NULL)
 		return srm_fail(reader->status, SRM_INVALID_MODEL,

@@ -61,6 +61,7 @@ typedef struct SrmModelSettings
 	const char *chat_template;	/* NULL: that of the tokenizer */
 	const char *template_date;	/* what a chat template takes for today */
 	int			compute;		/* SRM_COMPUTE_AUTO or an SrmCompute */
+	const char *quantization;	/* NULL, or "int8": maps of the layers have scales */
 	bool		has_scale;		/* mean and std are given */
 	double		mean;
 	double		std;			/* positive */
@@ -93,7 +94,7 @@ typedef struct SrmModel
 {
 	const char *directory;
 	const char *architecture;	/* "LlamaForSequenceClassification" */
-	const char *dtype;			/* of most weights: "float32", "float16", "bfloat16" */
+	const char *dtype;			/* of most weights: "float32", "float16", "bfloat16", "int8" */
 	uint64_t	n_parameters;
 	size_t		max_tokens;		/* max_position_embeddings */
 	size_t		mapped_bytes;

@@ -41,7 +41,7 @@ static const TensorType types[] = {
 	{"BF16", 16, true, SRM_BF16},
 	{"BOOL", 8, false, SRM_F32},
 	{"U8", 8, false, SRM_F32},
-	{"I8", 8, false, SRM_F32},
+	{"I8", 8, false, SRM_INT8},
 	{"U16", 16, false, SRM_F32},
 	{"I16", 16, false, SRM_F32},
 	{"U32", 32, false, SRM_F32},

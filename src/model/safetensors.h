@@ -22,7 +22,7 @@ typedef struct SrmTensor
 	const char *name;
 	const char *type;			/* as the file writes it: "BF16" */
 	bool		is_weight;		/* of a type that the products know, which is dtype */
-	SrmDtype	dtype;
+	SrmDtype	dtype;			/* SRM_INT8 is none without its scales, and no is_weight */
 	size_t		n_dims;
 	size_t		shape[SRM_MAX_DIMS];
 	size_t		n_elements;

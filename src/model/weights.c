@@ -17,6 +17,7 @@
 
 #define MAX_INDEX_SIZE		((size_t) 16 * 1024 * 1024)
 #define MAX_SHARDS			1000
+#define MAX_SCALES_NAME		512
 
 static bool
 fail_index(const char *path, SrmStatus *status)
@@ -202,18 +203,47 @@ open_shards(SrmWeights *weights, SrmModelFiles *files, SrmArena *arena, const Sr
 	return true;
 }
 
+const SrmTensor *
+srm_weights_find_scales(const SrmWeights *weights, const SrmTensor *tensor)
+{
+	char		name[MAX_SCALES_NAME];
+
+	if (tensor->dtype != SRM_INT8 ||
+		snprintf(name, sizeof(name), "%s" SRM_SCALES_SUFFIX, tensor->name) >= (int) sizeof(name))
+		return NULL;
+	return srm_weights_find(weights, name);
+}
+
+/* Scales belong to their weights and are no parameters. */
+static bool
+is_scales(const SrmWeights *weights, const SrmTensor *tensor)
+{
+	size_t		length = strlen(tensor->name);
+	size_t		n_suffix = strlen(SRM_SCALES_SUFFIX);
+	int32_t		index;
+
+	if (length <= n_suffix || strcmp(tensor->name + length - n_suffix, SRM_SCALES_SUFFIX) != 0)
+		return false;
+	index = srm_map_get(&weights->names, tensor->name, length - n_suffix);
+	return index >= 0 && weights->tensors[index].dtype == SRM_INT8;
+}
+
 /* Counts the parameters, and finds the type of most of them. */
 static void
 count_parameters(SrmWeights *weights)
 {
-	uint64_t	n_of_type[] = {[SRM_F32] = 0,[SRM_F16] = 0,[SRM_BF16] = 0};
+	uint64_t	n_of_type[] = {[SRM_F32] = 0,[SRM_F16] = 0,[SRM_BF16] = 0,[SRM_INT8] = 0};
 
 	weights->n_parameters = 0;
 	for (size_t i = 0; i < weights->n; i++)
 	{
-		weights->n_parameters += weights->tensors[i].n_elements;
-		if (weights->tensors[i].is_weight)
-			n_of_type[weights->tensors[i].dtype] += weights->tensors[i].n_elements;
+		const SrmTensor *tensor = &weights->tensors[i];
+
+		if (is_scales(weights, tensor))
+			continue;
+		weights->n_parameters += tensor->n_elements;
+		if (tensor->is_weight || srm_weights_find_scales(weights, tensor) != NULL)
+			n_of_type[tensor->dtype] += tensor->n_elements;
 	}
 	weights->dtype = SRM_F32;
 	for (int type = 0; type < (int) (sizeof(n_of_type) / sizeof(n_of_type[0])); type++)

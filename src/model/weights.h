@@ -33,6 +33,13 @@ typedef struct SrmWeights
 extern bool srm_weights_open(SrmWeights *weights, SrmModelFiles *files,
 							 SrmArena *arena, const SrmStop *stop, SrmStatus *status);
 
+/* Behind the name of an int8 tensor: that of its scales, one for each row, (rows) or (rows, 1). */
+#define SRM_SCALES_SUFFIX	"_scale"
+
+/* The scales of an int8 tensor, or NULL. */
+extern const SrmTensor *srm_weights_find_scales(const SrmWeights *weights,
+												const SrmTensor *tensor);
+
 /* A tensor, or NULL. */
 extern const SrmTensor *srm_weights_find(const SrmWeights *weights, const char *name);
 

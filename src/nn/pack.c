@@ -176,6 +176,23 @@ quantize_piece(int8_t *values, const SrmMatrix *w, size_t row, size_t start, siz
 	}
 }
 
+static float
+row_scale(const SrmMatrix *w, size_t row)
+{
+	return w->dtype == SRM_INT8 ? w->scales[srm_matrix_row(w, row)] : row_magnitude(w, row) / 127.0f;
+}
+
+float
+srm_pack_quantize_row(int8_t *values, const SrmMatrix *w, size_t row)
+{
+	float		scale = row_scale(w, row);
+
+	for (size_t start = 0; start < w->cols; start += PIECE)
+		quantize_piece(values + start, w, row, start,
+					   w->cols - start < PIECE ? w->cols - start : PIECE, scale == scale ? scale : 0.0f);
+	return scale;
+}
+
 static void
 pack_row_int8(char *panel, const SrmMatrix *w, size_t row)
 {
@@ -184,7 +201,7 @@ pack_row_int8(char *panel, const SrmMatrix *w, size_t row)
 	int32_t    *sums = (int32_t *) (void *) (scales + SRM_PANEL);
 	char	   *lanes = row_lanes(panel, row);
 	int32_t		sum = 0;
-	float		scale = w->dtype == SRM_INT8 ? w->scales[srm_matrix_row(w, row)] : row_magnitude(w, row) / 127.0f;
+	float		scale = row_scale(w, row);
 
 	for (size_t start = 0; start < w->cols; start += PIECE)
 	{

@@ -55,6 +55,12 @@ extern void srm_pack_rows(void *out, const SrmMatrix *w, SrmCompute compute,
 /* The panel of that number, srm_pack_panel_bytes() bytes. */
 extern void srm_pack_panel(void *panel, const SrmMatrix *w, SrmCompute compute, size_t number);
 
+/*
+ * values (w.cols) = a row in units of the scale that is returned, as packing
+ * to int8 rounds it.  The scale is not finite where a value is not.
+ */
+extern float srm_pack_quantize_row(int8_t *values, const SrmMatrix *w, size_t row);
+
 /* The weight in a row and column of what was packed, as f32; for tests. */
 extern float srm_pack_read(const void *packed, SrmCompute compute, size_t cols,
 						   size_t row, size_t col);

@@ -15,18 +15,24 @@
 #include "pg/models.h"
 #include "pg/rows.h"
 
-#define N_COLUMNS	11
+#define N_COLUMNS	14
 
 /* What this backend holds of a model, if it has it open. */
 static void
 fill_usage(const SrmOpenModel *model, Datum *values, bool *nulls)
 {
-	nulls[0] = nulls[1] = nulls[2] = model == NULL;
+	const SrmPrepared *prepared;
+
+	memset(nulls, model == NULL, 6 * sizeof(bool));
 	if (model == NULL)
 		return;
+	prepared = &model->scorer->model->prepared;
 	values[0] = Int64GetDatum((int64) model->scorer->model->mapped_bytes);
 	values[1] = Int64GetDatum((int64) srm_scorer_private_bytes(model->scorer));
 	values[2] = Float8GetDatum(model->load_ms);
+	values[3] = CStringGetTextDatum(prepared->compute);
+	values[4] = Int64GetDatum((int64) prepared->bytes);
+	values[5] = BoolGetDatum(!prepared->is_private);
 }
 
 static void
@@ -136,6 +142,17 @@ push_number(JsonbParseState **state, const char *key, double number)
 }
 
 static void
+push_boolean(JsonbParseState **state, const char *key, bool boolean)
+{
+	JsonbValue	value;
+
+	push_key(state, key);
+	value.type = jbvBool;
+	value.val.boolean = boolean;
+	pushJsonbValue(state, WJB_VALUE, &value);
+}
+
+static void
 push_settings(JsonbParseState **state, const SrmModelSettings *settings)
 {
 	push_string(state, "aggregation", settings->aggregation);
@@ -144,6 +161,7 @@ push_settings(JsonbParseState **state, const SrmModelSettings *settings)
 	push_string(state, "segmenter", settings->segmenter);
 	push_string(state, "locale", settings->locale);
 	push_string(state, "template_date", settings->template_date);
+	push_string(state, "quantization", settings->quantization);
 	if (!settings->has_scale)
 		return;
 	push_number(state, "mean", settings->mean);
@@ -187,6 +205,9 @@ SRM_FUNCTION(srm_sql_model_info)
 	push_number(&state, "mapped_bytes", (double) model->mapped_bytes);
 	push_number(&state, "private_bytes", (double) srm_scorer_private_bytes(open->scorer));
 	push_number(&state, "load_ms", open->load_ms);
+	push_string(&state, "compute", model->prepared.compute);
+	push_number(&state, "prepared_bytes", (double) model->prepared.bytes);
+	push_boolean(&state, "prepared_shared", !model->prepared.is_private);
 	push_number(&state, "passes", (double) open->scorer->n_passes);
 	push_number(&state, "computed_tokens", (double) open->scorer->n_computed);
 	result = pushJsonbValue(&state, WJB_END_OBJECT, NULL);

@@ -353,8 +353,12 @@ open_by_name(SrmCall *call, const char *name, int compute)
 const char *
 srm_models_digest(SrmCall *call, SrmOpenModel *model)
 {
+	const char *recorded = model->scorer->model->prepared.digest;
 	char		digest[SRM_DIGEST_LENGTH + 1];
 
+	/* Whoever prepared the weights has computed it, of the very same files */
+	if (model->digest[0] == '\0' && recorded[0] != '\0')
+		strlcpy(model->digest, recorded, sizeof(model->digest));
 	if (model->digest[0] == '\0')
 	{
 		srm_call_check(call, srm_model_digest(model->directory, digest, &call->stop, &call->status));
@@ -363,6 +367,7 @@ srm_models_digest(SrmCall *call, SrmOpenModel *model)
 	return model->digest;
 }
 
+/* Digits of a digest that may be the beginning of one. */
 static void
 check_digits(const char *digits)
 {

@@ -1,0 +1,253 @@
+/*-------------------------------------------------------------------------
+ *
+ * quantize.c
+ *	  A model with its linear maps in 8 bits.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "model/quantize.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/json_write.h"
+#include "model/bind.h"
+#include "model/directory.h"
+#include "nn/pack.h"
+
+#define MAX_CONFIG_SIZE		((size_t) 1024 * 1024)
+#define CHUNK_SIZE			((size_t) 1024 * 1024)
+
+/* What a tensor of the new file is made of. */
+typedef enum Part
+{
+	PART_COPY,					/* a tensor as it is */
+	PART_VALUES,				/* the bytes of a linear map */
+	PART_SCALES,				/* its scales */
+	N_PARTS
+} Part;
+
+typedef struct Quantizer
+{
+	SrmWriter  *writer;
+	SrmModelFiles *files;
+	SrmConfig	config;
+	SrmWeights	weights;
+	SrmTensorPlan *plans;		/* (n_plans); tag is the tensor's index * N_PARTS + part */
+	size_t		n_plans;
+	int8_t	   *values;			/* (chunk_size) */
+	size_t		chunk_size;
+	SrmArena   *arena;
+	const SrmStop *stop;
+	SrmStatus  *status;
+} Quantizer;
+
+static bool
+read_model(Quantizer *quantizer, const char *directory)
+{
+	SrmContents contents;
+
+	quantizer->files = srm_files_create(directory, quantizer->arena, quantizer->status);
+	return quantizer->files != NULL &&
+		srm_files_read(quantizer->files, "config.json", false, MAX_CONFIG_SIZE, quantizer->arena,
+					   &contents, quantizer->status) &&
+		srm_config_read(&quantizer->config, contents.path, contents.data, contents.size,
+						quantizer->arena, quantizer->status) &&
+		srm_weights_open(&quantizer->weights, quantizer->files, quantizer->arena,
+						 quantizer->stop, quantizer->status);
+}
+
+static bool
+fail_quantized(Quantizer *quantizer)
+{
+	return srm_fail(quantizer->status, SRM_INVALID_ARGUMENT, "model in directory \"%s\" is quantized already",
+					quantizer->files->directory);
+}
+
+/* The name of the scales of a tensor. */
+static const char *
+scales_name(Quantizer *quantizer, const SrmTensor *tensor)
+{
+	size_t		size = strlen(tensor->name) + sizeof(SRM_SCALES_SUFFIX);
+	char	   *name = srm_arena_alloc(quantizer->arena, size, quantizer->status);
+
+	if (name != NULL)
+		snprintf(name, size, "%s" SRM_SCALES_SUFFIX, tensor->name);
+	return name;
+}
+
+static bool
+plan_tensor(Quantizer *quantizer, size_t index)
+{
+	const SrmTensor *tensor = &quantizer->weights.tensors[index];
+	bool		is_map = tensor->is_weight && tensor->n_dims == 2 &&
+		srm_bind_is_layer_map(&quantizer->config, tensor->name);
+	SrmTensorPlan *plan = &quantizer->plans[quantizer->n_plans++];
+
+	if (srm_weights_find_scales(&quantizer->weights, tensor) != NULL)
+		return fail_quantized(quantizer);
+	plan->name = tensor->name;
+	plan->type = is_map ? "I8" : tensor->type;
+	plan->n_dims = tensor->n_dims;
+	memcpy(plan->shape, tensor->shape, sizeof(plan->shape));
+	plan->tag = index * N_PARTS + (is_map ? PART_VALUES : PART_COPY);
+	if (!is_map)
+		return true;
+	if ((uintptr_t) tensor->data % srm_dtype_size(tensor->dtype) != 0)
+		return srm_fail(quantizer->status, SRM_NOT_SUPPORTED,
+						"unaligned tensor \"%s\" in model file \"%s\" is not supported",
+						tensor->name, tensor->path);
+	if (tensor->shape[1] > quantizer->chunk_size)
+		quantizer->chunk_size = tensor->shape[1];
+
+	plan = &quantizer->plans[quantizer->n_plans++];
+	plan->name = scales_name(quantizer, tensor);
+	plan->type = "F32";
+	plan->n_dims = 2;
+	plan->shape[0] = tensor->shape[0];
+	plan->shape[1] = 1;
+	plan->tag = index * N_PARTS + PART_SCALES;
+	return plan->name != NULL;
+}
+
+static bool
+plan_tensors(Quantizer *quantizer)
+{
+	size_t		n = quantizer->weights.n;
+
+	quantizer->chunk_size = CHUNK_SIZE;
+	quantizer->plans = srm_arena_array(quantizer->arena, 2 * n, sizeof(SrmTensorPlan),
+									   quantizer->status);
+	if (quantizer->plans == NULL)
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if (!plan_tensor(quantizer, i))
+			return false;
+	quantizer->values = srm_arena_alloc(quantizer->arena, quantizer->chunk_size,
+										quantizer->status);
+	return quantizer->values != NULL;
+}
+
+static bool
+write_values(Quantizer *quantizer, const SrmMatrix *matrix)
+{
+	size_t		filled = 0;
+
+	for (size_t row = 0; row < matrix->rows; row++)
+	{
+		if (filled + matrix->cols > quantizer->chunk_size)
+		{
+			if (!srm_writer_append(quantizer->writer, quantizer->values, filled, quantizer->stop,
+								   quantizer->status))
+				return false;
+			filled = 0;
+		}
+		srm_pack_quantize_row(quantizer->values + filled, matrix, row);
+		filled += matrix->cols;
+	}
+	return srm_writer_append(quantizer->writer, quantizer->values, filled, quantizer->stop,
+							 quantizer->status);
+}
+
+static bool
+write_scales(Quantizer *quantizer, const SrmMatrix *matrix, const SrmTensor *tensor)
+{
+	for (size_t row = 0; row < matrix->rows; row++)
+	{
+		float		scale = srm_pack_quantize_row(quantizer->values, matrix, row);
+
+		if (!isfinite(scale))
+			return srm_fail(quantizer->status, SRM_INVALID_MODEL,
+							"tensor \"%s\" in model file \"%s\" has values that are not finite",
+							tensor->name, tensor->path);
+		if (!srm_writer_append(quantizer->writer, &scale, sizeof(scale), quantizer->stop,
+							   quantizer->status))
+			return false;
+	}
+	return true;
+}
+
+static bool
+write_tensor(Quantizer *quantizer, const SrmTensorPlan *plan)
+{
+	const SrmTensor *tensor = &quantizer->weights.tensors[plan->tag / N_PARTS];
+	SrmMatrix	matrix = {
+		.data = tensor->data,.dtype = tensor->dtype,.rows = tensor->shape[0],.cols = tensor->shape[1]
+	};
+
+	/* What the tensors before have read is not needed any more */
+	srm_files_release(quantizer->files);
+	switch ((Part) (plan->tag % N_PARTS))
+	{
+		case PART_VALUES:
+			return write_values(quantizer, &matrix);
+		case PART_SCALES:
+			return write_scales(quantizer, &matrix, tensor);
+		default:
+			return srm_writer_append(quantizer->writer, tensor->data, tensor->size,
+									 quantizer->stop, quantizer->status);
+	}
+}
+
+static bool
+write_weights(Quantizer *quantizer)
+{
+	if (!srm_writer_begin_tensors(quantizer->writer, SRM_WEIGHTS_FILE, quantizer->plans,
+								  quantizer->n_plans, quantizer->status))
+		return false;
+	for (size_t i = 0; i < quantizer->n_plans; i++)
+		if (!write_tensor(quantizer, &quantizer->plans[i]))
+			return false;
+	return srm_writer_end_tensors(quantizer->writer, quantizer->status);
+}
+
+/* How the package compressed-tensors describes weights of bytes with a scale a row. */
+static const char description[] =
+"{\"quant_method\": \"compressed-tensors\", \"format\": \"int-quantized\","
+" \"quantization_status\": \"compressed\", \"ignore\": [\"score\"],"
+" \"config_groups\": {\"group_0\": {\"targets\": [\"Linear\"], \"format\": \"int-quantized\", \"input_activations\": null,"
+" \"output_activations\": null, \"weights\": {\"num_bits\": 8, \"type\": \"int\","
+" \"symmetric\": true, \"strategy\": \"channel\", \"dynamic\": false}}}}";
+
+static bool
+write_config(Quantizer *quantizer)
+{
+	SrmArena   *arena = quantizer->arena;
+	SrmStatus  *status = quantizer->status;
+	SrmJson    *config = srm_writer_read_config(quantizer->files->directory, arena, status);
+	SrmJson    *layout = srm_json_parse(description, strlen(description), "the layout", arena, status);
+
+	return config != NULL && layout != NULL &&
+		srm_writer_set_config(config, "quantization", srm_json_make_string("int8", arena, status),
+							  arena, status) &&
+		srm_json_set(config, "quantization_config", layout, arena, status) &&
+		srm_writer_put_json(quantizer->writer, "config.json", config, status);
+}
+
+/* Files that are replaced while they are read would give the parts of two models. */
+static bool
+check_unchanged(Quantizer *quantizer)
+{
+	return !srm_files_changed(quantizer->files) ||
+		srm_fail(quantizer->status, SRM_INVALID_MODEL,
+				 "model directory \"%s\" was changed while it was read",
+				 quantizer->files->directory);
+}
+
+bool
+srm_model_quantize(SrmWriter *writer, const char *directory, const SrmStop *stop,
+				   SrmStatus *status)
+{
+	Quantizer	quantizer = {.writer = writer,.stop = stop,.status = status};
+	bool		done;
+
+	quantizer.arena = srm_arena_create(status);
+	done = quantizer.arena != NULL && read_model(&quantizer, directory) &&
+		plan_tensors(&quantizer) && write_config(&quantizer) &&
+		srm_writer_copy_texts(writer, directory, stop, status) &&
+		write_weights(&quantizer) && check_unchanged(&quantizer);
+	srm_files_close(quantizer.files);
+	srm_arena_free(quantizer.arena);
+	return done;
+}

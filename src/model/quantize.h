@@ -1,0 +1,31 @@
+/*-------------------------------------------------------------------------
+ *
+ * quantize.h
+ *	  A model with its linear maps in 8 bits.
+ *
+ * A row of a linear map of a layer (an output channel) becomes bytes, -127 to
+ * 127, times one scale: the row's greatest magnitude / 127.  Tensor "X" of
+ * type I8 goes with tensor "X_scale", F32, (rows, 1).  All else, embeddings, norms, biases
+ * and heads, stays as published.  These are the weights that products in int8 use of
+ * the model itself, so that scores are the same; what is saved is memory.
+ *
+ * config.json says "quantization": "int8" in its object "srm", and
+ * describes the layout in "quantization_config" as the package
+ * compressed-tensors does, by which transformers loads such a directory.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef SRM_QUANTIZE_H
+#define SRM_QUANTIZE_H
+
+#include "model/writer.h"
+
+/*
+ * Writes all files of the new model, which is then ready to commit.  Memory
+ * does not grow with the size of the weights.  Fails with SRM_INVALID_ARGUMENT for a model
+ * that is quantized already, and SRM_INVALID_MODEL for weights that are not finite.
+ */
+extern bool srm_model_quantize(SrmWriter *writer, const char *directory,
+							   const SrmStop *stop, SrmStatus *status);
+
+#endif							/* SRM_QUANTIZE_H */

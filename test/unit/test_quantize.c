@@ -1,0 +1,287 @@
+/*-------------------------------------------------------------------------
+ *
+ * test_quantize.c
+ *	  Models with weights of 8 bits: what they hold, and which are refused.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "model_fixture.h"
+
+#include <fcntl.h>
+
+#include "base/json_write.h"
+#include "model/directory.h"
+#include "model/quantize.h"
+#include "model/tree.h"
+#include "model/weights.h"
+#include "nn/pack.h"
+
+static char parent[64];
+static SrmStatus status;
+
+static int
+set_up(void **state)
+{
+	(void) state;
+	srm_status_init(&status);
+	snprintf(parent, sizeof(parent), "/tmp/srm-quantize.%ld", (long) getpid());
+	snprintf(fixture, sizeof(fixture), "/tmp/srm-quantize-model.%ld", (long) getpid());
+	return mkdir(parent, 0700);
+}
+
+static int
+tear_down(void **state)
+{
+	int			fd = open("/tmp", O_RDONLY | O_DIRECTORY);
+
+	(void) state;
+	srm_tree_remove(fd, parent + strlen("/tmp/"));
+	srm_tree_remove(fd, fixture + strlen("/tmp/"));
+	close(fd);
+	return 0;
+}
+
+static const char *
+in_parent(const char *name)
+{
+	static char path[400];
+
+	snprintf(path, sizeof(path), "%s/%s", parent, name);
+	return path;
+}
+
+/* Writes "small" of a directory. */
+static bool
+quantize(const char *directory)
+{
+	SrmWriter  *writer = srm_writer_begin(parent, "small", true, 0700, &status);
+	bool		done;
+
+	assert_non_null(writer);
+	done = srm_model_quantize(writer, directory, NULL, &status) && srm_writer_commit(writer, &status);
+	srm_writer_close(writer);
+	return done;
+}
+
+static SrmModel *
+open_model(const char *directory, int compute)
+{
+	SrmModelOptions options = {.compute = compute};
+	SrmModel   *model = srm_model_open(directory, &options, NULL, &status);
+
+	if (model == NULL)
+		fail_msg("%s: %s", status.message, status.detail);
+	return model;
+}
+
+static void
+check_matrix(const SrmMatrix *small, const SrmMatrix *large)
+{
+	assert_int_equal(small->dtype, SRM_INT8);
+	assert_int_equal(small->compute, SRM_COMPUTE_INT8);
+	assert_memory_equal(small->packed, large->packed,
+						srm_pack_bytes(SRM_COMPUTE_INT8, small->rows, small->cols));
+	for (size_t row = 0; row < small->rows; row++)
+		for (size_t col = 0; col < small->cols; col++)
+		{
+			float		value;
+
+			srm_matrix_read(small, row * small->cols + col, 1, &value);
+			assert_true(value == srm_pack_read(large->packed, SRM_COMPUTE_INT8, large->cols, row, col));
+		}
+}
+
+/* A directory of bytes computes what int8 products with the model itself do, bit by bit. */
+static void
+check_model(const char *name)
+{
+	char		source[200];
+	SrmModel   *small;
+	SrmModel   *large;
+
+	snprintf(source, sizeof(source), "test/data/models/%s", name);
+	if (!quantize(source))
+		fail_msg("%s: %s %s", name, status.message, status.detail);
+	small = open_model(in_parent("small"), SRM_COMPUTE_AUTO);
+	large = open_model(source, SRM_COMPUTE_INT8);
+	assert_string_equal(small->prepared.compute, "int8");
+	assert_string_equal(small->settings.quantization, "int8");
+	assert_int_equal(small->n_parameters, large->n_parameters);
+	assert_int_equal(small->decoder.embedding.dtype, large->decoder.embedding.dtype);
+	assert_memory_equal(small->decoder.embedding.data, large->decoder.embedding.data,
+						large->decoder.embedding.rows * large->decoder.embedding.cols *
+						srm_dtype_size(large->decoder.embedding.dtype));
+	for (size_t i = 0; i < large->decoder.n_layers; i++)
+	{
+		const SrmLayer *a = &small->decoder.layers[i];
+		const SrmLayer *b = &large->decoder.layers[i];
+
+		check_matrix(&a->query, &b->query);
+		check_matrix(&a->key, &b->key);
+		check_matrix(&a->value, &b->value);
+		check_matrix(&a->output, &b->output);
+		check_matrix(&a->gate, &b->gate);
+		check_matrix(&a->up, &b->up);
+		check_matrix(&a->down, &b->down);
+		assert_memory_equal(a->ffn_norm, b->ffn_norm, large->decoder.dim * sizeof(float));
+	}
+	srm_model_close(small);
+	srm_model_close(large);
+}
+
+static void
+test_models(void **state)
+{
+	(void) state;
+	check_model("llama");
+	check_model("llama-bias");
+	check_model("attention-offset");
+	check_model("attention-marker");
+	check_model("llama-yarn");
+	check_model("qwen3-sharded");
+	check_model("gemma2");
+	check_model("phi3");
+}
+
+/* what the configuration says besides */
+static void
+test_config(void **state)
+{
+	SrmArena   *arena = srm_arena_create(&status);
+	SrmJson    *old;
+	SrmJson    *new;
+
+	(void) state;
+	assert_true(quantize("test/data/models/attention-offset"));
+	old = srm_writer_read_config("test/data/models/attention-offset", arena, &status);
+	new = srm_writer_read_config(in_parent("small"), arena, &status);
+	assert_string_equal(srm_json_string(srm_json_member(srm_json_member(new, "srm"), "quantization")), "int8");
+	assert_string_equal(srm_json_string(srm_json_member(srm_json_member(new, "quantization_config"), "quant_method")),
+						"compressed-tensors");
+	assert_string_equal(srm_json_string(srm_json_member(srm_json_member(new, "srm"), "aggregation")),
+						srm_json_string(srm_json_member(srm_json_member(old, "srm"), "aggregation")));
+	assert_int_equal(new->n, old->n + 1);
+	srm_arena_free(arena);
+}
+
+/* a model is quantized once */
+static void
+test_twice(void **state)
+{
+	(void) state;
+	assert_true(quantize("test/data/models/llama"));
+	assert_int_equal(rename(in_parent("small"), fixture), 0);
+	assert_false(quantize(fixture));
+	assert_int_equal(status.code, SRM_INVALID_ARGUMENT);
+	assert_non_null(strstr(status.message, "quantized already"));
+	assert_int_equal(access(in_parent("small"), F_OK), -1);
+}
+
+/* weights that are not finite have no scale */
+static void
+test_not_finite(void **state)
+{
+	SrmArena   *arena = srm_arena_create(&status);
+	SrmModelFiles *files;
+	SrmWeights	weights;
+	const SrmTensor *tensor;
+	long		place;
+	FILE	   *file;
+
+	(void) state;
+	copy_model("llama");
+	files = srm_files_create(fixture, arena, &status);
+	assert_true(srm_weights_open(&weights, files, arena, NULL, &status));
+	tensor = srm_weights_find(&weights, "model.layers.1.mlp.down_proj.weight");
+	assert_non_null(tensor);
+	place = (long) (tensor->data - (const char *) files->mappings->data);
+	file = fopen(in_fixture(WEIGHTS), "r+b");
+	fseek(file, place + 40, SEEK_SET);
+	fwrite("\xFF\xFF\xFF\xFF", 1, 4, file);
+	fclose(file);
+	srm_files_close(files);
+	srm_arena_free(arena);
+	assert_false(quantize(fixture));
+	assert_int_equal(status.code, SRM_INVALID_MODEL);
+	assert_non_null(strstr(status.message, "down_proj.weight\" in model file"));
+	assert_non_null(strstr(status.message, "not finite"));
+}
+
+static void
+refuse_fixture(const char *message)
+{
+	srm_status_init(&status);
+	assert_null(srm_model_open(fixture, NULL, NULL, &status));
+	if (strstr(status.message, message) == NULL)
+		fail_msg("%s", status.message);
+}
+
+/* bytes without scales, with the wrong ones, or where no bytes can be */
+static void
+test_damaged(void **state)
+{
+	(void) state;
+	assert_true(quantize("test/data/models/llama"));
+	assert_int_equal(rename(in_parent("small"), fixture), 0);
+	srm_model_close(open_model(fixture, SRM_COMPUTE_AUTO));
+	edit_header(WEIGHTS, "layers.0.mlp.up_proj.weight_scale", "layers.0.mlp.up_proj.weight_scalf");
+	refuse_fixture("data type \"I8\" of tensor \"model.layers.0.mlp.up_proj.weight\"");
+	edit_header(WEIGHTS, "layers.0.mlp.up_proj.weight_scalf", "layers.0.mlp.up_proj.weight_scale");
+	edit_header(WEIGHTS, "[56,1]", "[28,2]");
+	refuse_fixture("wrong shape of tensor");
+	edit_header(WEIGHTS, "[28,2]", "[56,1]");
+	edit_file("config.json", "\"quantization\": \"int8\"", "\"quantization\": \"int4\"");
+	refuse_fixture("quantization \"int4\" is not supported");
+	edit_file("config.json", "\"quantization\": \"int4\"", "\"quantisation\": \"int8\"");
+	refuse_fixture("quantization \"compressed-tensors\" is not supported");
+}
+
+static bool
+say_stop(void *arg)
+{
+	int		   *left = arg;
+
+	return (*left)-- <= 0;
+}
+
+/* stopped at any place, it leaves nothing */
+static void
+test_stopped(void **state)
+{
+	bool		done = false;
+	int			n_stopped = 0;
+
+	(void) state;
+	for (int n = 0; !done; n++)
+	{
+		int			left = n;
+		SrmStop		stop = {.callback = say_stop,.arg = &left};
+		SrmWriter  *writer = srm_writer_begin(parent, "small", false, 0700, &status);
+
+		assert_non_null(writer);
+		done = srm_model_quantize(writer, "test/data/models/llama", &stop, &status);
+		n_stopped += status.code == SRM_STOPPED;
+		srm_writer_close(writer);
+		assert_int_equal(rmdir(parent), 0);
+		assert_int_equal(mkdir(parent, 0700), 0);
+		srm_status_init(&status);
+	}
+	assert_true(n_stopped > 10);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_models),
+		TEST(test_config),
+		TEST(test_twice),
+		TEST(test_not_finite),
+		TEST(test_damaged),
+		TEST(test_stopped),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
