@@ -389,3 +389,57 @@ CREATE FUNCTION srm_standardize(model text, score real)
 	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100;
 
 COMMENT ON FUNCTION srm_standardize(text, real) IS 'a score of a model, in standard deviations from the mean of its calibration';
+
+-- training
+
+CREATE SCHEMA srm;
+
+GRANT USAGE ON SCHEMA srm TO PUBLIC;
+
+CREATE SEQUENCE srm.training_run;
+
+CREATE TABLE srm.training_log (
+	run bigint NOT NULL,
+	step bigint NOT NULL,
+	model text NOT NULL,
+	logged_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+	epoch double precision,
+	loss double precision,
+	accuracy double precision,
+	held_out_loss double precision,
+	held_out_accuracy double precision,
+	learning_rate double precision,
+	tokens_per_second double precision,
+	time_left interval,
+	PRIMARY KEY (run, step)
+);
+
+COMMENT ON TABLE srm.training_log IS 'progress of training runs, written by srm_train()';
+
+GRANT SELECT ON srm.training_log TO PUBLIC;
+
+SELECT pg_catalog.pg_extension_config_dump('srm.training_log', '');
+SELECT pg_catalog.pg_extension_config_dump('srm.training_run', '');
+
+CREATE PROCEDURE srm_train(name text, query text, base text DEFAULT 'default',
+	train text DEFAULT 'full', fresh boolean DEFAULT false,
+	aggregation text DEFAULT NULL, boundary text DEFAULT NULL, marker_token text DEFAULT NULL,
+	attention_dim integer DEFAULT NULL, locale text DEFAULT NULL,
+	rank integer DEFAULT NULL, alpha double precision DEFAULT NULL,
+	targets text DEFAULT NULL, adapter boolean DEFAULT false,
+	epochs double precision DEFAULT NULL, batch integer DEFAULT NULL,
+	learning_rate double precision DEFAULT NULL, warmup double precision DEFAULT NULL,
+	final_rate double precision DEFAULT NULL, weight_decay double precision DEFAULT NULL,
+	clip double precision DEFAULT NULL, margin double precision DEFAULT NULL,
+	penalty double precision DEFAULT NULL, value_scale double precision DEFAULT NULL,
+	held_out double precision DEFAULT NULL, evaluate_every integer DEFAULT NULL,
+	patience integer DEFAULT NULL, seed bigint DEFAULT NULL,
+	max_tokens integer DEFAULT NULL, too_long text DEFAULT NULL,
+	log_every integer DEFAULT 10, checkpoint_every interval DEFAULT '5 minutes',
+	write_f32 boolean DEFAULT false, replace boolean DEFAULT false, resume boolean DEFAULT false)
+	AS 'MODULE_PATHNAME', 'srm_sql_train'
+	LANGUAGE C;
+
+COMMENT ON PROCEDURE srm_train IS 'trains a reward model on the preference pairs of a query';
+
+REVOKE EXECUTE ON PROCEDURE srm_train FROM PUBLIC;

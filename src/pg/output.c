@@ -62,8 +62,8 @@ check_name(const char *name, const char *directory)
 	pfree(path);
 }
 
-static void
-make_directory(const char *directory)
+void
+srm_output_make_directory(const char *directory)
 {
 	char	   *path = pstrdup(directory);
 
@@ -103,7 +103,7 @@ srm_output_prepare(const char *name, bool replace)
 				 errmsg("invalid model name \"%s\"", name),
 				 errdetail("A model name is the name of a directory, without a path.")));
 	check_name(name, directory);
-	make_directory(directory);
+	srm_output_make_directory(directory);
 	if (!replace)
 		check_free(name, directory);
 	return directory;
@@ -119,7 +119,7 @@ srm_output_begin(SrmCall *call, const char *name, bool replace)
 	output->callback.arg = output;
 	MemoryContextRegisterResetCallback(call->context, &output->callback);
 	check_name(name, directory);
-	make_directory(directory);
+	srm_output_make_directory(directory);
 	output->writer = srm_writer_begin(directory, name, replace, pg_dir_create_mode, &call->status);
 	srm_call_check(call, output->writer != NULL);
 	pfree(directory);

@@ -22,6 +22,9 @@ extern char *srm_output_directory(void);
  */
 extern char *srm_output_prepare(const char *name, bool replace);
 
+/* Makes a directory that this server alone needs, and those above it. */
+extern void srm_output_make_directory(const char *directory);
+
 /* Warns where srm.model_path does not lead to a model that was written to "path". */
 extern void srm_output_announce(const char *path);
 

@@ -1,0 +1,386 @@
+/*-------------------------------------------------------------------------
+ *
+ * train.c
+ *	  Training a reward model on the pairs of a query, in SQL.
+ *
+ * The procedure reads the pairs in the transaction it is called in, and then
+ * commits as it goes, so that other sessions see its rows in
+ * srm.training_log.  Between two steps it holds neither snapshot nor cursor.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <math.h>
+#include <sys/stat.h>
+
+#include "access/xact.h"
+#include "catalog/pg_extension.h"
+#include "common/hashfn.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "nodes/parsenodes.h"
+#include "storage/lmgr.h"
+#include "storage/lock.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/portal.h"
+#include "utils/timestamp.h"
+
+#include "pg/call.h"
+#include "pg/models.h"
+#include "pg/output.h"
+#include "pg/pairs.h"
+#include "pg/settings.h"
+#include "pg/train_arguments.h"
+#include "pg/training_log.h"
+
+/* A row and a NOTICE at least this often, however long a step takes */
+#define LOG_MS		10000
+#define NOTICE_MS	30000
+
+typedef struct SrmTraining
+{
+	SrmCall    *call;
+	SrmTrainArguments arguments;
+	SrmTrainOptions options;
+	SrmTrainer *trainer;
+	MemoryContextCallback callback;
+	LOCKTAG		lock;			/* of the new model's name */
+	int64		run;
+	uint64		step;			/* the last complete one; 0: none */
+	TimestampTz logged_at;
+	TimestampTz noticed_at;
+	/* Since the last row */
+	uint64		n_steps;
+	double		losses;
+	double		accuracies;
+} SrmTraining;
+
+/* Does nothing for what is NULL. */
+static void
+release_trainer(void *arg)
+{
+	SrmTraining *training = arg;
+
+	srm_trainer_close(training->trainer);
+	training->trainer = NULL;
+}
+
+/* The engine has something to say; it must not be jumped over. */
+static void
+show_notice(void *arg, const char *message)
+{
+	SrmCall    *call = arg;
+
+	if (call->error != NULL)
+		return;
+	PG_TRY();
+	{
+		ereport(NOTICE, (errmsg_internal("%s", srm_call_text(message))));
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(call->context);
+		call->error = CopyErrorData();
+		FlushErrorState();
+	}
+	PG_END_TRY();
+}
+
+static void
+check_can_commit(FunctionCallInfo fcinfo)
+{
+	CallContext *context = (CallContext *) fcinfo->context;
+
+	if (context != NULL && IsA(context, CallContext) && !context->atomic && !IsSubTransaction())
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_ACTIVE_SQL_TRANSACTION),
+			 errmsg("srm_train cannot run inside a transaction block"),
+			 errdetail("It commits as it goes, so that others see its progress."),
+			 errhint("CALL it as a statement of its own, outside of BEGIN and of functions, with autocommit on.")));
+}
+
+/*
+ * One run at a time may make a model of a name.  The lock outlives the
+ * transactions of the run, and goes with an error.
+ */
+static void
+lock_name(SrmTraining *training)
+{
+	char	   *path = psprintf("%s/%s", training->options.output, training->arguments.name);
+
+	SET_LOCKTAG_OBJECT(training->lock, InvalidOid, ExtensionRelationId,
+					   hash_bytes((const unsigned char *) path, (int) strlen(path)), 0);
+	if (LockAcquire(&training->lock, ExclusiveLock, true, true) == LOCKACQUIRE_NOT_AVAIL)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_IN_USE),
+				 errmsg("model \"%s\" is being trained by another session", training->arguments.name)));
+}
+
+/* Checkpoints lie beside the models, under a name that no model can have. */
+static const char *
+checkpoint_directory(const SrmTraining *training)
+{
+	char	   *parent = psprintf("%s/.training", training->options.output);
+
+	srm_output_make_directory(parent);
+	return psprintf("%s/%s", parent, training->arguments.name);
+}
+
+static void
+open_trainer(SrmTraining *training)
+{
+	SrmCall    *call = training->call;
+	SrmTrainOptions *options = &training->options;
+
+	options->name = training->arguments.name;
+	options->output = srm_output_prepare(options->name, options->replace);
+	options->base = srm_models_resolve(call, training->arguments.base);
+	options->checkpoint = checkpoint_directory(training);
+	options->n_threads = srm_settings_threads();
+	options->memory_limit = (size_t) srm_training_memory * 1024;
+	options->notice.callback = show_notice;
+	options->notice.arg = call;
+	lock_name(training);
+	training->trainer = srm_trainer_open(options, &call->stop, &call->status);
+	srm_call_check(call, training->trainer != NULL);
+}
+
+static bool
+is_same_message(const SrmMessage *a, const SrmMessage *b)
+{
+	return strcmp(a->role, b->role) == 0 && a->content_length == b->content_length &&
+		memcmp(a->content, b->content, a->content_length) == 0;
+}
+
+/* Whole conversations may come with two prompts, of which a pair has one. */
+static void
+check_prompts(const SrmConversation *chosen, const SrmConversation *rejected)
+{
+	bool		same = chosen->n_messages == rejected->n_messages;
+
+	for (size_t i = 0; same && i + 1 < chosen->n_messages; i++)
+		same = is_same_message(&chosen->messages[i], &rejected->messages[i]);
+	if (!same)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("conversations \"chosen\" and \"rejected\" differ before their last messages")));
+}
+
+static void
+add_pair(SrmTraining *training, const SrmPairReader *reader, const SrmPairRow *row)
+{
+	SrmCall    *call = training->call;
+	size_t		last = row->chosen.n_messages - 1;
+	SrmTrainPair pair = {
+		.prompt = row->chosen.messages,.n_prompt = last,
+		.has_margin = row->has_margin,.margin = row->margin,.weight = row->weight,
+		.row = reader->n_read
+	};
+
+	check_prompts(&row->chosen, &row->rejected);
+	pair.chosen = row->chosen.messages[last].content;
+	pair.chosen_length = row->chosen.messages[last].content_length;
+	pair.rejected = row->rejected.messages[last].content;
+	pair.rejected_length = row->rejected.messages[last].content_length;
+	srm_call_check(call, srm_trainer_add(training->trainer, &pair, &call->stop, &call->status));
+}
+
+static void
+check_memory(const SrmTraining *training)
+{
+	size_t		bytes = srm_trainer_bytes(training->trainer);
+
+	if (bytes > training->options.memory_limit)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("training needs more memory than \"srm.training_memory\" allows"),
+				 errdetail("The rows so far take %zu kB, the limit is %d kB.", bytes / 1024, srm_training_memory),
+				 errhint("Train on fewer pairs, or have a superuser raise \"srm.training_memory\".")));
+}
+
+static void
+read_pairs(SrmTraining *training)
+{
+	SrmPairReader reader;
+	SrmPairRow	row;
+
+	srm_pairs_open(&reader, training->arguments.query, true);
+	while (srm_pairs_next(&reader, &row))
+	{
+		add_pair(training, &reader, &row);
+		check_memory(training);
+	}
+	srm_pairs_close(&reader);
+}
+
+static void
+begin_training(SrmTraining *training)
+{
+	SrmCall    *call = training->call;
+	SrmTrainPlan plan;
+
+	srm_call_check(call, srm_trainer_begin(training->trainer, &plan, &call->stop, &call->status));
+	training->step = plan.first_step - 1;
+	training->run = srm_training_log_begin(training->arguments.name, training->options.resume,
+										   plan.first_step);
+	ereport(NOTICE,
+			(errmsg("training model \"%s\" on %zu pairs, with %zu held out",
+					srm_call_text(training->arguments.name), plan.n_train, plan.n_held_out),
+			 errdetail("Run %lld: steps " UINT64_FORMAT " to " UINT64_FORMAT
+					   ", %zu trained parameters, %zu kB of memory, %zu pairs left out.",
+					   (long long) training->run, plan.first_step, plan.n_steps,
+					   plan.n_parameters, plan.memory / 1024, plan.n_skipped)));
+	training->logged_at = training->noticed_at = GetCurrentTimestamp();
+}
+
+/* Lets others see what was written, and lets go of the snapshot. */
+static void
+commit(void)
+{
+	SPI_commit();
+	SPI_start_transaction();
+}
+
+/* A row stands for all steps since the one before. */
+static void
+log_report(SrmTraining *training, const SrmTrainReport *report, TimestampTz now)
+{
+	SrmTrainReport mean = *report;
+
+	mean.loss = training->losses / (double) training->n_steps;
+	mean.accuracy = training->accuracies / (double) training->n_steps;
+	srm_training_log_put(training->run, training->arguments.name, &mean);
+	training->n_steps = 0;
+	training->losses = training->accuracies = 0.0;
+	training->logged_at = now;
+	commit();
+}
+
+static void
+show_report(SrmTraining *training, const SrmTrainReport *report, TimestampTz now)
+{
+	const char *held_out = report->evaluated ?
+		psprintf(", held-out accuracy %.1f %%", 100.0 * report->held_out_accuracy) : "";
+	const char *left = report->done ? "" :
+		psprintf(", %.0f s left", ceil(report->seconds_left));
+
+	ereport(NOTICE,
+			(errmsg("step " UINT64_FORMAT " of " UINT64_FORMAT ": loss %.4f%s%s",
+					report->step, report->n_steps, training->losses / (double) training->n_steps,
+					held_out, left)));
+	training->noticed_at = now;
+}
+
+static void
+report_step(SrmTraining *training, const SrmTrainReport *report)
+{
+	TimestampTz now = GetCurrentTimestamp();
+
+	training->step = report->step;
+	training->n_steps++;
+	training->losses += report->loss;
+	training->accuracies += report->accuracy;
+	if (report->evaluated || report->done ||
+		TimestampDifferenceExceeds(training->noticed_at, now, NOTICE_MS))
+		show_report(training, report, now);
+	if (report->evaluated || report->done || report->step % training->arguments.log_every == 0 ||
+		TimestampDifferenceExceeds(training->logged_at, now, LOG_MS))
+		log_report(training, report, now);
+}
+
+/* A cancel that left a checkpoint says what can be done with it. */
+static void
+raise_step(SrmTraining *training)
+{
+	SrmCall    *call = training->call;
+
+	if (call->error != NULL && call->error->hint == NULL)
+		call->error->hint =
+			MemoryContextStrdup(call->context,
+								psprintf("Call srm_train again with the same arguments and resume => true to go on behind step "
+										 UINT64_FORMAT ".", training->step));
+	srm_call_raise(call);
+}
+
+static void
+run_steps(SrmTraining *training)
+{
+	SrmCall    *call = training->call;
+	SrmTrainReport report = {0};
+	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "srm training step",
+												  ALLOCSET_DEFAULT_SIZES);
+
+	while (!report.done)
+	{
+		/* Each statement leaves SPI's own context behind */
+		MemoryContextReset(scratch);
+		MemoryContextSwitchTo(scratch);
+		if (!srm_trainer_step(training->trainer, &report, &call->stop, &call->status))
+			raise_step(training);
+		report_step(training, &report);
+	}
+	MemoryContextSwitchTo(training->call->context);
+	MemoryContextDelete(scratch);
+	if (report.stopped_early)
+		ereport(NOTICE,
+				(errmsg("stopped early: held-out accuracy did not rise above %.1f %%",
+						100.0 * report.best_accuracy)));
+}
+
+static void
+finish_training(SrmTraining *training)
+{
+	SrmCall    *call = training->call;
+
+	if (!srm_trainer_finish(training->trainer, &call->stop, &call->status))
+		raise_step(training);
+	srm_output_announce(psprintf("%s/%s", training->options.output, training->arguments.name));
+	release_trainer(training);
+	LockRelease(&training->lock, ExclusiveLock, true);
+}
+
+/* What a run allocates outlives its transactions, and goes with the statement. */
+static SrmTraining *
+make_training(FunctionCallInfo fcinfo)
+{
+	SrmTraining *training = palloc0(sizeof(SrmTraining));
+
+	training->call = srm_call_begin();
+	training->callback.func = release_trainer;
+	training->callback.arg = training;
+	MemoryContextRegisterResetCallback(CurrentMemoryContext, &training->callback);
+	srm_train_read_arguments(fcinfo, &training->arguments, &training->options);
+	return training;
+}
+
+/* CALL srm_train(name text, query text, ...) */
+SRM_FUNCTION(srm_sql_train)
+{
+	MemoryContext context;
+	MemoryContext old;
+	SrmTraining *training;
+
+	PreventCommandDuringRecovery("srm_train()");
+	check_can_commit(fcinfo);
+	context = AllocSetContextCreate(PortalContext, "srm training", ALLOCSET_DEFAULT_SIZES);
+	old = MemoryContextSwitchTo(context);
+	training = make_training(fcinfo);
+
+	SPI_connect_ext(SPI_OPT_NONATOMIC);
+	MemoryContextSwitchTo(context);
+	open_trainer(training);
+	read_pairs(training);
+	commit();
+	begin_training(training);
+	commit();
+	run_steps(training);
+	finish_training(training);
+	SPI_finish();
+	srm_call_end(training->call);
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(context);
+	return (Datum) 0;
+}

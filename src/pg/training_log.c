@@ -1,0 +1,181 @@
+/*-------------------------------------------------------------------------
+ *
+ * training_log.c
+ *	  The table srm.training_log, in which training runs report.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "access/htup_details.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/syscache.h"
+#include "utils/timestamp.h"
+
+#include "pg/encoding.h"
+#include "pg/training_log.h"
+
+/* Who calls, to go back to. */
+typedef struct Caller
+{
+	Oid			user;
+	int			context;
+} Caller;
+
+static Oid
+owner_of_log(void)
+{
+	Oid			relation = get_relname_relid("training_log", get_namespace_oid("srm", false));
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relation));
+	Oid			owner;
+
+	if (!HeapTupleIsValid(tuple))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("relation \"%s\" does not exist", "srm.training_log"),
+				 errhint("Run ALTER EXTENSION srm UPDATE.")));
+	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
+	ReleaseSysCache(tuple);
+	return owner;
+}
+
+/*
+ * From here to leave_owner() only statements of this file run.  They name the
+ * schema of all that they touch and use no operator that a search path could
+ * change; an error resets the user with the transaction.
+ */
+static void
+become_owner(Caller *caller)
+{
+	Oid			owner = owner_of_log();
+
+	GetUserIdAndSecContext(&caller->user, &caller->context);
+	SetUserIdAndSecContext(owner, caller->context | SECURITY_LOCAL_USERID_CHANGE |
+						   SECURITY_RESTRICTED_OPERATION);
+}
+
+static void
+leave_owner(const Caller *caller)
+{
+	SetUserIdAndSecContext(caller->user, caller->context);
+}
+
+static void
+execute(const char *statement, int n, Oid *types, Datum *values, const char *nulls, int expected)
+{
+	int			result = SPI_execute_with_args(statement, n, types, values, nulls, false, 0);
+
+	if (result != expected)
+		elog(ERROR, "unexpected result %d of statement \"%s\"", result, statement);
+}
+
+/* The number in the one row that a statement gave; 0 for NULL. */
+static int64
+get_number(void)
+{
+	bool		is_null;
+	Datum		value;
+
+	if (SPI_processed != 1)
+		elog(ERROR, "unexpected number of rows");
+	value = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &is_null);
+	return is_null ? 0 : DatumGetInt64(value);
+}
+
+static int64
+last_run(const char *model)
+{
+	Oid			types[] = {TEXTOID};
+	Datum		values[] = {srm_datum_of_utf8(model, strlen(model))};
+
+	execute("SELECT pg_catalog.max(run) FROM srm.training_log WHERE model OPERATOR(pg_catalog.=) $1",
+			1, types, values, NULL, SPI_OK_SELECT);
+	return get_number();
+}
+
+static void
+delete_from(int64 run, uint64 step)
+{
+	Oid			types[] = {INT8OID, INT8OID};
+	Datum		values[] = {Int64GetDatum(run), Int64GetDatum((int64) step)};
+
+	execute("DELETE FROM srm.training_log WHERE run OPERATOR(pg_catalog.=) $1"
+			" AND step OPERATOR(pg_catalog.>=) $2",
+			2, types, values, NULL, SPI_OK_DELETE);
+}
+
+int64
+srm_training_log_begin(const char *model, bool resumes, uint64 first_step)
+{
+	Caller		caller;
+	int64		run = 0;
+
+	become_owner(&caller);
+	if (resumes)
+		run = last_run(model);
+	if (run > 0)
+		delete_from(run, first_step);
+	else
+	{
+		execute("SELECT pg_catalog.nextval('srm.training_run')", 0, NULL, NULL, NULL, SPI_OK_SELECT);
+		run = get_number();
+	}
+	leave_owner(&caller);
+	return run;
+}
+
+static void
+set_number(Datum *value, char *null, double number)
+{
+	*value = Float8GetDatum(number);
+	*null = isfinite(number) ? ' ' : 'n';
+}
+
+static void
+set_time(Datum *value, char *null, double seconds)
+{
+	Interval   *interval = palloc0(sizeof(Interval));
+	bool		known = isfinite(seconds) && seconds >= 0.0 && seconds < 1e9;
+
+	/* Seconds are enough: the pace is known no better */
+	interval->time = known ? (TimeOffset) ceil(seconds) * USECS_PER_SEC : 0;
+	*value = IntervalPGetDatum(interval);
+	*null = known ? ' ' : 'n';
+}
+
+void
+srm_training_log_put(int64 run, const char *model, const SrmTrainReport *report)
+{
+	Oid			types[] = {INT8OID, INT8OID, TEXTOID, FLOAT8OID, FLOAT8OID, FLOAT8OID,
+	FLOAT8OID, FLOAT8OID, FLOAT8OID, FLOAT8OID, INTERVALOID};
+	Datum		values[11];
+	char		nulls[11];
+	Caller		caller;
+
+	memset(nulls, ' ', sizeof(nulls));
+	values[0] = Int64GetDatum(run);
+	values[1] = Int64GetDatum((int64) report->step);
+	values[2] = srm_datum_of_utf8(model, strlen(model));
+	set_number(&values[3], &nulls[3], report->epoch);
+	set_number(&values[4], &nulls[4], report->loss);
+	set_number(&values[5], &nulls[5], report->accuracy);
+	set_number(&values[6], &nulls[6], report->evaluated ? report->held_out_loss : NAN);
+	set_number(&values[7], &nulls[7], report->evaluated ? report->held_out_accuracy : NAN);
+	set_number(&values[8], &nulls[8], report->learning_rate);
+	set_number(&values[9], &nulls[9], report->tokens_per_second);
+	set_time(&values[10], &nulls[10], report->seconds_left);
+	become_owner(&caller);
+	execute("INSERT INTO srm.training_log (run, step, model, epoch, loss, accuracy,"
+			" held_out_loss, held_out_accuracy, learning_rate, tokens_per_second, time_left)"
+			" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+			11, types, values, nulls, SPI_OK_INSERT);
+	leave_owner(&caller);
+}
