@@ -14,6 +14,7 @@
 #include "utils/guc.h"
 
 #include "base/compat.h"
+#include "nn/workspace.h"
 #include "pg/models.h"
 #include "pg/settings.h"
 #include "reward/reward.h"
@@ -33,6 +34,7 @@ int			srm_max_tokens = 4096;
 int			srm_compute = SRM_COMPUTE_OF_MODEL;
 int			srm_threads = 1;
 int			srm_prompt_cache = 256 * 1024;
+int			srm_workspace = 32 * 1024;
 int			srm_training_memory = 4 * 1024 * 1024;
 
 static const struct config_enum_entry aggregation_options[] = {
@@ -182,6 +184,13 @@ define_text_settings(void)
 }
 
 static void
+assign_workspace(int value, void *extra)
+{
+	(void) extra;
+	srm_workspace_limit((size_t) value * 1024);
+}
+
+static void
 define_resource_settings(void)
 {
 	DefineCustomEnumVariable("srm.compute",
@@ -199,6 +208,11 @@ define_resource_settings(void)
 							"Longer prompts are computed again for every response; 0 keeps the last results neither.",
 							&srm_prompt_cache, 256 * 1024, 0, INT_MAX,
 							PGC_USERSET, GUC_UNIT_KB, NULL, NULL, NULL);
+	DefineCustomIntVariable("srm.workspace",
+							"Sets the memory that a session keeps for its next calls.",
+							"A call that needs more takes it from the system, and gives it back.",
+							&srm_workspace, 32 * 1024, 0, INT_MAX,
+							PGC_USERSET, GUC_UNIT_KB, NULL, assign_workspace, NULL);
 	DefineCustomIntVariable("srm.training_memory",
 							"Sets the memory that one training run may use.",
 							"A run that needs more does not start.",

@@ -27,6 +27,7 @@ extern int	srm_max_tokens;
 extern int	srm_compute;		/* see srm_settings_compute() */
 extern int	srm_threads;
 extern int	srm_prompt_cache;	/* kB */
+extern int	srm_workspace;		/* kB */
 extern int	srm_training_memory;	/* kB */
 
 extern void srm_settings_define(void);
