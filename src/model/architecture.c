@@ -20,6 +20,8 @@
 #define BIAS(name, step, rows, field)	{TENSOR(name, step, rows, NONE, field)}
 #define PART(name, rows, cols, field, packed_as, number) \
 	{TENSOR(name, ALWAYS, rows, cols, field), .packing = &packed_as, .part = number}
+#define BIAS_PART(name, step, rows, field, packed_as, number) \
+	{TENSOR(name, step, rows, NONE, field), .packing = &packed_as, .part = number}
 #define END_OF_LIST	{.name = NULL}
 
 /* Llama's names, which most others took over. */
@@ -75,6 +77,25 @@ static const SrmLayerTensor phi3_layer[] = {
 	PART("mlp.gate_up_proj.weight", FFN, DIM, gate, gate_before_up, 0),
 	PART("mlp.gate_up_proj.weight", FFN, DIM, up, gate_before_up, 1),
 	MAP("mlp.down_proj.weight", DIM, FFN, down),
+	END_OF_LIST
+};
+
+static const SrmPacking by_key_head = {query_key_value, true};
+
+static const SrmLayerTensor internlm2_layer[] = {
+	NORM("attention_norm.weight", attention_norm),
+	PART("attention.wqkv.weight", QUERY, DIM, query, by_key_head, 0),
+	PART("attention.wqkv.weight", KEY, DIM, key, by_key_head, 1),
+	PART("attention.wqkv.weight", KEY, DIM, value, by_key_head, 2),
+	MAP("attention.wo.weight", DIM, QUERY, output),
+	BIAS_PART("attention.wqkv.bias", QKV_BIAS, QUERY, query_bias, by_key_head, 0),
+	BIAS_PART("attention.wqkv.bias", QKV_BIAS, KEY, key_bias, by_key_head, 1),
+	BIAS_PART("attention.wqkv.bias", QKV_BIAS, KEY, value_bias, by_key_head, 2),
+	BIAS("attention.wo.bias", OUTPUT_BIAS, DIM, output_bias),
+	NORM("ffn_norm.weight", ffn_norm),
+	MAP("feed_forward.w1.weight", FFN, DIM, gate),
+	MAP("feed_forward.w3.weight", FFN, DIM, up),
+	MAP("feed_forward.w2.weight", DIM, FFN, down),
 	END_OF_LIST
 };
 
@@ -158,6 +179,17 @@ static const SrmArchitecture architectures[] = {
 		.steps = {[SRM_STEP_ALWAYS] = ""},
 		.window_rule = SRM_WINDOW_ALL,
 		SILU, .max_positions = 4096, .norm_eps = 1e-5
+	},
+	{
+		.family = "InternLM2", .model_type = "internlm2",
+		.embedding = "tok_embeddings.weight", .layer_prefix = "layers.",
+		.layer_tensors = internlm2_layer, .final_norm = "norm.weight",
+		.steps = {
+			[SRM_STEP_ALWAYS] = "",
+			[SRM_STEP_QKV_BIAS] = "bias",
+			[SRM_STEP_OUTPUT_BIAS] = "bias"
+		},
+		SILU, .max_positions = 2048, .norm_eps = 1e-6
 	},
 	{.family = NULL}
 };

@@ -131,6 +131,8 @@ main(void)
 		MODEL("head-qrm"),
 		MODEL("head-urm"),
 		MODEL("head-prm"),
+		MODEL("internlm2"),
+		MODEL("internlm2-bias"),
 	};
 	SrmStatus	status = {0};
 

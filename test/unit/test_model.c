@@ -208,7 +208,7 @@ test_architecture(void **state)
 	srm_model_close(model);
 	edit_file("config.json", "\"model_type\": \"llama\"", "\"model_type\": \"bert\"");
 	expect_failure(SRM_NOT_SUPPORTED, "model architecture \"OurRewardModel\" is not supported",
-				   "the families Llama, Mistral, Qwen2, Qwen3, Gemma, Gemma2, Phi3");
+				   "the families Llama, Mistral, Qwen2, Qwen3, Gemma, Gemma2, Phi3, InternLM2");
 	edit_file("config.json", "OurRewardModel", "Llama4ForCausalLM");
 	expect_failure(SRM_NOT_SUPPORTED, "model architecture \"Llama4ForCausalLM\" is not supported", "");
 	edit_file("config.json", "Llama4ForCausalLM", "LlamaRewardModel");

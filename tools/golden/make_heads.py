@@ -11,6 +11,7 @@ written here from the published formulas, in double precision, behind hidden sta
   URM      r = the means among (mean, deviation) pairs of W h, R = sum of weights(h) r
   GRM      R = an MLP of h
   beaver   R = (w . h + b - mean) / deviation
+  InternLM2  R = w . h at a token of its own behind the conversation; the decoder is Llama's, packed
   PRM      p = the second of softmax(MLP(h)) at the token behind each step
 
 h is the state at the last token, h_g that where the last assistant header starts.  A
@@ -199,6 +200,9 @@ class URM:
 
 GATED = {"gating_temperature": 2.0, "num_objectives": 5, "srm": {"gate_pattern": GATE}}
 
+INTERNLM2 = {"model_type": "internlm2", "reward_token_id": 1, "rope_parameters": None,
+             "rope_theta": 10000.0, "rope_scaling": {"type": "dynamic", "factor": 2.0}}
+
 # name: (configuration, class name, head, data type, additions to config.json)
 MODELS = {
     "head-regression": (MistralConfig, "EurusRewardModel", Linear("regression_head", False), "bfloat16", {}),
@@ -215,11 +219,37 @@ MODELS = {
     "head-urm": (LlamaConfig, "LlamaForSequenceClassificationWithNormal_Weights", URM(), "float16", {}),
     "head-prm": (Qwen2Config, "Qwen2ForProcessRewardModel", Steps(), "bfloat16", {
         "srm": {"marker_token": "<END>"}}),
+    "internlm2": (LlamaConfig, "InternLM2ForRewardModel", Linear("v_head", False), "bfloat16", INTERNLM2),
+    "internlm2-bias": (LlamaConfig, "InternLM2ForRewardModel", Linear("v_head", False), "float32",
+                       {**INTERNLM2, "bias": True, "reward_token_id": 3}),
 }
+
+
+def pack_internlm2(tensors, n_groups):
+    """Llama's tensors under InternLM2's names: of each group of heads the queries, key and value."""
+    names = {"embed_tokens": "tok_embeddings", "input_layernorm": "attention_norm",
+             "post_attention_layernorm": "ffn_norm", "self_attn.o_proj": "attention.wo",
+             "mlp.gate_proj": "feed_forward.w1", "mlp.up_proj": "feed_forward.w3",
+             "mlp.down_proj": "feed_forward.w2"}
+    packed = {}
+    for name, value in tensors.items():
+        if "self_attn.q_proj" in name:
+            parts = [tensors[name.replace("q_proj", part)] for part in ("q_proj", "k_proj", "v_proj")]
+            parts = [part.reshape(n_groups, -1, *part.shape[1:]) for part in parts]
+            name = name.replace("self_attn.q_proj", "attention.wqkv")
+            value = torch.cat(parts, 1).flatten(0, 1)
+        elif "self_attn.k_proj" in name or "self_attn.v_proj" in name:
+            continue
+        for old, new in names.items():
+            name = name.replace(old, new)
+        packed[name] = value.contiguous()
+    return packed
 
 
 def save(directory, tokenizer, config_class, class_name, head, dtype, additions):
     config = config_class(**{**base.SIZES, **SMALL})
+    if "bias" in additions:
+        config.attention_bias = additions["bias"]
     decoder = AutoModel.from_config(config, dtype=torch.float32)
     base.randomize(decoder)
     kind = getattr(torch, dtype)
@@ -229,7 +259,10 @@ def save(directory, tokenizer, config_class, class_name, head, dtype, additions)
                for name, value in tensors.items()}
     shutil.rmtree(directory, ignore_errors=True)
     os.makedirs(directory)
-    save_file(tensors, os.path.join(directory, "model.safetensors"), metadata={"format": "pt"})
+    stored = tensors
+    if class_name.startswith("InternLM2"):
+        stored = pack_internlm2(tensors, config.num_key_value_heads)
+    save_file(stored, os.path.join(directory, "model.safetensors"), metadata={"format": "pt"})
     config.architectures = [class_name]
     config.save_pretrained(directory)
     base.change_config(directory, {"dtype": dtype, "id2label": None, "label2id": None, **additions})
