@@ -9,42 +9,29 @@
 
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "base/json.h"
+#include "model/config_reader.h"
 #include "nn/pack.h"
 
 /* Beyond all that is published, and small enough that no product overflows. */
 #define MAX_LAYERS			1024
-#define MAX_DIM				65536
 #define MAX_HEADS			1024
 #define MAX_HEAD_DIM		1024
 #define MAX_FFN_DIM			(1 << 20)
-#define MAX_VOCAB_SIZE		(1 << 23)
 #define MAX_POSITIONS		(1 << 30)
 #define MAX_NAME_LENGTH		64
 #define MAX_MARKER_LENGTH	256
 #define MAX_TEMPLATE_LENGTH	(1024 * 1024)
 
-#define DEFAULT_ROPE_THETA	10000.0
 #define DEFAULT_WINDOW_LAYERS	28
-#define DEFAULT_GATE_TEMPERATURE	10.0
 #define STEP_TOKEN				"<extra_0>" /* of Qwen2.5-Math-PRM */
 #define DEFAULT_SOFTCAP			50.0
 #define DEFAULT_ATTENTION_SCALAR	256.0
 
-typedef struct Reader
-{
-	const SrmJson *root;
-	SrmConfig  *config;
-	SrmArena   *arena;
-	SrmStatus  *status;
-} Reader;
-
-/* A whole number from 1 on; a fallback of 0 means that it must be given. */
-static bool
-get_size(Reader *reader, const char *key, size_t maximum, size_t fallback, size_t *value)
+bool
+srm_config_get_size(SrmConfigReader *reader, const char *key, size_t maximum, size_t fallback,
+					size_t *value)
 {
 	int64_t		number;
 
@@ -58,10 +45,9 @@ get_size(Reader *reader, const char *key, size_t maximum, size_t fallback, size_
 	return true;
 }
 
-/* A number above 0; a fallback of 0 means that it must be given. */
-static bool
-get_positive(Reader *reader, const SrmJson *object, const char *key, double fallback,
-			 double *value)
+bool
+srm_config_get_positive(SrmConfigReader *reader, const SrmJson *object, const char *key,
+						double fallback, double *value)
 {
 	if (!srm_json_get_double(object, key, fallback, value, reader->status))
 		return false;
@@ -71,14 +57,14 @@ get_positive(Reader *reader, const SrmJson *object, const char *key, double fall
 	return srm_fail_detail(reader->status, "It is missing or not positive.");
 }
 
-static bool
-fail_support(Reader *reader, const char *what, const char *value)
+bool
+srm_config_fail_support(SrmConfigReader *reader, const char *what, const char *value)
 {
 	return srm_fail(reader->status, SRM_NOT_SUPPORTED, "%s \"%s\" is not supported", what, value);
 }
 
 static bool
-read_architecture(Reader *reader)
+read_architecture(SrmConfigReader *reader)
 {
 	const SrmJson *list = srm_json_member(reader->root, "architectures");
 	const char *name = srm_json_string(list == NULL ? NULL : list->child);
@@ -93,24 +79,24 @@ read_architecture(Reader *reader)
 	config->architecture = srm_architecture_find(name, model_type);
 	if (config->architecture != NULL)
 		return config->name != NULL;
-	fail_support(reader, "model architecture", name);
+	srm_config_fail_support(reader, "model architecture", name);
 	srm_architecture_list(known, sizeof(known));
 	return srm_fail_detail(reader->status, "Supported are the families %s.", known);
 }
 
 static bool
-read_heads(Reader *reader, SrmDecoder *decoder)
+read_heads(SrmConfigReader *reader, SrmDecoder *decoder)
 {
 	const SrmArchitecture *row = reader->config->architecture;
 	size_t		head_dim = row->head_dim;
 
-	if (!get_size(reader, "num_attention_heads", MAX_HEADS, 0, &decoder->n_heads) ||
-		!get_size(reader, "num_key_value_heads", MAX_HEADS,
+	if (!srm_config_get_size(reader, "num_attention_heads", MAX_HEADS, 0, &decoder->n_heads) ||
+		!srm_config_get_size(reader, "num_key_value_heads", MAX_HEADS,
 				  row->n_kv_heads == 0 ? decoder->n_heads : row->n_kv_heads, &decoder->n_kv_heads))
 		return false;
 	if (head_dim == 0)
 		head_dim = decoder->dim / decoder->n_heads;
-	if (!get_size(reader, "head_dim", MAX_HEAD_DIM, head_dim, &decoder->head_dim))
+	if (!srm_config_get_size(reader, "head_dim", MAX_HEAD_DIM, head_dim, &decoder->head_dim))
 		return false;
 	if (decoder->n_heads % decoder->n_kv_heads != 0)
 	{
@@ -127,19 +113,19 @@ read_heads(Reader *reader, SrmDecoder *decoder)
 }
 
 static bool
-read_sizes(Reader *reader)
+read_sizes(SrmConfigReader *reader)
 {
 	SrmConfig  *config = reader->config;
 	SrmDecoder *decoder = &config->decoder;
 	double		eps;
 
-	if (!get_size(reader, "num_hidden_layers", MAX_LAYERS, 0, &decoder->n_layers) ||
-		!get_size(reader, "hidden_size", MAX_DIM, 0, &decoder->dim) ||
-		!get_size(reader, "intermediate_size", MAX_FFN_DIM, 0, &decoder->ffn_dim) ||
-		!get_size(reader, "vocab_size", MAX_VOCAB_SIZE, 0, &decoder->vocab_size) ||
-		!get_size(reader, "max_position_embeddings", MAX_POSITIONS,
+	if (!srm_config_get_size(reader, "num_hidden_layers", MAX_LAYERS, 0, &decoder->n_layers) ||
+		!srm_config_get_size(reader, "hidden_size", MAX_DIM, 0, &decoder->dim) ||
+		!srm_config_get_size(reader, "intermediate_size", MAX_FFN_DIM, 0, &decoder->ffn_dim) ||
+		!srm_config_get_size(reader, "vocab_size", MAX_VOCAB_SIZE, 0, &decoder->vocab_size) ||
+		!srm_config_get_size(reader, "max_position_embeddings", MAX_POSITIONS,
 				  config->architecture->max_positions, &config->max_tokens) ||
-		!get_positive(reader, reader->root, "rms_norm_eps", config->architecture->norm_eps, &eps))
+		!srm_config_get_positive(reader, reader->root, "rms_norm_eps", config->architecture->norm_eps, &eps))
 		return false;
 	decoder->norm_eps = (float) eps;
 	if (config->architecture->scales_embedding)
@@ -149,7 +135,7 @@ read_sizes(Reader *reader)
 
 /* Settings that turn on the steps which a row of the table leaves open. */
 static bool
-read_steps(Reader *reader)
+read_steps(SrmConfigReader *reader)
 {
 	for (int i = 0; i < SRM_N_STEPS; i++)
 	{
@@ -161,336 +147,6 @@ read_steps(Reader *reader)
 			!srm_json_get_bool(reader->root, key, false, step, reader->status))
 			return false;
 	}
-	return true;
-}
-
-static double
-yarn_scale(double factor, double mscale)
-{
-	return factor <= 1 ? 1.0 : 0.1 * mscale * log(factor) + 1.0;
-}
-
-/* Where a zero stands for "not given" this follows Python's idea of truth. */
-static bool
-read_yarn(Reader *reader, const SrmJson *json, SrmRope *rope)
-{
-	double		ratio = (double) reader->config->max_tokens / rope->original_max_positions;
-	double		mscale;
-	double		mscale_all_dim;
-	double		scale;
-
-	if (!get_positive(reader, json, "factor", ratio, &rope->factor) ||
-		!srm_json_get_double(json, "mscale", 0, &mscale, reader->status) ||
-		!srm_json_get_double(json, "mscale_all_dim", 0, &mscale_all_dim, reader->status) ||
-		!srm_json_get_double(json, "beta_fast", 0, &rope->beta_fast, reader->status) ||
-		!srm_json_get_double(json, "beta_slow", 0, &rope->beta_slow, reader->status) ||
-		!srm_json_get_bool(json, "truncate", true, &rope->truncate, reader->status))
-		return false;
-	rope->beta_fast = rope->beta_fast == 0 ? 32 : rope->beta_fast;
-	rope->beta_slow = rope->beta_slow == 0 ? 1 : rope->beta_slow;
-	if (rope->beta_fast < 0 || rope->beta_slow < 0)
-		return srm_fail(reader->status, SRM_INVALID_MODEL,
-						"\"beta_fast\" and \"beta_slow\" must be positive");
-	scale = yarn_scale(rope->factor, 1);
-	if (mscale != 0 && mscale_all_dim != 0)
-		scale = yarn_scale(rope->factor, mscale) / yarn_scale(rope->factor, mscale_all_dim);
-	return get_positive(reader, json, "attention_factor", scale, &rope->attention_factor);
-}
-
-static bool
-read_llama3(Reader *reader, const SrmJson *json, SrmRope *rope)
-{
-	if (!get_positive(reader, json, "factor", 0, &rope->factor) ||
-		!get_positive(reader, json, "low_freq_factor", 0, &rope->low_freq_factor) ||
-		!get_positive(reader, json, "high_freq_factor", 0, &rope->high_freq_factor))
-		return false;
-	if (rope->high_freq_factor > rope->low_freq_factor)
-		return true;
-	return srm_fail(reader->status, SRM_INVALID_MODEL,
-					"\"high_freq_factor\" must be greater than \"low_freq_factor\"");
-}
-
-/* A factor for each wave, in the arena. */
-static bool
-read_wave_factors(Reader *reader, const SrmJson *json, const char *key, const float **factors)
-{
-	const SrmJson *list = srm_json_member(json, key);
-	size_t		n = reader->config->decoder.head_dim / 2;
-	float	   *values = srm_arena_array(reader->arena, n, sizeof(float), reader->status);
-	size_t		i = 0;
-
-	if (values == NULL)
-		return false;
-	for (const SrmJson *item = list == NULL ? NULL : list->child; item != NULL && i < n; item = item->next)
-	{
-		double		number;
-
-		if (!srm_json_number(item, &number) || !(number > 0))
-			break;
-		values[i++] = (float) number;
-	}
-	*factors = values;
-	if (i == n && list->n == n && list->type == SRM_JSON_ARRAY)
-		return true;
-	srm_fail(reader->status, SRM_INVALID_MODEL, "invalid value of \"%s\"", key);
-	return srm_fail_detail(reader->status, "Expected %zu positive numbers, half as many as \"head_dim\".", n);
-}
-
-/*
- * Texts up to the original length have one set of factors, longer ones
- * another.  A prompt's states must not depend on what follows it, so the model
- * takes texts up to that length.
- */
-static bool
-read_longrope(Reader *reader, const SrmJson *json, SrmRope *rope)
-{
-	size_t	   *max_tokens = &reader->config->max_tokens;
-	double		ratio = (double) *max_tokens / rope->original_max_positions;
-	double		scale;
-
-	if (!get_positive(reader, json, "factor", ratio, &rope->factor) ||
-		!read_wave_factors(reader, json, "short_factor", &rope->factors))
-		return false;
-	scale = rope->factor <= 1 ? 1 :
-		sqrt(1 + log(rope->factor) / log(rope->original_max_positions));
-	if (rope->original_max_positions < (double) *max_tokens)
-		*max_tokens = (size_t) fmax(rope->original_max_positions, 1);
-	return get_positive(reader, json, "attention_factor", scale, &rope->attention_factor);
-}
-
-static bool
-read_rope_type(Reader *reader, const SrmJson *json, SrmRope *rope)
-{
-	const char *type;
-
-	if (!srm_json_get_string(json, "type", "default", &type, reader->status) ||
-		!srm_json_get_string(json, "rope_type", type, &type, reader->status))
-		return false;
-	rope->factor = 1;
-	rope->attention_factor = 1;
-	/* The dynamic one differs from it beyond the longest text only */
-	if (strcmp(type, "default") == 0 || strcmp(type, "dynamic") == 0)
-	{
-		rope->type = SRM_ROPE_DEFAULT;
-		return true;
-	}
-	if (strcmp(type, "linear") == 0)
-	{
-		rope->type = SRM_ROPE_LINEAR;
-		return get_positive(reader, json, "factor", 0, &rope->factor);
-	}
-	if (strcmp(type, "llama3") == 0)
-	{
-		rope->type = SRM_ROPE_LLAMA3;
-		return read_llama3(reader, json, rope);
-	}
-	if (strcmp(type, "longrope") == 0 || strcmp(type, "su") == 0)
-	{
-		rope->type = SRM_ROPE_LONGROPE;
-		return read_longrope(reader, json, rope);
-	}
-	if (strcmp(type, "yarn") == 0)
-	{
-		rope->type = SRM_ROPE_YARN;
-		return read_yarn(reader, json, rope);
-	}
-	return fail_support(reader, "rotary position of type", type);
-}
-
-static bool
-is_same_json(const SrmJson *a, const SrmJson *b)
-{
-	const SrmJson *x = a->child;
-	const SrmJson *y = b->child;
-
-	if (a->type != b->type || a->n != b->n ||
-		(a->text != NULL && strcmp(a->text, b->text) != 0))
-		return false;
-	for (; x != NULL && y != NULL; x = x->next, y = y->next)
-		if ((x->key != NULL && strcmp(x->key, y->key) != 0) || !is_same_json(x, y))
-			return false;
-	return x == NULL && y == NULL;
-}
-
-/* Parameters by the type of a layer are fine as long as all types have the same. */
-static bool
-find_rope(Reader *reader, const SrmJson **json)
-{
-	const SrmJson *list = *json;
-	const SrmJson *first = NULL;
-
-	if (list != NULL && list->type != SRM_JSON_OBJECT)
-		return srm_fail(reader->status, SRM_INVALID_MODEL,
-						"the rotary parameters of the model are not an object");
-	for (const SrmJson *child = list == NULL ? NULL : list->child; child != NULL; child = child->next)
-	{
-		if (child->type != SRM_JSON_OBJECT)
-			continue;
-		if (first != NULL && !is_same_json(first, child))
-			return fail_support(reader, "rotary position by type of layer, such as", child->key);
-		first = child;
-		*json = child;
-	}
-	return true;
-}
-
-/* Turning a part of the head is for other models. */
-static bool
-check_rope(Reader *reader, const SrmJson *json)
-{
-	double		outer;
-	double		part;
-
-	if (!srm_json_get_double(reader->root, "partial_rotary_factor", 1, &outer, reader->status) ||
-		!srm_json_get_double(json, "partial_rotary_factor", outer, &part, reader->status))
-		return false;
-	if (part != 1)
-		return srm_fail(reader->status, SRM_NOT_SUPPORTED,
-						"\"partial_rotary_factor\" other than 1 is not supported");
-	return true;
-}
-
-static bool
-read_rope(Reader *reader)
-{
-	SrmRope    *rope = &reader->config->decoder.rope;
-	const SrmJson *json = srm_json_member(reader->root, "rope_scaling");
-	size_t		positions = reader->config->max_tokens;
-	double		number;
-
-	if (json == NULL || json->n == 0)
-		json = srm_json_member(reader->root, "rope_parameters");
-	if (!find_rope(reader, &json) || !check_rope(reader, json) ||
-		!get_positive(reader, reader->root, "rope_theta", DEFAULT_ROPE_THETA, &rope->theta) ||
-		!get_positive(reader, json, "rope_theta", rope->theta, &rope->theta) ||
-		!get_positive(reader, json, "original_max_position_embeddings", (double) positions,
-					  &number) ||
-		!get_positive(reader, reader->root, "original_max_position_embeddings", number,
-					  &rope->original_max_positions))
-		return false;
-	if (rope->theta <= 1)
-		return srm_fail(reader->status, SRM_INVALID_MODEL, "\"rope_theta\" must be greater than 1");
-	return read_rope_type(reader, json, rope);
-}
-
-/* The names of the first labels, for messages. */
-static bool
-name_labels(Reader *reader, const SrmJson *list)
-{
-	SrmLabels  *labels = &reader->config->labels;
-	char		names[400];
-	size_t		length = 0;
-	size_t		i = 0;
-
-	for (const SrmJson *label = list->child; label != NULL && i < 8; label = label->next)
-	{
-		const char *name = srm_json_string(label);
-		int			n = snprintf(names + length, sizeof(names) - length, "%s\"%.40s\"",
-								 i == 0 ? "" : ", ", name == NULL ? label->key : name);
-
-		length += n < 0 ? 0 : (size_t) n;
-		i++;
-	}
-	if (labels->n > i)
-		snprintf(names + length, sizeof(names) - length, ", and others");
-	labels->names = srm_arena_string(reader->arena, names, strlen(names), reader->status);
-	return labels->names != NULL;
-}
-
-/* "label" in the object "srm": the name or the number of the label to read. */
-static bool
-choose_label(Reader *reader, const SrmJson *list)
-{
-	SrmLabels  *labels = &reader->config->labels;
-	const SrmJson *wanted = srm_json_member(srm_json_member(reader->root, "srm"), "label");
-	const char *text = wanted == NULL ? NULL : wanted->text;
-
-	labels->chosen = -1;
-	if (wanted == NULL)
-		return true;
-	for (const SrmJson *label = list == NULL || text == NULL ? NULL : list->child; label != NULL;
-		 label = label->next)
-	{
-		const char *name = srm_json_string(label);
-		char	   *end;
-		long		number = strtol(label->key, &end, 10);
-
-		if (((name != NULL && strcmp(name, text) == 0) || strcmp(label->key, text) == 0) &&
-			*end == '\0' && number >= 0 && (size_t) number < labels->n)
-			labels->chosen = (int) number;
-	}
-	if (labels->chosen >= 0)
-		return true;
-	srm_fail(reader->status, SRM_INVALID_MODEL, "\"label\" names no label of the model");
-	if (labels->names != NULL)
-		srm_fail_detail(reader->status, "The labels are %s.", labels->names);
-	return false;
-}
-
-static bool
-read_labels(Reader *reader)
-{
-	const SrmJson *list = srm_json_member(reader->root, "id2label");
-	SrmLabels  *labels = &reader->config->labels;
-
-	labels->n = 1;
-	if (!get_size(reader, "num_labels", MAX_DIM, 1, &labels->n))
-		return false;
-	if (list != NULL && list->type == SRM_JSON_OBJECT)
-	{
-		labels->n = list->n;
-		if (!name_labels(reader, list))
-			return false;
-	}
-	else
-		list = NULL;
-	return choose_label(reader, list);
-}
-
-static bool
-ends_with(const char *text, const char *end)
-{
-	return strlen(text) >= strlen(end) && strcmp(text + strlen(text) - strlen(end), end) == 0;
-}
-
-/* Tokens that decide where a value is read. */
-static bool
-read_token_ids(Reader *reader, SrmHeadConfig *head)
-{
-	const SrmJson *settings = srm_json_member(reader->root, "srm");
-	int64_t		id;
-
-	head->pad_id = -1;
-	if (ends_with(reader->config->name, "ForSequenceClassification") &&
-		!srm_json_get_int(reader->root, "pad_token_id", -1, MAX_VOCAB_SIZE, -1, &head->pad_id,
-						  reader->status))
-		return false;
-	return srm_json_get_int(reader->root, "reward_token_id", 0, MAX_VOCAB_SIZE, -1, &id,
-							reader->status) &&
-		srm_json_get_int(settings, "reward_token_id", 0, MAX_VOCAB_SIZE, id,
-						 &head->reward_token_id, reader->status);
-}
-
-/*
- * Settings of the classes that models bring along: the gate of ArmoRM and
- * QRM, the normaliser of the beaver models.
- */
-static bool
-read_head(Reader *reader)
-{
-	SrmHeadConfig *head = &reader->config->head;
-	const char *type;
-	bool		normalizes;
-
-	head->is_of_steps = strstr(reader->config->name, "ProcessReward") != NULL;
-	if (!read_token_ids(reader, head) ||
-		!get_positive(reader, reader->root, "gating_temperature", DEFAULT_GATE_TEMPERATURE,
-					  &head->gate_temperature) ||
-		!srm_json_get_bool(reader->root, "do_normalize", false, &normalizes, reader->status) ||
-		!srm_json_get_string(reader->root, "score_type", "reward", &type, reader->status))
-		return false;
-	head->subtracts_mean = normalizes && strcmp(type, "reward") == 0;
-	head->divides_by_std = head->subtracts_mean || (normalizes && strcmp(type, "cost") == 0);
 	return true;
 }
 
@@ -506,7 +162,7 @@ has_member(const SrmJson *object, const char *key)
 
 /* The size of windows: 0 for none. */
 static bool
-read_window_size(Reader *reader, size_t *window)
+read_window_size(SrmConfigReader *reader, size_t *window)
 {
 	const SrmArchitecture *row = reader->config->architecture;
 	int64_t		size = (int64_t) row->window;
@@ -544,7 +200,7 @@ has_window(const SrmArchitecture *row, size_t layer, size_t first_layer)
 
 /* One type of "layer_types"; those that all have their own rule by layers are listed there. */
 static bool
-read_layer_type(Reader *reader, const SrmJson *type, size_t window, size_t *layer_window)
+read_layer_type(SrmConfigReader *reader, const SrmJson *type, size_t window, size_t *layer_window)
 {
 	const char *name = srm_json_string(type);
 
@@ -553,7 +209,7 @@ read_layer_type(Reader *reader, const SrmJson *type, size_t window, size_t *laye
 		return true;
 	if (name == NULL || strcmp(name, "sliding_attention") != 0 ||
 		reader->config->architecture->window_rule == SRM_WINDOW_NONE)
-		return fail_support(reader, "layer type", name == NULL ? "" : name);
+		return srm_config_fail_support(reader, "layer type", name == NULL ? "" : name);
 	if (window == 0)
 		return srm_fail(reader->status, SRM_INVALID_MODEL,
 						"layers of type \"sliding_attention\" have no \"sliding_window\"");
@@ -562,7 +218,7 @@ read_layer_type(Reader *reader, const SrmJson *type, size_t window, size_t *laye
 }
 
 static bool
-read_windows(Reader *reader)
+read_windows(SrmConfigReader *reader)
 {
 	SrmConfig  *config = reader->config;
 	const SrmArchitecture *row = config->architecture;
@@ -595,7 +251,7 @@ read_windows(Reader *reader)
 
 /* Scale and cap of the products of queries and keys. */
 static bool
-read_attention(Reader *reader)
+read_attention(SrmConfigReader *reader)
 {
 	SrmDecoder *decoder = &reader->config->decoder;
 	double		cap = has_member(reader->root, "attn_logit_softcapping") ? 0 : DEFAULT_SOFTCAP;
@@ -604,7 +260,8 @@ read_attention(Reader *reader)
 	if (!reader->config->architecture->caps_attention)
 		return true;
 	if (!srm_json_get_double(reader->root, "attn_logit_softcapping", cap, &cap, reader->status) ||
-		!get_positive(reader, reader->root, "query_pre_attn_scalar", DEFAULT_ATTENTION_SCALAR, &scalar))
+		!srm_config_get_positive(reader, reader->root, "query_pre_attn_scalar",
+								 DEFAULT_ATTENTION_SCALAR, &scalar))
 		return false;
 	if (cap < 0)
 		return srm_fail(reader->status, SRM_INVALID_MODEL,
@@ -615,7 +272,7 @@ read_attention(Reader *reader)
 }
 
 static bool
-read_activation(Reader *reader)
+read_activation(SrmConfigReader *reader)
 {
 	static const char *const silu[] = {"silu", "swish", NULL};
 	static const char *const gelu_tanh[] = {"gelu_pytorch_tanh", "gelu_new", "gelu_fast",
@@ -637,12 +294,12 @@ read_activation(Reader *reader)
 			reader->config->decoder.activation = SRM_ACTIVATION_GELU_TANH;
 			return true;
 		}
-	return fail_support(reader, "activation", name);
+	return srm_config_fail_support(reader, "activation", name);
 }
 
 /* What would change the numbers, and the decoder does not do. */
 static bool
-check_supported(Reader *reader)
+check_supported(SrmConfigReader *reader)
 {
 	const SrmJson *quantization = srm_json_member(reader->root, "quantization_config");
 	bool		windows_unknown = reader->config->architecture->window_rule == SRM_WINDOW_NONE;
@@ -657,7 +314,7 @@ check_supported(Reader *reader)
 						   reader->status))
 		return false;
 	if (has_windows && windows_unknown)
-		return fail_support(reader, "attention with", "use_sliding_window");
+		return srm_config_fail_support(reader, "attention with", "use_sliding_window");
 	if (!is_causal || is_bidirectional)
 		return srm_fail(reader->status, SRM_NOT_SUPPORTED,
 						"attention that is not causal is not supported");
@@ -666,12 +323,12 @@ check_supported(Reader *reader)
 		srm_json_member(srm_json_member(reader->root, "srm"), "quantization") != NULL)
 		return true;
 	method = srm_json_string(srm_json_member(quantization, "quant_method"));
-	return fail_support(reader, "quantization", method == NULL ? "" : method);
+	return srm_config_fail_support(reader, "quantization", method == NULL ? "" : method);
 }
 
 /* A string of a bounded length, kept in the arena; a NULL fallback stays NULL. */
 static bool
-keep_string(Reader *reader, const SrmJson *object, const char *key, const char *fallback,
+keep_string(SrmConfigReader *reader, const SrmJson *object, const char *key, const char *fallback,
 			size_t maximum, const char **value)
 {
 	const char *text;
@@ -690,7 +347,7 @@ keep_string(Reader *reader, const SrmJson *object, const char *key, const char *
 }
 
 static bool
-read_scale(Reader *reader, const SrmJson *json, SrmModelSettings *settings)
+read_scale(SrmConfigReader *reader, const SrmJson *json, SrmModelSettings *settings)
 {
 	bool		has_mean = srm_json_member(json, "mean") != NULL;
 	bool		has_std = srm_json_member(json, "std") != NULL;
@@ -701,12 +358,12 @@ read_scale(Reader *reader, const SrmJson *json, SrmModelSettings *settings)
 		return srm_fail(reader->status, SRM_INVALID_MODEL,
 						"\"mean\" and \"std\" must be given together");
 	return srm_json_get_double(json, "mean", 0, &settings->mean, reader->status) &&
-		get_positive(reader, json, "std", 1, &settings->std);
+		srm_config_get_positive(reader, json, "std", 1, &settings->std);
 }
 
 /* "compute": which arithmetic the model asks for. */
 static bool
-read_compute(Reader *reader, const SrmJson *json, int *compute)
+read_compute(SrmConfigReader *reader, const SrmJson *json, int *compute)
 {
 	const char *name;
 
@@ -739,7 +396,7 @@ read_template(Reader *reader, const SrmJson *json, SrmModelSettings *settings)
 }
 
 static bool
-read_settings(Reader *reader)
+read_settings(SrmConfigReader *reader)
 {
 	const SrmJson *json = srm_json_member(reader->root, "srm");
 	SrmModelSettings *settings = &reader->config->settings;
@@ -776,7 +433,7 @@ bool
 srm_config_read(SrmConfig *config, const char *path, const char *json, size_t length,
 				SrmArena *arena, SrmStatus *status)
 {
-	Reader		reader = {.config = config,.arena = arena,.status = status};
+	SrmConfigReader reader = {.config = config,.arena = arena,.status = status};
 	SrmArena   *scratch = srm_arena_create(status);
 	char		what[256];
 	bool		done;
@@ -786,11 +443,11 @@ srm_config_read(SrmConfig *config, const char *path, const char *json, size_t le
 	if (scratch == NULL)
 		return false;
 	reader.root = srm_json_parse(json, length, what, scratch, status);
-	done = reader.root != NULL && read_architecture(&reader) && read_labels(&reader) &&
-		read_head(&reader) &&
+	done = reader.root != NULL && read_architecture(&reader) && srm_config_read_labels(&reader) &&
+		srm_config_read_head(&reader) &&
 		check_supported(&reader) && read_activation(&reader) && read_sizes(&reader) &&
 		read_attention(&reader) && read_windows(&reader) && read_steps(&reader) &&
-		read_rope(&reader) && read_settings(&reader);
+		srm_config_read_rope(&reader) && read_settings(&reader);
 	if (reader.root != NULL && !done)
 		srm_fail_hint(status, "Check file \"%s\".", path);
 	srm_arena_free(scratch);

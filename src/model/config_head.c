@@ -1,0 +1,135 @@
+/*-------------------------------------------------------------------------
+ *
+ * config_head.c
+ *	  The head of a model, as config.json says it.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "model/config_reader.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DEFAULT_GATE_TEMPERATURE	10.0
+
+/* The names of the first labels, for messages. */
+static bool
+name_labels(SrmConfigReader *reader, const SrmJson *list)
+{
+	SrmLabels  *labels = &reader->config->labels;
+	char		names[400];
+	size_t		length = 0;
+	size_t		i = 0;
+
+	for (const SrmJson *label = list->child; label != NULL && i < 8; label = label->next)
+	{
+		const char *name = srm_json_string(label);
+		int			n = snprintf(names + length, sizeof(names) - length, "%s\"%.40s\"",
+								 i == 0 ? "" : ", ", name == NULL ? label->key : name);
+
+		length += n < 0 ? 0 : (size_t) n;
+		i++;
+	}
+	if (labels->n > i)
+		snprintf(names + length, sizeof(names) - length, ", and others");
+	labels->names = srm_arena_string(reader->arena, names, strlen(names), reader->status);
+	return labels->names != NULL;
+}
+
+/* "label" in the object "srm": the name or the number of the label to read. */
+static bool
+choose_label(SrmConfigReader *reader, const SrmJson *list)
+{
+	SrmLabels  *labels = &reader->config->labels;
+	const SrmJson *wanted = srm_json_member(srm_json_member(reader->root, "srm"), "label");
+	const char *text = wanted == NULL ? NULL : wanted->text;
+
+	labels->chosen = -1;
+	if (wanted == NULL)
+		return true;
+	for (const SrmJson *label = list == NULL || text == NULL ? NULL : list->child; label != NULL;
+		 label = label->next)
+	{
+		const char *name = srm_json_string(label);
+		char	   *end;
+		long		number = strtol(label->key, &end, 10);
+
+		if (((name != NULL && strcmp(name, text) == 0) || strcmp(label->key, text) == 0) &&
+			*end == '\0' && number >= 0 && (size_t) number < labels->n)
+			labels->chosen = (int) number;
+	}
+	if (labels->chosen >= 0)
+		return true;
+	srm_fail(reader->status, SRM_INVALID_MODEL, "\"label\" names no label of the model");
+	if (labels->names != NULL)
+		srm_fail_detail(reader->status, "The labels are %s.", labels->names);
+	return false;
+}
+
+bool
+srm_config_read_labels(SrmConfigReader *reader)
+{
+	const SrmJson *list = srm_json_member(reader->root, "id2label");
+	SrmLabels  *labels = &reader->config->labels;
+
+	labels->n = 1;
+	if (!srm_config_get_size(reader, "num_labels", MAX_DIM, 1, &labels->n))
+		return false;
+	if (list != NULL && list->type == SRM_JSON_OBJECT)
+	{
+		labels->n = list->n;
+		if (!name_labels(reader, list))
+			return false;
+	}
+	else
+		list = NULL;
+	return choose_label(reader, list);
+}
+
+static bool
+ends_with(const char *text, const char *end)
+{
+	return strlen(text) >= strlen(end) && strcmp(text + strlen(text) - strlen(end), end) == 0;
+}
+
+/* Tokens that decide where a value is read. */
+static bool
+read_token_ids(SrmConfigReader *reader, SrmHeadConfig *head)
+{
+	const SrmJson *settings = srm_json_member(reader->root, "srm");
+	int64_t		id;
+
+	head->pad_id = -1;
+	if (ends_with(reader->config->name, "ForSequenceClassification") &&
+		!srm_json_get_int(reader->root, "pad_token_id", -1, MAX_VOCAB_SIZE, -1, &head->pad_id,
+						  reader->status))
+		return false;
+	return srm_json_get_int(reader->root, "reward_token_id", 0, MAX_VOCAB_SIZE, -1, &id,
+							reader->status) &&
+		srm_json_get_int(settings, "reward_token_id", 0, MAX_VOCAB_SIZE, id,
+						 &head->reward_token_id, reader->status);
+}
+
+/*
+ * Settings of the classes that models bring along: the gate of ArmoRM and
+ * QRM, the normaliser of the beaver models.
+ */
+bool
+srm_config_read_head(SrmConfigReader *reader)
+{
+	SrmHeadConfig *head = &reader->config->head;
+	const char *type;
+	bool		normalizes;
+
+	head->is_of_steps = strstr(reader->config->name, "ProcessReward") != NULL;
+	if (!read_token_ids(reader, head) ||
+		!srm_config_get_positive(reader, reader->root, "gating_temperature", DEFAULT_GATE_TEMPERATURE,
+					  &head->gate_temperature) ||
+		!srm_json_get_bool(reader->root, "do_normalize", false, &normalizes, reader->status) ||
+		!srm_json_get_string(reader->root, "score_type", "reward", &type, reader->status))
+		return false;
+	head->subtracts_mean = normalizes && strcmp(type, "reward") == 0;
+	head->divides_by_std = head->subtracts_mean || (normalizes && strcmp(type, "cost") == 0);
+	return true;
+}

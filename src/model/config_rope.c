@@ -1,0 +1,222 @@
+/*-------------------------------------------------------------------------
+ *
+ * config_rope.c
+ *	  Rotary position, as config.json says it.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "model/config_reader.h"
+
+#include <math.h>
+#include <string.h>
+
+#define DEFAULT_ROPE_THETA	10000.0
+
+static double
+yarn_scale(double factor, double mscale)
+{
+	return factor <= 1 ? 1.0 : 0.1 * mscale * log(factor) + 1.0;
+}
+
+/* Where a zero stands for "not given" this follows Python's idea of truth. */
+static bool
+read_yarn(SrmConfigReader *reader, const SrmJson *json, SrmRope *rope)
+{
+	double		ratio = (double) reader->config->max_tokens / rope->original_max_positions;
+	double		mscale;
+	double		mscale_all_dim;
+	double		scale;
+
+	if (!srm_config_get_positive(reader, json, "factor", ratio, &rope->factor) ||
+		!srm_json_get_double(json, "mscale", 0, &mscale, reader->status) ||
+		!srm_json_get_double(json, "mscale_all_dim", 0, &mscale_all_dim, reader->status) ||
+		!srm_json_get_double(json, "beta_fast", 0, &rope->beta_fast, reader->status) ||
+		!srm_json_get_double(json, "beta_slow", 0, &rope->beta_slow, reader->status) ||
+		!srm_json_get_bool(json, "truncate", true, &rope->truncate, reader->status))
+		return false;
+	rope->beta_fast = rope->beta_fast == 0 ? 32 : rope->beta_fast;
+	rope->beta_slow = rope->beta_slow == 0 ? 1 : rope->beta_slow;
+	if (rope->beta_fast < 0 || rope->beta_slow < 0)
+		return srm_fail(reader->status, SRM_INVALID_MODEL,
+						"\"beta_fast\" and \"beta_slow\" must be positive");
+	scale = yarn_scale(rope->factor, 1);
+	if (mscale != 0 && mscale_all_dim != 0)
+		scale = yarn_scale(rope->factor, mscale) / yarn_scale(rope->factor, mscale_all_dim);
+	return srm_config_get_positive(reader, json, "attention_factor", scale, &rope->attention_factor);
+}
+
+static bool
+read_llama3(SrmConfigReader *reader, const SrmJson *json, SrmRope *rope)
+{
+	if (!srm_config_get_positive(reader, json, "factor", 0, &rope->factor) ||
+		!srm_config_get_positive(reader, json, "low_freq_factor", 0, &rope->low_freq_factor) ||
+		!srm_config_get_positive(reader, json, "high_freq_factor", 0, &rope->high_freq_factor))
+		return false;
+	if (rope->high_freq_factor > rope->low_freq_factor)
+		return true;
+	return srm_fail(reader->status, SRM_INVALID_MODEL,
+					"\"high_freq_factor\" must be greater than \"low_freq_factor\"");
+}
+
+/* A factor for each wave, in the arena. */
+static bool
+read_wave_factors(SrmConfigReader *reader, const SrmJson *json, const char *key, const float **factors)
+{
+	const SrmJson *list = srm_json_member(json, key);
+	size_t		n = reader->config->decoder.head_dim / 2;
+	float	   *values = srm_arena_array(reader->arena, n, sizeof(float), reader->status);
+	size_t		i = 0;
+
+	if (values == NULL)
+		return false;
+	for (const SrmJson *item = list == NULL ? NULL : list->child; item != NULL && i < n; item = item->next)
+	{
+		double		number;
+
+		if (!srm_json_number(item, &number) || !(number > 0))
+			break;
+		values[i++] = (float) number;
+	}
+	*factors = values;
+	if (i == n && list->n == n && list->type == SRM_JSON_ARRAY)
+		return true;
+	srm_fail(reader->status, SRM_INVALID_MODEL, "invalid value of \"%s\"", key);
+	return srm_fail_detail(reader->status, "Expected %zu positive numbers, half as many as \"head_dim\".", n);
+}
+
+/*
+ * Texts up to the original length have one set of factors, longer ones
+ * another.  A prompt's states must not depend on what follows it, so the model
+ * takes texts up to that length.
+ */
+static bool
+read_longrope(SrmConfigReader *reader, const SrmJson *json, SrmRope *rope)
+{
+	size_t	   *max_tokens = &reader->config->max_tokens;
+	double		ratio = (double) *max_tokens / rope->original_max_positions;
+	double		scale;
+
+	if (!srm_config_get_positive(reader, json, "factor", ratio, &rope->factor) ||
+		!read_wave_factors(reader, json, "short_factor", &rope->factors))
+		return false;
+	scale = rope->factor <= 1 ? 1 :
+		sqrt(1 + log(rope->factor) / log(rope->original_max_positions));
+	if (rope->original_max_positions < (double) *max_tokens)
+		*max_tokens = (size_t) fmax(rope->original_max_positions, 1);
+	return srm_config_get_positive(reader, json, "attention_factor", scale, &rope->attention_factor);
+}
+
+static bool
+read_rope_type(SrmConfigReader *reader, const SrmJson *json, SrmRope *rope)
+{
+	const char *type;
+
+	if (!srm_json_get_string(json, "type", "default", &type, reader->status) ||
+		!srm_json_get_string(json, "rope_type", type, &type, reader->status))
+		return false;
+	rope->factor = 1;
+	rope->attention_factor = 1;
+	/* The dynamic one differs from it beyond the longest text only */
+	if (strcmp(type, "default") == 0 || strcmp(type, "dynamic") == 0)
+	{
+		rope->type = SRM_ROPE_DEFAULT;
+		return true;
+	}
+	if (strcmp(type, "linear") == 0)
+	{
+		rope->type = SRM_ROPE_LINEAR;
+		return srm_config_get_positive(reader, json, "factor", 0, &rope->factor);
+	}
+	if (strcmp(type, "llama3") == 0)
+	{
+		rope->type = SRM_ROPE_LLAMA3;
+		return read_llama3(reader, json, rope);
+	}
+	if (strcmp(type, "longrope") == 0 || strcmp(type, "su") == 0)
+	{
+		rope->type = SRM_ROPE_LONGROPE;
+		return read_longrope(reader, json, rope);
+	}
+	if (strcmp(type, "yarn") == 0)
+	{
+		rope->type = SRM_ROPE_YARN;
+		return read_yarn(reader, json, rope);
+	}
+	return srm_config_fail_support(reader, "rotary position of type", type);
+}
+
+static bool
+is_same_json(const SrmJson *a, const SrmJson *b)
+{
+	const SrmJson *x = a->child;
+	const SrmJson *y = b->child;
+
+	if (a->type != b->type || a->n != b->n ||
+		(a->text != NULL && strcmp(a->text, b->text) != 0))
+		return false;
+	for (; x != NULL && y != NULL; x = x->next, y = y->next)
+		if ((x->key != NULL && strcmp(x->key, y->key) != 0) || !is_same_json(x, y))
+			return false;
+	return x == NULL && y == NULL;
+}
+
+/* Parameters by the type of a layer are fine as long as all types have the same. */
+static bool
+find_rope(SrmConfigReader *reader, const SrmJson **json)
+{
+	const SrmJson *list = *json;
+	const SrmJson *first = NULL;
+
+	if (list != NULL && list->type != SRM_JSON_OBJECT)
+		return srm_fail(reader->status, SRM_INVALID_MODEL,
+						"the rotary parameters of the model are not an object");
+	for (const SrmJson *child = list == NULL ? NULL : list->child; child != NULL; child = child->next)
+	{
+		if (child->type != SRM_JSON_OBJECT)
+			continue;
+		if (first != NULL && !is_same_json(first, child))
+			return srm_config_fail_support(reader, "rotary position by type of layer, such as", child->key);
+		first = child;
+		*json = child;
+	}
+	return true;
+}
+
+/* Turning a part of the head is for other models. */
+static bool
+check_rope(SrmConfigReader *reader, const SrmJson *json)
+{
+	double		outer;
+	double		part;
+
+	if (!srm_json_get_double(reader->root, "partial_rotary_factor", 1, &outer, reader->status) ||
+		!srm_json_get_double(json, "partial_rotary_factor", outer, &part, reader->status))
+		return false;
+	if (part != 1)
+		return srm_fail(reader->status, SRM_NOT_SUPPORTED,
+						"\"partial_rotary_factor\" other than 1 is not supported");
+	return true;
+}
+
+bool
+srm_config_read_rope(SrmConfigReader *reader)
+{
+	SrmRope    *rope = &reader->config->decoder.rope;
+	const SrmJson *json = srm_json_member(reader->root, "rope_scaling");
+	size_t		positions = reader->config->max_tokens;
+	double		number;
+
+	if (json == NULL || json->n == 0)
+		json = srm_json_member(reader->root, "rope_parameters");
+	if (!find_rope(reader, &json) || !check_rope(reader, json) ||
+		!srm_config_get_positive(reader, reader->root, "rope_theta", DEFAULT_ROPE_THETA, &rope->theta) ||
+		!srm_config_get_positive(reader, json, "rope_theta", rope->theta, &rope->theta) ||
+		!srm_config_get_positive(reader, json, "original_max_position_embeddings", (double) positions,
+					  &number) ||
+		!srm_config_get_positive(reader, reader->root, "original_max_position_embeddings", number,
+					  &rope->original_max_positions))
+		return false;
+	if (rope->theta <= 1)
+		return srm_fail(reader->status, SRM_INVALID_MODEL, "\"rope_theta\" must be greater than 1");
+	return read_rope_type(reader, json, rope);
+}
