@@ -137,6 +137,7 @@ main(void)
 		MODEL("qwen3-sharded"),
 		MODEL("attention-offset"),
 		MODEL("attention-marker"),
+		MODEL("sentence-rm"),
 		MODEL("mistral"),
 		MODEL("mistral-full"),
 		MODEL("qwen2-window"),
