@@ -174,8 +174,11 @@ bind_layers(SrmBinder *binder, const char *name)
 	if (head->is_of_steps && last->weight.rows == 2)
 		return true;
 	if (head->is_of_steps)
-		return srm_fail(binder->status, SRM_NOT_SUPPORTED,
-						"a process reward model with %zu labels is not supported", last->weight.rows);
+	{
+		srm_fail(binder->status, SRM_NOT_SUPPORTED,
+				 "a process reward model of %zu outputs is not supported", last->weight.rows);
+		return srm_fail_detail(binder->status, "A step has two labels.");
+	}
 	if (!check_labels(binder, last->weight.rows))
 		return false;
 	row = chosen_row(binder, last->weight.rows);
