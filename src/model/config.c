@@ -381,7 +381,7 @@ read_compute(SrmConfigReader *reader, const SrmJson *json, int *compute)
 
 /* What stands in for the tokenizer's chat template, and its calendar. */
 static bool
-read_template(Reader *reader, const SrmJson *json, SrmModelSettings *settings)
+read_template(SrmConfigReader *reader, const SrmJson *json, SrmModelSettings *settings)
 {
 	if (!keep_string(reader, json, "chat_template", NULL, MAX_TEMPLATE_LENGTH,
 					 &settings->chat_template) ||
@@ -421,7 +421,7 @@ read_settings(SrmConfigReader *reader)
 		!srm_json_get_int(json, "attention_dim", 1, MAX_DIM, 0, &dim, reader->status))
 		return false;
 	if (settings->quantization != NULL && strcmp(settings->quantization, "int8") != 0)
-		return fail_support(reader, "quantization", settings->quantization);
+		return srm_config_fail_support(reader, "quantization", settings->quantization);
 	reader->config->attention_dim = (size_t) dim;
 	if (strcmp(settings->boundary, "offset") != 0 && settings->marker_token == NULL)
 		return srm_fail(reader->status, SRM_INVALID_MODEL,
