@@ -70,7 +70,6 @@ typedef struct Pass
 	uint32_t   *wanted_index;	/* (n_wanted) */
 
 	/* Of a chunk */
-	float	   *normed;			/* (rows, dim) */
 	float	   *queries;		/* (rows, q_dim) */
 	float	   *attended;		/* (rows, q_dim) */
 	float	   *gate;			/* (rows, ffn_dim) */
@@ -151,56 +150,60 @@ start_rows(void *arg, size_t task, int thread)
 		read_embedding(decoder, pass->tokens[i], pass->hidden + i * decoder->dim);
 }
 
-/* normed = norm(hidden) */
+/* out = norm(hidden) of one row */
 static void
-norm_rows(void *arg, size_t task, int thread)
+read_norm(void *arg, size_t row, float *out)
 {
-	Chunk	   *chunk = arg;
+	const Chunk *chunk = arg;
 	const SrmDecoder *decoder = chunk->pass->decoder;
-	size_t		start = task * ROWS_PER_TASK * decoder->dim;
 
-	(void) thread;
-	srm_norm_forward(chunk->pass->normed + start, chunk->hidden + start, chunk->weight,
-					 decoder->norm_eps, task_rows(chunk, task), decoder->dim);
+	srm_norm_forward(out, chunk->hidden + row * decoder->dim, chunk->weight, decoder->norm_eps,
+					 1, decoder->dim);
 }
 
-/* hidden += change, or norm(change) where the layer has such a norm */
+/* hidden += change, or norm(change) where the layer has such a norm, of one row */
+static void
+add_row(const Chunk *chunk, size_t row)
+{
+	size_t		dim = chunk->pass->decoder->dim;
+	float	   *hidden = chunk->hidden + row * dim;
+	float	   *change = chunk->pass->change + row * dim;
+
+	if (chunk->post_norm != NULL)
+		srm_norm_forward(change, change, chunk->post_norm, chunk->pass->decoder->norm_eps, 1, dim);
+	for (size_t i = 0; i < dim; i++)
+		hidden[i] += change[i];
+}
+
 static void
 add_rows(void *arg, size_t task, int thread)
 {
 	Chunk	   *chunk = arg;
-	size_t		dim = chunk->pass->decoder->dim;
-	size_t		n = task_rows(chunk, task) * dim;
-	float	   *hidden = chunk->hidden + task * ROWS_PER_TASK * dim;
-	float	   *change = chunk->pass->change + task * ROWS_PER_TASK * dim;
+	size_t		first = task * ROWS_PER_TASK;
 
 	(void) thread;
-	if (chunk->post_norm != NULL)
-		srm_norm_forward(change, change, chunk->post_norm, chunk->pass->decoder->norm_eps,
-						 task_rows(chunk, task), dim);
-	for (size_t i = 0; i < n; i++)
-		hidden[i] += change[i];
+	for (size_t i = first; i < first + task_rows(chunk, task); i++)
+		add_row(chunk, i);
 }
 
-/* hidden += change, and normed = norm(hidden) */
+/* hidden += change, and out = norm(hidden) */
 static void
-add_and_norm_rows(void *arg, size_t task, int thread)
+add_and_read_norm(void *arg, size_t row, float *out)
 {
-	add_rows(arg, task, thread);
-	norm_rows(arg, task, thread);
+	add_row(arg, row);
+	read_norm(arg, row, out);
 }
 
-/* gate = activation(gate) * up */
+/* out = activation(gate) * up */
 static void
-gate_rows(void *arg, size_t task, int thread)
+read_gated(void *arg, size_t row, float *out)
 {
-	Chunk	   *chunk = arg;
+	const Chunk *chunk = arg;
 	const SrmDecoder *decoder = chunk->pass->decoder;
-	size_t		start = task * ROWS_PER_TASK * decoder->ffn_dim;
+	size_t		start = row * decoder->ffn_dim;
 
-	(void) thread;
-	srm_gate_forward(chunk->pass->gate + start, chunk->pass->up + start, decoder->activation,
-					 task_rows(chunk, task) * decoder->ffn_dim);
+	memcpy(out, chunk->pass->gate + start, decoder->ffn_dim * sizeof(float));
+	srm_gate_forward(out, chunk->pass->up + start, decoder->activation, decoder->ffn_dim);
 }
 
 /* Norms the heads of one row where the layer says so, and turns them. */
@@ -263,6 +266,7 @@ project_chunk(Chunk *chunk, bool with_queries, bool with_keys)
 	Pass	   *pass = chunk->pass;
 	const SrmLayer *layer = pass->layer;
 	size_t		kv_start = chunk->rows[0] * layer->key.rows;
+	SrmRowSource source = {read_norm, chunk};
 	SrmLinear	maps[SRM_MAX_LINEARS];
 	size_t		n_maps = 0;
 
@@ -270,27 +274,15 @@ project_chunk(Chunk *chunk, bool with_queries, bool with_keys)
 	chunk->queries = with_queries ? pass->queries : NULL;
 	chunk->keys = with_keys ? pass->keys + kv_start : NULL;
 	if (with_queries)
-		maps[n_maps++] = (SrmLinear) {pass->queries, pass->normed, &layer->query, layer->query_bias};
+		maps[n_maps++] = (SrmLinear) {pass->queries, NULL, &layer->query, layer->query_bias};
 	if (with_keys)
 	{
-		maps[n_maps++] = (SrmLinear) {chunk->keys, pass->normed, &layer->key, layer->key_bias};
-		maps[n_maps++] = (SrmLinear) {pass->values + kv_start, pass->normed, &layer->value, layer->value_bias};
+		maps[n_maps++] = (SrmLinear) {chunk->keys, NULL, &layer->key, layer->key_bias};
+		maps[n_maps++] = (SrmLinear) {pass->values + kv_start, NULL, &layer->value, layer->value_bias};
 	}
-	return run_rows(chunk, norm_rows) &&
-		srm_linears_forward(maps, n_maps, chunk->n, pass->threads, pass->stop, pass->status) &&
+	return srm_linears_forward_from(maps, n_maps, chunk->n, &source, pass->threads,
+									pass->stop, pass->status) &&
 		run_rows(chunk, turn_rows);
-}
-
-/* change = the map of x, whose norm is added where post_norm is not NULL */
-static bool
-map_chunk(Chunk *chunk, const float *x, const SrmMatrix *w, const float *bias,
-		  const float *post_norm)
-{
-	Pass	   *pass = chunk->pass;
-	SrmLinear	map = {pass->change, x, w, bias};
-
-	chunk->post_norm = post_norm;
-	return srm_linears_forward(&map, 1, chunk->n, pass->threads, pass->stop, pass->status);
 }
 
 /*
@@ -351,26 +343,44 @@ attend_chunk(Chunk *chunk)
 	return true;
 }
 
+/* change = the output map of what the queries of a chunk see */
+static bool
+map_attended(Chunk *chunk)
+{
+	Pass	   *pass = chunk->pass;
+	SrmLinear	map = {pass->change, pass->attended, &pass->layer->output, pass->layer->output_bias};
+
+	return srm_linears_forward(&map, 1, chunk->n, pass->threads, pass->stop, pass->status);
+}
+
+/* Adds that to the residual stream, and change = the feed-forward step from there. */
+static bool
+feed_forward(Chunk *chunk)
+{
+	Pass	   *pass = chunk->pass;
+	const SrmLayer *layer = pass->layer;
+	SrmRowSource normed = {add_and_read_norm, chunk};
+	SrmRowSource gated = {read_gated, chunk};
+	SrmLinear	maps[2] = {
+		{pass->gate, NULL, &layer->gate, layer->gate_bias},
+		{pass->up, NULL, &layer->up, layer->up_bias}
+	};
+	SrmLinear	down = {pass->change, NULL, &layer->down, layer->down_bias};
+
+	chunk->weight = layer->ffn_norm;
+	chunk->post_norm = layer->post_attention_norm;
+	return srm_linears_forward_from(maps, 2, chunk->n, &normed, pass->threads, pass->stop, pass->status) &&
+		srm_linears_forward_from(&down, 1, chunk->n, &gated, pass->threads, pass->stop, pass->status);
+}
+
 /* The rest of a layer, once the queries of a chunk and the keys up to it are there. */
 static bool
 finish_chunk(Chunk *chunk)
 {
-	Pass	   *pass = chunk->pass;
-	const SrmLayer *layer = pass->layer;
-	SrmLinear	maps[2] = {
-		{pass->gate, pass->normed, &layer->gate, layer->gate_bias},
-		{pass->up, pass->normed, &layer->up, layer->up_bias}
-	};
-
-	chunk->weight = layer->ffn_norm;
-	return attend_chunk(chunk) &&
-		map_chunk(chunk, pass->attended, &layer->output, layer->output_bias,
-				  layer->post_attention_norm) &&
-		run_rows(chunk, add_and_norm_rows) &&
-		srm_linears_forward(maps, 2, chunk->n, pass->threads, pass->stop, pass->status) &&
-		run_rows(chunk, gate_rows) &&
-		map_chunk(chunk, pass->gate, &layer->down, layer->down_bias, layer->post_ffn_norm) &&
-		run_rows(chunk, add_rows);
+	if (!attend_chunk(chunk) || !map_attended(chunk) || !feed_forward(chunk))
+		return false;
+	chunk->post_norm = chunk->pass->layer->post_ffn_norm;
+	return run_rows(chunk, add_rows);
 }
 
 /* The chunk of the pass from a row on. */
@@ -564,7 +574,6 @@ allocate_pass(Pass *pass, SrmArena *arena)
 		{&pass->wanted_hidden, pass->n_wanted, decoder->dim},
 		{&pass->cosines, pass->n_positions, decoder->head_dim / 2},
 		{&pass->sines, pass->n_positions, decoder->head_dim / 2},
-		{&pass->normed, rows, decoder->dim},
 		{&pass->queries, rows, q_dim},
 		{&pass->attended, rows, q_dim},
 		{&pass->gate, rows, decoder->ffn_dim},

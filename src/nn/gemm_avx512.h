@@ -143,8 +143,7 @@ name(const SrmTile *tile) \
 			totals[r][1] = add(totals[r][1], sums[r][1]); \
 		} \
 	} \
-	for (size_t r = 0; r < tile->m; r++) \
-		finish(tile, r, totals[r]); \
+	finish(tile, totals); \
 }
 
 /* The columns of vector half (0 or 1) that the tile has. */
@@ -157,29 +156,24 @@ columns(const SrmTile *tile, size_t half)
 }
 
 INLINE void
-store_half(const SrmTile *tile, size_t row, size_t half, __m512 values)
+finish_floats(const SrmTile *tile, __m512i (*sums)[2])
 {
-	__mmask16	mask = columns(tile, half);
+	__mmask16	masks[2] = {columns(tile, 0), columns(tile, 1)};
+	__m512		bias[2] = {_mm512_setzero_ps(), _mm512_setzero_ps()};
+	float	   *out = tile->out;
 
-	if (tile->bias != NULL)
-		values = _mm512_add_ps(values, _mm512_maskz_loadu_ps(mask, tile->bias + half * 16));
-	_mm512_mask_storeu_ps(tile->out + row * tile->out_stride + half * 16, mask, values);
+	for (int half = 0; half < 2 && tile->bias != NULL; half++)
+		bias[half] = _mm512_maskz_loadu_ps(masks[half], tile->bias + half * 16);
+	for (size_t row = 0; row < tile->m; row++, out += tile->out_stride)
+		for (int half = 0; half < 2; half++)
+			_mm512_mask_storeu_ps(out + half * 16, masks[half],
+								  _mm512_add_ps(_mm512_castsi512_ps(sums[row][half]), bias[half]));
 }
 
-INLINE void
-finish_floats(const SrmTile *tile, size_t row, const __m512i *sums)
+/* What the outliers of a row lack, as in finish_row_int8() of gemm_loops.h. */
+static __attribute__((noinline)) __m512
+sum_rests(const SrmTile *tile, const SrmRowScale *x, int half)
 {
-	store_half(tile, row, 0, _mm512_castsi512_ps(sums[0]));
-	store_half(tile, row, 1, _mm512_castsi512_ps(sums[1]));
-}
-
-/* As finish_row_int8() in gemm_loops.h, for one half. */
-INLINE void
-finish_half(const SrmTile *tile, size_t row, size_t half, __m512i sums)
-{
-	const SrmRowScale *x = row_scale(tile, row);
-	__m512i		offset = _mm512_slli_epi32(_mm512_loadu_si512(panel_sums(tile) + half * 16), 7);
-	__m512		exact = _mm512_cvtepi32_ps(_mm512_sub_epi32(sums, offset));
 	__m512		rests = _mm512_setzero_ps();
 
 	for (uint32_t i = 0; i < x->n_outliers; i++)
@@ -191,15 +185,32 @@ finish_half(const SrmTile *tile, size_t row, size_t half, __m512i sums)
 		rests = _mm512_fmadd_ps(_mm512_set1_ps(x->outliers[i].rest),
 								_mm512_cvtepi32_ps(_mm512_srai_epi32(bytes, 24)), rests);
 	}
-	rests = _mm512_fmadd_ps(_mm512_set1_ps(x->scale), exact, rests);
-	store_half(tile, row, half, _mm512_mul_ps(rests, _mm512_loadu_ps(panel_scales(tile) + half * 16)));
+	return rests;
 }
 
 INLINE void
-finish_bytes(const SrmTile *tile, size_t row, const __m512i *sums)
+finish_bytes(const SrmTile *tile, __m512i (*sums)[2])
 {
-	finish_half(tile, row, 0, sums[0]);
-	finish_half(tile, row, 1, sums[1]);
+	for (int half = 0; half < 2; half++)
+	{
+		__mmask16	mask = columns(tile, (size_t) half);
+		__m512i		offset = _mm512_slli_epi32(_mm512_loadu_si512(panel_sums(tile) + half * 16), 7);
+		__m512		scales = _mm512_loadu_ps(panel_scales(tile) + half * 16);
+		__m512		bias = tile->bias == NULL ? _mm512_setzero_ps() :
+			_mm512_maskz_loadu_ps(mask, tile->bias + half * 16);
+		float	   *out = tile->out + half * 16;
+		const char *x = tile->x + tile->lanes * 4;
+
+		for (size_t row = 0; row < tile->m; row++, out += tile->out_stride, x += tile->x_stride)
+		{
+			const SrmRowScale *scale = (const SrmRowScale *) (const void *) x;
+			__m512		exact = _mm512_cvtepi32_ps(_mm512_sub_epi32(sums[row][half], offset));
+			__m512		rests = scale->n_outliers == 0 ? _mm512_setzero_ps() : sum_rests(tile, scale, half);
+
+			rests = _mm512_fmadd_ps(_mm512_set1_ps(scale->scale), exact, rests);
+			_mm512_mask_storeu_ps(out, mask, _mm512_add_ps(_mm512_mul_ps(rests, scales), bias));
+		}
+	}
 }
 
 INLINE __m512i

@@ -36,6 +36,7 @@ typedef struct LinearTask
 	size_t		n_maps;
 	size_t		first_task[SRM_MAX_LINEARS + 1];
 	size_t		m;
+	const SrmRowSource *source; /* or NULL */
 	SrmThreads *threads;
 } LinearTask;
 
@@ -51,22 +52,32 @@ divide_up(size_t a, size_t b)
 	return a / b + (a % b != 0);
 }
 
-/* Tasks count the rows of the first map's x, then of the next that has its own. */
+/* Packs some rows, once for each kind of arithmetic that reads them. */
 static void
 pack_rows(void *arg, size_t task, int thread)
 {
 	LinearTask *linear = arg;
-	size_t		n_tasks = divide_up(linear->m, ROWS_PER_TASK);
-	const Map  *map = linear->maps;
-	size_t		first = task % n_tasks * ROWS_PER_TASK;
-	size_t		cols;
+	size_t		end = smaller((task + 1) * ROWS_PER_TASK, linear->m);
 
-	(void) thread;
-	for (size_t number = task / n_tasks; number > 0; map++)
-		number -= !map[1].shares_x;
-	cols = map->linear.w->cols;
-	for (size_t i = first; i < smaller(first + ROWS_PER_TASK, linear->m); i++)
-		srm_kernels->pack_row[map->compute] (map->x + i * map->x_stride, map->linear.x + i * cols, cols);
+	for (size_t row = task * ROWS_PER_TASK; row < end; row++)
+	{
+		float	   *read = NULL;
+
+		if (linear->source != NULL)
+		{
+			read = srm_threads_scratch(linear->threads, thread);
+			linear->source->read(linear->source->arg, row, read);
+		}
+		for (const Map *map = linear->maps; map < linear->maps + linear->n_maps; map++)
+		{
+			size_t		cols = map->linear.w->cols;
+
+			if (!map->shares_x)
+				srm_kernels->pack_row[map->compute] (map->x + row * map->x_stride,
+													 read != NULL ? read : map->linear.x + row * cols,
+													 cols);
+		}
+	}
 }
 
 /* Panel number of the weights: where it lies, or packed into scratch. */
@@ -112,6 +123,8 @@ multiply_panel(const LinearTask *linear, const Map *map, size_t number, const vo
 		.n = smaller(w->rows - number * SRM_PANEL, SRM_PANEL),
 		.bias = map->linear.bias == NULL ? NULL : map->linear.bias + number * SRM_PANEL
 	};
+	size_t		height = linear->m / n_tiles;
+	size_t		n_higher = linear->m % n_tiles;	/* tiles that take one row more */
 	size_t		row = 0;
 
 	/* Each tile fetches its share of the next panel, spread over its lanes */
@@ -119,7 +132,7 @@ multiply_panel(const LinearTask *linear, const Map *map, size_t number, const vo
 	tile.prefetch_step = next == NULL ? 0 : divide_up(SRM_PANEL * 4, n_tiles);
 	for (size_t i = 0; i < n_tiles; i++, row += tile.m)
 	{
-		tile.m = divide_up(linear->m - row, n_tiles - i);
+		tile.m = height + (i < n_higher);
 		tile.x = map->x + row * map->x_stride;
 		tile.out = map->linear.out + row * w->rows + number * SRM_PANEL;
 		srm_kernels->multiply[map->compute] (&tile);
@@ -143,10 +156,10 @@ forward_panels(void *arg, size_t task, int thread)
 	end = smaller(first + map->panels_per_task, map->n_panels);
 	for (size_t i = first; i < end; i++)
 	{
-		const void *panel = find_panel(map, i, srm_threads_scratch(linear->threads, thread));
+		const char *panel = find_panel(map, i, srm_threads_scratch(linear->threads, thread));
+		bool		is_packed = map->linear.w->packed != NULL;
 
-		multiply_panel(linear, map, i, panel, next);
-		next = next == NULL ? NULL : next + map->panel_bytes;
+		multiply_panel(linear, map, i, panel, i + 1 < end && is_packed ? panel + map->panel_bytes : next);
 	}
 }
 
@@ -183,6 +196,8 @@ reserve_memory(LinearTask *linear, SrmStatus *status)
 		x_bytes += map->shares_x ? 0 : linear->m * map->x_stride;
 		if (map->linear.w->packed == NULL && map->panel_bytes > panel_bytes)
 			panel_bytes = map->panel_bytes;
+		if (linear->source != NULL && map->linear.w->cols * sizeof(float) > panel_bytes)
+			panel_bytes = map->linear.w->cols * sizeof(float);
 	}
 	x = srm_threads_shared(linear->threads, x_bytes, status);
 	if (x == NULL || !srm_threads_reserve(linear->threads, panel_bytes, status))
@@ -198,11 +213,11 @@ reserve_memory(LinearTask *linear, SrmStatus *status)
 }
 
 bool
-srm_linears_forward(const SrmLinear *maps, size_t n_maps, size_t m,
-					SrmThreads *threads, const SrmStop *stop, SrmStatus *status)
+srm_linears_forward_from(const SrmLinear *maps, size_t n_maps, size_t m,
+						 const SrmRowSource *source, SrmThreads *threads,
+						 const SrmStop *stop, SrmStatus *status)
 {
-	LinearTask	linear = {.n_maps = n_maps, .m = m, .threads = threads};
-	size_t		n_packed = 0;
+	LinearTask	linear = {.n_maps = n_maps, .m = m, .source = source, .threads = threads};
 
 	if (m == 0)
 		return true;
@@ -212,16 +227,22 @@ srm_linears_forward(const SrmLinear *maps, size_t n_maps, size_t m,
 
 		if (!plan_map(map, &maps[i], m, status))
 			return false;
-		map->shares_x = i > 0 && map[-1].linear.x == map->linear.x &&
-			map[-1].compute == map->compute && map[-1].linear.w->cols == map->linear.w->cols;
-		n_packed += !map->shares_x;
+		map->shares_x = i > 0 && map[-1].compute == map->compute &&
+			(source != NULL || map[-1].linear.x == map->linear.x) &&
+			map[-1].linear.w->cols == map->linear.w->cols;
 		linear.first_task[i + 1] = linear.first_task[i] + divide_up(map->n_panels, map->panels_per_task);
 	}
 	return reserve_memory(&linear, status) &&
-		srm_threads_run_or_stop(threads, n_packed * divide_up(m, ROWS_PER_TASK), pack_rows,
-								&linear, stop, status) &&
+		srm_threads_run_or_stop(threads, divide_up(m, ROWS_PER_TASK), pack_rows, &linear, stop, status) &&
 		srm_threads_run_or_stop(threads, linear.first_task[n_maps], forward_panels,
 								&linear, stop, status);
+}
+
+bool
+srm_linears_forward(const SrmLinear *maps, size_t n_maps, size_t m,
+					SrmThreads *threads, const SrmStop *stop, SrmStatus *status)
+{
+	return srm_linears_forward_from(maps, n_maps, m, NULL, threads, stop, status);
 }
 
 bool

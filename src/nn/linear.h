@@ -30,4 +30,17 @@ extern bool srm_linears_forward(const SrmLinear *maps, size_t n_maps, size_t m,
 								SrmThreads *threads, const SrmStop *stop,
 								SrmStatus *status);
 
+/* What rows of x are made of at the moment they are needed, each once. */
+typedef struct SrmRowSource
+{
+	/* out (cols) = a row of x; called by several threads, for different rows */
+	void		(*read) (void *arg, size_t row, float *out);
+	void	   *arg;
+} SrmRowSource;
+
+/* The same for maps of one x that a source gives; their own x is not looked at. */
+extern bool srm_linears_forward_from(const SrmLinear *maps, size_t n_maps, size_t m,
+									 const SrmRowSource *source, SrmThreads *threads,
+									 const SrmStop *stop, SrmStatus *status);
+
 #endif							/* SRM_LINEAR_H */
