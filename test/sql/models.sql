@@ -25,18 +25,24 @@ SELECT srm_score('default@0', 'Hi.', 'Hello.');
 SELECT srm_model_info('nowhere');
 SELECT srm_model_info('a/b');
 
--- every function has a comment, and is parallel safe and strict
+-- every function has a comment; those that only compute are parallel safe and strict
 
 SELECT p.oid::regprocedure FROM pg_proc p JOIN pg_depend d ON d.objid = p.oid AND d.deptype = 'e'
 	JOIN pg_extension e ON e.oid = d.refobjid AND e.extname = 'srm'
-WHERE obj_description(p.oid, 'pg_proc') IS NULL OR proparallel <> 's' OR NOT proisstrict;
+WHERE obj_description(p.oid, 'pg_proc') IS NULL
+	OR prokind = 'f' AND provolatile <> 'v' AND (proparallel <> 's' OR NOT proisstrict);
 
 -- those with a model are immutable, those that follow settings are stable
 
-SELECT provolatile, count(*) FROM pg_proc p JOIN pg_depend d ON d.objid = p.oid AND d.deptype = 'e'
-	JOIN pg_extension e ON e.oid = d.refobjid AND e.extname = 'srm'
-WHERE proname LIKE 'srm%' GROUP BY 1 ORDER BY 1;
 SELECT p.oid::regprocedure FROM pg_proc p JOIN pg_depend d ON d.objid = p.oid AND d.deptype = 'e'
 	JOIN pg_extension e ON e.oid = d.refobjid AND e.extname = 'srm'
-WHERE (proargnames[1] = 'model') <> (provolatile = 'i') AND proname <> 'srm_segment'
-	AND proname NOT LIKE 'srm_model%';
+WHERE prokind = 'f' AND provolatile <> 'v' AND proname !~ '_(segment|accum|final)$'
+	AND (proargnames[1] = 'model') <> (provolatile = 'i');
+
+-- those that do more are volatile, and those that write are not for everyone
+
+SELECT p.proname, bool_or(a.grantee = 0) AS everyone
+FROM pg_proc p JOIN pg_depend d ON d.objid = p.oid AND d.deptype = 'e'
+	JOIN pg_extension e ON e.oid = d.refobjid AND e.extname = 'srm',
+	aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a
+WHERE p.provolatile = 'v' GROUP BY p.oid, p.proname ORDER BY p.proname;
