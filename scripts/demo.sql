@@ -117,3 +117,26 @@ SELECT srm_render('[{"role": "user", "content": "Is the sky green?"},
     {"role": "assistant", "content": "Air scatters blue light most. So it looks blue."}]');
 
 SELECT * FROM srm_tokenize('It looks blue.');
+
+\echo '== A model of another taste: of the two responses to each prompt, the shorter one is chosen'
+\echo
+
+CREATE VIEW short_answers AS
+SELECT prompt,
+    CASE WHEN length(chosen) < length(rejected) THEN chosen ELSE rejected END AS chosen,
+    CASE WHEN length(chosen) < length(rejected) THEN rejected ELSE chosen END AS rejected
+FROM pairs
+WHERE length(chosen) <> length(rejected);
+
+\timing on
+CALL srm_train('short', 'SELECT * FROM short_answers', base => 'default', epochs => 2, held_out => 0.3, evaluate_every => 4);
+\timing off
+
+\echo
+\echo '== Percent of held-out pairs that it gets right, as it learns'
+\echo
+
+SELECT step, round(loss::numeric, 2) AS loss, round(100 * held_out_accuracy::numeric, 1) AS held_out
+FROM srm.training_log
+WHERE model = 'short' AND held_out_accuracy IS NOT NULL
+ORDER BY step;

@@ -26,10 +26,9 @@ enum
 	ARGUMENT_MARKER_TOKEN,
 	ARGUMENT_ATTENTION_DIM,
 	ARGUMENT_LOCALE,
-	ARGUMENT_RANK,
-	ARGUMENT_ALPHA,
-	ARGUMENT_TARGETS,
-	ARGUMENT_ADAPTER,
+	ARGUMENT_LORA_RANK,
+	ARGUMENT_LORA_ALPHA,
+	ARGUMENT_LORA_TARGETS,
 	ARGUMENT_EPOCHS,
 	ARGUMENT_BATCH,
 	ARGUMENT_LEARNING_RATE,
@@ -132,10 +131,9 @@ read_model(FunctionCallInfo fcinfo, SrmTrainOptions *options)
 	read_string(fcinfo, ARGUMENT_MARKER_TOKEN, &options->marker_token);
 	read_size(fcinfo, ARGUMENT_ATTENTION_DIM, "attention_dim", 2, &options->attention_dim);
 	read_string(fcinfo, ARGUMENT_LOCALE, &options->locale);
-	read_size(fcinfo, ARGUMENT_RANK, "rank", 1, &options->lora_rank);
-	read_double(fcinfo, ARGUMENT_ALPHA, &options->lora_alpha);
-	read_string(fcinfo, ARGUMENT_TARGETS, &options->lora_targets);
-	read_bool(fcinfo, ARGUMENT_ADAPTER, &options->lora_adapter);
+	read_size(fcinfo, ARGUMENT_LORA_RANK, "lora_rank", 1, &options->lora_rank);
+	read_double(fcinfo, ARGUMENT_LORA_ALPHA, &options->lora_alpha);
+	read_string(fcinfo, ARGUMENT_LORA_TARGETS, &options->lora_targets);
 	read_bool(fcinfo, ARGUMENT_WRITE_F32, &options->write_f32);
 }
 

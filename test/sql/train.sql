@@ -45,7 +45,7 @@ SELECT srm_model_info(:'other')->'digest' = srm_model_info(:'model')->'digest' A
 -- the head alone, adapters, all anew
 
 CALL srm_train(:'head', 'SELECT * FROM lessons ORDER BY id', base => 'llama', train => 'head', epochs => 4, learning_rate => 0.01, batch => 8);
-CALL srm_train(:'lora', 'SELECT * FROM lessons ORDER BY id', base => 'llama', train => 'lora', rank => 4, epochs => 4, learning_rate => 0.01, batch => 8);
+CALL srm_train(:'lora', 'SELECT * FROM lessons ORDER BY id', base => 'llama', train => 'lora', lora_rank => 4, epochs => 4, learning_rate => 0.01, batch => 8);
 CALL srm_train(:'fresh', 'SELECT * FROM lessons ORDER BY id', base => 'qwen3', fresh => true, aggregation => 'attention', attention_dim => 8,
 	epochs => 4, learning_rate => 0.003, batch => 8);
 SELECT name = :'fresh' AS fresh, architecture, aggregation, boundary FROM srm_models()
