@@ -22,6 +22,7 @@
 #include "storage/proc.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
+#include "utils/resowner.h"
 #include "utils/varlena.h"
 
 #include "model/name.h"
@@ -423,9 +424,29 @@ srm_models_resolve(SrmCall *call, const char *name)
 	return directory;
 }
 
+/* Opens one model of srm.preload_models. */
+static void
+preload_model(const char *name)
+{
+	char	   *directory = srm_name_is_model(name) ? srm_models_find_directory(name) : NULL;
+	SrmOpenModel *model = NULL;
+	SrmStatus	status;
+
+	srm_status_init(&status);
+	if (directory == NULL)
+		srm_fail(&status, SRM_UNDEFINED_MODEL, "The model does not exist.");
+	else
+		model = open_model(name, directory, SRM_COMPUTE_OF_MODEL, NULL, &status);
+	if (model == NULL)
+		srm_call_warn(&status, name);
+	else
+		warn_private(model);
+}
+
 void
 srm_models_preload(const char *names)
 {
+	ResourceOwner kept = CurrentResourceOwner;
 	char	   *copy = pstrdup(names);
 	List	   *list;
 	ListCell   *cell;
@@ -434,20 +455,10 @@ srm_models_preload(const char *names)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("invalid list syntax in parameter \"%s\"", "srm.preload_models")));
+	/* The server's hashes want an owner, which the postmaster lacks */
+	CurrentResourceOwner = ResourceOwnerCreate(NULL, "srm.preload_models");
 	foreach(cell, list)
-	{
-		const char *name = lfirst(cell);
-		char	   *directory = srm_name_is_model(name) ? srm_models_find_directory(name) : NULL;
-		SrmOpenModel *model = NULL;
-		SrmStatus	status;
-
-		srm_status_init(&status);
-		if (directory == NULL)
-			srm_fail(&status, SRM_UNDEFINED_MODEL, "The model does not exist.");
-		if (directory == NULL ||
-			(model = open_model(name, directory, SRM_COMPUTE_OF_MODEL, NULL, &status)) == NULL)
-			srm_call_warn(&status, name);
-		else
-			warn_private(model);
-	}
+		preload_model(lfirst(cell));
+	ResourceOwnerDelete(CurrentResourceOwner);
+	CurrentResourceOwner = kept;
 }

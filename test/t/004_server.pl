@@ -4,6 +4,7 @@ use strict;
 use warnings;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
+use File::Path qw(rmtree);
 use Test::More;
 
 my $node = PostgreSQL::Test::Cluster->new('main');
@@ -21,7 +22,10 @@ $node->append_conf('postgresql.conf', q{
 shared_preload_libraries = 'srm'
 srm.preload_models = 'default, nowhere'
 });
-$node->restart;
+# also where the postmaster has to prepare the weights itself
+$node->stop;
+rmtree($node->data_dir . '/pgsql_tmp_srm');
+$node->start;
 is($node->safe_psql('postgres', $query), $bits, 'the same bits from a preloaded model');
 is($node->safe_psql('postgres', "SELECT load_ms IS NOT NULL FROM srm_models() WHERE name = 'default'"),
 	't', 'a new session has it open');
