@@ -195,7 +195,7 @@ def measure(bench, engine, lengths, results, n_threads):
         wanted = [n_tokens] if n_tokens else lengths
         for attempt in range(bench.attempts):
             time.sleep(0.02)
-            with machine.Watch(bench.processes) as watch:
+            with machine.Watch(bench.own_seconds) as watch:
                 seconds = engine.passes(wanted)
             if watch.foreign <= bench.quiet:
                 break

@@ -44,17 +44,19 @@ def descendants(root):
     return found
 
 
+def family_seconds(root):
+    """Of a process and all that it started."""
+    return sum(map(process_seconds, descendants(root)))
+
+
 class Watch:
     """How many cores others kept busy on average, while the bench measured something.
 
-    Roots are processes whose whole families are the bench's own.
+    own: a function that gives the processor time that the bench itself used.
     """
 
-    def __init__(self, roots):
-        self.roots = roots
-
-    def own(self):
-        return sum(process_seconds(pid) for root in self.roots() for pid in descendants(root))
+    def __init__(self, own):
+        self.own = own
 
     def __enter__(self):
         self.started, self.busy, self.mine = time.monotonic(), busy_seconds(), self.own()
@@ -108,6 +110,10 @@ def versions():
 
 
 def pss_bytes(pid):
-    """Memory of a process, with what it shares divided by the number of those who share it."""
+    """Memory of a process, with what it shares divided by the number of those who share it.
+
+    In all, and of that: of its own, of files, of shared memory.
+    """
     with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as file:
-        return 1024 * int(re.search(r"^Pss:\s+(\d+)", file.read(), re.MULTILINE).group(1))
+        fields = dict(re.findall(r"^(\w+):\s+(\d+) kB", file.read(), re.MULTILINE))
+    return [1024 * int(fields[name]) for name in ("Pss", "Pss_Anon", "Pss_File", "Pss_Shmem")]

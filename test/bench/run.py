@@ -123,10 +123,9 @@ class Bench:
     def progress(self, text):
         print(f"{time.monotonic() - self.start:6.0f} s  {text}", flush=True)
 
-    def processes(self):
-        """Whose families are the bench's own."""
-        postmaster = self.server.postmaster()
-        return [os.getpid()] + ([postmaster] if postmaster else [])
+    def own_seconds(self):
+        """Processor time that the bench used: its own, that of peers, and the server's."""
+        return machine.family_seconds(os.getpid()) + self.server.seconds()
 
     def engine_names(self):
         known = [name for group in engines.ENGINES.values() for name in group]
@@ -211,7 +210,7 @@ def run_rows(bench, names):
     for name in names:
         bench.progress(f"row {name}: {ROWS[name].__doc__}")
         try:
-            with machine.Watch(bench.processes) as watch:
+            with machine.Watch(bench.own_seconds) as watch:
                 raw[name] = ROWS[name](bench)
         except (bench.SqlError, AssertionError, OSError, subprocess.CalledProcessError, RuntimeError) as error:
             bench.note(f"row {name} failed: {type(error).__name__}: {error}")

@@ -6,6 +6,8 @@ import re
 import shutil
 import subprocess
 
+import machine
+
 # Timed inside the server; the text of a call is in the server before its time starts
 FUNCTIONS = r"""
 CREATE EXTENSION srm;
@@ -86,6 +88,7 @@ class Server:
                                      text=True).stdout.strip()
         self.directory = directory
         self.data = os.path.join(directory, "data")
+        self.past_seconds = 0.0
         shutil.rmtree(directory, ignore_errors=True)
         os.makedirs(directory)
         if os.geteuid() == 0:
@@ -119,7 +122,13 @@ class Server:
                 file.write(f"{name} = {literal(value)}\n")
         self.run("pg_ctl", "-D", self.data, "-l", os.path.join(self.directory, "log"), "-w", "start")
 
+    def seconds(self):
+        """Processor time of the server, of the runs before a restart, too."""
+        postmaster = self.postmaster()
+        return self.past_seconds + (machine.family_seconds(postmaster) if postmaster else 0.0)
+
     def stop(self):
+        self.past_seconds = self.seconds()
         self.run("pg_ctl", "-D", self.data, "-m", "fast", "-w", "stop")
 
     def restart(self, **more):
