@@ -171,7 +171,7 @@ def speed(bench):
 def large(bench):
     """the same with the shape of a 7 B model, two layers of it"""
     wanted = [name for name in bench.engine_names()
-              if name in ("srm-f32", "srm-bf16", "srm-int8", "torch-bf16", "llama-bf16", "ort-f32", "ort-int8")]
+              if name in ("srm-bf16", "srm-int8", "torch-bf16", "llama-bf16", "ort-int8")]
     speeds = measure(bench, "large", wanted, list(KEY_LENGTHS))
     for key in speeds.keys():
         for kind in ("bf16", "int8"):
