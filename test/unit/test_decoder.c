@@ -191,6 +191,48 @@ test_decoder_plain(void **state)
 	}
 }
 
+/* The root of the mean square of the differences; the final norm makes states of size 1. */
+static double
+mean_distance(const float *a, const double *b, size_t n)
+{
+	double		sum = 0;
+
+	for (size_t i = 0; i < n; i++)
+		sum += (a[i] - b[i]) * (a[i] - b[i]);
+	return sqrt(sum / (double) n);
+}
+
+/*
+ * weights packed for f32 change nothing; bfloats cost what roundings of 2^-9 in
+ * each product do, and bytes what steps of 1 / 127 of the greatest do, through all layers
+ */
+static void
+test_decoder_compute(void **state)
+{
+	static const double limits[] = {1e-5, 0.04, 0.12};
+
+	(void) state;
+	for (size_t i = 0; i < N_SHAPES; i++)
+	{
+		SrmDecoder *decoder = random_decoder(&shapes[i], i, arena);
+		double	   *expected = allocate(150 * decoder->dim * sizeof(double));
+		float	   *hidden = allocate(150 * decoder->dim * sizeof(float));
+		float	   *first = allocate(150 * decoder->dim * sizeof(float));
+
+		fill_tokens(decoder->vocab_size);
+		plain_decoder_forward(expected, decoder, tokens, 150);
+		run_block(decoder, NULL, 0, 150, first, 1);
+		for (int kind = SRM_COMPUTE_F32; kind <= SRM_COMPUTE_INT8; kind++)
+		{
+			pack_decoder(decoder, (SrmCompute) kind, arena);
+			run_block(decoder, NULL, 0, 150, hidden, 2);
+			assert_true(mean_distance(hidden, expected, 150 * decoder->dim) < limits[kind]);
+			if (kind == SRM_COMPUTE_F32)
+				assert_memory_equal(hidden, first, 150 * decoder->dim * sizeof(float));
+		}
+	}
+}
+
 /* so does a text of more than one chunk, and one with part of it in the cache */
 static void
 test_decoder_plain_long(void **state)
@@ -572,6 +614,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_decoder_plain),
 		TEST(test_decoder_plain_long),
+		TEST(test_decoder_compute),
 		TEST(test_decoder_blocks),
 		TEST(test_decoder_packed),
 		TEST(test_decoder_batch),
