@@ -32,15 +32,16 @@ assert_ok(const SrmStatus *status)
 		fail_msg("%s %s %s", status->message, status->detail, status->hint);
 }
 
+/* options as for srm_model_open() */
 static inline Golden
-open_golden(const char *name)
+open_golden(const char *name, const SrmModelOptions *options)
 {
 	Golden		golden = {0};
 	SrmStatus	status = {0};
 	char		path[256];
 
 	snprintf(path, sizeof(path), MODELS "%s", name);
-	golden.model = srm_model_open(path, NULL, NULL, &status);
+	golden.model = srm_model_open(path, options, NULL, &status);
 	assert_ok(&status);
 	golden.arena = srm_arena_create(&status);
 	snprintf(path, sizeof(path), MODELS "%s/expected.json", name);

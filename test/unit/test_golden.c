@@ -100,10 +100,11 @@ compare_attention(Golden *golden, const SrmJson *json)
 			json_number(srm_json_member(json, "score")));
 }
 
+/* The weights as they are, or packed for our own products, which follow rows that lie apart. */
 static void
-test_model(void **state)
+compare_model(const char *name, const SrmModelOptions *options)
 {
-	Golden		golden = open_golden(*state);
+	Golden		golden = open_golden(name, options);
 	const SrmJson *list = srm_json_member(golden.expected, "sequences");
 	const SrmJson *attention = srm_json_member(golden.expected, "attention");
 	bool		by_attention = strcmp(golden.model->settings.aggregation, "attention") == 0;
@@ -118,6 +119,15 @@ test_model(void **state)
 		compare_attention(&golden, item);
 	print_message("%s: largest difference %.2g\n", golden.model->directory, golden.worst);
 	close_golden(&golden);
+}
+
+static void
+test_model(void **state)
+{
+	const SrmModelOptions packed = {.compute = SRM_COMPUTE_F32};
+
+	compare_model(*state, NULL);
+	compare_model(*state, &packed);
 }
 
 #define MODEL(name)	{name, test_model, NULL, NULL, (void *) name}
