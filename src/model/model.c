@@ -19,6 +19,7 @@
 #define CONFIG_FILE			"config.json"
 #define TOKENIZER_FILE		"tokenizer.json"
 #define MAX_CONFIG_SIZE		((size_t) 1024 * 1024)
+#define MIN_RELEASED		((size_t) 64 * 1024 * 1024)
 #define MAX_TOKENIZER_SIZE	((size_t) 256 * 1024 * 1024)
 
 static bool
@@ -239,6 +240,13 @@ size_t
 srm_model_private_bytes(const SrmModel *model)
 {
 	return srm_arena_used(model->arena);
+}
+
+void
+srm_model_release(const SrmModel *model)
+{
+	if (model->prepared.compute != NULL && model->files->mapped_bytes >= MIN_RELEASED)
+		srm_files_release(model->files);
 }
 
 bool

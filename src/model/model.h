@@ -139,6 +139,13 @@ extern void srm_model_close(SrmModel *model);	/* NULL is allowed */
 /* Bytes that this process alone holds for the model. */
 extern size_t srm_model_private_bytes(const SrmModel *model);
 
+/*
+ * After a pass: lets go of the pages of large files that it has read, which
+ * are those of the embedding.  A page that is read brings its neighbours along, so that the
+ * memory of a session would grow far beyond what it uses; they come back from the page cache.
+ */
+extern void srm_model_release(const SrmModel *model);
+
 /* Whether files of the directory were replaced, added or removed since it was opened. */
 extern bool srm_model_changed(const SrmModel *model);
 

@@ -145,6 +145,7 @@ run_pass(const Call *call, const Batch *batch, const SrmSequence *rest)
 	SrmScorer  *scorer = call->scorer;
 	bool		has_prompt = rest->tokens != NULL;
 	SrmSequence *texts = srm_arena_array(call->arena, batch->n, sizeof(SrmSequence), call->status);
+	bool		done;
 
 	if (texts == NULL)
 		return false;
@@ -159,10 +160,12 @@ run_pass(const Call *call, const Batch *batch, const SrmSequence *rest)
 		};
 	}
 	/* A template may put nothing before the response: no state, value 0 */
-	if (!srm_decoder_forward_batch(&scorer->model->decoder,
-								   has_prompt ? scorer->prompt->cache : NULL,
-								   rest->n_tokens > 0 ? rest : NULL, texts, batch->n,
-								   call->options->n_threads, call->stop, call->status))
+	done = srm_decoder_forward_batch(&scorer->model->decoder,
+									 has_prompt ? scorer->prompt->cache : NULL,
+									 rest->n_tokens > 0 ? rest : NULL, texts, batch->n,
+									 call->options->n_threads, call->stop, call->status);
+	srm_model_release(scorer->model);
+	if (!done)
 		return false;
 	scorer->n_passes++;
 	scorer->n_computed += rest->n_tokens + batch->n_rows;
