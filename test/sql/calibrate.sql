@@ -1,7 +1,7 @@
 LOAD 'srm';
 SELECT set_config('srm.model_path', current_setting('srm.model_path') || ':$output', false) ~ 'output' AS set;
 SELECT 'calibrated_' || pg_backend_pid() AS model, 'calibrated_too_' || pg_backend_pid() AS other \gset
-SET client_min_messages = warning;
+SET client_min_messages = error;
 \set VERBOSITY terse
 
 CREATE TABLE answers (prompt text, response text);

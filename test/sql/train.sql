@@ -2,7 +2,7 @@ LOAD 'srm';
 SELECT set_config('srm.model_path', current_setting('srm.model_path') || ':$output', false) ~ 'output' AS set;
 SELECT 'trained_' || pg_backend_pid() AS model, 'trained_too_' || pg_backend_pid() AS other, 'trained_head_' || pg_backend_pid() AS head,
 	'trained_lora_' || pg_backend_pid() AS lora, 'trained_fresh_' || pg_backend_pid() AS fresh, 'trained_chat_' || pg_backend_pid() AS chat \gset
-SET client_min_messages = warning;
+SET client_min_messages = error;
 \set VERBOSITY terse
 
 CREATE TABLE lessons AS
