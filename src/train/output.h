@@ -26,4 +26,13 @@ extern bool srm_output_model(const SrmModel *base, const SrmTrainOptions *option
 							 const SrmOutputSettings *settings, const SrmParameters *parameters,
 							 const SrmStop *stop, SrmStatus *status);
 
+/*
+ * Writes the adapters alone, in peft's layout: adapter_config.json and
+ * adapter_model.safetensors, in f32.  The head is saved beside them, as a module of its own.
+ * Adapters of matrices that the base packs into one tensor have no place there.
+ */
+extern bool srm_output_adapter(const SrmModel *base, const SrmTrainOptions *options,
+							   const SrmOutputSettings *settings, const SrmParameters *parameters,
+							   const SrmStop *stop, SrmStatus *status);
+
 #endif							/* SRM_TRAIN_OUTPUT_H */

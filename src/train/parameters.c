@@ -167,7 +167,9 @@ static void
 place_adapter(Walk *walk, size_t layer, const Field *field, const SrmMatrix *base, float *sum, float **dsum)
 {
 	size_t		rank = walk->options->lora_rank;
-	SrmAdapter	adapter = {.layer = layer,.target = field->projection,.base = base,.sum = sum};
+	SrmAdapter	adapter = {.layer = layer,.target = field->projection,.offset = field->offset,
+		.base = base,.sum = sum
+	};
 
 	adapter.a = claim(walk, rank * base->cols, true);
 	adapter.b = claim(walk, base->rows * rank, true);

@@ -31,6 +31,7 @@ typedef struct SrmAdapter
 {
 	size_t		layer;
 	const char *target;			/* "q_proj" */
+	size_t		offset;			/* of the matrix in SrmLayer */
 	const SrmMatrix *base;		/* (rows, cols) as published */
 	float	   *sum;			/* (rows, cols) base + scale * b * a */
 	float	   *dsum;			/* its gradient */

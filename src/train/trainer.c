@@ -641,7 +641,9 @@ srm_trainer_finish(SrmTrainer *trainer, const SrmStop *stop, SrmStatus *status)
 		done = threads != NULL && merge(trainer, threads, stop, status);
 		srm_threads_end(threads);
 	}
-	if (!done || !srm_output_model(trainer->model, &trainer->options, &trainer->settings, parameters, stop, status))
+	if (!done ||
+		!(trainer->options.lora_adapter ? srm_output_adapter : srm_output_model)
+		(trainer->model, &trainer->options, &trainer->settings, parameters, stop, status))
 		return false;
 	if (trainer->options.checkpoint != NULL)
 		srm_checkpoint_remove(trainer->options.checkpoint);

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * test_train.c
- *	  The gradients of the head, and whole training runs of tiny models.
+ *	  Whole training runs of tiny models.
  *
  *-------------------------------------------------------------------------
  */
@@ -12,174 +12,10 @@
 #include <unistd.h>
 
 #include "model/model.h"
-#include "reward/gradient.h"
 #include "score/scorer.h"
 #include "train/train.h"
 
-#define DIM		12
-#define D		8
-#define N_ROWS	9
 #define BASE	"test/data/models/attention-marker"
-
-/* A head and its gradient, over one array each. */
-typedef struct HeadFixture
-{
-	SrmArena   *arena;
-	SrmStatus	status;
-	float		weights[DIM + 1 + 2 * (D * DIM + D)];
-	float		gradients[DIM + 1 + 2 * (D * DIM + D)];
-	SrmHead		head;
-	SrmHead		gradient;
-	float		states[N_ROWS * DIM];
-	float		dstates[N_ROWS * DIM];
-	SrmResponse responses[2];
-	SrmAggregation aggregation;
-	double		dscores[2];
-} HeadFixture;
-
-#define N_WEIGHTS	(sizeof(((HeadFixture *) 0)->weights) / sizeof(float))
-
-static const uint32_t token_rows[2][3] = {{1, 2, 3}, {5, 7, 8}};
-static const uint32_t second_rows[] = {5, 6, 8};
-
-static SrmHead
-head_over(float *array)
-{
-	return (SrmHead) {
-		.dim = DIM,.attention_dim = D,
-		.value_weight = array,.value_bias = array + DIM,
-		.query_weight = array + DIM + 1,.query_bias = array + DIM + 1 + D * DIM,
-		.key_weight = array + DIM + 1 + D * DIM + D,.key_bias = array + DIM + 1 + 2 * D * DIM + D
-	};
-}
-
-static float
-noise(uint64_t *seed)
-{
-	*seed = *seed * UINT64_C(6364136223846793005) + 1442695040888963407;
-	return (float) ((int32_t) (*seed >> 32)) * 0x1p-31f;
-}
-
-static void
-start_head(HeadFixture *fixture, SrmAggregation aggregation)
-{
-	uint64_t	seed = 4;
-
-	memset(fixture, 0, sizeof(HeadFixture));
-	srm_status_init(&fixture->status);
-	fixture->arena = srm_arena_create(&fixture->status);
-	for (size_t i = 0; i < N_WEIGHTS; i++)
-		fixture->weights[i] = noise(&seed);
-	for (size_t i = 0; i < N_ROWS * DIM; i++)
-		fixture->states[i] = noise(&seed);
-	fixture->head = head_over(fixture->weights);
-	fixture->gradient = head_over(fixture->gradients);
-	/* Both begin at row 0 */
-	fixture->responses[0] = (SrmResponse) {.prompt_row = 0,.first_row = 1,.n = 4,.token_rows = token_rows[0],.n_tokens = 3};
-	fixture->responses[1] = (SrmResponse) {.prompt_row = 0,.boundary_rows = second_rows,.n = 3,.token_rows = token_rows[1],.n_tokens = 3};
-	fixture->aggregation = aggregation;
-}
-
-static double
-pair_loss(HeadFixture *fixture, SrmScoresPass *pass)
-{
-	*pass = (SrmScoresPass) {.head = &fixture->head,.aggregation = fixture->aggregation,.states = fixture->states,
-		.n_rows = N_ROWS,.responses = fixture->responses,.n_responses = 2
-	};
-	assert_true(srm_scores_forward(pass, fixture->arena, &fixture->status));
-	return srm_pair_loss(pass->scores[0], pass->scores[1], 0.3, 0.05);
-}
-
-/* The slope of the loss along one number, and what backward says it is. */
-static void
-check_slope(HeadFixture *fixture, float *place, float gradient, const char *what, size_t number)
-{
-	const float step = 0x1p-7f;
-	float		kept = *place;
-	SrmScoresPass pass;
-	double		up;
-	double		down;
-
-	*place = kept + step;
-	up = pair_loss(fixture, &pass);
-	*place = kept - step;
-	down = pair_loss(fixture, &pass);
-	*place = kept;
-	if (!(fabs((up - down) / (2.0 * step) - gradient) < 2e-4))
-		fail_msg("%s, %s %zu: %g, not %g", srm_aggregation_name(fixture->aggregation), what, number,
-				 (double) gradient, (up - down) / (2.0 * step));
-}
-
-static void
-check_head(SrmAggregation aggregation)
-{
-	HeadFixture fixture;
-	SrmScoresPass pass;
-
-	start_head(&fixture, aggregation);
-	pair_loss(&fixture, &pass);
-	srm_pair_loss_backward(&fixture.dscores[0], &fixture.dscores[1], pass.scores[0], pass.scores[1], 0.3, 0.05);
-	assert_true(srm_scores_backward(&fixture.gradient, fixture.dstates, fixture.dscores, &pass, &fixture.status));
-	for (size_t i = 0; i < N_WEIGHTS; i++)
-		check_slope(&fixture, &fixture.weights[i], fixture.gradients[i], "weight", i);
-	for (size_t i = 0; i < N_ROWS * DIM; i++)
-		check_slope(&fixture, &fixture.states[i], fixture.dstates[i], "state", i);
-	srm_arena_free(fixture.arena);
-}
-
-static void
-test_head_slopes(void **state)
-{
-	(void) state;
-	check_head(SRM_AGGREGATE_ATTENTION);
-	check_head(SRM_AGGREGATE_LAST);
-	check_head(SRM_AGGREGATE_SUM);
-	check_head(SRM_AGGREGATE_MEAN);
-	check_head(SRM_AGGREGATE_MIN);
-	check_head(SRM_AGGREGATE_MAX);
-	check_head(SRM_AGGREGATE_TOKEN_MEAN);
-}
-
-/* The scores of a batch are those of reward.h. */
-static void
-test_head_scores(void **state)
-{
-	HeadFixture fixture;
-	SrmScoresPass pass;
-	double		v[5];
-	double		c[5];
-	double		a[5];
-
-	(void) state;
-	start_head(&fixture, SRM_AGGREGATE_ATTENTION);
-	pair_loss(&fixture, &pass);
-	const SrmValueHead value = {DIM, fixture.head.value_weight, fixture.head.value_bias[0]};
-	const SrmAggregator aggregator = {DIM, D, fixture.head.query_weight, fixture.head.query_bias,
-		fixture.head.key_weight, fixture.head.key_bias
-	};
-
-	srm_values_forward(v, fixture.states, &value, 5);
-	srm_rewards_forward(c, v, 4);
-	assert_true(srm_aggregator_forward(a, fixture.states, &aggregator, 4, fixture.arena, &fixture.status));
-	assert_close(pass.scores[0], srm_score_forward(a, c, 4), 1e-6);
-	srm_arena_free(fixture.arena);
-}
-
-static void
-test_pair_loss(void **state)
-{
-	double		dchosen;
-	double		drejected;
-
-	(void) state;
-	assert_close(srm_pair_loss(1.0, 1.0, 0.0, 0.0), log(2.0), 1e-12);
-	assert_close(srm_pair_loss(2.0, -1.0, 0.5, 0.1), log1p(exp(-2.5)) + 0.5, 1e-12);
-	assert_close(srm_pair_loss(-1000.0, 1000.0, 0.0, 0.0), 2000.0, 1e-12);
-	assert_close(srm_pair_loss(1000.0, -1000.0, 0.0, 0.0), 0.0, 1e-12);
-	srm_pair_loss_backward(&dchosen, &drejected, -1000.0, 1000.0, 0.0, 0.0);
-	assert_close(dchosen, -1.0, 1e-12);
-	assert_close(drejected, 1.0, 1e-12);
-}
 
 /* Pairs that can be told apart: good answers begin with another word than bad ones. */
 static const char *const good[] = {
@@ -626,18 +462,170 @@ test_odd_pairs(void **state)
 	remove_run(&run);
 }
 
+/*
+ * The losses and gradient norms of torch.  Norms go back through all that
+ * forward rounds, and Adam makes much of small gradients: hence 1e-3.
+ */
+static void
+check_against_torch(const SrmJson *root, const SrmJson *model)
+{
+	Run			run;
+	char		base[128];
+	const SrmJson *loss = srm_json_member(model, "losses")->child;
+	const SrmJson *norm = srm_json_member(model, "norms")->child;
+	uint64_t	row = 0;
+
+	start_options(&run);
+	snprintf(base, sizeof(base), "test/data/models/%s", model->key);
+	run.options.base = base;
+	run.options.epochs = 2.0;
+	run.options.batch = 3;
+	run.options.learning_rate = 2e-3;
+	run.options.warmup = 0.2;
+	run.options.seed = 5;
+	run.options.weight_decay = 0.05;
+	run.options.margin = 0.25;
+	run.options.penalty = 0.01;
+	run.options.held_out = 0.0;
+	run.trainer = srm_trainer_open(&run.options, NULL, &run.status);
+	if (run.trainer == NULL)
+		fail_msg("%s: %s", base, run.status.message);
+	for (const SrmJson *pair = srm_json_member(root, "pairs")->child; pair != NULL; pair = pair->next)
+	{
+		const char *prompt = srm_json_string(srm_json_member(pair, "prompt"));
+		const char *chosen = srm_json_string(srm_json_member(pair, "chosen"));
+		const char *rejected = srm_json_string(srm_json_member(pair, "rejected"));
+		SrmMessage	message = {"user", prompt, strlen(prompt)};
+		SrmTrainPair item = {.prompt = &message,.n_prompt = 1,.chosen = chosen,.chosen_length = strlen(chosen),
+			.rejected = rejected,.rejected_length = strlen(rejected),.weight = 1.0,.row = row++
+		};
+
+		assert_true(srm_trainer_add(run.trainer, &item, NULL, &run.status));
+	}
+	assert_true(srm_trainer_begin(run.trainer, &run.plan, NULL, &run.status));
+	for (; loss != NULL; loss = loss->next, norm = norm->next)
+	{
+		assert_true(srm_trainer_step(run.trainer, &run.report, NULL, &run.status));
+		assert_close(run.report.loss, json_number(loss), 1e-4);
+		assert_close(run.report.gradient_norm, json_number(norm), 1e-3);
+	}
+	assert_true(run.report.done);
+	remove_run(&run);
+}
+
+static void
+test_against_torch(void **state)
+{
+	SrmStatus	status;
+	SrmArena   *arena;
+	const SrmJson *root;
+
+	(void) state;
+	srm_status_init(&status);
+	arena = srm_arena_create(&status);
+	root = read_json_file("test/data/training.json", arena, &status);
+	for (const SrmJson *model = srm_json_member(root, "models")->child; model != NULL; model = model->next)
+		check_against_torch(root, model);
+	srm_arena_free(arena);
+}
+
+/* A run of whole epochs at one learning rate: the loss of its last step. */
+static double
+last_loss(Run *run, const char *base, int n_steps, bool write)
+{
+	double		loss;
+
+	run->options.base = base;
+	run->options.epochs = n_steps;
+	run->options.batch = 100;
+	run->options.warmup = 0.0;
+	run->options.final_rate = 1.0;
+	run->options.held_out = 0.0;
+	run->options.learning_rate = 1e-3;
+	open_run(run);
+	run_steps(run);
+	loss = run->report.loss;
+	if (write)
+		finish_run(run);
+	srm_trainer_close(run->trainer);
+	run->trainer = NULL;
+	return loss;
+}
+
+/*
+ * What was written is what was trained, also where the base packs several maps into one
+ * tensor, stores norms less one, or shares files: the next step's loss tells.
+ */
+static void
+test_written_back(void **state)
+{
+	static const char *const bases[] = {"phi3", "gemma2", "qwen3-sharded", "attention-marker", "attention-offset"};
+
+	(void) state;
+	for (size_t i = 0; i < sizeof(bases) / sizeof(bases[0]); i++)
+	{
+		Run			run;
+		char		base[128];
+		double		expected;
+
+		start_options(&run);
+		snprintf(base, sizeof(base), "test/data/models/%s", bases[i]);
+		expected = last_loss(&run, base, 4, false);
+		last_loss(&run, base, 3, true);
+		snprintf(base, sizeof(base), "%s/new", run.directory);
+		run.options.name = "newer";
+		assert_close(last_loss(&run, base, 1, false), expected, 1e-5);
+		remove_run(&run);
+	}
+}
+
+/* An adapter is its two files; its tensors have peft's names. */
+static void
+test_adapter(void **state)
+{
+	Run			run;
+	char		path[128];
+	char		text[4096];
+	FILE	   *file;
+	size_t		n;
+
+	(void) state;
+	start_options(&run);
+	run.options.part = SRM_TRAIN_LORA;
+	run.options.lora_adapter = true;
+	run.options.lora_targets = "q_proj,down_proj";
+	run.options.epochs = 1.0;
+	run.options.replace = false;
+	open_run(&run);
+	run_steps(&run);
+	finish_run(&run);
+	snprintf(path, sizeof(path), "%s/new/adapter_config.json", run.directory);
+	assert_int_equal(access(path, R_OK), 0);
+	snprintf(path, sizeof(path), "%s/new/adapter_model.safetensors", run.directory);
+	file = fopen(path, "rb");
+	assert_non_null(file);
+	n = fread(text, 1, sizeof(text) - 1, file);
+	text[n] = '\0';
+	fclose(file);
+	assert_non_null(strstr(text + 8, "base_model.model.model.layers.1.self_attn.q_proj.lora_A.weight"));
+	assert_non_null(strstr(text + 8, "base_model.model.model.layers.0.mlp.down_proj.lora_B.weight"));
+	assert_non_null(strstr(text + 8, "base_model.model.score.weight"));
+	assert_null(strstr(text + 8, "k_proj"));
+	remove_run(&run);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_pair_loss),
-		cmocka_unit_test(test_head_scores),
-		cmocka_unit_test(test_head_slopes),
 		cmocka_unit_test(test_full),
 		cmocka_unit_test(test_aggregations),
 		cmocka_unit_test(test_lora),
 		cmocka_unit_test(test_head_alone),
 		cmocka_unit_test(test_fresh),
+		cmocka_unit_test(test_against_torch),
+		cmocka_unit_test(test_written_back),
+		cmocka_unit_test(test_adapter),
 		cmocka_unit_test(test_same_model),
 		cmocka_unit_test(test_memory),
 		cmocka_unit_test(test_memory_used),
