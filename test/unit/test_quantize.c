@@ -141,6 +141,8 @@ test_models(void **state)
 	check_model("qwen3-sharded");
 	check_model("gemma2");
 	check_model("phi3");
+	check_model("internlm2");
+	check_model("mistral");
 }
 
 /* what the configuration says besides */
