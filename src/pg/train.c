@@ -196,8 +196,8 @@ check_memory(const SrmTraining *training)
 	if (bytes > training->options.memory_limit)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("training needs more memory than \"srm.training_memory\" allows"),
-				 errdetail("The rows so far take %zu kB, the limit is %d kB.", bytes / 1024, srm_training_memory),
+				 errmsg("training needs more memory than is allowed"),
+				 errdetail("The rows so far take %zu kB; the limit is %d kB.", bytes / 1024, srm_training_memory),
 				 errhint("Train on fewer pairs, or have a superuser raise \"srm.training_memory\".")));
 }
 
