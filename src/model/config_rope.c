@@ -96,13 +96,16 @@ read_longrope(SrmConfigReader *reader, const SrmJson *json, SrmRope *rope)
 	double		ratio = (double) *max_tokens / rope->original_max_positions;
 	double		scale;
 
+	if (rope->original_max_positions <= 1)
+		return srm_fail(reader->status, SRM_INVALID_MODEL,
+						"\"original_max_position_embeddings\" must be greater than 1");
 	if (!srm_config_get_positive(reader, json, "factor", ratio, &rope->factor) ||
 		!read_wave_factors(reader, json, "short_factor", &rope->factors))
 		return false;
 	scale = rope->factor <= 1 ? 1 :
 		sqrt(1 + log(rope->factor) / log(rope->original_max_positions));
 	if (rope->original_max_positions < (double) *max_tokens)
-		*max_tokens = (size_t) fmax(rope->original_max_positions, 1);
+		*max_tokens = (size_t) rope->original_max_positions;
 	return srm_config_get_positive(reader, json, "attention_factor", scale, &rope->attention_factor);
 }
 

@@ -132,6 +132,8 @@ static const Damage bad_configs[] = {
 	{"\"default\"", "\"mrope\"", SRM_NOT_SUPPORTED, "rotary position of type \"mrope\"", ""},
 	{"\"default\"", "\"longrope\"", SRM_INVALID_MODEL, "invalid value of \"short_factor\"",
 		"Expected 4 positive numbers"},
+	{"\"default\"", "\"su\", \"original_max_position_embeddings\": 1, \"short_factor\": [1, 1, 1, 1]",
+		SRM_INVALID_MODEL, "\"original_max_position_embeddings\" must be greater than 1", ""},
 	{"\"default\"", "\"su\", \"short_factor\": [1, 1, 0, 1]", SRM_INVALID_MODEL, "\"short_factor\"", ""},
 	{"\"default\"", "\"su\", \"short_factor\": [1, 1, 1, 1, 1]", SRM_INVALID_MODEL, "\"short_factor\"", ""},
 	{"\"default\"", "\"linear\"", SRM_INVALID_MODEL, "invalid value of \"factor\"", "missing or not positive"},
