@@ -491,6 +491,8 @@ srm_scorer_score_responses(SrmScorer *scorer, const SrmMessage *messages, size_t
 		return false;
 	if (n_messages > 0)
 		memcpy(call.messages, messages, n_messages * sizeof(SrmMessage));
+	/* What is above the limit is left from calls with another one */
+	srm_prompt_trim(scorer->prompt, &scorer->model->decoder, options->cache_bytes);
 	done = score_responses(&call, &batch, responses, n_responses, scored);
 	srm_prompt_trim(scorer->prompt, &scorer->model->decoder, options->cache_bytes);
 	if (options->cache_bytes == 0)

@@ -415,6 +415,9 @@ test_nothing_kept(void **state)
 
 	(void) state;
 	options.cache_bytes = 0;
+	n_computed = scorer->n_computed;
+	again = score(long_prompt, texts[0]);
+	assert_int_equal(scorer->n_computed - n_computed, again.n_tokens);
 	score("Hi.", texts[0]);
 	n_computed = scorer->n_computed;
 	again = score(long_prompt, texts[0]);
