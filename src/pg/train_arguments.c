@@ -29,6 +29,7 @@ enum
 	ARGUMENT_LORA_RANK,
 	ARGUMENT_LORA_ALPHA,
 	ARGUMENT_LORA_TARGETS,
+	ARGUMENT_LORA_ADAPTER,
 	ARGUMENT_EPOCHS,
 	ARGUMENT_BATCH,
 	ARGUMENT_LEARNING_RATE,
@@ -134,6 +135,7 @@ read_model(FunctionCallInfo fcinfo, SrmTrainOptions *options)
 	read_size(fcinfo, ARGUMENT_LORA_RANK, "lora_rank", 1, &options->lora_rank);
 	read_double(fcinfo, ARGUMENT_LORA_ALPHA, &options->lora_alpha);
 	read_string(fcinfo, ARGUMENT_LORA_TARGETS, &options->lora_targets);
+	read_bool(fcinfo, ARGUMENT_LORA_ADAPTER, &options->lora_adapter);
 	read_bool(fcinfo, ARGUMENT_WRITE_F32, &options->write_f32);
 }
 

@@ -313,7 +313,7 @@ static bool
 compute_states(SrmTrainer *trainer, const SrmStop *stop, SrmStatus *status)
 {
 	SrmArena   *scratch = srm_arena_create(status);
-	bool		done = scratch != NULL && srm_products_init(status);
+	bool		done = scratch != NULL;
 
 	for (size_t i = 0; done && i < trainer->dataset->n; i++)
 	{
