@@ -16,6 +16,7 @@
 
 #include "access/xact.h"
 #include "catalog/pg_extension.h"
+#include "common/file_perm.h"
 #include "common/hashfn.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
@@ -140,6 +141,8 @@ open_trainer(SrmTraining *training)
 	options->base = srm_models_resolve(call, training->arguments.base);
 	options->checkpoint = checkpoint_directory(training);
 	options->n_threads = srm_settings_threads();
+	options->prepared = srm_settings_path(srm_prepared_path);
+	options->directory_mode = pg_dir_create_mode;
 	options->memory_limit = (size_t) srm_training_memory * 1024;
 	options->notice.callback = show_notice;
 	options->notice.arg = call;

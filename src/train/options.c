@@ -69,7 +69,8 @@ srm_train_defaults(SrmTrainOptions *options)
 		.seed = 1,
 		.n_threads = 1,
 		.too_long = SRM_TRAIN_LONG_TRUNCATE,
-		.checkpoint_seconds = 300
+		.checkpoint_seconds = 300,
+		.directory_mode = 0700
 	};
 }
 
@@ -165,7 +166,7 @@ srm_train_options_copy(SrmTrainOptions *copy, const SrmTrainOptions *options, Sr
 {
 	const char **strings[] = {
 		&copy->base, &copy->output, &copy->name, &copy->checkpoint, &copy->marker_token,
-		&copy->segmenter, &copy->locale, &copy->lora_targets
+		&copy->segmenter, &copy->locale, &copy->lora_targets, &copy->prepared
 	};
 
 	if (!check_options(options, status) || !check_targets(options->lora_targets, status))

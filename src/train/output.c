@@ -470,7 +470,7 @@ srm_output_model(const SrmModel *base, const SrmTrainOptions *options, const Srm
 	output.arena = srm_arena_create(status);
 	if (output.arena == NULL)
 		return false;
-	output.writer = srm_writer_begin(options->output, options->name, options->replace, 0700, status);
+	output.writer = srm_writer_begin(options->output, options->name, options->replace, options->directory_mode, status);
 	done = output.writer != NULL && open_base(&output) && list_parts(&output) && plan_tensors(&output) &&
 		write_config(&output, settings) &&
 		srm_writer_copy_texts(output.writer, base->directory, stop, status) &&

@@ -213,7 +213,7 @@ srm_output_adapter(const SrmModel *base, const SrmTrainOptions *options, const S
 	output.arena = srm_arena_create(status);
 	if (output.arena == NULL)
 		return false;
-	output.writer = srm_writer_begin(options->output, options->name, options->replace, 0700, status);
+	output.writer = srm_writer_begin(options->output, options->name, options->replace, options->directory_mode, status);
 	done = output.writer != NULL && read_config(&output) && plan_tensors(&output) && write_config(&output) &&
 		srm_writer_put_tensors(output.writer, "adapter_model.safetensors", output.plans, output.n_plans, stop, status) &&
 		srm_writer_commit(output.writer, status);

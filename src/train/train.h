@@ -99,6 +99,8 @@ typedef struct SrmTrainOptions
 	SrmTrainLong too_long;		/* [truncate] */
 	size_t		checkpoint_seconds; /* time between checkpoints, written behind a step [300] */
 	bool		write_f32;		/* weights as f32, not in the base's type [false] */
+	const char *prepared;		/* directory of prepared weights, for SRM_TRAIN_HEAD; NULL: in memory [NULL] */
+	unsigned	directory_mode; /* of directories that are made, but for checkpoints [0700] */
 
 	SrmNotice	notice;
 } SrmTrainOptions;
