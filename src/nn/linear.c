@@ -15,7 +15,8 @@
 #include "nn/pack.h"
 
 #define ROWS_PER_TASK	8			/* to be packed */
-#define TASK_BYTES		(192 * 1024)	/* of panels, which stay in a processor's second cache */
+#define TASKS_PER_THREAD	8
+#define TASK_BYTES		(192 * 1024) /* of panels, which stay in a processor's second cache */
 
 /* A map, and where its rows lie packed. */
 typedef struct Map
@@ -80,15 +81,16 @@ pack_rows(void *arg, size_t task, int thread)
 	}
 }
 
-/* Panel number of the weights: where it lies, or packed into scratch. */
-static const void *
-find_panel(const Map *map, size_t number, void *scratch)
+/* n panels from number first on: where they lie, or packed into scratch. */
+static const char *
+find_panels(const Map *map, size_t first, size_t n, char *scratch)
 {
 	const SrmMatrix *w = map->linear.w;
 
 	if (w->packed != NULL)
-		return (const char *) w->packed + number * map->panel_bytes;
-	srm_pack_panel(scratch, w, map->compute, number);
+		return (const char *) w->packed + first * map->panel_bytes;
+	for (size_t i = 0; i < n; i++)
+		srm_pack_panel(scratch + i * map->panel_bytes, w, map->compute, first + i);
 	return scratch;
 }
 
@@ -110,33 +112,43 @@ find_next_panel(const LinearTask *linear, size_t task)
 		(task - linear->first_task[number]) * map->panels_per_task * map->panel_bytes;
 }
 
-/* All rows times one panel, in tiles as equal as can be. */
+/*
+ * All rows, in tiles as equal as can be, times n panels from number first on:
+ * each tile with all of them, so that rows are fetched once.
+ */
 static void
-multiply_panel(const LinearTask *linear, const Map *map, size_t number, const void *panel,
-			   const char *next)
+multiply_panels(const LinearTask *linear, const Map *map, size_t first, size_t n,
+				const char *panels, const char *next)
 {
 	const SrmMatrix *w = map->linear.w;
 	size_t		n_tiles = divide_up(linear->m, SRM_TILE_ROWS);
-	SrmTile		tile = {
-		.out_stride = w->rows, .x_stride = map->x_stride, .panel = panel,
-		.lanes = srm_pack_lanes(map->compute, w->cols),
-		.n = smaller(w->rows - number * SRM_PANEL, SRM_PANEL),
-		.bias = map->linear.bias == NULL ? NULL : map->linear.bias + number * SRM_PANEL
-	};
 	size_t		height = linear->m / n_tiles;
-	size_t		n_higher = linear->m % n_tiles;	/* tiles that take one row more */
+	size_t		n_higher = linear->m % n_tiles; /* tiles that take one row more */
+	SrmTile		tile = {
+		.out_stride = w->rows, .x = map->x, .x_stride = map->x_stride,
+		.lanes = srm_pack_lanes(map->compute, w->cols)
+	};
 	size_t		row = 0;
 
-	/* Each tile fetches its share of the next panel, spread over its lanes */
-	tile.prefetch = next == NULL ? map->x : next;
+	/* Each tile fetches its share of the next panels, spread over its lanes */
 	tile.prefetch_step = next == NULL ? 0 : divide_up(SRM_PANEL * 4, n_tiles);
-	for (size_t i = 0; i < n_tiles; i++, row += tile.m)
+	for (size_t i = 0; i < n_tiles; i++)
 	{
 		tile.m = height + (i < n_higher);
-		tile.x = map->x + row * map->x_stride;
-		tile.out = map->linear.out + row * w->rows + number * SRM_PANEL;
-		srm_kernels->multiply[map->compute] (&tile);
-		tile.prefetch += tile.prefetch_step * tile.lanes;
+		for (size_t j = 0; j < n; j++)
+		{
+			size_t		start = (first + j) * SRM_PANEL;
+
+			tile.panel = panels + j * map->panel_bytes;
+			tile.n = smaller(w->rows - start, SRM_PANEL);
+			tile.bias = map->linear.bias == NULL ? NULL : map->linear.bias + start;
+			tile.out = map->linear.out + row * w->rows + start;
+			tile.prefetch = next == NULL ? tile.x :
+				next + j * map->panel_bytes + i * tile.prefetch_step * tile.lanes;
+			srm_kernels->multiply[map->compute] (&tile);
+		}
+		row += tile.m;
+		tile.x += tile.m * map->x_stride;
 	}
 }
 
@@ -145,27 +157,22 @@ forward_panels(void *arg, size_t task, int thread)
 {
 	LinearTask *linear = arg;
 	const Map  *map = linear->maps;
-	const char *next = find_next_panel(linear, task);
 	size_t		first;
-	size_t		end;
+	size_t		n;
 	size_t		number = 0;
 
 	for (; task >= linear->first_task[number + 1]; number++)
 		map++;
 	first = (task - linear->first_task[number]) * map->panels_per_task;
-	end = smaller(first + map->panels_per_task, map->n_panels);
-	for (size_t i = first; i < end; i++)
-	{
-		const char *panel = find_panel(map, i, srm_threads_scratch(linear->threads, thread));
-		bool		is_packed = map->linear.w->packed != NULL;
-
-		multiply_panel(linear, map, i, panel, i + 1 < end && is_packed ? panel + map->panel_bytes : next);
-	}
+	n = smaller(map->panels_per_task, map->n_panels - first);
+	multiply_panels(linear, map, first, n,
+					find_panels(map, first, n, srm_threads_scratch(linear->threads, thread)),
+					find_next_panel(linear, task));
 }
 
 /* Says how a map is computed; false where sizes do not fit. */
 static bool
-plan_map(Map *map, const SrmLinear *linear, size_t m, SrmStatus *status)
+plan_map(Map *map, const SrmLinear *linear, size_t m, size_t n_threads, SrmStatus *status)
 {
 	const SrmMatrix *w = linear->w;
 
@@ -177,7 +184,10 @@ plan_map(Map *map, const SrmLinear *linear, size_t m, SrmStatus *status)
 	if (map->panel_bytes == 0 || m > SIZE_MAX / 4 / SRM_MAX_LINEARS / map->x_stride)
 		return srm_fail(status, SRM_LIMIT_EXCEEDED, "a matrix of %zu x %zu is too large",
 						w->rows, w->cols);
-	map->panels_per_task = TASK_BYTES / map->panel_bytes == 0 ? 1 : TASK_BYTES / map->panel_bytes;
+	map->panels_per_task = TASK_BYTES / map->panel_bytes;
+	if (n_threads > 1)
+		map->panels_per_task = smaller(map->panels_per_task, map->n_panels / (TASKS_PER_THREAD * n_threads));
+	map->panels_per_task += map->panels_per_task == 0;
 	return true;
 }
 
@@ -186,7 +196,7 @@ static bool
 reserve_memory(LinearTask *linear, SrmStatus *status)
 {
 	size_t		x_bytes = 0;
-	size_t		panel_bytes = 0;
+	size_t		scratch_bytes = 0;
 	char	   *x;
 
 	for (size_t i = 0; i < linear->n_maps; i++)
@@ -194,13 +204,13 @@ reserve_memory(LinearTask *linear, SrmStatus *status)
 		const Map  *map = &linear->maps[i];
 
 		x_bytes += map->shares_x ? 0 : linear->m * map->x_stride;
-		if (map->linear.w->packed == NULL && map->panel_bytes > panel_bytes)
-			panel_bytes = map->panel_bytes;
-		if (linear->source != NULL && map->linear.w->cols * sizeof(float) > panel_bytes)
-			panel_bytes = map->linear.w->cols * sizeof(float);
+		if (map->linear.w->packed == NULL && map->panels_per_task * map->panel_bytes > scratch_bytes)
+			scratch_bytes = map->panels_per_task * map->panel_bytes;
+		if (linear->source != NULL && map->linear.w->cols * sizeof(float) > scratch_bytes)
+			scratch_bytes = map->linear.w->cols * sizeof(float);
 	}
 	x = srm_threads_shared(linear->threads, x_bytes, status);
-	if (x == NULL || !srm_threads_reserve(linear->threads, panel_bytes, status))
+	if (x == NULL || !srm_threads_reserve(linear->threads, scratch_bytes, status))
 		return false;
 	for (size_t i = 0; i < linear->n_maps; i++)
 	{
@@ -225,7 +235,7 @@ srm_linears_forward_from(const SrmLinear *maps, size_t n_maps, size_t m,
 	{
 		Map		   *map = &linear.maps[i];
 
-		if (!plan_map(map, &maps[i], m, status))
+		if (!plan_map(map, &maps[i], m, (size_t) srm_threads_count(threads), status))
 			return false;
 		map->shares_x = i > 0 && map[-1].compute == map->compute &&
 			(source != NULL || map[-1].linear.x == map->linear.x) &&
