@@ -30,7 +30,7 @@ EXTRA_CLEAN = build
 PG_CPPFLAGS = -Isrc -isystem $(shell $(PG_CONFIG) --includedir-server) $(shell pkg-config --cflags icu-i18n)
 # Declarations stand where their first value is known.
 PG_CFLAGS = -Wextra -Wno-declaration-after-statement
-SHLIB_LINK = $(shell pkg-config --libs icu-i18n) -ldl -lpthread -lm
+SHLIB_LINK = $(shell pkg-config --libs icu-i18n) -lpthread -lm
 ifeq ($(shell uname -s),Linux)
 SHLIB_LINK += -Wl,--version-script=srm.map
 endif
@@ -76,7 +76,7 @@ ENGINE_CPPFLAGS = -DFRONTEND -D_GNU_SOURCE -Isrc \
 	-isystem $(includedir_server) -isystem $(includedir_internal) $(shell pkg-config --cflags icu-i18n)
 pg_library = $(firstword $(wildcard $(pkglibdir)/lib$(1).a $(libdir)/lib$(1).a))
 ENGINE_LIBS = $(call pg_library,pgcommon) $(call pg_library,pgport) \
-	$(shell pkg-config --libs icu-i18n) -lcrypto -ldl -lpthread -lm
+	$(shell pkg-config --libs icu-i18n) -lcrypto -lpthread -lm
 BUILD = build
 ENGINE_OBJS = $(ENGINE_SOURCES:%.c=$(BUILD)/%.o)
 UNIT_TESTS = $(patsubst test/unit/%.c,$(BUILD)/%,$(sort $(wildcard test/unit/test_*.c)))

@@ -2,7 +2,7 @@
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
-PACKAGES_BUILD="gcc make pkg-config postgresql-15 postgresql-server-dev-15 libicu-dev libopenblas0-pthread"
+PACKAGES_BUILD="gcc make pkg-config postgresql-15 postgresql-server-dev-15 libicu-dev"
 PACKAGES_TEST="clang libclang-rt-14-dev libcmocka-dev libipc-run-perl"
 
 # Runs a command as root.

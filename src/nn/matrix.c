@@ -9,7 +9,6 @@
 
 #include <string.h>
 
-#include "nn/blas.h"
 #include "nn/kernels.h"
 
 size_t
@@ -89,10 +88,4 @@ srm_matrix_read(const SrmMatrix *matrix, size_t start, size_t n, float *out)
 		out += length;
 		n -= length;
 	}
-}
-
-bool
-srm_products_init(SrmStatus *status)
-{
-	return srm_blas_load(status);
 }

@@ -74,13 +74,6 @@ srm_matrix_run(const SrmMatrix *matrix, size_t r)
 extern void srm_matrix_read(const SrmMatrix *matrix, size_t start, size_t n, float *out);
 
 /*
- * Makes the products of training ready (blas.h): loads OpenBLAS, once in a process, with one
- * thread of its own at most and without signals for it.  Not to be called in a process that
- * forks others.  Fails with SRM_NOT_SUPPORTED where the library is missing.
- */
-extern bool srm_products_init(SrmStatus *status);
-
-/*
  * out (m, w.rows) = x (m, w.cols) * w^T + bias (w.rows)
  *
  * bias may be NULL.  out must not overlap x.  Weights that are not f32 are

@@ -19,7 +19,7 @@ extern PGDLLEXPORT void _PG_init(void);
 
 /*
  * No thread may exist in the postmaster, and none does: opening a model maps
- * files and builds tables; OpenBLAS comes with a backend's first product.
+ * files and builds tables, and the threads of a call end with it.
  */
 void
 _PG_init(void)

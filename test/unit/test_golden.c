@@ -157,12 +157,6 @@ main(void)
 		MODEL("phi3"),
 		MODEL("phi3-longrope"),
 	};
-	SrmStatus	status = {0};
 
-	if (!srm_products_init(&status))
-	{
-		fprintf(stderr, "%s\n", status.message);
-		return 1;
-	}
 	return cmocka_run_group_tests_name("golden", tests, NULL, NULL);
 }

@@ -135,12 +135,6 @@ main(void)
 		MODEL("internlm2"),
 		MODEL("internlm2-bias"),
 	};
-	SrmStatus	status = {0};
 
-	if (!srm_products_init(&status))
-	{
-		fprintf(stderr, "%s\n", status.message);
-		return 1;
-	}
 	return cmocka_run_group_tests_name("heads", tests, NULL, NULL);
 }

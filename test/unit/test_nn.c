@@ -417,8 +417,6 @@ test_threads_scratch(void **state)
 	srm_threads_end(threads);
 }
 
-/* linear maps */
-
 /* Threads of this process, or 1 where the system does not say. */
 static int
 count_threads(void)
@@ -434,25 +432,52 @@ count_threads(void)
 	return n - 2;				/* without . and .. */
 }
 
-/* loading the library leaves threads, environment and signals as they were */
+typedef struct Masks
+{
+	pthread_t	caller;
+	atomic_int	n_open;			/* signals that a thread other than the caller takes */
+} Masks;
+
 static void
-test_products_init(void **state)
+look_at_mask(void *arg, size_t task, int thread)
+{
+	Masks	   *masks = arg;
+	sigset_t	mask;
+
+	(void) task;
+	(void) thread;
+	if (pthread_equal(pthread_self(), masks->caller))
+		return;
+	pthread_sigmask(SIG_SETMASK, NULL, &mask);
+	for (int i = 1; i < 32; i++)
+		if (i != SIGKILL && i != SIGSTOP && !sigismember(&mask, i))
+			atomic_fetch_add(&masks->n_open, 1);
+}
+
+/* threads take no signals, are gone after their call, and leave the caller's signals alone */
+static void
+test_threads_leave_nothing(void **state)
 {
 	int			n_threads = count_threads();
+	Masks		masks = {.caller = pthread_self()};
+	SrmThreads *threads;
 	sigset_t	before;
 	sigset_t	after;
 
 	(void) state;
-	setenv("OPENBLAS_NUM_THREADS", "7", 1);
 	pthread_sigmask(SIG_SETMASK, NULL, &before);
-	assert_true(srm_products_init(&status));
-	assert_true(srm_products_init(&status));
+	threads = srm_threads_start(3, &status);
+	assert_non_null(threads);
+	srm_threads_run(threads, 10000, look_at_mask, &masks);
+	srm_threads_end(threads);
 	pthread_sigmask(SIG_SETMASK, NULL, &after);
+	assert_int_equal(masks.n_open, 0);
 	assert_int_equal(count_threads(), n_threads);
-	assert_string_equal(getenv("OPENBLAS_NUM_THREADS"), "7");
 	for (int i = 1; i < 32; i++)
 		assert_int_equal(sigismember(&after, i), sigismember(&before, i));
 }
+
+/* linear maps */
 
 static void
 check_linear(size_t m, size_t rows, size_t cols, SrmDtype dtype, bool with_bias)
@@ -592,7 +617,6 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_products_init),	/* before any product */
 		TEST(test_read_every_value),
 		TEST(test_read_pieces),
 		TEST(test_matrix_packed),
@@ -601,6 +625,7 @@ main(void)
 		TEST(test_threads),
 		TEST(test_threads_stop),
 		TEST(test_threads_scratch),
+		TEST(test_threads_leave_nothing),
 		TEST(test_linear),
 		TEST(test_linear_alignment),
 		TEST(test_rope_numbers),
