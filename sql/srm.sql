@@ -175,6 +175,20 @@ CREATE FUNCTION srm_margin(model text, messages jsonb, chosen text, rejected tex
 
 COMMENT ON FUNCTION srm_margin(text, jsonb, text, text) IS 'score of the chosen less that of the rejected response to a conversation by a model';
 
+CREATE FUNCTION srm_margin(chosen jsonb, rejected jsonb)
+	RETURNS real
+	AS 'MODULE_PATHNAME', 'srm_sql_margin_conversations'
+	LANGUAGE C STABLE STRICT PARALLEL SAFE COST 200000;
+
+COMMENT ON FUNCTION srm_margin(jsonb, jsonb) IS 'score of the chosen less that of the rejected conversation by the model in srm.model';
+
+CREATE FUNCTION srm_margin(model text, chosen jsonb, rejected jsonb)
+	RETURNS real
+	AS 'MODULE_PATHNAME', 'srm_sql_margin_model_conversations'
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 200000;
+
+COMMENT ON FUNCTION srm_margin(text, jsonb, jsonb) IS 'score of the chosen less that of the rejected conversation by a model';
+
 CREATE FUNCTION srm_preference(prompt text, a text, b text)
 	RETURNS real
 	AS 'MODULE_PATHNAME', 'srm_sql_preference'
@@ -203,6 +217,20 @@ CREATE FUNCTION srm_preference(model text, messages jsonb, a text, b text)
 
 COMMENT ON FUNCTION srm_preference(text, jsonb, text, text) IS 'probability that the first response to a conversation is preferred to the second by a model';
 
+CREATE FUNCTION srm_preference(a jsonb, b jsonb)
+	RETURNS real
+	AS 'MODULE_PATHNAME', 'srm_sql_preference_conversations'
+	LANGUAGE C STABLE STRICT PARALLEL SAFE COST 200000;
+
+COMMENT ON FUNCTION srm_preference(jsonb, jsonb) IS 'probability that the first conversation is preferred to the second by the model in srm.model';
+
+CREATE FUNCTION srm_preference(model text, a jsonb, b jsonb)
+	RETURNS real
+	AS 'MODULE_PATHNAME', 'srm_sql_preference_model_conversations'
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 200000;
+
+COMMENT ON FUNCTION srm_preference(text, jsonb, jsonb) IS 'probability that the first conversation is preferred to the second by a model';
+
 CREATE FUNCTION srm_token_rewards(prompt text, response text)
 	RETURNS TABLE (token_no integer, token text, start_pos integer, end_pos integer, reward real)
 	AS 'MODULE_PATHNAME', 'srm_sql_token_rewards'
@@ -230,6 +258,15 @@ CREATE FUNCTION srm_token_rewards(model text, messages jsonb)
 	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100000 ROWS 100;
 
 COMMENT ON FUNCTION srm_token_rewards(text, jsonb) IS 'rewards of the last message''s tokens by a model';
+
+-- conversations
+
+CREATE FUNCTION srm_messages(transcript text)
+	RETURNS jsonb
+	AS 'MODULE_PATHNAME', 'srm_sql_messages'
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10;
+
+COMMENT ON FUNCTION srm_messages(text) IS 'messages of a transcript whose turns begin with "Human:" and "Assistant:"';
 
 -- what a model sees
 

@@ -140,11 +140,25 @@ srm_request_response(const SrmRequest *request)
 	return &request->messages[request->n_messages - 1];
 }
 
+/* A conversation that ends with a question has no response to score. */
+static void
+check_response(const SrmMessage *message)
+{
+	if (strcmp(message->role, "user") != 0 && strcmp(message->role, "system") != 0)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("last message is not a response"),
+			 errdetail("Its role is \"%s\".", message->role),
+			 errhint("The last of the messages is the one that is scored.")));
+}
+
 void
 srm_request_score(SrmRequest *request, SrmScored *scored)
 {
 	SrmCall    *call = request->call;
 
+	check_response(srm_request_response(request));
 	srm_call_check(call, srm_scorer_score(request->model->scorer,
 										  request->messages, request->n_messages,
 										  &request->options, call->arena, scored,
@@ -165,6 +179,46 @@ srm_request_score_responses(SrmRequest *request, const Datum *responses, int n, 
 													call->arena, scored,
 													&call->stop, &call->status));
 	pfree(messages);
+}
+
+static bool
+is_same_message(const SrmMessage *a, const SrmMessage *b)
+{
+	return strcmp(a->role, b->role) == 0 && a->content_length == b->content_length &&
+		memcmp(a->content, b->content, a->content_length) == 0;
+}
+
+/*
+ * Where the two differ in their last messages only, as most pairs do, the
+ * rest is computed once.
+ */
+void
+srm_request_score_pair(SrmRequest *request, Jsonb *other, SrmScored *scored)
+{
+	SrmCall    *call = request->call;
+	size_t		n_messages;
+	SrmMessage *messages = srm_messages_of_jsonb(other, &n_messages);
+	SrmMessage	responses[2];
+	bool		is_shared = n_messages == request->n_messages;
+
+	responses[0] = *srm_request_response(request);
+	responses[1] = messages[n_messages - 1];
+	check_response(&responses[0]);
+	check_response(&responses[1]);
+	for (size_t i = 0; is_shared && i + 1 < n_messages; i++)
+		is_shared = is_same_message(&messages[i], &request->messages[i]);
+	if (is_shared)
+	{
+		srm_call_check(call, srm_scorer_score_responses(request->model->scorer, messages,
+														n_messages - 1, responses, 2,
+														&request->options, call->arena, scored,
+														&call->stop, &call->status));
+		return;
+	}
+	srm_request_score(request, &scored[0]);
+	srm_call_check(call, srm_scorer_score(request->model->scorer, messages, n_messages,
+										  &request->options, call->arena, &scored[1],
+										  &call->stop, &call->status));
 }
 
 void

@@ -82,6 +82,9 @@ extern void srm_request_score(SrmRequest *request, SrmScored *scored);
 extern void srm_request_score_responses(SrmRequest *request, const Datum *responses, int n,
 										SrmScored *scored);
 
+/* Scores the response of the request, and that of another whole conversation. */
+extern void srm_request_score_pair(SrmRequest *request, Jsonb *other, SrmScored *scored);
+
 /* Frees the engine's memory of the call, what it returned included. */
 extern void srm_request_end(SrmRequest *request);
 

@@ -207,6 +207,47 @@ preference(FunctionCallInfo fcinfo, SrmForm form)
 
 SRM_FUNCTION_FORMS(preference)
 
+/* R_a - R_b of two whole conversations. */
+static double
+compare_conversations(FunctionCallInfo fcinfo, SrmForm form)
+{
+	SrmRequest	request;
+	SrmScored	scored[2];
+
+	srm_request_begin(&request, fcinfo, form, true);
+	srm_request_score_pair(&request, PG_GETARG_JSONB_P(request.next_argument), scored);
+	srm_request_end(&request);
+	return scored[0].score - scored[1].score;
+}
+
+/* srm_margin(chosen jsonb, rejected jsonb) returns real */
+SRM_FUNCTION(srm_sql_margin_conversations)
+{
+	PG_RETURN_FLOAT4((float4) compare_conversations(fcinfo, SRM_FORM_MESSAGES));
+}
+
+/* srm_margin(model text, chosen jsonb, rejected jsonb) returns real */
+SRM_FUNCTION(srm_sql_margin_model_conversations)
+{
+	PG_RETURN_FLOAT4((float4) compare_conversations(fcinfo, SRM_FORM_MODEL_MESSAGES));
+}
+
+/* srm_preference(a jsonb, b jsonb) returns real */
+SRM_FUNCTION(srm_sql_preference_conversations)
+{
+	double		margin = compare_conversations(fcinfo, SRM_FORM_MESSAGES);
+
+	PG_RETURN_FLOAT4((float4) srm_preference_forward(margin));
+}
+
+/* srm_preference(model text, a jsonb, b jsonb) returns real */
+SRM_FUNCTION(srm_sql_preference_model_conversations)
+{
+	double		margin = compare_conversations(fcinfo, SRM_FORM_MODEL_MESSAGES);
+
+	PG_RETURN_FLOAT4((float4) srm_preference_forward(margin));
+}
+
 static void
 put_token(SrmRows *rows, const SrmTokenizer *tokenizer, const SrmTokenReward *token,
 		  SrmPositions *positions, size_t i)
