@@ -26,6 +26,7 @@ PHI3 = {"bos_token": "<s>", "eos_token": "<|endoftext|>", "pad_token": "<|endoft
 
 TEMPLATES = {
     "chatml": QWEN,
+    "deepseek-r1": {"bos_token": "<｜begin▁of▁sentence｜>", "eos_token": "<｜end▁of▁sentence｜>"},
     "default": {"eos_token": "<|end|>"},
     "gemma": GEMMA,
     "gemma2": GEMMA,
