@@ -139,7 +139,7 @@ fails_with("SELECT srm_score('damaged', 'a', 'b')", qr/F0000: model gives a valu
 
 make_model('damaged', 'config.json' => sub { return '{' });
 my ($ret, $stdout, $stderr) = $node->psql('postgres', "SELECT name, architecture IS NULL FROM srm_models() ORDER BY name");
-is($stdout, "changing|f\ndamaged|t\ndefault|f", 'the list goes on behind a broken model');
+is($stdout, "changing|f\ndamaged|t\ndefault|f\ndefault-base|f", 'the list goes on behind a broken model');
 like($stderr, qr/WARNING:  model "damaged" cannot be loaded/, 'with a warning');
 
 # who may do what

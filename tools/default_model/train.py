@@ -38,7 +38,7 @@ def arguments():
     add("--threads", type=int, default=2)
     add("--vocabulary", type=int, default=6144)
     add("--lm-epochs", type=int, default=1)
-    add("--lm-steps", type=int, default=900, help="where the language stage stops")
+    add("--lm-steps", type=int, help="where the language stage stops, if before the end")
     add("--lm-length", type=int, default=257)
     add("--lm-rows", type=int, default=16)
     add("--lm-rate", type=float, default=2e-3)
