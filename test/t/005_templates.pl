@@ -79,7 +79,7 @@ is_result("SET srm.template_date = '2025-01-02'; SELECT srm_render('dated', $mes
 is_result("SET srm.model = 'own'; SET srm.template_date = '2025-01-02'; SELECT srm_render($messages)",
 	"02 Jan 2025$tail", 'the model of the settings does');
 is_result("SET srm.model = 'own'; SELECT srm_render($messages)", "24 Dec 2031$tail", 'no setting, the date of the model');
-is_result("SELECT srm_model_info('own')->'srm'->>'template_date'", '2031-12-24', 'the date is shown');
+is_result("SELECT srm_model_info('own')->>'template_date'", '2031-12-24', 'the date is shown');
 
 # the same conversation on another day is another one, also right behind each other
 
