@@ -87,6 +87,36 @@ test_reference(void **state)
 		check_named(names[i], texts);
 }
 
+/* a rendered conversation has the ids that apply_chat_template() gives, with one token of beginning */
+static void
+test_chats(void **state)
+{
+	const SrmJson *cases = read_json_file(FOLDER "chats.json", arena, &status);
+
+	(void) state;
+	assert_true(cases->n >= 7);
+	for (const SrmJson *c = cases->child; c != NULL; c = c->next)
+	{
+		const SrmJson *text = c->child->next;
+		const SrmJson *id = text->next->child;
+		SrmTokenizer *tokenizer = load_named(c->child->text);
+		SrmRange	all = {0, text->n};
+		SrmTokens	tokens = encode(tokenizer, text->text, text->n, &all, 1);
+		int			n_begin = 0;
+
+		if (tokens.n != text->next->n)
+			fail_msg("%s: %zu tokens, not %u", c->child->text, tokens.n, text->next->n);
+		for (size_t i = 0; i < tokens.n; i++, id = id->next)
+		{
+			if (tokens.items[i].id != (int32_t) json_number(id))
+				fail_msg("%s: token %zu is %d, not %s", c->child->text, i, tokens.items[i].id, id->text);
+			n_begin += tokens.items[i].id == srm_tokenizer_find(tokenizer, "<s>");
+		}
+		assert_int_equal(n_begin, strncmp(text->text, "<s>", 3) == 0);
+		srm_tokenizer_free(tokenizer);
+	}
+}
+
 /* ---- classes of characters ---- */
 
 /* Calls for each code point of [gap, count, ...]. */
@@ -537,6 +567,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_reference, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_chats, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_classes, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_vocabulary, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_special_ranges, setup, teardown),

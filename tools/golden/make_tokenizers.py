@@ -1,7 +1,7 @@
 """Makes test/data/tokenizer: small tokenizers, and what the tokenizers library
 says of a few hundred texts.
 
-    pip install tokenizers==0.23.3 sentencepiece==0.2.3
+    pip install tokenizers==0.23.3 sentencepiece==0.2.3 transformers==5.23.0
     python tools/golden/make_tokenizers.py test/data/tokenizer
     python tools/golden/make_tokenizers.py --large large.json corpus.txt
 
@@ -21,6 +21,7 @@ import unicodedata
 import tokenizers
 from tokenizers import (AddedToken, Regex, Tokenizer, models, normalizers,
                         pre_tokenizers, trainers)
+from transformers import PreTrainedTokenizerFast
 
 import sentencepiece_tokenizers
 
@@ -388,9 +389,38 @@ def make_golden(folder):
                    expect(tree, numbered if name in main else few))
     with open(os.path.join(folder, "texts.json"), "w", encoding="utf-8", newline="\n") as file:
         file.write("[\n" + ",\n".join(json.dumps(t) for t in texts) + "\n]\n")
+    make_chats(os.path.join(folder, "chats.json"), {**main, **others})
     make_classes(os.path.join(folder, "classes.json"))
     print(f"tokenizers {tokenizers.__version__}: {len(main) + len(others)} tokenizers, "
           f"{len(texts)} texts")
+
+
+# ---- conversations ----
+
+TURNS = [("user", "Hi.  It's me: caf\u00E9, 12 \U0001F600!"), ("assistant", " Hello.\n\nHow are you? "),
+         ("user", "Fine"), ("assistant", "Good.")]
+LLAMA2 = ("{{ bos_token }}{% for m in messages %}{% if m.role == 'user' %}{{ '[INST] ' + m.content + ' [/INST]' }}"
+          "{% else %}{{ ' ' + m.content + eos_token }}{% endif %}{% endfor %}")
+TEMPLATES = {
+    "llama2": LLAMA2, "mistral": LLAMA2, "llama2_old": LLAMA2, "unigram_bytes": LLAMA2,
+    "gemma": "{{ bos_token }}{% for m in messages %}{{ '<start_of_turn>' + m.role + '\n' + m.content + '<end_of_turn>\n' }}{% endfor %}",
+    "internlm2": "{{ bos_token }}{% for m in messages %}{{ '<|im_start|>' + m.role + '\n' + m.content + '<|im_end|>\n' }}{% endfor %}",
+    "qwen2": "{% for m in messages %}{{ '<|im_start|>' + m.role + '\n' + m.content + '<|im_end|>\n' }}{% endfor %}",
+}
+
+
+def make_chats(path, trees):
+    """[tokenizer, text, ids]: what apply_chat_template() gives, whatever the post-processor does."""
+    cases = []
+    for name, template in TEMPLATES.items():
+        tokenizer = PreTrainedTokenizerFast(
+            tokenizer_object=Tokenizer.from_str(json.dumps(trees[name])), chat_template=template,
+            bos_token="<s>", eos_token="</s>") if name != "qwen2" else PreTrainedTokenizerFast(
+                tokenizer_object=Tokenizer.from_str(json.dumps(trees[name])), chat_template=template)
+        messages = [{"role": role, "content": content} for role, content in TURNS]
+        text = tokenizer.apply_chat_template(messages, tokenize=False)
+        cases.append([name, text, tokenizer.apply_chat_template(messages, tokenize=True, return_dict=False)])
+    dump_cases(path, cases)
 
 
 # ---- classes of characters ----
