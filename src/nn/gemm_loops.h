@@ -297,6 +297,15 @@ count_above(const float *x, size_t n, float limit, size_t *n_above)
 	return greatest;
 }
 
+/* The first index from i on whose magnitude is above; there is one. */
+INLINE size_t
+find_above(const float *x, size_t i, size_t n, float limit)
+{
+	while (i < n && !(fabsf(x[i]) > limit))
+		i++;
+	return i;
+}
+
 /* Bytes of n values that are scaled; what is beyond 127 steps is cut off. */
 INLINE void
 quantize_row(uint8_t *out, const float *x, size_t n, float inverse)
@@ -311,27 +320,33 @@ quantize_row(uint8_t *out, const float *x, size_t n, float inverse)
 	}
 }
 
+/* A set may have faster ones */
+#ifndef COUNT_ABOVE
+#define COUNT_ABOVE	count_above
+#define FIND_ABOVE	find_above
+#endif
+
 /* Lowers greatest to the greatest value that is none of the outliers, and lists these. */
 static inline void
 take_outliers(SrmRowScale *scale, const float *x, size_t n, float limit, float *greatest)
 {
 	size_t		n_above;
-	float		rest = count_above(x, n, limit, &n_above);
+	size_t		i = 0;
+	float		rest = COUNT_ABOVE(x, n, limit, &n_above);
 
 	while (n_above > SRM_MAX_OUTLIERS)
 	{
 		limit *= 2;
-		rest = count_above(x, n, limit, &n_above);
+		rest = COUNT_ABOVE(x, n, limit, &n_above);
 	}
 	*greatest = rest;
-	for (size_t i = 0; i < n && n_above > 0; i++)
-		if (fabsf(x[i]) > limit)
-		{
-			scale->outliers[scale->n_outliers].col = (uint32_t) i;
-			scale->outliers[scale->n_outliers].rest = x[i];
-			scale->n_outliers++;
-			n_above--;
-		}
+	for (; scale->n_outliers < n_above; i++)
+	{
+		i = FIND_ABOVE(x, i, n, limit);
+		scale->outliers[scale->n_outliers].col = (uint32_t) i;
+		scale->outliers[scale->n_outliers].rest = x[i];
+		scale->n_outliers++;
+	}
 }
 
 /*

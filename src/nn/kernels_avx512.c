@@ -22,6 +22,47 @@
 #pragma GCC target("avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,prefer-vector-width=512")
 #endif
 
+/* Up to 16 floats, and zeros behind them */
+static inline __attribute__((always_inline)) __m512
+load_magnitudes(const float *x, size_t n)
+{
+	return _mm512_abs_ps(_mm512_maskz_loadu_ps(n >= 16 ? 0xFFFF : (__mmask16) ((1u << n) - 1), x));
+}
+
+/* As count_above() in gemm_loops.h */
+static inline float
+count_above_by_16(const float *x, size_t n, float limit, size_t *n_above)
+{
+	const __m512 limits = _mm512_set1_ps(limit);
+	__m512		greatest = _mm512_setzero_ps();
+
+	*n_above = 0;
+	for (size_t i = 0; i < n; i += 16)
+	{
+		__m512		magnitudes = load_magnitudes(x + i, n - i);
+		__mmask16	above = _mm512_cmp_ps_mask(magnitudes, limits, _CMP_GT_OQ);
+
+		*n_above += (size_t) __builtin_popcount(above);
+		greatest = _mm512_mask_max_ps(greatest, (__mmask16) ~above, greatest, magnitudes);
+	}
+	return _mm512_reduce_max_ps(greatest);
+}
+
+static inline size_t
+find_above_by_16(const float *x, size_t i, size_t n, float limit)
+{
+	for (; i < n; i += 16)
+	{
+		__mmask16	above = _mm512_cmp_ps_mask(load_magnitudes(x + i, n - i), _mm512_set1_ps(limit), _CMP_GT_OQ);
+
+		if (above != 0)
+			return i + (size_t) __builtin_ctz(above);
+	}
+	return i;
+}
+
+#define COUNT_ABOVE	count_above_by_16
+#define FIND_ABOVE	find_above_by_16
 #include "nn/gemm_avx512.h"
 
 DEFINE_MULTIPLY(srm_multiply_f32_avx512, "vfmadd231ps", add_floats, finish_floats)
@@ -46,9 +87,7 @@ measure_by_16(const float *x, size_t n, float *sum, float *greatest)
 	for (size_t i = 0; i < n; i += 32)
 		for (size_t j = 0; j < 2; j++)
 		{
-			size_t		left = n - i < j * 16 ? 0 : n - i - j * 16;
-			__mmask16	mask = left >= 16 ? 0xFFFF : (__mmask16) ((1u << left) - 1);
-			__m512		magnitudes = _mm512_abs_ps(_mm512_maskz_loadu_ps(mask, x + i + j * 16));
+			__m512		magnitudes = load_magnitudes(x + i + j * 16, n - i < j * 16 ? 0 : n - i - j * 16);
 
 			sums[j] = _mm512_add_ps(sums[j], magnitudes);
 			maxima[j] = _mm512_max_ps(magnitudes, maxima[j]);
