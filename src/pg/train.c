@@ -294,7 +294,7 @@ report_step(SrmTraining *training, const SrmTrainReport *report)
 		log_report(training, report, now);
 }
 
-/* A cancel that left a checkpoint says what can be done with it. */
+/* An error that left a checkpoint says what can be done with it. */
 static void
 raise_step(SrmTraining *training)
 {
@@ -306,6 +306,38 @@ raise_step(SrmTraining *training)
 								psprintf("Call srm_train again with the same arguments and resume => true to go on behind step "
 										 UINT64_FORMAT ".", training->step));
 	srm_call_raise(call);
+}
+
+/*
+ * A cancel waits for the next step, which knows how to be stopped: otherwise
+ * the row of a complete step could be lost.  Any other error leaves a checkpoint, too.
+ */
+static void
+report_or_save(SrmTraining *training, const SrmTrainReport *report)
+{
+	SrmCall    *call = training->call;
+
+	HOLD_CANCEL_INTERRUPTS();
+	PG_TRY();
+	{
+		report_step(training, report);
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(call->context);
+		call->error = CopyErrorData();
+		FlushErrorState();
+	}
+	PG_END_TRY();
+	if (call->error == NULL)
+	{
+		RESUME_CANCEL_INTERRUPTS();
+		return;
+	}
+	/* The error has ended the wait of cancels */
+	if (!srm_trainer_save(training->trainer, &call->status))
+		ReThrowError(call->error);
+	raise_step(training);
 }
 
 static void
@@ -323,7 +355,7 @@ run_steps(SrmTraining *training)
 		MemoryContextSwitchTo(scratch);
 		if (!srm_trainer_step(training->trainer, &report, &call->stop, &call->status))
 			raise_step(training);
-		report_step(training, &report);
+		report_or_save(training, &report);
 	}
 	MemoryContextSwitchTo(training->call->context);
 	MemoryContextDelete(scratch);

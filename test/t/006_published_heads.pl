@@ -61,7 +61,7 @@ sub fails_with
 
 fails_with("SELECT * FROM srm_token_rewards('head-prm', 'Hi.', 'One. Two.')",
 	qr/22023: model rewards steps, not tokens/, 'no token rewards of steps');
-fails_with("SELECT srm_score('head-armorm', '[{\"role\": \"user\", \"content\": \"One.\"}]'::jsonb)",
+fails_with("SELECT srm_score('head-armorm', '[{\"role\": \"assistant\", \"content\": \"One.\"}]'::jsonb)",
 	qr/22023: conversation does not contain the tokens that the model's gate is read at/, 'a gate needs a prompt');
 
 $node->stop;
