@@ -23,6 +23,7 @@ import models
 import report
 import rows_calls
 import rows_data
+import rows_profile
 import rows_server
 import rows_speed
 import server
@@ -46,6 +47,7 @@ ROWS = {
     "default": rows_data.default_model,
     "cost-rows": rows_data.cost_by_rows,
     "cost-tokens": rows_data.cost_by_tokens,
+    "profile": rows_profile.profile,
 }
 
 
