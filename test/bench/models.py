@@ -35,6 +35,12 @@ def block_parameters(shape):
     return shape["layers"] * layer
 
 
+def unread_parameters(shape):
+    """Of the last layer, what acts on tokens whose value is not read: all but keys and values."""
+    q_dim = shape["heads"] * shape["head_dim"]
+    return shape["dim"] * (2 * q_dim + 3 * shape["ffn"])
+
+
 def product_flops(shape, n_tokens):
     return 2.0 * block_parameters(shape) * n_tokens
 

@@ -19,17 +19,21 @@ OVER_LLAMA_8_BIT = 3.5
 ROOFLINE = {"srm-bf16": {1: 0.88, 2: 0.82}, "srm-int8": {1: 0.78, 2: 0.68}, "srm-f32": {1: 0.90, 2: 0.85}}
 
 
-def roofline(shape, n_tokens, peaks, kind):
+def roofline(shape, n_tokens, peaks, kind, whole=True):
     """Tokens in a second if nothing but the products took time, at the peak of their kind.
 
-    Attention counts at the same peak, but for int8 at that of bf16.
+    Attention counts at the same peak, but for int8 at that of bf16.  Not whole: without
+    what a reward does not need of the last layer, which peers compute and we do not.
     """
     if kind not in peaks:
         return None
-    attention = peaks.get("bf16", peaks["f32"]) if kind == "int8" else peaks[kind]
-    seconds = (models.product_flops(shape, n_tokens) / peaks[kind] +
-               models.attention_flops(shape, n_tokens) / attention)
-    return n_tokens / seconds
+    attention_peak = peaks.get("bf16", peaks["f32"]) if kind == "int8" else peaks[kind]
+    products = models.product_flops(shape, n_tokens)
+    attention = models.attention_flops(shape, n_tokens)
+    if not whole:
+        products -= 2.0 * models.unread_parameters(shape) * n_tokens
+        attention *= 1 - 1 / shape["layers"]
+    return n_tokens / (products / peaks[kind] + attention / attention_peak)
 
 
 class Speeds:
@@ -56,8 +60,8 @@ class Speeds:
         rates = self.rates(engine, n_threads, n_tokens)
         return statistics.median(rates) if rates else None
 
-    def roofline(self, n_threads, n_tokens, kind):
-        return roofline(models.SHAPES[self.shape_name], n_tokens, self.peak(n_threads), kind)
+    def roofline(self, n_threads, n_tokens, kind, whole=True):
+        return roofline(models.SHAPES[self.shape_name], n_tokens, self.peak(n_threads), kind, whole)
 
     def best(self, names, n_threads, n_tokens):
         """The fastest of those that were measured, as (tokens in a second, name)."""
@@ -150,13 +154,14 @@ def add_ratios(bench, speeds):
 def add_shares(bench, speeds):
     for own, targets in ROOFLINE.items():
         for n_threads, n_tokens in speeds.keys():
-            rate = speeds.median(own, n_threads, n_tokens)
-            top = speeds.roofline(n_threads, n_tokens, own.split("-")[1])
+            rate, kind = speeds.median(own, n_threads, n_tokens), own.split("-")[1]
+            top = speeds.roofline(n_threads, n_tokens, kind)
             if rate is None or top is None or n_tokens not in KEY_LENGTHS:
                 continue
             bench.findings.add("share of the roofline", f"{own[4:]}, {n_tokens} tokens, {n_threads} thread(s)",
                                rate / top, "%", least=targets.get(n_threads),
-                               detail=f"{rate:.0f} of {top:.0f} tokens/s")
+                               detail=f"{rate:.0f} of {top:.0f} tokens/s; without what is not needed of the last "
+                                      f"layer {100 * rate / speeds.roofline(n_threads, n_tokens, kind, False):.1f} %")
 
 
 def speed(bench):
@@ -175,13 +180,13 @@ def large(bench):
     speeds = measure(bench, "large", wanted, list(KEY_LENGTHS))
     for key in speeds.keys():
         for kind in ("bf16", "int8"):
-            rate, top = speeds.median(f"srm-{kind}", *key), speeds.roofline(*key, kind)
+            rate, top = speeds.median(f"srm-{kind}", *key), speeds.roofline(*key, kind, whole=False)
             best = speeds.best(peers(wanted) if kind == "int8" else ["torch-bf16", "llama-bf16"], *key)
             if rate is None or top is None:
                 continue
             bench.findings.add("two layers of a 7 B model, share of the roofline",
                                f"{kind}, {key[1]} tokens, {key[0]} thread(s)", rate / top, "%",
-                               detail=f"{rate:.0f} of {top:.0f} tokens/s" +
+                               detail=f"{rate:.0f} of {top:.0f} tokens/s, without what is not needed of the last layer" +
                                       (f"; {best[1]} {best[0]:.0f}" if best else ""))
     bench.large_speeds = speeds
     return speeds.raw()
