@@ -11,6 +11,7 @@ import gzip
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -244,12 +245,17 @@ def main():
 
 
 def llama_version(bench):
-    """As the latest call of it said, in its own output."""
+    """The version of ggml that a checkout says, and its commit where git knows it."""
     if bench.llama_bench is None:
         return "not there"
-    out = subprocess.run([bench.llama_bench, "--help"], capture_output=True, text=True, check=False)
-    lines = [line for line in (out.stdout + out.stderr).splitlines() if "build" in line and "commit" in line]
-    return lines[0].strip() if lines else bench.llama_bench
+    checkout = bench.arguments.llama
+    try:
+        with open(os.path.join(checkout, "ggml/CMakeLists.txt"), encoding="utf-8") as file:
+            parts = re.findall(r"set\(GGML_VERSION_(?:MAJOR|MINOR|PATCH) (\d+)\)", file.read())
+    except OSError:
+        return checkout
+    commit = machine.first_line("git", "-C", checkout, "rev-parse", "--short", "HEAD")
+    return f"with ggml {'.'.join(parts)}" + (f", commit {commit}" if commit != "unknown" else "")
 
 
 if __name__ == "__main__":
