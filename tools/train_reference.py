@@ -19,9 +19,8 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "def
 
 from checkpoint import load_model  # noqa: E402
 from data import messages_of  # noqa: E402
-from layout import Encoder  # noqa: E402
+from layout import Encoder, microbatches, padded  # noqa: E402
 from pretrain import optimizer_for, set_rate  # noqa: E402
-from reward import microbatches, padded  # noqa: E402
 from segments import segment  # noqa: E402
 from vocabulary import load_tokenizer  # noqa: E402
 
@@ -105,7 +104,7 @@ def score(model, items, budget):
     scores = [None] * len(items)
     lengths = [len(item.prompt) + len(item.body) for item in items]
     for batch in microbatches(lengths, budget):
-        ids, marks, counts, _ = padded([items[i] for i in batch], [None] * len(batch))
+        ids, marks, counts, _ = padded([items[i] for i in batch])
         for i, value in zip(batch, model.scores(model.hidden(ids), marks, counts)):
             scores[i] = value
     return torch.stack(scores)

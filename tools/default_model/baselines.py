@@ -1,9 +1,18 @@
-"""What a reward model has to beat: length, and classifiers over counts of words."""
+"""What a reward model has to beat: length, and classifiers over counts of words.
+
+    python baselines.py --data DATA
+
+prints Markdown: the share of pairs that each gets right, by group of categories; a tie counts half.
+"""
+
+import argparse
 
 import numpy as np
 import scipy.sparse as sparse
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
+
+from data import read_rows
 
 WORD = r"\w+|[^\w\s]|\n"
 PENALTIES = (0.003, 0.01, 0.03, 0.1)
@@ -49,3 +58,39 @@ class WordClassifier:
 
     def margins(self, rows):
         return self.model.decision_function(self.features(rows))
+
+
+def groups_of(rows):
+    """Row numbers by category group (what stands before the slash), largest first, then all."""
+    groups = {}
+    for number, row in enumerate(rows):
+        groups.setdefault(row["category"].split("/")[0], []).append(number)
+    ordered = sorted(groups.items(), key=lambda item: -len(item[1]))
+    return ordered + [("all", list(range(len(rows))))]
+
+
+def print_table(title, rows, columns):
+    right = [(margins > 0) + 0.5 * (margins == 0) for margins in columns.values()]
+    print("\n%s\n\n| category | n | %s |" % (title, " | ".join(columns)))
+    print("| --- |" + " ---: |" * (len(columns) + 1))
+    for group, numbers in groups_of(rows):
+        shares = " | ".join("%.1f" % (100 * r[numbers].mean()) for r in right)
+        print("| %s | %d | %s |" % (group, len(numbers), shares), flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", required=True, help="folder of train.jsonl.gz and the others")
+    options = parser.parse_args()
+    train, valid = read_rows(options.data, "train"), read_rows(options.data, "valid")
+    words = {"bag of words": WordClassifier(train, valid, 1, False),
+             "words and length": WordClassifier(train, valid, 1, True),
+             "bag of word pairs": WordClassifier(train, valid, 2, False)}
+    for name, rows in (("valid", valid), ("bench", read_rows(options.data, "bench"))):
+        columns = {"longer wins": length_margins(rows)}
+        columns.update({label: model.margins(rows) for label, model in words.items()})
+        print_table(name, rows, columns)
+
+
+if __name__ == "__main__":
+    main()

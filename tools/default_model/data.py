@@ -23,11 +23,6 @@ def messages_of(prompt):
     return [(message["role"], message["content"]) for message in prompt]
 
 
-def prompt_text(prompt):
-    """A prompt as plain text, for counting words."""
-    return "\n".join(content for _, content in messages_of(prompt))
-
-
 def unique_texts(rows):
     """Every distinct message and response of the rows, in order of appearance."""
     seen = {}
@@ -38,26 +33,3 @@ def unique_texts(rows):
             if field in row:
                 seen.setdefault(row[field])
     return [text for text in seen if text]
-
-
-def conversations(rows):
-    """Distinct (prompt, response) pairs, and each row's two numbers in them.
-
-    A response that takes part in several pairs is computed once a step, which
-    saves time and keeps the model from seeing it many times an epoch.
-    """
-    numbers = {}
-    items = []
-    pairs = []
-
-    def number(prompt, response):
-        key = (json.dumps(prompt), response)
-        if key not in numbers:
-            numbers[key] = len(items)
-            items.append((prompt, response))
-        return numbers[key]
-
-    for row in rows:
-        pairs.append((number(row["prompt"], row["chosen"]),
-                      number(row["prompt"], row["rejected"])))
-    return items, pairs

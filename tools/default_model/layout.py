@@ -10,6 +10,7 @@ leading-space token.
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 
 from data import messages_of
 from vocabulary import ASSISTANT, END, MARKER, role_token
@@ -22,10 +23,6 @@ class Encoded:
     prompt: np.ndarray		# prompt and assistant header, no marker
     body: np.ndarray		# from the first marker to the last
     marks: np.ndarray		# boundaries t_0 .. t_n, counted from the body's start
-
-    def typical_length(self):
-        """Tokens in training, where most prompts lose their beginning."""
-        return len(self.body) + min(len(self.prompt), 96)
 
 
 def pieces_of(sentences):
@@ -79,3 +76,33 @@ class Encoder:
         ids, marks = self.body(sentences)
         return Encoded(np.array(self.prompt(prompt), np.int32), np.array(ids, np.int32),
                        np.array(marks, np.int32))
+
+
+def padded(items):
+    """ids (n, t), marks (n, s), counts (n), lengths (n)."""
+    ids, marks, counts = [], [], []
+    for item in items:
+        ids.append(np.concatenate((item.prompt, item.body)))
+        marks.append(item.marks + len(item.prompt))
+        counts.append(len(item.marks))
+    lengths = [len(row) for row in ids]
+    id_table = np.zeros((len(items), max(lengths)), np.int64)
+    mark_table = np.zeros((len(items), max(counts)), np.int64)
+    for i, (row, mark) in enumerate(zip(ids, marks)):
+        id_table[i, :len(row)] = row
+        mark_table[i, :len(mark)] = mark
+    return (torch.from_numpy(id_table), torch.from_numpy(mark_table),
+            torch.tensor(counts), torch.tensor(lengths))
+
+
+def microbatches(lengths, budget):
+    """Positions in LENGTHS, shortest first, in runs of at most BUDGET padded tokens."""
+    order = sorted(range(len(lengths)), key=lambda i: lengths[i])
+    batch = []
+    for i in order:
+        if batch and (len(batch) + 1) * lengths[i] > budget:
+            yield batch
+            batch = []
+        batch.append(i)
+    if batch:
+        yield batch

@@ -1,4 +1,4 @@
-"""First stage: language modelling over all the texts, each of them once an epoch."""
+"""Language modelling over all the texts, each of them once an epoch."""
 
 import json
 import math
@@ -9,7 +9,6 @@ import numpy as np
 import torch
 
 from data import messages_of
-from model import RewardModel
 from vocabulary import ASSISTANT, END, role_token
 
 
@@ -61,32 +60,29 @@ def set_rate(optimizer, rate):
         group["lr"] = rate
 
 
-def pretrain(shape, rows, encoder, options, log):
-    """Trains a new decoder on the rows' texts and returns it."""
-    torch.manual_seed(options.seed)
-    model = RewardModel(shape, "attention", 0.0)
-    table = packed(documents(rows, encoder), options.lm_length, options.seed)
+def pretrain(model, rows, encoder, options):
+    """Trains a decoder on the rows' texts and returns it."""
+    table = packed(documents(rows, encoder), options.length, options.seed)
     optimizer = optimizer_for(model, 0.1)
-    batches = [(epoch, start) for epoch in range(options.lm_epochs)
-               for start in range(0, len(table), options.lm_rows)]
-    log("language model: %d tokens, %d steps" % (table.size, len(batches)))
+    batches = [(epoch, start) for epoch in range(options.epochs)
+               for start in range(0, len(table), options.rows)]
+    print("%d tokens, %d steps" % (table.size, len(batches)), flush=True)
     began = time.time()
     total = 0.0
     model.train()
-    for step, (epoch, start) in enumerate(batches[:options.lm_steps]):
+    for step, (epoch, start) in enumerate(batches):
         if start == 0:
             table = table[np.random.default_rng(options.seed + epoch).permutation(len(table))]
-        ids = torch.from_numpy(table[start:start + options.lm_rows]).long()
-        hidden = model.hidden(ids[:, :-1])
+        ids = torch.from_numpy(table[start:start + options.rows]).long()
         keep = torch.ones_like(ids[:, 1:], dtype=torch.bool)
-        loss = model.language_loss(hidden, ids[:, 1:], keep)
+        loss = model.language_loss(model.hidden(ids[:, :-1]), ids[:, 1:], keep)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        set_rate(optimizer, learning_rate(step, len(batches), options.lm_rate))
+        set_rate(optimizer, learning_rate(step, len(batches), options.rate))
         optimizer.step()
         optimizer.zero_grad()
         total += loss.item()
         if step % 50 == 49:
-            log("step %d loss %.3f seconds %d" % (step + 1, total / 50, time.time() - began))
+            print("step %d loss %.3f seconds %d" % (step + 1, total / 50, time.time() - began), flush=True)
             total = 0.0
-    return model
+    return model.eval()
