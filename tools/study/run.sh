@@ -13,7 +13,7 @@
 #   --base NAME         the base model                       [default-base]
 #   --kinds 'K ...'     last, token_mean, mean, attention, attention_after_last [the first four]
 #   --seeds 'N ...'     [1 2]
-#   --pairs N           pairs to train on, at most           [10000]
+#   --pairs N           pairs to train on, at most           [12000]
 #   --per-prompt N      of one prompt, at most               [24]
 #   --epochs X          [1]
 #   --batch N           pairs a step                         [16]
@@ -30,7 +30,7 @@ MODELS=
 BASE=default-base
 KINDS='last token_mean mean attention'
 SEEDS='1 2'
-PAIRS=10000
+PAIRS=12000
 PER_PROMPT=24
 EPOCHS=1
 BATCH=16
