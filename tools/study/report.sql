@@ -6,7 +6,7 @@ CREATE OR REPLACE FUNCTION pg_temp.percent(share double precision) RETURNS text 
 $$;
 
 CREATE OR REPLACE FUNCTION pg_temp.wilson(share double precision, n bigint) RETURNS text LANGUAGE sql AS $$
-    SELECT format('%s to %s', pg_temp.percent(middle - half), pg_temp.percent(middle + half))
+    SELECT format('%s to %s', pg_temp.percent(greatest(middle - half, 0)), pg_temp.percent(middle + half))
     FROM (SELECT 1.959964 AS z) AS a,
         LATERAL (SELECT (share + z * z / (2 * n)) / (1 + z * z / n) AS middle,
             z / (1 + z * z / n) * sqrt(share * (1 - share) / n + z * z / (4.0 * n * n)) AS half) AS b
