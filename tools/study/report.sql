@@ -80,3 +80,29 @@ SELECT format('| %s | %s | %s | %s | %s | %s | %s |', source, kind, max(n), max(
     to_char(avg(a.auc_length), 'FM0.000'))
 FROM runs AS r JOIN auc AS a USING (model) JOIN auc_within AS w USING (model, source)
 GROUP BY source, kind ORDER BY source, kind;
+
+SELECT E'\n### Between seeds\n\n'
+    '| split | kind | correlation of the margins of two seeds | pairs on which they disagree, % | standard deviation of margins |\n'
+    '| --- | --- | ---: | ---: | ---: |';
+SELECT format('| %s | %s | %s | %s | %s |', a.split, a.kind, to_char(corr(a.margin, b.margin), 'FM0.00'),
+    pg_temp.percent(avg((sign(a.margin) <> sign(b.margin))::integer)), to_char(stddev(a.margin), 'FM0.00'))
+FROM scored AS a JOIN scored AS b USING (kind, id)
+WHERE a.seed < b.seed
+GROUP BY a.split, a.kind ORDER BY a.split DESC, a.kind;
+
+SELECT E'\n### Attention\n\nWeights over the sentences of 250 chosen responses of `valid` with three sentences or more; entropy of all weights over its greatest.\n\n'
+    '| model | boundaries | entropy | weight of the prompt | weight of the last sentence | each, if uniform |\n| --- | ---: | ---: | ---: | ---: | ---: |';
+WITH responses AS (
+    SELECT id, messages || jsonb_build_array(jsonb_build_object('role', 'assistant', 'content', chosen)) AS conversation
+    FROM judged WHERE split = 'valid' AND n_sentences >= 3 ORDER BY id LIMIT 250
+), attended AS (
+    SELECT model, id, count(*) + 1 AS n, 1 - sum(weight) AS prompt, (array_agg(weight ORDER BY sentence_no DESC))[1] AS last,
+        -sum(weight * ln(greatest(weight, 1e-30))) AS entropy
+    FROM runs, responses, srm_sentence_rewards(model, conversation)
+    WHERE kind LIKE 'attention%'
+    GROUP BY model, id
+)
+SELECT format('| %s | %s | %s | %s | %s | %s |', model, to_char(avg(n), 'FM90.0'),
+    to_char(avg((entropy - prompt * ln(greatest(prompt, 1e-30))) / ln(n)), 'FM0.00'), to_char(avg(prompt), 'FM0.00'),
+    to_char(avg(last), 'FM0.00'), to_char(avg(1.0 / n), 'FM0.00'))
+FROM attended GROUP BY model ORDER BY model;
