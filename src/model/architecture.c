@@ -234,3 +234,49 @@ srm_architecture_list(char *list, size_t size)
 		length += (size_t) n;
 	}
 }
+
+size_t
+srm_architecture_size(const SrmDecoder *decoder, SrmSize size)
+{
+	switch (size)
+	{
+		case SRM_SIZE_DIM:
+			return decoder->dim;
+		case SRM_SIZE_QUERY:
+			return decoder->n_heads * decoder->head_dim;
+		case SRM_SIZE_KEY:
+			return decoder->n_kv_heads * decoder->head_dim;
+		case SRM_SIZE_HEAD:
+			return decoder->head_dim;
+		case SRM_SIZE_FFN:
+			return decoder->ffn_dim;
+		case SRM_SIZE_NONE:
+			break;
+	}
+	return 0;
+}
+
+SrmRows
+srm_architecture_rows(const SrmDecoder *decoder, const SrmLayerTensor *tensor)
+{
+	const SrmPacking *packing = tensor->packing;
+	size_t		n_rows = srm_architecture_size(decoder, tensor->rows);
+	size_t		n_groups = packing != NULL && packing->by_key_head ? decoder->n_kv_heads : 1;
+	SrmRows		rows = {0};
+
+	if (packing == NULL)
+		return (SrmRows) {.total = n_rows};
+	for (int i = 0; packing->sizes[i] != SRM_SIZE_NONE; i++)
+	{
+		size_t		size = srm_architecture_size(decoder, packing->sizes[i]);
+
+		if (i < tensor->part)
+			rows.first += size / n_groups;
+		rows.total += size;
+	}
+	if (n_groups == 1)
+		return rows;
+	rows.run = n_rows / n_groups;
+	rows.stride = rows.total / n_groups;
+	return rows;
+}

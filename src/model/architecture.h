@@ -107,4 +107,19 @@ extern const SrmArchitecture *srm_architecture_find(const char *name, const char
 /* The families of all architectures, as a list for a message. */
 extern void srm_architecture_list(char *list, size_t size);
 
+/* Rows of a map within a tensor that packs several. */
+typedef struct SrmRows
+{
+	size_t		total;			/* of the tensor */
+	size_t		first;
+	size_t		run;			/* as in SrmMatrix; 0: the rows lie together */
+	size_t		stride;
+} SrmRows;
+
+/* A size in numbers; 0 for SRM_SIZE_NONE. */
+extern size_t srm_architecture_size(const SrmDecoder *decoder, SrmSize size);
+
+/* Where the rows of a map or vector of a layer lie in its tensor. */
+extern SrmRows srm_architecture_rows(const SrmDecoder *decoder, const SrmLayerTensor *tensor);
+
 #endif							/* SRM_ARCHITECTURE_H */

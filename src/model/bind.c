@@ -15,50 +15,6 @@
 
 #define MAX_NAME_SIZE	256
 
-static size_t
-size_of(const SrmDecoder *decoder, SrmSize size)
-{
-	switch (size)
-	{
-		case SRM_SIZE_DIM:
-			return decoder->dim;
-		case SRM_SIZE_QUERY:
-			return decoder->n_heads * decoder->head_dim;
-		case SRM_SIZE_KEY:
-			return decoder->n_kv_heads * decoder->head_dim;
-		case SRM_SIZE_HEAD:
-			return decoder->head_dim;
-		case SRM_SIZE_FFN:
-			return decoder->ffn_dim;
-		case SRM_SIZE_NONE:
-			break;
-	}
-	return 0;
-}
-
-/* Where a map of a number of rows lies in its tensor. */
-static SrmRows
-find_rows(const SrmDecoder *decoder, const SrmLayerTensor *tensor, size_t n_rows)
-{
-	const SrmPacking *packing = tensor->packing;
-	size_t		n_groups = packing != NULL && packing->by_key_head ? decoder->n_kv_heads : 1;
-	SrmRows		rows = {0};
-
-	if (packing == NULL)
-		return (SrmRows) {.total = n_rows};
-	for (int i = 0; packing->sizes[i] != SRM_SIZE_NONE; i++)
-	{
-		if (i < tensor->part)
-			rows.first += size_of(decoder, packing->sizes[i]) / n_groups;
-		rows.total += size_of(decoder, packing->sizes[i]);
-	}
-	if (n_groups == 1)
-		return rows;
-	rows.run = n_rows / n_groups;
-	rows.stride = rows.total / n_groups;
-	return rows;
-}
-
 /* out (n) = the rows of a vector that packs several */
 static bool
 bind_packed_vector(SrmBinder *binder, const char *name, const SrmRows *rows, size_t n, const float **out)
@@ -93,8 +49,8 @@ static bool
 bind_layer_tensor(SrmBinder *binder, const SrmLayerTensor *tensor, const char *name, void *place)
 {
 	const SrmDecoder *decoder = &binder->model->decoder;
-	size_t		n_rows = size_of(decoder, tensor->rows);
-	SrmRows		rows = find_rows(decoder, tensor, n_rows);
+	size_t		n_rows = srm_architecture_size(decoder, tensor->rows);
+	SrmRows		rows = srm_architecture_rows(decoder, tensor);
 
 	if (tensor->is_norm)
 		return bind_norm(binder, name, n_rows, place);
@@ -102,7 +58,7 @@ bind_layer_tensor(SrmBinder *binder, const SrmLayerTensor *tensor, const char *n
 		return tensor->packing == NULL ? srm_binder_vector(binder, name, n_rows, place) :
 			bind_packed_vector(binder, name, &rows, n_rows, place);
 	((SrmMatrix *) place)->rows = n_rows;
-	return srm_binder_rows(binder, name, &rows, size_of(decoder, tensor->cols), place);
+	return srm_binder_rows(binder, name, &rows, srm_architecture_size(decoder, tensor->cols), place);
 }
 
 static bool

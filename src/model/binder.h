@@ -23,15 +23,6 @@ typedef struct SrmBinder
 	SrmStatus  *status;
 } SrmBinder;
 
-/* Rows of a map within a tensor that packs several. */
-typedef struct SrmRows
-{
-	size_t		total;			/* of the tensor */
-	size_t		first;
-	size_t		run;			/* as in SrmMatrix; 0: the rows lie together */
-	size_t		stride;
-} SrmRows;
-
 /* NULL, with the status set, on an error. */
 extern const SrmTensor *srm_binder_find(SrmBinder *binder, const char *name,
 										const size_t *shape, size_t n_dims);

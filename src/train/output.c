@@ -30,9 +30,7 @@ typedef struct Part
 	const float *values;		/* (rows, cols); NULL: as in the base */
 	size_t		rows;
 	size_t		cols;
-	size_t		first;			/* row in the tensor */
-	size_t		run;			/* as in SrmMatrix */
-	size_t		stride;
+	SrmRows		at;				/* where they lie in the tensor */
 	bool		less_one;		/* the file has the weights less one */
 } Part;
 
@@ -74,47 +72,6 @@ open_base(Output *output)
 	return true;
 }
 
-static size_t
-size_of(const SrmDecoder *decoder, SrmSize size)
-{
-	switch (size)
-	{
-		case SRM_SIZE_DIM:
-			return decoder->dim;
-		case SRM_SIZE_QUERY:
-			return decoder->n_heads * decoder->head_dim;
-		case SRM_SIZE_KEY:
-			return decoder->n_kv_heads * decoder->head_dim;
-		case SRM_SIZE_HEAD:
-			return decoder->head_dim;
-		case SRM_SIZE_FFN:
-			return decoder->ffn_dim;
-		case SRM_SIZE_NONE:
-			break;
-	}
-	return 0;
-}
-
-/* Which rows of its tensor a map is, as bind.c reads them. */
-static void
-find_rows(const SrmDecoder *decoder, const SrmLayerTensor *tensor, Part *part)
-{
-	const SrmPacking *packing = tensor->packing;
-	size_t		n_groups = packing != NULL && packing->by_key_head ? decoder->n_kv_heads : 1;
-	size_t		total = 0;
-
-	for (int i = 0; packing != NULL && packing->sizes[i] != SRM_SIZE_NONE; i++)
-	{
-		if (i < tensor->part)
-			part->first += size_of(decoder, packing->sizes[i]) / n_groups;
-		total += size_of(decoder, packing->sizes[i]);
-	}
-	if (n_groups == 1)
-		return;
-	part->run = part->rows / n_groups;
-	part->stride = total / n_groups;
-}
-
 /* Adds a part of the tensor of a name; its base has been bound, so the tensor is there. */
 static bool
 add_part(Output *output, const char *name, Part part)
@@ -138,16 +95,16 @@ add_layer(Output *output, size_t number)
 	for (const SrmLayerTensor *tensor = row->layer_tensors; tensor->name != NULL; tensor++)
 	{
 		char		name[MAX_NAME_SIZE];
-		Part		part = {.rows = size_of(decoder, tensor->rows)};
+		Part		part = {.rows = srm_architecture_size(decoder, tensor->rows)};
 
 		if (!output->config.steps[tensor->step])
 			continue;
-		part.cols = tensor->cols == SRM_SIZE_NONE ? 1 : size_of(decoder, tensor->cols);
+		part.cols = tensor->cols == SRM_SIZE_NONE ? 1 : srm_architecture_size(decoder, tensor->cols);
 		part.less_one = tensor->is_norm && row->norms_from_one;
 		if (trained)
 			part.values = tensor->cols == SRM_SIZE_NONE ? *(const float *const *) (layer + tensor->offset) :
 				((const SrmMatrix *) (layer + tensor->offset))->data;
-		find_rows(decoder, tensor, &part);
+		part.at = srm_architecture_rows(decoder, tensor);
 		snprintf(name, sizeof(name), "%s%s%zu.%s", output->prefix, row->layer_prefix, number, tensor->name);
 		if (!add_part(output, name, part))
 			return false;
@@ -331,11 +288,11 @@ read_tensor(const SrmTensor *tensor, float *out)
 static void
 lay_part(const Part *part, float *out)
 {
-	const SrmMatrix order = {.rows = part->rows,.run = part->run,.stride = part->stride};
+	const SrmMatrix order = {.rows = part->rows,.run = part->at.run,.stride = part->at.stride};
 
 	for (size_t i = 0; i < part->rows; i++)
 	{
-		float	   *row = out + (part->first + srm_matrix_row(&order, i)) * part->cols;
+		float	   *row = out + (part->at.first + srm_matrix_row(&order, i)) * part->cols;
 
 		for (size_t j = 0; j < part->cols; j++)
 			row[j] = part->values[i * part->cols + j] - (part->less_one ? 1.0f : 0.0f);
