@@ -11,11 +11,14 @@
 #include "nn/decoder.h"
 
 /*
- * gate (n) = activation(gate) * up (n), where
+ * out (n) = activation(gate) * up, where
  *
  *	  silu(x) = x / (1 + exp(-x))
  *	  gelu_tanh(x) = x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 x^3)))
+ *
+ * out may be gate.
  */
-extern void srm_gate_forward(float *gate, const float *up, SrmActivation activation, size_t n);
+extern void srm_gate_forward(float *out, const float *gate, const float *up,
+							 SrmActivation activation, size_t n);
 
 #endif							/* SRM_ACTIVATION_H */

@@ -202,8 +202,8 @@ read_gated(void *arg, size_t row, float *out)
 	const SrmDecoder *decoder = chunk->pass->decoder;
 	size_t		start = row * decoder->ffn_dim;
 
-	memcpy(out, chunk->pass->gate + start, decoder->ffn_dim * sizeof(float));
-	srm_gate_forward(out, chunk->pass->up + start, decoder->activation, decoder->ffn_dim);
+	srm_gate_forward(out, chunk->pass->gate + start, chunk->pass->up + start, decoder->activation,
+					 decoder->ffn_dim);
 }
 
 /* Norms the heads of one row where the layer says so, and turns them. */

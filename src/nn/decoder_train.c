@@ -551,8 +551,8 @@ finish_rows(void *arg, size_t task, int thread)
 	srm_norm_forward(normed, states->middle + first * dim, layer->ffn_norm, decoder->norm_eps, n, dim);
 	map_rows(train, SRM_MAP_GATE, states->gate + first * ffn_dim, normed, n);
 	map_rows(train, SRM_MAP_UP, states->up + first * ffn_dim, normed, n);
-	memcpy(act, states->gate + first * ffn_dim, n * ffn_dim * sizeof(float));
-	srm_gate_forward(act, states->up + first * ffn_dim, decoder->activation, n * ffn_dim);
+	srm_gate_forward(act, states->gate + first * ffn_dim, states->up + first * ffn_dim, decoder->activation,
+					 n * ffn_dim);
 	map_rows(train, SRM_MAP_DOWN, change, act, n);
 	add_change(train, train->inputs[train->layer + 1] + first * dim, states->middle + first * dim, change,
 			   states->ffn_out == NULL ? NULL : states->ffn_out + first * dim, layer->post_ffn_norm, n);

@@ -170,45 +170,56 @@ finish_floats(const SrmTile *tile, __m512i (*sums)[2])
 								  _mm512_add_ps(_mm512_castsi512_ps(sums[row][half]), bias[half]));
 }
 
-/* What the outliers of a row lack, as in finish_row_int8() of gemm_loops.h. */
-static __attribute__((noinline)) __m512
-sum_rests(const SrmTile *tile, const SrmRowScale *x, int half)
+/* rests = what the outliers of a row lack, as in finish_row_int8() of gemm_loops.h. */
+static __attribute__((noinline)) void
+sum_rests(const SrmTile *tile, const SrmRowScale *x, __m512 *rests)
 {
-	__m512		rests = _mm512_setzero_ps();
-
+	rests[0] = rests[1] = _mm512_setzero_ps();
 	for (uint32_t i = 0; i < x->n_outliers; i++)
 	{
 		size_t		col = x->outliers[i].col;
-		__m512i		lane = _mm512_loadu_si512((const char *) tile->panel + col / 4 * SRM_PANEL * 4 + half * 64);
-		__m512i		bytes = _mm512_sll_epi32(lane, _mm_cvtsi32_si128((int) (24 - 8 * (col % 4))));
+		const char *lane = (const char *) tile->panel + col / 4 * SRM_PANEL * 4;
+		__m128i		shift = _mm_cvtsi32_si128((int) (24 - 8 * (col % 4)));
+		__m512		rest = _mm512_set1_ps(x->outliers[i].rest);
 
-		rests = _mm512_fmadd_ps(_mm512_set1_ps(x->outliers[i].rest),
-								_mm512_cvtepi32_ps(_mm512_srai_epi32(bytes, 24)), rests);
+		for (int half = 0; half < 2; half++)
+		{
+			__m512i		bytes = _mm512_sll_epi32(_mm512_loadu_si512(lane + half * 64), shift);
+
+			rests[half] = _mm512_fmadd_ps(rest, _mm512_cvtepi32_ps(_mm512_srai_epi32(bytes, 24)), rests[half]);
+		}
 	}
-	return rests;
 }
 
 INLINE void
 finish_bytes(const SrmTile *tile, __m512i (*sums)[2])
 {
+	__mmask16	masks[2] = {columns(tile, 0), columns(tile, 1)};
+	__m512i		offsets[2];
+	__m512		scales[2];
+	__m512		bias[2] = {_mm512_setzero_ps(), _mm512_setzero_ps()};
+	float	   *out = tile->out;
+
 	for (int half = 0; half < 2; half++)
 	{
-		__mmask16	mask = columns(tile, (size_t) half);
-		__m512i		offset = _mm512_slli_epi32(_mm512_loadu_si512(panel_sums(tile) + half * 16), 7);
-		__m512		scales = _mm512_loadu_ps(panel_scales(tile) + half * 16);
-		__m512		bias = tile->bias == NULL ? _mm512_setzero_ps() :
-			_mm512_maskz_loadu_ps(mask, tile->bias + half * 16);
-		float	   *out = tile->out + half * 16;
-		const char *x = tile->x + tile->lanes * 4;
+		offsets[half] = _mm512_slli_epi32(_mm512_loadu_si512(panel_sums(tile) + half * 16), 7);
+		scales[half] = _mm512_loadu_ps(panel_scales(tile) + half * 16);
+		if (tile->bias != NULL)
+			bias[half] = _mm512_maskz_loadu_ps(masks[half], tile->bias + half * 16);
+	}
+	for (size_t row = 0; row < tile->m; row++, out += tile->out_stride)
+	{
+		const SrmRowScale *x = row_scale(tile, row);
+		__m512		rests[2] = {_mm512_setzero_ps(), _mm512_setzero_ps()};
 
-		for (size_t row = 0; row < tile->m; row++, out += tile->out_stride, x += tile->x_stride)
+		if (x->n_outliers > 0)
+			sum_rests(tile, x, rests);
+		for (int half = 0; half < 2; half++)
 		{
-			const SrmRowScale *scale = (const SrmRowScale *) (const void *) x;
-			__m512		exact = _mm512_cvtepi32_ps(_mm512_sub_epi32(sums[row][half], offset));
-			__m512		rests = scale->n_outliers == 0 ? _mm512_setzero_ps() : sum_rests(tile, scale, half);
+			__m512		exact = _mm512_cvtepi32_ps(_mm512_sub_epi32(sums[row][half], offsets[half]));
+			__m512		values = _mm512_fmadd_ps(_mm512_set1_ps(x->scale), exact, rests[half]);
 
-			rests = _mm512_fmadd_ps(_mm512_set1_ps(scale->scale), exact, rests);
-			_mm512_mask_storeu_ps(out, mask, _mm512_add_ps(_mm512_mul_ps(rests, scales), bias));
+			_mm512_mask_storeu_ps(out + half * 16, masks[half], _mm512_fmadd_ps(values, scales[half], bias[half]));
 		}
 	}
 }

@@ -253,30 +253,39 @@ pack_row_bf16(void *out, const float *x, size_t n)
 	memset(values + n, 0, (2 * lanes - n) * sizeof(uint16_t));
 }
 
-/* The sum and the greatest of the magnitudes; NaN where a value is not finite. */
+/*
+ * The sum and the greatest of the magnitudes; NaN where a value is not finite.
+ * All sets add up in this order, for a sum decides what is an outlier: four blocks side by
+ * side, what is left to the first, then the four to one another.
+ */
 INLINE void
 measure_row(const float *x, size_t n, float *sum, float *greatest)
 {
-	float		sums[LANES] = {0};
+	float		sums[4][LANES] = {{0}};
 	float		maxima[LANES] = {0};
 	size_t		i = 0;
 
-	for (; i + LANES <= n; i += LANES)
-		for (int j = 0; j < LANES; j++)
-		{
-			float		magnitude = fabsf(x[i + j]);
+	for (; i + 4 * LANES <= n; i += 4 * LANES)
+		for (int block = 0; block < 4; block++)
+			for (int j = 0; j < LANES; j++)
+			{
+				float		magnitude = fabsf(x[i + block * LANES + j]);
 
-			sums[j] += magnitude;
-			maxima[j] = magnitude > maxima[j] ? magnitude : maxima[j];
-		}
+				sums[block][j] += magnitude;
+				maxima[j] = magnitude > maxima[j] ? magnitude : maxima[j];
+			}
 	for (int j = 0; i + j < n; j++)
 	{
-		sums[j] += fabsf(x[i + j]);
-		maxima[j] = fabsf(x[i + j]) > maxima[j] ? fabsf(x[i + j]) : maxima[j];
+		float		magnitude = fabsf(x[i + j]);
+
+		sums[0][j % LANES] += magnitude;
+		maxima[j % LANES] = magnitude > maxima[j % LANES] ? magnitude : maxima[j % LANES];
 	}
+	for (int j = 0; j < LANES; j++)
+		sums[0][j] = (sums[0][j] + sums[1][j]) + (sums[2][j] + sums[3][j]);
 	for (int j = 1; j < LANES; j++)
 		maxima[0] = maxima[j] > maxima[0] ? maxima[j] : maxima[0];
-	*sum = add_lanes(sums);
+	*sum = add_lanes(sums[0]);
 	*greatest = maxima[0];
 }
 
@@ -368,12 +377,13 @@ find_row_scale(SrmRowScale *scale, const float *x, size_t n, float sum, float gr
 	return greatest > 0 && isfinite(greatest) ? 127.0f / greatest : 0.0f;
 }
 
-/* Takes off the outliers what their bytes stand for. */
+/* Takes off the outliers what their bytes stand for, rounded once on any processor. */
 INLINE void
 finish_outliers(SrmRowScale *scale, const uint8_t *values)
 {
 	for (uint32_t i = 0; i < scale->n_outliers; i++)
-		scale->outliers[i].rest -= scale->scale * (float) ((int) values[scale->outliers[i].col] - 128);
+		scale->outliers[i].rest = fmaf(-scale->scale, (float) ((int) values[scale->outliers[i].col] - 128),
+									   scale->outliers[i].rest);
 }
 
 static inline void

@@ -22,6 +22,7 @@ const SrmKernels srm_kernels_portable = {
 	.read_f16 = read_f16,
 	.read_bf16 = read_bf16,
 	.sum_squares = sum_squares,
+	.norm = norm,
 	.maximum = maximum,
 	.exp_sum = exp_sum,
 	.silu_multiply = silu_multiply,

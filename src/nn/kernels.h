@@ -34,17 +34,20 @@ typedef struct SrmKernels
 	/* sum of x (n) squared */
 	float		(*sum_squares) (const float *x, size_t n);
 
+	/* out (n) = x / sqrt(mean(x^2) + eps) * weight; out may be x */
+	void		(*norm) (float *out, const float *x, const float *weight, float eps, size_t n);
+
 	/* the greatest of x (n), n at least 1; any value where one is NaN */
 	float		(*maximum) (const float *x, size_t n);
 
 	/* x (n) = exp(x - shift), where no x is above shift; returns the sum */
 	float		(*exp_sum) (float *x, size_t n, float shift);
 
-	/* x (n) = x * sigmoid(x) * y */
-	void		(*silu_multiply) (float *x, const float *y, size_t n);
+	/* out (n) = x * sigmoid(x) * y; out may be x */
+	void		(*silu_multiply) (float *out, const float *x, const float *y, size_t n);
 
-	/* x (n) = x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 x^3))) * y */
-	void		(*gelu_multiply) (float *x, const float *y, size_t n);
+	/* out (n) = x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 x^3))) * y; out may be x */
+	void		(*gelu_multiply) (float *out, const float *x, const float *y, size_t n);
 
 	/* x (n) = cap * tanh(x / cap), cap positive */
 	void		(*soft_cap) (float *x, size_t n, float cap);

@@ -12,6 +12,7 @@
 #ifndef SRM_KERNELS_LOOPS_H
 #define SRM_KERNELS_LOOPS_H
 
+#include <math.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -138,6 +139,21 @@ sum_squares(const float *x, size_t n)
 	return add_lanes(lanes);
 }
 
+INLINE float
+norm_scale(float sum_of_squares, float eps, size_t n)
+{
+	return 1.0f / sqrtf(sum_of_squares / (float) n + eps);
+}
+
+static inline void
+norm(float *out, const float *x, const float *weight, float eps, size_t n)
+{
+	float		scale = norm_scale(sum_squares(x, n), eps, n);
+
+	for (size_t i = 0; i < n; i++)
+		out[i] = x[i] * scale * weight[i];
+}
+
 static inline float
 maximum(const float *x, size_t n)
 {
@@ -188,20 +204,20 @@ exp_sum(float *x, size_t n, float shift)
 }
 
 static inline void
-silu_multiply(float *x, const float *y, size_t n)
+silu_multiply(float *out, const float *x, const float *y, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		x[i] = x[i] / (1.0f + exp_clamped(-x[i])) * y[i];
+		out[i] = x[i] / (1.0f + exp_clamped(-x[i])) * y[i];
 }
 
 static inline void
-gelu_multiply(float *x, const float *y, size_t n)
+gelu_multiply(float *out, const float *x, const float *y, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
 	{
 		float		inner = 0.79788456080286536f * (x[i] + 0.044715f * x[i] * x[i] * x[i]);
 
-		x[i] = 0.5f * x[i] * (1.0f + tanh_lane(inner)) * y[i];
+		out[i] = 0.5f * x[i] * (1.0f + tanh_lane(inner)) * y[i];
 	}
 }
 

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * test_nn.c
- *	  Tests of products, kernels, threads and rotary position.
+ *	  Tests of matrices, threads, linear maps and rotary position.
  *
  *-------------------------------------------------------------------------
  */
@@ -52,7 +52,7 @@ allocate(size_t size)
 	return memory;
 }
 
-/* dtypes and kernels */
+/* dtypes */
 
 /* The value of a 16-bit number from its definition. */
 static double
@@ -153,138 +153,6 @@ test_matrix_packed(void **state)
 	matrix.run = matrix.rows;
 	assert_int_equal(srm_matrix_row(&matrix, 7), 7);
 	assert_int_equal(srm_matrix_run(&matrix, 3), 5);
-}
-
-/* What is below 1e-7 of x in gelu(x) is lost where 1 + tanh is rounded. */
-static void
-check_tanh_kernels(const SrmKernels *kernels, const float *x, const float *y, size_t n)
-{
-	float		gelu[100];
-	float		capped[100];
-
-	for (size_t i = 0; i < n; i++)
-		gelu[i] = capped[i] = x[i] / 8;
-	kernels->gelu_multiply(gelu, y, n);
-	kernels->soft_cap(capped, n, 1.5f);
-	for (size_t i = 0; i < n; i++)
-	{
-		double		z = (double) x[i] / 8;
-		double		inner = sqrt(2 / acos(-1)) * (z + 0.044715 * z * z * z);
-
-		assert_true(fabs(gelu[i] - z / 2 * (1 + tanh(inner)) * y[i]) <= 2e-7 * fabs(z));
-		assert_true(fabs(capped[i] - 1.5 * tanh(z / 1.5)) <= 3e-7 * fabs(z));
-	}
-}
-
-static void
-check_kernels(const SrmKernels *kernels)
-{
-	float		x[100];
-	float		y[100];
-	float		z[100];
-	RandomState random = {.seed = 5};
-
-	for (size_t n = 1; n <= 100; n++)
-	{
-		double		squares = 0;
-		double		sum = 0;
-		float		greatest = -INFINITY;
-		float		shift;
-		float		result;
-
-		for (size_t i = 0; i < n; i++)
-		{
-			x[i] = 30 * random_float(&random);
-			y[i] = random_float(&random);
-			squares += (double) x[i] * x[i];
-			greatest = fmaxf(greatest, x[i]);
-		}
-		assert_true(fabs(kernels->sum_squares(x, n) - squares) <= 1e-6 * squares);
-		assert_true(kernels->maximum(x, n) == greatest);
-
-		memcpy(z, x, sizeof(x));
-		shift = greatest;
-		result = kernels->exp_sum(z, n, shift);
-		for (size_t i = 0; i < n; i++)
-		{
-			double		expected = exp((double) (x[i] - shift));
-
-			sum += expected;
-			assert_true(fabs(z[i] - expected) <= 2.5e-7 * expected);
-		}
-		assert_true(fabs(result - sum) <= 1e-6 * sum);
-
-		memcpy(z, x, sizeof(x));
-		kernels->silu_multiply(z, y, n);
-		for (size_t i = 0; i < n; i++)
-		{
-			double		expected = x[i] / (1 + exp(-(double) x[i])) * y[i];
-
-			assert_true(fabs(z[i] - expected) <= 1e-6 * fabs(expected) + 1e-30);
-		}
-		check_tanh_kernels(kernels, x, y, n);
-	}
-}
-
-/* each set of kernels agrees with the mathematics at every length */
-static void
-test_kernels(void **state)
-{
-	(void) state;
-	check_kernels(&srm_kernels_portable);
-	check_kernels(srm_kernels);
-}
-
-static void
-check_extremes(const SrmKernels *kernels)
-{
-	float		x[20] = {0};
-	float		y[20];
-
-	for (int i = 0; i < 20; i++)
-		y[i] = 1.0f;
-	x[3] = -1e30f;
-	x[17] = -INFINITY;
-	assert_true(fabsf(kernels->exp_sum(x, 20, 0.0f) - 18.0f) < 1e-5f);
-	assert_true(x[3] < 1e-37f && x[17] < 1e-37f && x[0] == 1.0f);
-
-	memset(x, 0, sizeof(x));
-	x[2] = 1e30f;
-	x[18] = -1e4f;
-	kernels->silu_multiply(x, y, 20);
-	assert_true(x[2] == 1e30f && fabsf(x[18]) < 1e-30f && x[0] == 0.0f);
-	x[2] = 1e30f;
-	x[18] = -1e30f;
-	kernels->soft_cap(x, 20, 50.0f);
-	assert_true(x[2] == 50.0f && x[18] == -50.0f && x[0] == 0.0f);
-	x[2] = 1e12f;
-	x[18] = -1e12f;
-	kernels->gelu_multiply(x, y, 20);
-	assert_true(x[2] == 1e12f && x[18] == 0.0f && x[0] == 0.0f);
-
-	for (int at = 0; at < 20; at++)
-	{
-		memset(x, 0, sizeof(x));
-		x[at] = NAN;
-		assert_true(isnan(kernels->sum_squares(x, 20)));
-		kernels->silu_multiply(x, y, 20);
-		assert_true(isnan(x[at]));
-		kernels->gelu_multiply(x, y, 20);
-		assert_true(isnan(x[at]));
-		kernels->soft_cap(x, 20, 50.0f);
-		assert_true(isnan(x[at]));
-		assert_true(isnan(kernels->exp_sum(x, 20, 0.0f)));
-		assert_true(isnan(x[at]) && !isnan(x[(at + 1) % 20]));
-	}
-}
-
-/* what is huge, infinite or not a number gives neither garbage nor silence */
-static void
-test_kernels_extremes(void **state)
-{
-	(void) state;
-	check_extremes(&srm_kernels_portable);
-	check_extremes(srm_kernels);
 }
 
 /* threads */
@@ -620,8 +488,6 @@ main(void)
 		TEST(test_read_every_value),
 		TEST(test_read_pieces),
 		TEST(test_matrix_packed),
-		TEST(test_kernels),
-		TEST(test_kernels_extremes),
 		TEST(test_threads),
 		TEST(test_threads_stop),
 		TEST(test_threads_scratch),
