@@ -31,6 +31,16 @@ typedef struct Worker
 } Worker;
 
 /*
+ * The tasks that a thread takes first, from the front; others help from the back
+ * once they have none of their own.  So neighbouring tasks, which share rows,
+ * mostly meet in one processor's cache, run after run.
+ */
+typedef struct Range
+{
+	_Alignas(64) atomic_uint_fast64_t tasks;	/* next << 32 | end */
+} Range;
+
+/*
  * A run is open while there are tasks to hand out.  A worker that comes too
  * late for one waits for the next, so that the caller never waits for a thread that the
  * system has not woken yet.
@@ -55,7 +65,7 @@ struct SrmThreads
 	SrmTask		task;
 	void	   *arg;
 	size_t		n_tasks;
-	atomic_size_t next;			/* task to hand out */
+	Range	   *ranges;			/* (n_threads) */
 };
 
 static inline void
@@ -68,12 +78,48 @@ relax(void)
 #endif
 }
 
+static uint64_t
+range_of(size_t next, size_t end)
+{
+	return (uint64_t) next << 32 | (uint64_t) end;
+}
+
+/* Takes a task from the front, or from the back; false when there is none. */
+static bool
+take_from_range(Range *range, bool front, size_t *task)
+{
+	uint_fast64_t tasks = atomic_load(&range->tasks);
+
+	for (;;)
+	{
+		size_t		next = tasks >> 32;
+		size_t		end = tasks & UINT32_MAX;
+
+		if (next >= end)
+			return false;
+		*task = front ? next : end - 1;
+		if (atomic_compare_exchange_weak(&range->tasks, &tasks,
+										 front ? range_of(next + 1, end) : range_of(next, end - 1)))
+			return true;
+	}
+}
+
+/* The next task for a thread, of its own or of those that follow it. */
+static bool
+take_task(SrmThreads *threads, int thread, size_t *task)
+{
+	for (int i = 0; i < threads->n_threads; i++)
+		if (take_from_range(&threads->ranges[(thread + i) % threads->n_threads], i == 0, task))
+			return true;
+	return false;
+}
+
 static void
 work_on_tasks(SrmThreads *threads, int thread)
 {
 	size_t		task;
 
-	while ((task = atomic_fetch_add(&threads->next, 1)) < threads->n_tasks)
+	while (take_task(threads, thread, &task))
 		threads->task(threads->arg, task, thread);
 }
 
@@ -142,6 +188,18 @@ start_workers(SrmThreads *threads, int n_threads)
 	pthread_sigmask(SIG_SETMASK, &kept, NULL);
 }
 
+static void
+free_threads(SrmThreads *threads)
+{
+	if (threads == NULL)
+		return;
+	srm_workspace_free(threads->shared);
+	srm_workspace_free(threads->scratch);
+	free(threads->workers);
+	free(threads->ranges);
+	free(threads);
+}
+
 SrmThreads *
 srm_threads_start(int n_threads, SrmStatus *status)
 {
@@ -152,11 +210,14 @@ srm_threads_start(int n_threads, SrmStatus *status)
 	if (n_threads > MAX_THREADS)
 		n_threads = MAX_THREADS;
 	if (threads != NULL)
-		threads->workers = calloc((size_t) n_threads, sizeof(Worker));
-	if (threads == NULL || threads->workers == NULL)
 	{
-		free(threads);
-		srm_fail_memory(status, sizeof(SrmThreads) + (size_t) n_threads * sizeof(Worker));
+		threads->workers = calloc((size_t) n_threads, sizeof(Worker));
+		threads->ranges = aligned_alloc(_Alignof(Range), (size_t) n_threads * sizeof(Range));
+	}
+	if (threads == NULL || threads->workers == NULL || threads->ranges == NULL)
+	{
+		free_threads(threads);
+		srm_fail_memory(status, sizeof(SrmThreads) + (size_t) n_threads * (sizeof(Worker) + sizeof(Range)));
 		return NULL;
 	}
 	threads->n_threads = 1;
@@ -181,10 +242,7 @@ srm_threads_end(SrmThreads *threads)
 	pthread_cond_destroy(&threads->idle);
 	pthread_cond_destroy(&threads->opened);
 	pthread_mutex_destroy(&threads->lock);
-	srm_workspace_free(threads->shared);
-	srm_workspace_free(threads->scratch);
-	free(threads->workers);
-	free(threads);
+	free_threads(threads);
 }
 
 int
@@ -193,21 +251,32 @@ srm_threads_count(const SrmThreads *threads)
 	return threads->n_threads;
 }
 
-/* Lets the workers join, from task first on; tasks are set before the lock is taken. */
+/* Lets the workers join; ranges are set before the lock is taken. */
 static void
-open_run(SrmThreads *threads, size_t first, size_t n_tasks, SrmTask task, void *arg)
+let_workers_join(SrmThreads *threads)
 {
-	threads->task = task;
-	threads->arg = arg;
-	threads->n_tasks = n_tasks;
-	atomic_store(&threads->next, first);
-	if (threads->n_threads == 1 || n_tasks <= 1)
+	if (threads->n_threads == 1 || threads->n_tasks <= 1)
 		return;
 	pthread_mutex_lock(&threads->lock);
 	threads->open = true;
 	atomic_fetch_add(&threads->run, 1);
 	pthread_cond_broadcast(&threads->opened);
 	pthread_mutex_unlock(&threads->lock);
+}
+
+/* Shares the tasks out, in order. */
+static void
+open_run(SrmThreads *threads, size_t n_tasks, SrmTask task, void *arg)
+{
+	size_t		n_threads = (size_t) threads->n_threads;
+
+	threads->task = task;
+	threads->arg = arg;
+	threads->n_tasks = n_tasks;
+	for (size_t i = 0; i < n_threads; i++)
+		atomic_store(&threads->ranges[i].tasks,
+					 range_of(i * n_tasks / n_threads, (i + 1) * n_tasks / n_threads));
+	let_workers_join(threads);
 }
 
 /* Waits for the workers that have joined. */
@@ -228,7 +297,7 @@ close_run(SrmThreads *threads)
 void
 srm_threads_run(SrmThreads *threads, size_t n_tasks, SrmTask task, void *arg)
 {
-	open_run(threads, 0, n_tasks, task, arg);
+	open_run(threads, n_tasks, task, arg);
 	work_on_tasks(threads, 0);
 	close_run(threads);
 }
@@ -236,19 +305,22 @@ srm_threads_run(SrmThreads *threads, size_t n_tasks, SrmTask task, void *arg)
 /*
  * Lets the workers finish what they have begun, and asks with none at work:
  * the answer may be the end of the process, in which libraries take their
- * memory down.  Then the run goes on behind the tasks that were handed out.
+ * memory down.  Then the run goes on with the tasks that were left.
  */
 static bool
 rest_and_ask(SrmThreads *threads, const SrmStop *stop, SrmStatus *status)
 {
-	size_t		n_tasks = threads->n_tasks;
-	size_t		first = atomic_exchange(&threads->next, n_tasks);
+	uint64_t	left[MAX_THREADS];
 	bool		going;
 
+	for (int i = 0; i < threads->n_threads; i++)
+		left[i] = atomic_exchange(&threads->ranges[i].tasks, 0);
 	close_run(threads);
 	going = srm_continue(stop, status);
-	open_run(threads, going && first < n_tasks ? first : n_tasks, n_tasks,
-			 threads->task, threads->arg);
+	for (int i = 0; going && i < threads->n_threads; i++)
+		atomic_store(&threads->ranges[i].tasks, left[i]);
+	if (going)
+		let_workers_join(threads);
 	return going;
 }
 
@@ -256,23 +328,19 @@ bool
 srm_threads_run_or_stop(SrmThreads *threads, size_t n_tasks, SrmTask task, void *arg,
 						const SrmStop *stop, SrmStatus *status)
 {
-	bool		going = true;
 	size_t		number;
 
-	open_run(threads, 0, n_tasks, task, arg);
-	for (;;)
+	open_run(threads, n_tasks, task, arg);
+	do
 	{
-		if (srm_stop_is_pending(stop))
-			going = rest_and_ask(threads, stop, status);
-		if (!going)
-			break;
-		number = atomic_fetch_add(&threads->next, 1);
-		if (number >= n_tasks)
+		if (srm_stop_is_pending(stop) && !rest_and_ask(threads, stop, status))
+			return false;
+		if (!take_task(threads, 0, &number))
 			break;
 		task(arg, number, 0);
-	}
+	} while (true);
 	close_run(threads);
-	return going;
+	return true;
 }
 
 bool

@@ -30,8 +30,9 @@ extern void srm_threads_end(SrmThreads *threads);	/* NULL is allowed */
 extern int	srm_threads_count(const SrmThreads *threads);
 
 /*
- * Runs tasks 0 .. n_tasks - 1, handed out one by one, and returns when all
- * are done.  The caller works too.
+ * Runs tasks 0 .. n_tasks - 1 (fewer than 2^32), handed out one by one, and returns when all
+ * are done.  The caller works too.  Each thread begins with a range of its own: tasks
+ * that are cut by rows find in a processor's cache what the run before has left there.
  */
 extern void srm_threads_run(SrmThreads *threads, size_t n_tasks, SrmTask task, void *arg);
 
