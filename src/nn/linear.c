@@ -4,8 +4,9 @@
  *	  Products of activations with weights, in panels.
  *
  * The rows of x are packed once for all maps that read them.  Then a task is
- * the product of all rows with a few panels of weights, computed by one thread, tile by
- * tile.  Weights that are not packed are packed a panel at a time.
+ * the product of a group of rows with a few panels of weights, computed by one thread, tile by
+ * tile.  There are as many groups as threads where rows are not too few, since weights are read once for each
+ * group: a thread then works on the rows that it has made.  Weights that are not packed are packed a panel at a time.
  *
  *-------------------------------------------------------------------------
  */
@@ -15,7 +16,8 @@
 #include "nn/pack.h"
 
 #define ROWS_PER_TASK	8			/* to be packed */
-#define TASKS_PER_THREAD	8
+#define MIN_GROUP_ROWS	32
+#define TASKS_PER_THREAD	8		/* and group of rows */
 #define TASK_BYTES		(192 * 1024) /* of panels, which stay in a processor's second cache */
 
 /* A map, and where its rows lie packed. */
@@ -35,8 +37,9 @@ typedef struct LinearTask
 {
 	Map			maps[SRM_MAX_LINEARS];
 	size_t		n_maps;
-	size_t		first_task[SRM_MAX_LINEARS + 1];
+	size_t		first_task[SRM_MAX_LINEARS + 1];	/* of a group's tasks */
 	size_t		m;
+	size_t		n_groups;
 	const SrmRowSource *source; /* or NULL */
 	SrmThreads *threads;
 } LinearTask;
@@ -94,14 +97,15 @@ find_panels(const Map *map, size_t first, size_t n, char *scratch)
 	return scratch;
 }
 
-/* What a thread that has done this task is likely to read next. */
+/* What a thread that has done this task of a group is likely to read next. */
 static const char *
 find_next_panel(const LinearTask *linear, size_t task)
 {
 	const Map  *map = linear->maps;
 	size_t		number;
 
-	task += (size_t) srm_threads_count(linear->threads);
+	/* Threads that share a group take turns */
+	task += divide_up((size_t) srm_threads_count(linear->threads), linear->n_groups);
 	if (task >= linear->first_task[linear->n_maps])
 		return NULL;
 	for (number = 0; task >= linear->first_task[number + 1]; number++)
@@ -112,23 +116,38 @@ find_next_panel(const LinearTask *linear, size_t task)
 		(task - linear->first_task[number]) * map->panels_per_task * map->panel_bytes;
 }
 
+/* Rows of activations that one task multiplies. */
+typedef struct Group
+{
+	size_t		first;
+	size_t		m;
+} Group;
+
+static Group
+group_of(const LinearTask *linear, size_t number)
+{
+	size_t		first = number * linear->m / linear->n_groups;
+
+	return (Group) {first, (number + 1) * linear->m / linear->n_groups - first};
+}
+
 /*
- * All rows, in tiles as equal as can be, times n panels from number first on:
+ * A group of rows, in tiles as equal as can be, times n panels from number first on:
  * each tile with all of them, so that rows are fetched once.
  */
 static void
-multiply_panels(const LinearTask *linear, const Map *map, size_t first, size_t n,
+multiply_panels(const Map *map, Group group, size_t first, size_t n,
 				const char *panels, const char *next)
 {
 	const SrmMatrix *w = map->linear.w;
-	size_t		n_tiles = divide_up(linear->m, SRM_TILE_ROWS);
-	size_t		height = linear->m / n_tiles;
-	size_t		n_higher = linear->m % n_tiles; /* tiles that take one row more */
+	size_t		n_tiles = divide_up(group.m, SRM_TILE_ROWS);
+	size_t		height = group.m / n_tiles;
+	size_t		n_higher = group.m % n_tiles;	/* tiles that take one row more */
 	SrmTile		tile = {
-		.out_stride = w->rows, .x = map->x, .x_stride = map->x_stride,
+		.out_stride = w->rows, .x = map->x + group.first * map->x_stride, .x_stride = map->x_stride,
 		.lanes = srm_pack_lanes(map->compute, w->cols)
 	};
-	size_t		row = 0;
+	size_t		row = group.first;
 
 	/* Each tile fetches its share of the next panels, spread over its lanes */
 	tile.prefetch_step = next == NULL ? 0 : divide_up(SRM_PANEL * 4, n_tiles);
@@ -152,27 +171,31 @@ multiply_panels(const LinearTask *linear, const Map *map, size_t first, size_t n
 	}
 }
 
+/* Tasks count the panels of all maps for the first group of rows, then for the next. */
 static void
 forward_panels(void *arg, size_t task, int thread)
 {
 	LinearTask *linear = arg;
+	size_t		n_tasks = linear->first_task[linear->n_maps];
+	Group		group = group_of(linear, task / n_tasks);
 	const Map  *map = linear->maps;
 	size_t		first;
 	size_t		n;
 	size_t		number = 0;
 
+	task %= n_tasks;
 	for (; task >= linear->first_task[number + 1]; number++)
 		map++;
 	first = (task - linear->first_task[number]) * map->panels_per_task;
 	n = smaller(map->panels_per_task, map->n_panels - first);
-	multiply_panels(linear, map, first, n,
+	multiply_panels(map, group, first, n,
 					find_panels(map, first, n, srm_threads_scratch(linear->threads, thread)),
 					find_next_panel(linear, task));
 }
 
 /* Says how a map is computed; false where sizes do not fit. */
 static bool
-plan_map(Map *map, const SrmLinear *linear, size_t m, size_t n_threads, SrmStatus *status)
+plan_map(Map *map, const SrmLinear *linear, size_t m, size_t n_tasks, SrmStatus *status)
 {
 	const SrmMatrix *w = linear->w;
 
@@ -185,8 +208,8 @@ plan_map(Map *map, const SrmLinear *linear, size_t m, size_t n_threads, SrmStatu
 		return srm_fail(status, SRM_LIMIT_EXCEEDED, "a matrix of %zu x %zu is too large",
 						w->rows, w->cols);
 	map->panels_per_task = TASK_BYTES / map->panel_bytes;
-	if (n_threads > 1)
-		map->panels_per_task = smaller(map->panels_per_task, map->n_panels / (TASKS_PER_THREAD * n_threads));
+	if (n_tasks > 1)
+		map->panels_per_task = smaller(map->panels_per_task, map->n_panels / n_tasks);
 	map->panels_per_task += map->panels_per_task == 0;
 	return true;
 }
@@ -228,14 +251,19 @@ srm_linears_forward_from(const SrmLinear *maps, size_t n_maps, size_t m,
 						 const SrmStop *stop, SrmStatus *status)
 {
 	LinearTask	linear = {.n_maps = n_maps, .m = m, .source = source, .threads = threads};
+	size_t		n_threads = (size_t) srm_threads_count(threads);
+	size_t		n_tasks;		/* at least, of a map and group */
 
 	if (m == 0)
 		return true;
+	linear.n_groups = smaller(n_threads, m / MIN_GROUP_ROWS);
+	linear.n_groups += linear.n_groups == 0;
+	n_tasks = n_threads == 1 ? 1 : TASKS_PER_THREAD * divide_up(n_threads, linear.n_groups);
 	for (size_t i = 0; i < n_maps; i++)
 	{
 		Map		   *map = &linear.maps[i];
 
-		if (!plan_map(map, &maps[i], m, (size_t) srm_threads_count(threads), status))
+		if (!plan_map(map, &maps[i], m, n_tasks, status))
 			return false;
 		map->shares_x = i > 0 && map[-1].compute == map->compute &&
 			(source != NULL || map[-1].linear.x == map->linear.x) &&
@@ -244,7 +272,7 @@ srm_linears_forward_from(const SrmLinear *maps, size_t n_maps, size_t m,
 	}
 	return reserve_memory(&linear, status) &&
 		srm_threads_run_or_stop(threads, divide_up(m, ROWS_PER_TASK), pack_rows, &linear, stop, status) &&
-		srm_threads_run_or_stop(threads, linear.first_task[n_maps], forward_panels,
+		srm_threads_run_or_stop(threads, linear.n_groups * linear.first_task[n_maps], forward_panels,
 								&linear, stop, status);
 }
 
