@@ -9,9 +9,7 @@
  * Gimelshein, arXiv 1805.02867).
  *
  * A task is one head of the keys with all heads of the queries that share it.  A
- * tile of keys and values is packed as weights are (pack.h), and used for all rows:
- * scores are the product of queries with keys, and the output is that of
- * the softmax with the values turned round.
+ * tile of keys and values (keys.h) is used for all rows.
  *
  *-------------------------------------------------------------------------
  */
@@ -26,6 +24,7 @@
 #define KEY_TILE		256
 #define SCORES_STRIDE	(KEY_TILE + 16) /* in floats: rows are kept out of each other's sets */
 #define TASKS_PER_THREAD	3
+#define MIN_PART_TOKENS	32			/* where a thread keeps the rows that it has made */
 #define MAX_TASK_SCORES	((size_t) 1 << 22)	/* of a head: some 10 milliseconds */
 
 /* What is known of a row of queries so far. */
@@ -46,6 +45,8 @@ typedef struct AttentionTask
 	SrmThreads *threads;
 
 	SrmCompute	compute;
+	size_t		head_dim;
+	size_t		n_kv_heads;
 	float		scale;
 	size_t		n_shared;		/* heads of queries for each of keys */
 	size_t		n_parts;		/* that the tokens are cut into */
@@ -64,12 +65,10 @@ typedef struct Part
 	size_t		n;				/* tokens; each has n_shared rows, one behind the other */
 	const float *queries;		/* (n, n_shared heads), rows n_heads * head_dim apart */
 	float	   *out;
-	size_t		kv_offset;		/* of the head in a row of keys or values */
+	size_t		head;			/* of keys */
 
 	RowState   *rows;			/* (n * n_shared) */
 	char	   *packed;			/* (n * n_shared) packed rows of queries */
-	char	   *keys;			/* (KEY_TILE / SRM_PANEL) panels */
-	char	   *values;			/* (n_value_panels) panels of KEY_TILE columns */
 	float	   *scores;			/* (SRM_TILE_ROWS, SCORES_STRIDE) */
 	char	   *weights;		/* (SRM_TILE_ROWS) packed rows */
 	float	   *gathered;		/* (SRM_TILE_ROWS, head_dim) */
@@ -78,8 +77,8 @@ typedef struct Part
 /* A tile of keys: n from a position on; positions count the past. */
 typedef struct KeyTile
 {
-	const float *keys;			/* (n, n_kv_heads * head_dim) */
-	const float *values;
+	const SrmKeys *keys;
+	size_t		first;			/* token of keys */
 	size_t		position;
 	size_t		n;
 } KeyTile;
@@ -94,64 +93,6 @@ static size_t
 divide_up(size_t a, size_t b)
 {
 	return a / b + (a % b != 0);
-}
-
-/* Rows of a tile of keys as panels: each row in lanes, and 32 rows side by side. */
-static void
-pack_keys(const Part *part, const KeyTile *tile)
-{
-	const AttentionTask *task = part->task;
-	size_t		head_dim = task->attention->head_dim;
-	size_t		stride = task->attention->n_kv_heads * head_dim;
-	char	   *rows = (char *) part->scores;	/* not in use yet */
-
-	for (size_t first = 0; first < tile->n; first += SRM_PANEL)
-	{
-		size_t		n = smaller(tile->n - first, SRM_PANEL);
-
-		for (size_t col = 0; col < head_dim; col += SRM_LANES_UNIT * srm_pack_group(task->compute))
-		{
-			size_t		n_cols = smaller(head_dim - col, SRM_LANES_UNIT * srm_pack_group(task->compute));
-			size_t		lane = col / srm_pack_group(task->compute);
-
-			for (size_t i = 0; i < n; i++)
-				srm_kernels->pack_row[task->compute] (rows + i * SRM_LANES_UNIT * 4,
-													  tile->keys + (first + i) * stride + part->kv_offset + col,
-													  n_cols);
-			memset(rows + n * SRM_LANES_UNIT * 4, 0, (SRM_PANEL - n) * SRM_LANES_UNIT * 4);
-			srm_kernels->transpose(part->keys + (first / SRM_PANEL * task->key_lanes + lane) * SRM_PANEL * 4, rows);
-		}
-	}
-}
-
-/* Values turned round: a lane is one key, or two neighbouring ones in bf16. */
-static void
-pack_values(const Part *part, const KeyTile *tile)
-{
-	static const float zeros[SRM_PANEL];
-	const AttentionTask *task = part->task;
-	size_t		head_dim = task->attention->head_dim;
-	size_t		stride = task->attention->n_kv_heads * head_dim;
-	size_t		group = srm_pack_group(task->compute);
-	size_t		n_lanes = srm_pack_lanes(task->compute, tile->n);
-
-	for (size_t lane = 0; lane < n_lanes; lane++)
-		for (size_t number = 0; number < task->n_value_panels; number++)
-		{
-			size_t		key = lane * group;
-			size_t		n = smaller(head_dim - number * SRM_PANEL, SRM_PANEL);
-			const float *value = tile->values + key * stride + part->kv_offset + number * SRM_PANEL;
-			uint32_t   *out = (uint32_t *) (void *) part->values +
-				(number * (KEY_TILE / group) + lane) * SRM_PANEL;
-
-			if (n < SRM_PANEL)
-				memset(out, 0, SRM_PANEL * 4);
-			if (task->compute == SRM_COMPUTE_BF16)
-				srm_kernels->pair_rows(out, key < tile->n ? value : zeros,
-									   key + 1 < tile->n ? value + stride : zeros, n);
-			else
-				memcpy(out, key < tile->n ? value : zeros, n * sizeof(float));
-		}
 }
 
 /* The position from which on a query sees keys. */
@@ -213,15 +154,15 @@ weigh_row(const SrmAttention *attention, RowState *row, float *scores, size_t fi
 static float *
 row_out(const Part *part, size_t row)
 {
-	const SrmAttention *attention = part->task->attention;
-	size_t		token = row / part->task->n_shared;
+	const AttentionTask *task = part->task;
+	size_t		token = row / task->n_shared;
 
-	return part->out + (token * attention->n_heads + row % part->task->n_shared) * attention->head_dim;
+	return part->out + (token * task->attention->n_heads + row % task->n_shared) * task->head_dim;
 }
 
-/* scores (m, n_keys) of rows from row on, with the keys from panel first_panel on */
+/* scores (m, n_keys) of rows from row on, with a tile's keys from panel first_panel on */
 static void
-score_rows(const Part *part, size_t row, size_t m, size_t first_panel, size_t n_keys)
+score_rows(const Part *part, const KeyTile *keys, size_t row, size_t m, size_t first_panel, size_t n_keys)
 {
 	const AttentionTask *task = part->task;
 	SrmTile		tile = {
@@ -233,19 +174,18 @@ score_rows(const Part *part, size_t row, size_t m, size_t first_panel, size_t n_
 	for (size_t number = first_panel; number * SRM_PANEL < n_keys; number++)
 	{
 		tile.out = part->scores + number * SRM_PANEL;
-		tile.panel = part->keys + number * task->key_lanes * SRM_PANEL * 4;
+		tile.panel = srm_keys_panel(keys->keys, part->head, keys->first + number * SRM_PANEL);
 		tile.n = smaller(n_keys - number * SRM_PANEL, SRM_PANEL);
 		srm_kernels->multiply[task->compute] (&tile);
 	}
 }
 
-/* gathered (m, head_dim) = weights (m, n_keys) * values */
+/* gathered (m, head_dim) = weights (m, n_keys) * a tile's values */
 static void
-gather_rows(const Part *part, size_t m, size_t n_keys)
+gather_rows(const Part *part, const KeyTile *values, size_t m, size_t n_keys)
 {
 	const AttentionTask *task = part->task;
-	size_t		head_dim = task->attention->head_dim;
-	size_t		panel_bytes = KEY_TILE / srm_pack_group(task->compute) * SRM_PANEL * 4;
+	size_t		head_dim = task->head_dim;
 	SrmTile		tile = {
 		.out_stride = head_dim, .m = m, .lanes = srm_pack_lanes(task->compute, n_keys),
 		.x = part->weights, .x_stride = task->weights_bytes, .prefetch = part->weights
@@ -254,7 +194,7 @@ gather_rows(const Part *part, size_t m, size_t n_keys)
 	for (size_t number = 0; number < task->n_value_panels; number++)
 	{
 		tile.out = part->gathered + number * SRM_PANEL;
-		tile.panel = part->values + number * panel_bytes;
+		tile.panel = srm_values_panel(values->keys, part->head, number, values->first);
 		tile.n = smaller(head_dim - number * SRM_PANEL, SRM_PANEL);
 		srm_kernels->multiply[task->compute] (&tile);
 	}
@@ -291,7 +231,7 @@ add_tile_to_rows(const Part *part, const KeyTile *tile, size_t row, size_t m)
 	if (n_keys == 0 || first[0] >= n_keys)
 		return;
 	n_padded = srm_pack_lanes(task->compute, n_keys) * srm_pack_group(task->compute);
-	score_rows(part, row, m, first[0] / SRM_PANEL, n_keys);
+	score_rows(part, tile, row, m, first[0] / SRM_PANEL, n_keys);
 	for (size_t i = 0; i < m; i++)
 	{
 		float	   *scores = part->scores + i * SCORES_STRIDE;
@@ -302,11 +242,11 @@ add_tile_to_rows(const Part *part, const KeyTile *tile, size_t row, size_t m)
 		if (task->compute == SRM_COMPUTE_BF16)
 			srm_kernels->pack_row[task->compute] (part->weights + i * task->weights_bytes, scores, n_padded);
 	}
-	gather_rows(part, m, n_keys);
+	gather_rows(part, tile, m, n_keys);
 	for (size_t i = 0; i < m; i++)
 		if (first[i] < end[i])
-			add_gathered(row_out(part, row + i), part->gathered + i * attention->head_dim,
-						 started[i], shrink[i], attention->head_dim);
+			add_gathered(row_out(part, row + i), part->gathered + i * task->head_dim,
+						 started[i], shrink[i], task->head_dim);
 }
 
 static void
@@ -316,8 +256,6 @@ add_tile(const Part *part, const KeyTile *tile)
 	size_t		n_tiles = divide_up(n_rows, SRM_TILE_ROWS);
 	size_t		row = 0;
 
-	pack_keys(part, tile);
-	pack_values(part, tile);
 	for (size_t i = 0; i < n_tiles; i++)
 	{
 		size_t		m = divide_up(n_rows - row, n_tiles - i);
@@ -329,18 +267,15 @@ add_tile(const Part *part, const KeyTile *tile)
 
 /* Adds n keys that start at a position, but for tiles that no token's window reaches. */
 static void
-add_keys(const Part *part, const float *keys, const float *values, size_t position, size_t n)
+add_keys(const Part *part, const SrmKeys *keys, size_t first, size_t position, size_t n)
 {
 	const SrmAttention *attention = part->task->attention;
-	size_t		stride = attention->n_kv_heads * attention->head_dim;
 	size_t		start = window_start(attention, attention->n_past + part->index[0]);
-	size_t		first = start > position ? (start - position) / KEY_TILE * KEY_TILE : 0;
+	size_t		skipped = start > position ? (start - position) / KEY_TILE * KEY_TILE : 0;
 
-	for (; first < n; first += KEY_TILE)
+	for (; skipped < n; skipped += KEY_TILE)
 	{
-		KeyTile		tile = {
-			keys + first * stride, values + first * stride, position + first, smaller(n - first, KEY_TILE)
-		};
+		KeyTile		tile = {keys, first + skipped, position + skipped, smaller(n - skipped, KEY_TILE)};
 
 		add_tile(part, &tile);
 	}
@@ -351,13 +286,12 @@ static void
 pack_queries(const Part *part)
 {
 	const AttentionTask *task = part->task;
-	const SrmAttention *attention = task->attention;
-	size_t		head_dim = attention->head_dim;
+	size_t		head_dim = task->head_dim;
 
 	for (size_t row = 0; row < part->n * task->n_shared; row++)
 	{
 		const float *query = part->queries +
-			(row / task->n_shared * attention->n_heads + row % task->n_shared) * head_dim;
+			(row / task->n_shared * task->attention->n_heads + row % task->n_shared) * head_dim;
 
 		for (size_t i = 0; i < head_dim; i++)
 			part->gathered[i] = query[i] * task->scale;
@@ -372,15 +306,15 @@ attend(const Part *part)
 
 	memset(part->rows, 0, part->n * part->task->n_shared * sizeof(RowState));
 	pack_queries(part);
-	add_keys(part, attention->past_keys, attention->past_values, 0, attention->n_past);
-	add_keys(part, attention->keys, attention->values, attention->n_past,
+	add_keys(part, attention->past, 0, 0, attention->n_past);
+	add_keys(part, attention->own, attention->own_first, attention->n_past,
 			 (size_t) part->index[part->n - 1] + 1);
 	for (size_t row = 0; row < part->n * part->task->n_shared; row++)
 	{
 		float	   *out = row_out(part, row);
 		float		inverse = 1.0f / part->rows[row].sum;
 
-		for (size_t i = 0; i < attention->head_dim; i++)
+		for (size_t i = 0; i < part->task->head_dim; i++)
 			out[i] *= inverse;
 	}
 }
@@ -400,18 +334,15 @@ static size_t
 place_buffers(Part *part, const AttentionTask *task, char *scratch)
 {
 	size_t		n_rows = task->part_tokens * task->n_shared;
-	size_t		value_lanes = KEY_TILE / srm_pack_group(task->compute);
 	size_t		used = 0;
 
 	part->rows = take_bytes(scratch, &used, n_rows * sizeof(RowState));
 	part->packed = take_bytes(scratch, &used, n_rows * task->query_bytes);
-	part->keys = take_bytes(scratch, &used, KEY_TILE * task->key_lanes * 4);
-	part->values = take_bytes(scratch, &used, task->n_value_panels * SRM_PANEL * value_lanes * 4);
 	part->scores = take_bytes(scratch, &used, SRM_TILE_ROWS * SCORES_STRIDE * sizeof(float));
 	part->weights = (char *) part->scores;
 	if (task->compute != SRM_COMPUTE_F32)
 		part->weights = take_bytes(scratch, &used, SRM_TILE_ROWS * task->weights_bytes);
-	part->gathered = take_bytes(scratch, &used, SRM_TILE_ROWS * task->attention->head_dim * sizeof(float));
+	part->gathered = take_bytes(scratch, &used, SRM_TILE_ROWS * task->head_dim * sizeof(float));
 	return used;
 }
 
@@ -420,14 +351,12 @@ static void
 run_task(void *arg, size_t number, int thread)
 {
 	AttentionTask *task = arg;
-	const SrmAttention *attention = task->attention;
-	size_t		head = number % attention->n_kv_heads;
-	size_t		first = number / attention->n_kv_heads * task->part_tokens;
-	size_t		offset = (first * attention->n_heads + head * task->n_shared) * attention->head_dim;
+	size_t		head = number % task->n_kv_heads;
+	size_t		first = number / task->n_kv_heads * task->part_tokens;
+	size_t		offset = (first * task->attention->n_heads + head * task->n_shared) * task->head_dim;
 	Part		part = {
 		.task = task, .index = task->index + first, .n = smaller(task->n - first, task->part_tokens),
-		.queries = task->queries + offset, .out = task->out + offset,
-		.kv_offset = head * attention->head_dim
+		.queries = task->queries + offset, .out = task->out + offset, .head = head
 	};
 
 	place_buffers(&part, task, srm_threads_scratch(task->threads, thread));
@@ -443,10 +372,13 @@ plan_parts(AttentionTask *task)
 {
 	const SrmAttention *attention = task->attention;
 	size_t		n_keys = attention->n_past + task->index[task->n - 1] + 1;
-	size_t		n_tasks = TASKS_PER_THREAD * (size_t) srm_threads_count(task->threads);
-	size_t		n_parts = srm_threads_count(task->threads) == 1 ? 1 : divide_up(n_tasks, attention->n_kv_heads);
+	size_t		n_threads = (size_t) srm_threads_count(task->threads);
+	size_t		n_tasks = TASKS_PER_THREAD * n_threads;
+	size_t		n_parts = n_threads == 1 ? 1 : divide_up(n_tasks, task->n_kv_heads);
 	size_t		n_long = task->n * task->n_shared / (MAX_TASK_SCORES / n_keys + 1) + 1;
 
+	if (n_parts < n_threads && task->n >= n_threads * MIN_PART_TOKENS)
+		n_parts = n_threads;
 	n_parts = n_parts > n_long ? n_parts : n_long;
 	task->part_tokens = divide_up(task->n, smaller(n_parts, task->n));
 	task->n_parts = divide_up(task->n, task->part_tokens);
@@ -457,18 +389,17 @@ srm_attention_forward(float *out, const float *queries, const SrmAttention *atte
 					  const uint32_t *index, size_t n,
 					  SrmThreads *threads, const SrmStop *stop, SrmStatus *status)
 {
-	size_t		head_dim = attention->head_dim;
+	size_t		head_dim = attention->own->head_dim;
 	AttentionTask task = {.attention = attention, .out = out, .queries = queries,
-		.index = index, .n = n, .threads = threads
+		.index = index, .n = n, .threads = threads, .compute = attention->own->compute,
+		.head_dim = head_dim, .n_kv_heads = attention->own->n_heads
 	};
 	Part		part;
 
 	if (n == 0)
 		return true;
-	task.compute = attention->compute == SRM_COMPUTE_F32 || !srm_kernels->fast_bf16 ?
-		SRM_COMPUTE_F32 : SRM_COMPUTE_BF16;
 	task.scale = attention->scale > 0 ? attention->scale : 1.0f / sqrtf((float) head_dim);
-	task.n_shared = attention->n_heads / attention->n_kv_heads;
+	task.n_shared = attention->n_heads / task.n_kv_heads;
 	task.query_bytes = srm_gemm_row_bytes(task.compute, head_dim);
 	task.weights_bytes = task.compute == SRM_COMPUTE_F32 ? SCORES_STRIDE * sizeof(float) :
 		srm_gemm_row_bytes(task.compute, KEY_TILE);
@@ -476,6 +407,6 @@ srm_attention_forward(float *out, const float *queries, const SrmAttention *atte
 	task.n_value_panels = divide_up(head_dim, SRM_PANEL);
 	plan_parts(&task);
 	return srm_threads_reserve(threads, place_buffers(&part, &task, NULL), status) &&
-		srm_threads_run_or_stop(threads, task.n_parts * attention->n_kv_heads, run_task,
+		srm_threads_run_or_stop(threads, task.n_parts * task.n_kv_heads, run_task,
 								&task, stop, status);
 }

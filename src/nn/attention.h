@@ -14,24 +14,20 @@
 
 #include <stdint.h>
 
-#include "nn/matrix.h"
+#include "nn/keys.h"
 #include "nn/threads.h"
 
-/* Keys and values are (tokens, n_kv_heads * head_dim). */
+/* The keys of both kinds are alike; queries have their head size, and are rounded as they are. */
 typedef struct SrmAttention
 {
-	size_t		n_heads;
-	size_t		n_kv_heads;		/* divides n_heads; neighbouring heads share one */
-	size_t		head_dim;
+	size_t		n_heads;		/* a multiple of those of keys; neighbouring heads share one */
 	float		scale;			/* of the products; 0: 1 / sqrt(head_dim) */
 	float		softcap;		/* s becomes softcap * tanh(s / softcap); 0: it stays s */
 	size_t		window;			/* tokens that a query sees, its own included; 0: all */
-	SrmCompute	compute;		/* f32, or bf16 where the processor has a fast kernel for it */
 	size_t		n_past;
-	const float *past_keys;		/* of n_past tokens, which come before all queries */
-	const float *past_values;
-	const float *keys;			/* of the block */
-	const float *values;
+	const SrmKeys *past;		/* the first n_past tokens come before all queries; NULL if there are none */
+	const SrmKeys *own;			/* of the block */
+	size_t		own_first;		/* where its tokens begin, a multiple of SRM_PANEL */
 } SrmAttention;
 
 /*

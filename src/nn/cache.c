@@ -9,9 +9,8 @@
 
 #include <stdint.h>
 #include <stdlib.h>
-#include <string.h>
 
-#define MAX_BYTES	(SIZE_MAX / 4)
+#define MAX_TOKENS	(SIZE_MAX / 4)
 
 SrmCache *
 srm_cache_create(const SrmDecoder *decoder, SrmStatus *status)
@@ -21,16 +20,16 @@ srm_cache_create(const SrmDecoder *decoder, SrmStatus *status)
 	if (cache != NULL)
 	{
 		cache->n_layers = decoder->n_layers;
-		cache->width = decoder->n_kv_heads * decoder->head_dim;
-		cache->keys = calloc(cache->n_layers, sizeof(float *));
-		cache->values = calloc(cache->n_layers, sizeof(float *));
+		cache->layers = calloc(cache->n_layers, sizeof(SrmKeys));
 	}
-	if (cache == NULL || cache->keys == NULL || cache->values == NULL)
+	if (cache == NULL || cache->layers == NULL)
 	{
 		srm_cache_free(cache);
-		srm_fail_memory(status, sizeof(SrmCache) + 2 * decoder->n_layers * sizeof(float *));
+		srm_fail_memory(status, sizeof(SrmCache) + decoder->n_layers * sizeof(SrmKeys));
 		return NULL;
 	}
+	for (size_t i = 0; i < cache->n_layers; i++)
+		cache->layers[i] = srm_decoder_keys(decoder, &decoder->layers[i]);
 	return cache;
 }
 
@@ -39,13 +38,9 @@ srm_cache_free(SrmCache *cache)
 {
 	if (cache == NULL)
 		return;
-	for (size_t i = 0; cache->values != NULL && i < cache->n_layers; i++)
-	{
-		free(cache->keys[i]);
-		free(cache->values[i]);
-	}
-	free(cache->keys);
-	free(cache->values);
+	for (size_t i = 0; cache->layers != NULL && i < cache->n_layers; i++)
+		free(cache->layers[i].keys);
+	free(cache->layers);
 	free(cache);
 }
 
@@ -58,47 +53,48 @@ srm_cache_tokens(const SrmCache *cache)
 size_t
 srm_cache_bytes(const SrmCache *cache)
 {
-	return 2 * cache->n_layers * cache->capacity * cache->width * sizeof(float);
+	size_t		bytes = 0;
+
+	for (size_t i = 0; i < cache->n_layers && cache->layers[i].capacity > 0; i++)
+		bytes += srm_keys_bytes(&cache->layers[i], cache->layers[i].capacity);
+	return bytes;
 }
 
 void
 srm_cache_truncate(SrmCache *cache, size_t n_tokens)
 {
-	if (n_tokens < cache->n_tokens)
-		cache->n_tokens = n_tokens;
+	if (n_tokens >= cache->n_tokens)
+		return;
+	cache->n_tokens = n_tokens;
+	for (size_t i = 0; i < cache->n_layers; i++)
+		srm_keys_truncate(&cache->layers[i], n_tokens);
 }
 
-/* Moves rows to a piece of memory of that many bytes. */
+/* Moves the first n_used tokens to a piece of memory with more room. */
 static bool
-enlarge(float **rows, size_t used_bytes, size_t bytes, SrmStatus *status)
+enlarge(SrmKeys *keys, size_t n_used, size_t capacity, SrmStatus *status)
 {
-	float	   *larger = aligned_alloc(64, bytes);
+	size_t		bytes = srm_keys_bytes(keys, capacity);
+	SrmKeys		larger = *keys;
+	void	   *memory = bytes == 0 ? NULL : aligned_alloc(64, bytes);
 
-	if (larger == NULL)
-		return srm_fail_memory(status, bytes);
-	if (*rows != NULL)
-		memcpy(larger, *rows, used_bytes);
-	free(*rows);
-	*rows = larger;
+	if (memory == NULL)
+		return srm_fail_memory(status, bytes == 0 ? SIZE_MAX / 4 : bytes);
+	srm_keys_place(&larger, memory, capacity);
+	srm_keys_copy(&larger, keys, n_used);
+	free(keys->keys);
+	*keys = larger;
 	return true;
 }
 
 bool
 srm_cache_reserve(SrmCache *cache, size_t n, SrmStatus *status)
 {
-	size_t		row_bytes = cache->width * sizeof(float);
-	size_t		used_bytes = cache->n_tokens * row_bytes;
-	size_t		bytes;
-
-	if (n <= cache->capacity)
-		return true;
-	if (row_bytes > 0 && n > MAX_BYTES / row_bytes)
-		return srm_fail_memory(status, MAX_BYTES);
-	bytes = (n * row_bytes + 63) & ~(size_t) 63;
+	if (n > MAX_TOKENS)
+		return srm_fail_memory(status, MAX_TOKENS);
 	for (size_t i = 0; i < cache->n_layers; i++)
-		if (!enlarge(&cache->keys[i], used_bytes, bytes, status) ||
-			!enlarge(&cache->values[i], used_bytes, bytes, status))
+		if (cache->layers[i].capacity < n &&
+			!enlarge(&cache->layers[i], cache->n_tokens, srm_keys_capacity(n), status))
 			return false;
-	cache->capacity = n;
 	return true;
 }

@@ -9,18 +9,19 @@
 #define SRM_CACHE_H
 
 #include "nn/decoder.h"
+#include "nn/keys.h"
 
 struct SrmCache
 {
 	size_t		n_layers;
-	size_t		width;			/* n_kv_heads * head_dim */
-	size_t		capacity;		/* tokens that there is room for */
 	size_t		n_tokens;
-	float	  **keys;			/* (n_layers), each (capacity, width); NULL without room */
-	float	  **values;			/* the same */
+	SrmKeys    *layers;			/* (n_layers), with room for n_tokens at least */
 };
 
 /* Room for n tokens in all; what is there stays, whether that succeeds or not. */
 extern bool srm_cache_reserve(SrmCache *cache, size_t n, SrmStatus *status);
+
+/* What keys of a layer look like; without room for any. */
+extern SrmKeys srm_decoder_keys(const SrmDecoder *decoder, const SrmLayer *layer);
 
 #endif							/* SRM_CACHE_H */

@@ -3,8 +3,8 @@
  * decoder.c
  *	  One transformer decoder, driven by a description.
  *
- * A block runs through a layer in chunks of at most ROWS tokens: the buffers of
- * a feed-forward step are those of a chunk, and its products leave off soon
+ * A block runs through a layer in chunks: the buffers of a feed-forward step
+ * are those of a chunk and stay in a processor's caches, and its products leave off soon
  * enough for a stop.  A chunk attends to the keys of those before it.
  *
  *-------------------------------------------------------------------------
@@ -21,7 +21,8 @@
 #include "nn/rope.h"
 #include "nn/workspace.h"
 
-#define ROWS			512
+#define ROWS_PER_THREAD	128
+#define MAX_ROWS		512		/* of a chunk */
 #define ROWS_PER_TASK	16
 #define MAX_BYTES		(SIZE_MAX / 4)
 #define BUFFER_GAP		320
@@ -34,7 +35,17 @@ typedef struct Block
 	const SrmSequence *sequence;
 	size_t		first;			/* row of the pass */
 	bool		is_kept;		/* the prompt: goes to the cache */
+	size_t		own_first;		/* else: where its keys begin in the pass's own */
 } Block;
+
+/* Rows of a chunk whose keys lie in one panel. */
+typedef struct Segment
+{
+	size_t		first;			/* of the chunk */
+	size_t		n;
+	SrmKeys    *keys;
+	size_t		token;			/* of keys */
+} Segment;
 
 typedef struct Pass
 {
@@ -44,7 +55,7 @@ typedef struct Pass
 	SrmStatus  *status;
 	void	   *memory;			/* of the workspace, for what follows */
 
-	const SrmCache *cache;		/* NULL: no tokens before */
+	SrmCache   *cache;			/* NULL: no tokens before */
 	size_t		n_cached;		/* tokens of the cache before the pass */
 	Block	   *blocks;			/* (n_blocks) the prompt first */
 	size_t		n_blocks;
@@ -52,6 +63,8 @@ typedef struct Pass
 	size_t		n_kept;			/* rows of the prompt: the first ones */
 	size_t		n_positions;	/* from n_cached on */
 	size_t		n_wanted;
+	size_t		chunk_rows;		/* at most, of a chunk */
+	size_t		own_capacity;	/* tokens of own */
 
 	float	   *frequencies;	/* (head_dim / 2) */
 	float	   *hidden;			/* (n_rows, dim): the residual stream */
@@ -61,8 +74,8 @@ typedef struct Pass
 	uint32_t   *position;		/* (n_rows): less n_cached */
 	float	   *cosines;		/* (n_positions, head_dim / 2) */
 	float	   *sines;			/* (n_positions, head_dim / 2) */
-	float	   *own_keys;		/* (n_rows, kv_dim), NULL where all goes to the cache */
-	float	   *own_values;
+	SrmKeys		own;			/* of the layer at work and blocks that are not kept */
+	float	   *own_memory;
 
 	/* Of the tokens wanted, in the order of rows */
 	float	   *wanted_hidden;	/* (n_wanted, dim) */
@@ -70,6 +83,10 @@ typedef struct Pass
 	uint32_t   *wanted_index;	/* (n_wanted) */
 
 	/* Of a chunk */
+	float	   *keys;			/* (rows, kv_dim) */
+	float	   *values;			/* (rows, kv_dim) */
+	Segment    *segments;		/* (n_segments), of all rows in order */
+	size_t		n_segments;
 	float	   *queries;		/* (rows, q_dim) */
 	float	   *attended;		/* (rows, q_dim) */
 	float	   *gate;			/* (rows, ffn_dim) */
@@ -79,11 +96,9 @@ typedef struct Pass
 	/* Of the layer at work */
 	size_t		layer_number;
 	const SrmLayer *layer;
-	float	   *keys;			/* (n_rows, kv_dim), in the cache or own_keys */
-	float	   *values;
 } Pass;
 
-/* Rows of a residual stream; at most ROWS within a layer. */
+/* Rows of a residual stream; at most chunk_rows within a layer. */
 typedef struct Chunk
 {
 	Pass	   *pass;
@@ -93,8 +108,6 @@ typedef struct Chunk
 	size_t		n;
 	const float *weight;		/* of the norm */
 	const float *post_norm;		/* weight of the norm of change, or NULL */
-	float	   *keys;			/* (n, kv_dim) to be turned, or NULL */
-	float	   *queries;		/* (n, q_dim) to be turned, or NULL */
 } Chunk;
 
 static size_t
@@ -218,71 +231,101 @@ turn_heads(Pass *pass, float *heads, const float *norm, size_t n_heads, size_t r
 	srm_rope_forward(heads, pass->cosines + start, pass->sines + start, n_heads, head_dim);
 }
 
-/* Copies what one row of the prompt leaves behind to the cache. */
 static void
-keep_row(Pass *pass, size_t row)
-{
-	size_t		width = pass->cache->width;
-	size_t		start = (pass->n_cached + row) * width;
-
-	memcpy(pass->cache->keys[pass->layer_number] + start, pass->keys + row * width,
-		   width * sizeof(float));
-	memcpy(pass->cache->values[pass->layer_number] + start, pass->values + row * width,
-		   width * sizeof(float));
-}
-
-static void
-turn_rows(void *arg, size_t task, int thread)
+turn_queries(void *arg, size_t task, int thread)
 {
 	Chunk	   *chunk = arg;
 	Pass	   *pass = chunk->pass;
-	const SrmDecoder *decoder = pass->decoder;
 	size_t		first = task * ROWS_PER_TASK;
 
 	(void) thread;
 	for (size_t i = first; i < first + task_rows(chunk, task); i++)
-	{
-		size_t		row = chunk->rows[i];
+		turn_heads(pass, pass->queries + i * pass->decoder->n_heads * pass->decoder->head_dim,
+				   pass->layer->query_norm, pass->decoder->n_heads, chunk->rows[i]);
+}
 
-		if (chunk->queries != NULL)
-			turn_heads(pass, chunk->queries + i * decoder->n_heads * decoder->head_dim,
-					   pass->layer->query_norm, decoder->n_heads, row);
-		if (chunk->keys == NULL)
-			continue;
-		turn_heads(pass, chunk->keys + i * decoder->n_kv_heads * decoder->head_dim,
-				   pass->layer->key_norm, decoder->n_kv_heads, row);
-		if (row < pass->n_kept && pass->own_keys != NULL)
-			keep_row(pass, row);
+/* Turns the keys of a segment, and puts them and the values where attention reads them. */
+static void
+keep_segment(void *arg, size_t number, int thread)
+{
+	Chunk	   *chunk = arg;
+	Pass	   *pass = chunk->pass;
+	const Segment *segment = &pass->segments[number];
+	size_t		width = pass->decoder->n_kv_heads * pass->decoder->head_dim;
+	size_t		start = segment->first * width;
+
+	(void) thread;
+	for (size_t i = 0; i < segment->n; i++)
+		turn_heads(pass, pass->keys + start + i * width, pass->layer->key_norm,
+				   pass->decoder->n_kv_heads, chunk->rows[segment->first + i]);
+	srm_keys_write(segment->keys, segment->token, segment->n, pass->keys + start, pass->values + start);
+}
+
+/* Where the keys of a block's token lie, with the layer at work. */
+static SrmKeys *
+keys_of(Pass *pass, const Block *block, size_t index, size_t *token)
+{
+	*token = (block->is_kept ? 0 : block->own_first) + index;
+	return block->is_kept ? &pass->cache->layers[pass->layer_number] : &pass->own;
+}
+
+/* Cuts a chunk of all rows of the pass into segments. */
+static void
+cut_into_segments(const Chunk *chunk)
+{
+	Pass	   *pass = chunk->pass;
+	const Block *block = pass->blocks;
+
+	pass->n_segments = 0;
+	for (size_t first = 0; first < chunk->n;)
+	{
+		Segment    *segment = &pass->segments[pass->n_segments++];
+		size_t		left;
+
+		while (chunk->rows[first] >= block->first + block->sequence->n_tokens)
+			block++;
+		left = block->first + block->sequence->n_tokens - chunk->rows[first];
+		segment->first = first;
+		segment->keys = keys_of(pass, block, chunk->index[first], &segment->token);
+		segment->n = smaller(smaller(left, chunk->n - first), SRM_PANEL - segment->token % SRM_PANEL);
+		first += segment->n;
 	}
 }
 
-/*
- * Queries, keys and values of a chunk, from its hidden states; keys and
- * values stay for the chunks that follow.
- */
+/* Keys and values of a chunk of all rows, from its hidden states, and its queries where they are wanted. */
 static bool
-project_chunk(Chunk *chunk, bool with_queries, bool with_keys)
+project_chunk(Chunk *chunk, bool with_queries)
 {
 	Pass	   *pass = chunk->pass;
 	const SrmLayer *layer = pass->layer;
-	size_t		kv_start = chunk->rows[0] * layer->key.rows;
 	SrmRowSource source = {read_norm, chunk};
-	SrmLinear	maps[SRM_MAX_LINEARS];
-	size_t		n_maps = 0;
+	SrmLinear	maps[] = {
+		{pass->keys, NULL, &layer->key, layer->key_bias},
+		{pass->values, NULL, &layer->value, layer->value_bias},
+		{pass->queries, NULL, &layer->query, layer->query_bias}
+	};
 
 	chunk->weight = layer->attention_norm;
-	chunk->queries = with_queries ? pass->queries : NULL;
-	chunk->keys = with_keys ? pass->keys + kv_start : NULL;
-	if (with_queries)
-		maps[n_maps++] = (SrmLinear) {pass->queries, NULL, &layer->query, layer->query_bias};
-	if (with_keys)
-	{
-		maps[n_maps++] = (SrmLinear) {chunk->keys, NULL, &layer->key, layer->key_bias};
-		maps[n_maps++] = (SrmLinear) {pass->values + kv_start, NULL, &layer->value, layer->value_bias};
-	}
-	return srm_linears_forward_from(maps, n_maps, chunk->n, &source, pass->threads,
+	cut_into_segments(chunk);
+	return srm_linears_forward_from(maps, with_queries ? 3 : 2, chunk->n, &source, pass->threads,
 									pass->stop, pass->status) &&
-		run_rows(chunk, turn_rows);
+		srm_threads_run_or_stop(pass->threads, pass->n_segments, keep_segment, chunk,
+								pass->stop, pass->status) &&
+		(!with_queries || run_rows(chunk, turn_queries));
+}
+
+/* Queries of a chunk whose keys are there already. */
+static bool
+project_queries(Chunk *chunk)
+{
+	Pass	   *pass = chunk->pass;
+	SrmRowSource source = {read_norm, chunk};
+	SrmLinear	map = {pass->queries, NULL, &pass->layer->query, pass->layer->query_bias};
+
+	chunk->weight = pass->layer->attention_norm;
+	return srm_linears_forward_from(&map, 1, chunk->n, &source, pass->threads,
+									pass->stop, pass->status) &&
+		run_rows(chunk, turn_queries);
 }
 
 /*
@@ -291,26 +334,18 @@ project_chunk(Chunk *chunk, bool with_queries, bool with_keys)
  * those of other sequences count from their own first one.
  */
 static SrmAttention
-attention_of(const Pass *pass, const Block *block)
+attention_of(Pass *pass, const Block *block)
 {
 	const SrmDecoder *decoder = pass->decoder;
-	const SrmCache *cache = pass->cache;
-	size_t		start = block->first * decoder->n_kv_heads * decoder->head_dim;
 	SrmAttention attention = {
-		.n_heads = decoder->n_heads,.n_kv_heads = decoder->n_kv_heads,
-		.head_dim = decoder->head_dim,.scale = decoder->attention_scale,
+		.n_heads = decoder->n_heads,.scale = decoder->attention_scale,
 		.softcap = decoder->attention_softcap,.window = pass->layer->window,
-		.compute = pass->layer->query.packed == NULL ? SRM_COMPUTE_F32 : pass->layer->query.compute
+		.n_past = block->is_kept ? 0 : pass->n_cached + pass->n_kept
 	};
 
-	if (cache != NULL)
-	{
-		attention.past_keys = cache->keys[pass->layer_number];
-		attention.past_values = cache->values[pass->layer_number];
-	}
-	attention.n_past = block->is_kept ? 0 : pass->n_cached + pass->n_kept;
-	attention.keys = block->is_kept ? attention.past_keys : pass->keys + start;
-	attention.values = block->is_kept ? attention.past_values : pass->values + start;
+	if (attention.n_past > 0)
+		attention.past = &pass->cache->layers[pass->layer_number];
+	attention.own = keys_of(pass, block, 0, &attention.own_first);
 	return attention;
 }
 
@@ -392,7 +427,7 @@ chunk_of(Pass *pass, size_t first)
 		.hidden = pass->hidden + first * pass->decoder->dim,
 		.rows = pass->rows + first,
 		.index = pass->index + first,
-		.n = smaller(pass->n_rows - first, ROWS)
+		.n = smaller(pass->n_rows - first, pass->chunk_rows)
 	};
 
 	return chunk;
@@ -407,7 +442,7 @@ wanted_chunk_of(Pass *pass, size_t first)
 		.hidden = pass->wanted_hidden + first * pass->decoder->dim,
 		.rows = pass->wanted_rows + first,
 		.index = pass->wanted_index + first,
-		.n = smaller(pass->n_wanted - first, ROWS)
+		.n = smaller(pass->n_wanted - first, pass->chunk_rows)
 	};
 
 	return chunk;
@@ -456,11 +491,11 @@ start_pass(Pass *pass)
 static bool
 forward_layer(Pass *pass)
 {
-	for (size_t first = 0; first < pass->n_rows; first += ROWS)
+	for (size_t first = 0; first < pass->n_rows; first += pass->chunk_rows)
 	{
 		Chunk		chunk = chunk_of(pass, first);
 
-		if (!project_chunk(&chunk, true, true) || !finish_chunk(&chunk))
+		if (!project_chunk(&chunk, true) || !finish_chunk(&chunk))
 			return false;
 	}
 	return true;
@@ -475,24 +510,35 @@ forward_last_layer(Pass *pass)
 {
 	size_t		dim = pass->decoder->dim;
 
-	for (size_t first = 0; first < pass->n_rows; first += ROWS)
+	for (size_t first = 0; first < pass->n_rows; first += pass->chunk_rows)
 	{
 		Chunk		chunk = chunk_of(pass, first);
 
-		if (!project_chunk(&chunk, false, true))
+		if (!project_chunk(&chunk, false))
 			return false;
 	}
 	for (size_t i = 0; i < pass->n_wanted; i++)
 		memcpy(pass->wanted_hidden + i * dim, pass->hidden + pass->wanted_rows[i] * dim,
 			   dim * sizeof(float));
-	for (size_t first = 0; first < pass->n_wanted; first += ROWS)
+	for (size_t first = 0; first < pass->n_wanted; first += pass->chunk_rows)
 	{
 		Chunk		chunk = wanted_chunk_of(pass, first);
 
-		if (!project_chunk(&chunk, true, false) || !finish_chunk(&chunk))
+		if (!project_queries(&chunk) || !finish_chunk(&chunk))
 			return false;
 	}
 	return true;
+}
+
+SrmKeys
+srm_decoder_keys(const SrmDecoder *decoder, const SrmLayer *layer)
+{
+	SrmCompute	weights = layer->query.packed == NULL ? SRM_COMPUTE_F32 : layer->query.compute;
+	SrmKeys		keys = {
+		.compute = srm_keys_compute(weights),.n_heads = decoder->n_kv_heads,.head_dim = decoder->head_dim
+	};
+
+	return keys;
 }
 
 /* Makes a layer the one at work. */
@@ -501,13 +547,9 @@ enter_layer(Pass *pass, size_t number)
 {
 	pass->layer_number = number;
 	pass->layer = &pass->decoder->layers[number];
-	pass->keys = pass->own_keys;
-	pass->values = pass->own_values;
-	if (pass->own_keys == NULL)
-	{
-		pass->keys = pass->cache->keys[number] + pass->n_cached * pass->cache->width;
-		pass->values = pass->cache->values[number] + pass->n_cached * pass->cache->width;
-	}
+	pass->own = srm_decoder_keys(pass->decoder, pass->layer);
+	if (pass->own_capacity > 0)
+		srm_keys_place(&pass->own, pass->own_memory, pass->own_capacity);
 }
 
 static bool
@@ -521,6 +563,9 @@ allocate_indexes(Pass *pass, SrmArena *arena)
 	pass->position = srm_arena_alloc(arena, bytes, pass->status);
 	pass->wanted_rows = srm_arena_alloc(arena, pass->n_wanted * sizeof(uint32_t), pass->status);
 	pass->wanted_index = srm_arena_alloc(arena, pass->n_wanted * sizeof(uint32_t), pass->status);
+	/* A panel of each block and chunk may begin or end within */
+	pass->segments = srm_arena_array(arena, pass->chunk_rows / SRM_PANEL + 2 + 2 * smaller(pass->n_blocks, pass->chunk_rows),
+									 sizeof(Segment), pass->status);
 	return pass->status->code == SRM_OK;
 }
 
@@ -560,12 +605,30 @@ place_buffers(Pass *pass, const Buffer *buffers, size_t n_buffers)
 	return next != NULL;
 }
 
+/* The keys and values of one layer, at most. */
+static size_t
+own_floats(const Pass *pass)
+{
+	size_t		bytes = 0;
+
+	for (size_t i = 0; pass->own_capacity > 0 && i < pass->decoder->n_layers; i++)
+	{
+		SrmKeys		keys = srm_decoder_keys(pass->decoder, &pass->decoder->layers[i]);
+		size_t		size = srm_keys_bytes(&keys, pass->own_capacity);
+
+		bytes = size == 0 || size > bytes ? size : bytes;
+		if (size == 0)
+			return MAX_BYTES;
+	}
+	return bytes / sizeof(float);
+}
+
 static bool
 allocate_pass(Pass *pass, SrmArena *arena)
 {
 	const SrmDecoder *decoder = pass->decoder;
 	size_t		n = pass->n_rows;
-	size_t		rows = smaller(n, ROWS);
+	size_t		rows = smaller(n, pass->chunk_rows);
 	size_t		q_dim = decoder->n_heads * decoder->head_dim;
 	size_t		kv_dim = decoder->n_kv_heads * decoder->head_dim;
 	const Buffer buffers[] = {
@@ -576,16 +639,16 @@ allocate_pass(Pass *pass, SrmArena *arena)
 		{&pass->sines, pass->n_positions, decoder->head_dim / 2},
 		{&pass->queries, rows, q_dim},
 		{&pass->attended, rows, q_dim},
+		{&pass->keys, rows, kv_dim},
+		{&pass->values, rows, kv_dim},
 		{&pass->gate, rows, decoder->ffn_dim},
 		{&pass->up, rows, decoder->ffn_dim},
 		{&pass->change, rows, decoder->dim},
-		/* The last two only where the cache does not take all of them */
-		{&pass->own_keys, n, kv_dim},
-		{&pass->own_values, n, kv_dim}
+		{&pass->own_memory, 1, own_floats(pass)}
 	};
-	size_t		n_buffers = sizeof(buffers) / sizeof(buffers[0]) - (pass->n_kept == n ? 2 : 0);
 
-	return place_buffers(pass, buffers, n_buffers) && allocate_indexes(pass, arena);
+	return place_buffers(pass, buffers, sizeof(buffers) / sizeof(buffers[0])) &&
+		allocate_indexes(pass, arena);
 }
 
 static bool
@@ -620,7 +683,8 @@ check_cache(const SrmDecoder *decoder, const SrmCache *cache, bool keep, SrmStat
 	if (cache == NULL && keep)
 		return srm_fail(status, SRM_INTERNAL, "no cache to keep a prompt in");
 	if (cache != NULL && (cache->n_layers != decoder->n_layers ||
-						  cache->width != decoder->n_kv_heads * decoder->head_dim))
+						  cache->layers[0].n_heads != decoder->n_kv_heads ||
+						  cache->layers[0].head_dim != decoder->head_dim))
 		return srm_fail(status, SRM_INTERNAL, "cache belongs to another decoder");
 	return true;
 }
@@ -636,11 +700,13 @@ add_block(Pass *pass, const SrmSequence *sequence, bool is_kept)
 	if (n > MAX_TOKENS || pass->n_rows > MAX_TOKENS - n ||
 		pass->n_cached + pass->n_kept > MAX_TOKENS - n)
 		return srm_fail(pass->status, SRM_LIMIT_EXCEEDED, "text has more than %zu tokens", MAX_TOKENS);
-	pass->blocks[pass->n_blocks++] = (Block) {sequence, pass->n_rows, is_kept};
+	pass->blocks[pass->n_blocks++] = (Block) {sequence, pass->n_rows, is_kept, pass->own_capacity};
 	pass->n_rows += n;
 	pass->n_wanted += sequence->n_wanted;
 	if (is_kept)
 		pass->n_kept = n;
+	else
+		pass->own_capacity += srm_keys_capacity(n);
 	if (pass->n_positions < pass->n_kept + (is_kept ? 0 : n))
 		pass->n_positions = pass->n_kept + (is_kept ? 0 : n);
 	return true;
@@ -710,6 +776,8 @@ run_blocks(Pass *pass, SrmCache *cache, SrmArena *arena, int n_threads)
 		!srm_cache_reserve(cache, pass->n_cached + pass->n_kept, pass->status))
 		return false;
 	pass->threads = srm_threads_start(n_threads, pass->status);
+	if (pass->threads != NULL)
+		pass->chunk_rows = smaller(MAX_ROWS, ROWS_PER_THREAD * (size_t) srm_threads_count(pass->threads));
 	done = pass->threads != NULL && allocate_pass(pass, arena) && run_pass(pass);
 	srm_threads_end(pass->threads);
 	srm_workspace_free(pass->memory);

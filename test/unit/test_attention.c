@@ -37,11 +37,27 @@ teardown(void **state)
 	return 0;
 }
 
+typedef struct Shape
+{
+	size_t		n_heads;
+	size_t		n_kv_heads;
+	size_t		head_dim;
+	float		scale;
+	float		softcap;
+	size_t		window;
+	SrmCompute	compute;
+	size_t		n_past;
+} Shape;
+
 /* A block of n tokens behind n_past others, and what comes out. */
 typedef struct Case
 {
-	SrmAttention attention;
+	Shape		shape;
 	size_t		n;
+	float	   *past_keys;		/* (n_past, n_kv_heads * head_dim) */
+	float	   *past_values;
+	float	   *keys;			/* (n, n_kv_heads * head_dim) */
+	float	   *values;
 	float	   *queries;		/* (n, n_heads * head_dim) */
 	uint32_t   *index;			/* (n): 0, 1, 2 ... */
 	float	   *out;
@@ -57,17 +73,17 @@ allocate(size_t size)
 }
 
 static Case
-random_case(SrmAttention shape, size_t n, uint64_t seed)
+random_case(Shape shape, size_t n, uint64_t seed)
 {
 	RandomState random = {.arena = arena, .seed = seed * 2 + 1};
 	size_t		q_dim = shape.n_heads * shape.head_dim;
 	size_t		kv_dim = shape.n_kv_heads * shape.head_dim;
-	Case		result = {.attention = shape, .n = n};
+	Case		result = {.shape = shape, .n = n};
 
-	result.attention.past_keys = random_vector(&random, shape.n_past * kv_dim, 0.0f, 1.0f);
-	result.attention.past_values = random_vector(&random, shape.n_past * kv_dim, 0.0f, 1.0f);
-	result.attention.keys = random_vector(&random, n * kv_dim, 0.0f, 1.0f);
-	result.attention.values = random_vector(&random, n * kv_dim, 0.0f, 1.0f);
+	result.past_keys = random_vector(&random, shape.n_past * kv_dim, 0.0f, 1.0f);
+	result.past_values = random_vector(&random, shape.n_past * kv_dim, 0.0f, 1.0f);
+	result.keys = random_vector(&random, n * kv_dim, 0.0f, 1.0f);
+	result.values = random_vector(&random, n * kv_dim, 0.0f, 1.0f);
 	result.queries = random_vector(&random, n * q_dim, 0.0f, 4.0f);
 	result.index = allocate(n * sizeof(uint32_t));
 	for (size_t i = 0; i < n; i++)
@@ -77,13 +93,49 @@ random_case(SrmAttention shape, size_t n, uint64_t seed)
 	return result;
 }
 
+/* n tokens where attention reads them, from first on, written in pieces; the memory has NaN in it. */
+static SrmKeys
+pack(const Shape *shape, size_t first, size_t n, const float *keys, const float *values)
+{
+	SrmKeys		packed = {
+		.compute = srm_keys_compute(shape->compute), .n_heads = shape->n_kv_heads, .head_dim = shape->head_dim
+	};
+	size_t		capacity = srm_keys_capacity(first + n);
+	size_t		bytes = srm_keys_bytes(&packed, capacity);
+	size_t		width = shape->n_kv_heads * shape->head_dim;
+	void	   *memory = (void *) (((uintptr_t) allocate(bytes + 64) + 63) & ~(uintptr_t) 63);
+
+	memset(memory, 0xFF, bytes);
+	srm_keys_place(&packed, memory, capacity);
+	for (size_t start = 0; start < n;)
+	{
+		size_t		end = start + SRM_PANEL - (first + start) % SRM_PANEL;
+
+		/* Some panels at once, others in two pieces, the first of which may end in half a lane */
+		if (start % 64 < SRM_PANEL)
+			end = start + 1 + start % 7 < end ? start + 1 + start % 7 : end;
+		end = end < n ? end : n;
+		srm_keys_write(&packed, first + start, end - start, keys + start * width, values + start * width);
+		start = end;
+	}
+	return packed;
+}
+
 static void
 attend(const Case *c, int n_threads)
 {
+	const Shape *shape = &c->shape;
 	SrmThreads *threads = srm_threads_start(n_threads, &status);
+	size_t		n_own = c->n == 0 ? 0 : (size_t) c->index[c->n - 1] + 1;
+	SrmKeys		past = pack(shape, 0, shape->n_past, c->past_keys, c->past_values);
+	SrmKeys		own = pack(shape, SRM_PANEL, n_own, c->keys, c->values);
+	SrmAttention attention = {
+		.n_heads = shape->n_heads, .scale = shape->scale, .softcap = shape->softcap, .window = shape->window,
+		.n_past = shape->n_past, .past = &past, .own = &own, .own_first = SRM_PANEL
+	};
 
 	assert_non_null(threads);
-	assert_true(srm_attention_forward(c->out, c->queries, &c->attention, c->index, c->n,
+	assert_true(srm_attention_forward(c->out, c->queries, &attention, c->index, c->n,
 									  threads, NULL, &status));
 	srm_threads_end(threads);
 }
@@ -92,9 +144,9 @@ attend(const Case *c, int n_threads)
 static const float *
 row_at(const Case *c, bool values, size_t position, size_t head)
 {
-	const SrmAttention *a = &c->attention;
-	const float *past = values ? a->past_values : a->past_keys;
-	const float *block = values ? a->values : a->keys;
+	const Shape *a = &c->shape;
+	const float *past = values ? c->past_values : c->past_keys;
+	const float *block = values ? c->values : c->keys;
 	const float *row = position < a->n_past ? past + position * a->n_kv_heads * a->head_dim :
 		block + (position - a->n_past) * a->n_kv_heads * a->head_dim;
 
@@ -105,7 +157,7 @@ row_at(const Case *c, bool values, size_t position, size_t head)
 static void
 plain_attention(double *out, const Case *c, size_t row, size_t head)
 {
-	const SrmAttention *a = &c->attention;
+	const Shape *a = &c->shape;
 	const float *query = c->queries + (row * a->n_heads + head) * a->head_dim;
 	size_t		kv_head = head / (a->n_heads / a->n_kv_heads);
 	size_t		own = a->n_past + c->index[row];
@@ -137,7 +189,7 @@ plain_attention(double *out, const Case *c, size_t row, size_t head)
 static void
 check_case(const Case *c)
 {
-	const SrmAttention *a = &c->attention;
+	const Shape *a = &c->shape;
 	double		tolerance = a->compute == SRM_COMPUTE_F32 ? 4e-6 : 2e-2;
 	double	   *expected = allocate(a->head_dim * sizeof(double));
 
@@ -153,7 +205,7 @@ check_case(const Case *c)
 /* heads, heads of keys, head size, scale, cap, window, kind, past; and n */
 static const struct
 {
-	SrmAttention shape;
+	Shape		shape;
 	size_t		n;
 }			cases[] = {
 	{{.n_heads = 1, .n_kv_heads = 1, .head_dim = 2}, 1},
@@ -169,7 +221,7 @@ static const struct
 #define N_CASES		(sizeof(cases) / sizeof(cases[0]))
 
 static void
-with_each_set(void (*check) (SrmAttention shape, size_t n))
+with_each_set(void (*check) (Shape shape, size_t n))
 {
 	const SrmKernels *kept = srm_kernels;
 
@@ -177,7 +229,7 @@ with_each_set(void (*check) (SrmAttention shape, size_t n))
 		for (size_t i = 0; i < N_CASES; i++)
 			for (int kind = SRM_COMPUTE_F32; kind <= SRM_COMPUTE_BF16; kind++)
 			{
-				SrmAttention shape = cases[i].shape;
+				Shape		shape = cases[i].shape;
 
 				shape.compute = (SrmCompute) kind;
 				srm_kernels = srm_kernels_at(set);
@@ -187,7 +239,7 @@ with_each_set(void (*check) (SrmAttention shape, size_t n))
 }
 
 static void
-check_values(SrmAttention shape, size_t n)
+check_values(Shape shape, size_t n)
 {
 	Case		c = random_case(shape, n, 1);
 
@@ -205,7 +257,7 @@ test_values(void **state)
 
 /* Some rows alone, or with threads: the bits of a row depend on its place alone. */
 static void
-check_rows(SrmAttention shape, size_t n)
+check_rows(Shape shape, size_t n)
 {
 	Case		all = random_case(shape, n, 2);
 	size_t		q_dim = shape.n_heads * shape.head_dim;
@@ -238,7 +290,7 @@ test_rows(void **state)
 static void
 test_not_finite(void **state)
 {
-	SrmAttention shape = {.n_heads = 2, .n_kv_heads = 1, .head_dim = 16};
+	Shape		shape = {.n_heads = 2, .n_kv_heads = 1, .head_dim = 16};
 
 	(void) state;
 	for (size_t set = 0; srm_kernels_at(set) != NULL; set++)
@@ -247,7 +299,7 @@ test_not_finite(void **state)
 		Case		c = random_case(shape, 300, 3);
 
 		srm_kernels = srm_kernels_at(set);
-		((float *) (uintptr_t) c.attention.keys)[270 * 16 + 3] = NAN;
+		c.keys[270 * 16 + 3] = NAN;
 		attend(&c, 1);
 		srm_kernels = kept;
 		for (size_t i = 0; i < 300 * 32; i++)
