@@ -174,7 +174,8 @@ finish_floats(const SrmTile *tile, __m512i (*sums)[2])
 static __attribute__((noinline)) void
 sum_rests(const SrmTile *tile, const SrmRowScale *x, __m512 *rests)
 {
-	rests[0] = rests[1] = _mm512_setzero_ps();
+	__m512		sums[2] = {_mm512_setzero_ps(), _mm512_setzero_ps()};
+
 	for (uint32_t i = 0; i < x->n_outliers; i++)
 	{
 		size_t		col = x->outliers[i].col;
@@ -186,9 +187,11 @@ sum_rests(const SrmTile *tile, const SrmRowScale *x, __m512 *rests)
 		{
 			__m512i		bytes = _mm512_sll_epi32(_mm512_loadu_si512(lane + half * 64), shift);
 
-			rests[half] = _mm512_fmadd_ps(rest, _mm512_cvtepi32_ps(_mm512_srai_epi32(bytes, 24)), rests[half]);
+			sums[half] = _mm512_fmadd_ps(rest, _mm512_cvtepi32_ps(_mm512_srai_epi32(bytes, 24)), sums[half]);
 		}
 	}
+	rests[0] = sums[0];
+	rests[1] = sums[1];
 }
 
 INLINE void

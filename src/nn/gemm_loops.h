@@ -306,13 +306,17 @@ count_above(const float *x, size_t n, float limit, size_t *n_above)
 	return greatest;
 }
 
-/* The first index from i on whose magnitude is above; there is one. */
-INLINE size_t
-find_above(const float *x, size_t i, size_t n, float limit)
+/* The same, and the columns of those above in cols (SRM_MAX_OUTLIERS), as many as have room. */
+INLINE float
+list_above(uint32_t *cols, const float *x, size_t n, float limit, size_t *n_above)
 {
-	while (i < n && !(fabsf(x[i]) > limit))
-		i++;
-	return i;
+	float		greatest = count_above(x, n, limit, n_above);
+	size_t		i = 0;
+
+	for (size_t found = 0; found < *n_above && found < SRM_MAX_OUTLIERS; i++)
+		if (fabsf(x[i]) > limit)
+			cols[found++] = (uint32_t) i;
+	return greatest;
 }
 
 /* Bytes of n values that are scaled; what is beyond 127 steps is cut off. */
@@ -329,32 +333,29 @@ quantize_row(uint8_t *out, const float *x, size_t n, float inverse)
 	}
 }
 
-/* A set may have faster ones */
-#ifndef COUNT_ABOVE
-#define COUNT_ABOVE	count_above
-#define FIND_ABOVE	find_above
+/* A set may have a faster one */
+#ifndef LIST_ABOVE
+#define LIST_ABOVE	list_above
 #endif
 
 /* Lowers greatest to the greatest value that is none of the outliers, and lists these. */
 static inline void
 take_outliers(SrmRowScale *scale, const float *x, size_t n, float limit, float *greatest)
 {
+	uint32_t	cols[SRM_MAX_OUTLIERS];
 	size_t		n_above;
-	size_t		i = 0;
-	float		rest = COUNT_ABOVE(x, n, limit, &n_above);
 
+	*greatest = LIST_ABOVE(cols, x, n, limit, &n_above);
 	while (n_above > SRM_MAX_OUTLIERS)
 	{
 		limit *= 2;
-		rest = COUNT_ABOVE(x, n, limit, &n_above);
+		*greatest = LIST_ABOVE(cols, x, n, limit, &n_above);
 	}
-	*greatest = rest;
-	for (; scale->n_outliers < n_above; i++)
+	scale->n_outliers = (uint32_t) n_above;
+	for (size_t i = 0; i < n_above; i++)
 	{
-		i = FIND_ABOVE(x, i, n, limit);
-		scale->outliers[scale->n_outliers].col = (uint32_t) i;
-		scale->outliers[scale->n_outliers].rest = x[i];
-		scale->n_outliers++;
+		scale->outliers[i].col = cols[i];
+		scale->outliers[i].rest = x[cols[i]];
 	}
 }
 

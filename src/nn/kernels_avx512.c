@@ -42,40 +42,54 @@ load_magnitudes(const float *x, size_t n)
 	return _mm512_abs_ps(load_part(x, n));
 }
 
-/* As count_above() in gemm_loops.h */
+static inline __attribute__((always_inline)) float
+maximum_of_four(const __m512 *maxima)
+{
+	return _mm512_reduce_max_ps(_mm512_max_ps(_mm512_max_ps(maxima[0], maxima[1]),
+											  _mm512_max_ps(maxima[2], maxima[3])));
+}
+
+/* Of 64 magnitudes: which are above, and maxima (4) raised to those that are not */
+static inline __attribute__((always_inline)) uint64_t
+split_64(__m512 *maxima, const __m512 *magnitudes, __m512 limits)
+{
+	uint64_t	above = 0;
+
+	for (int j = 0; j < 4; j++)
+	{
+		__mmask16	mask = _mm512_cmp_ps_mask(magnitudes[j], limits, _CMP_GT_OQ);
+
+		maxima[j] = _mm512_mask_max_ps(maxima[j], (__mmask16) ~mask, maxima[j], magnitudes[j]);
+		above |= (uint64_t) mask << 16 * j;
+	}
+	return above;
+}
+
+/* As list_above() in gemm_loops.h */
 static inline float
-count_above_by_16(const float *x, size_t n, float limit, size_t *n_above)
+list_above_by_64(uint32_t *cols, const float *x, size_t n, float limit, size_t *n_above)
 {
 	const __m512 limits = _mm512_set1_ps(limit);
-	__m512		greatest = _mm512_setzero_ps();
+	__m512		maxima[4] = {_mm512_setzero_ps(), _mm512_setzero_ps(), _mm512_setzero_ps(), _mm512_setzero_ps()};
 
 	*n_above = 0;
-	for (size_t i = 0; i < n; i += 16)
+	for (size_t i = 0; i < n; i += 64)
 	{
-		__m512		magnitudes = load_magnitudes(x + i, n - i);
-		__mmask16	above = _mm512_cmp_ps_mask(magnitudes, limits, _CMP_GT_OQ);
+		__m512		magnitudes[4];
 
-		*n_above += (size_t) __builtin_popcount(above);
-		greatest = _mm512_mask_max_ps(greatest, (__mmask16) ~above, greatest, magnitudes);
+		for (size_t j = 0; j < 64; j += 16)
+			magnitudes[j / 16] = load_magnitudes(x + i + j, n - i < j ? 0 : n - i - j);
+		for (uint64_t above = split_64(maxima, magnitudes, limits); above != 0; above &= above - 1)
+		{
+			if (*n_above < SRM_MAX_OUTLIERS)
+				cols[*n_above] = (uint32_t) i + (uint32_t) __builtin_ctzll(above);
+			(*n_above)++;
+		}
 	}
-	return _mm512_reduce_max_ps(greatest);
+	return maximum_of_four(maxima);
 }
 
-static inline size_t
-find_above_by_16(const float *x, size_t i, size_t n, float limit)
-{
-	for (; i < n; i += 16)
-	{
-		__mmask16	above = _mm512_cmp_ps_mask(load_magnitudes(x + i, n - i), _mm512_set1_ps(limit), _CMP_GT_OQ);
-
-		if (above != 0)
-			return i + (size_t) __builtin_ctz(above);
-	}
-	return i;
-}
-
-#define COUNT_ABOVE	count_above_by_16
-#define FIND_ABOVE	find_above_by_16
+#define LIST_ABOVE	list_above_by_64
 #include "nn/gemm_avx512.h"
 
 DEFINE_MULTIPLY(srm_multiply_f32_avx512, "vfmadd231ps", add_floats, finish_floats)
@@ -100,13 +114,6 @@ add_four(const __m512 *sums)
 {
 	return _mm512_reduce_add_ps(_mm512_add_ps(_mm512_add_ps(sums[0], sums[1]),
 											  _mm512_add_ps(sums[2], sums[3])));
-}
-
-INLINE float
-maximum_of_four(const __m512 *maxima)
-{
-	return _mm512_reduce_max_ps(_mm512_max_ps(_mm512_max_ps(maxima[0], maxima[1]),
-											  _mm512_max_ps(maxima[2], maxima[3])));
 }
 
 static float
