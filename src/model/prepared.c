@@ -91,6 +91,22 @@ use_packed(Maker *maker, const char *data)
 	}
 }
 
+/*
+ * In large pages where the file system has them: a page of 4 kB is looked up once in each
+ * pass, which costs as much as a fifth of the pass.
+ */
+static void *
+map_file(const Maker *maker, int fd)
+{
+	void	   *data = mmap(NULL, maker->plan.size, PROT_READ, MAP_SHARED, fd, 0);
+
+#ifdef MADV_HUGEPAGE
+	if (data != MAP_FAILED)
+		(void) madvise(data, maker->plan.size, MADV_HUGEPAGE);
+#endif
+	return data;
+}
+
 /* Whether the file is there and of this model; if so it is mapped and used. */
 static bool
 use_file(Maker *maker)
@@ -105,7 +121,7 @@ use_file(Maker *maker)
 	if (fd < 0)
 		return false;
 	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && (uint64_t) st.st_size == maker->plan.size)
-		data = mmap(NULL, maker->plan.size, PROT_READ, MAP_SHARED, fd, 0);
+		data = map_file(maker, fd);
 	close(fd);
 	if (data == MAP_FAILED)
 		return false;
@@ -243,13 +259,18 @@ write_contents(Maker *maker, int fd, const char *name)
 	return done && (fsync(fd) == 0 || fail_doing(maker, "fsync file", name));
 }
 
-/* Reads back all of what was written; a disk that lies is found here or never. */
+/*
+ * Reads back all of what was written; a disk that lies is found here or never.  What was
+ * written leaves the page cache first, so that it comes from the disk, and into large pages.
+ */
 static bool
 verify(Maker *maker, int fd, const char *name)
 {
-	void	   *data = mmap(NULL, maker->plan.size, PROT_READ, MAP_SHARED, fd, 0);
+	void	   *data;
 	bool		right;
 
+	(void) posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+	data = map_file(maker, fd);
 	if (data == MAP_FAILED)
 		return fail_doing(maker, "map file", name);
 	right = srm_prepared_check(&maker->plan, data, maker->plan.size, true);
