@@ -72,13 +72,14 @@ static bool
 check_id(SrmAddedTokens *added, const SrmAddedToken *token,
 		 const SrmVocabulary *vocabulary, SrmStatus *status)
 {
-	int32_t		id = srm_vocabulary_find(vocabulary, token->content, token->length);
+	int32_t		id = srm_vocabulary_find_any(vocabulary, token->content, token->length);
+	size_t		length;
 
 	if (id < 0)
 	{
 		id = added->first_fresh_id + added->n_fresh;
 		added->fresh[added->n_fresh++] = added->n;
-		if (id < vocabulary->n_ids && vocabulary->tokens[id] != NULL)
+		if (srm_vocabulary_token(vocabulary, id, &length) != NULL)
 			return srm_fail(status, SRM_INVALID_MODEL,
 							"added token \"%s\" in tokenizer has the id of another token",
 							token->content);

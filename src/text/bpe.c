@@ -59,7 +59,7 @@ find_byte(const SrmBpe *bpe, int byte)
 	if (!bpe->byte_level)
 		return srm_vocabulary_find_byte(&bpe->vocabulary, byte);
 	length = srm_byte_level_write(&c, 1, token);
-	return srm_vocabulary_find(&bpe->vocabulary, token, length);
+	return srm_vocabulary_find_any(&bpe->vocabulary, token, length);
 }
 
 /*
@@ -72,7 +72,7 @@ find_bytes(SrmBpe *bpe, const char *unknown, SrmStatus *status)
 	bool		has_stand_in;
 
 	bpe->unknown_id = unknown == NULL ? -1 :
-		srm_vocabulary_find(&bpe->vocabulary, unknown, strlen(unknown));
+		srm_vocabulary_find_any(&bpe->vocabulary, unknown, strlen(unknown));
 	if (!bpe->byte_level && !bpe->byte_fallback)
 		return bpe->unknown_id >= 0 ||
 			fail_part("neither byte_fallback nor an unknown token", status);

@@ -42,6 +42,7 @@ typedef struct SrmWord
 	SrmSymbol  *symbols;		/* (n), room for capacity */
 	size_t		n;
 	size_t		capacity;
+	SrmMerge   *merges;			/* (capacity) of each symbol with the next one */
 	uint32_t   *previous;		/* (capacity) */
 	uint32_t   *next;			/* (capacity) */
 	uint64_t   *heap;			/* (2 * capacity) */

@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-#define N_SLOTS		((size_t) 1 << 14)	/* 1.25 MB */
+#define N_SLOTS		((size_t) 1 << 12)	/* 320 kB */
 
 bool
 srm_word_cache_init(SrmWordCache *cache, SrmArena *arena, SrmStatus *status)

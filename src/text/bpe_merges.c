@@ -10,6 +10,7 @@
 #include <string.h>
 
 #define BATCH	32
+#define NO_ID	(SRM_ID_MASK - 1)	/* in a slot that is not empty */
 
 /* Half of a merge as the file writes it. */
 typedef struct Part
@@ -65,54 +66,67 @@ static int32_t
 find_token(const SrmVocabulary *vocabulary, const char *token, size_t length,
 		   int32_t expected)
 {
-	if (expected < vocabulary->n_ids && vocabulary->tokens[expected] != NULL &&
-		vocabulary->lengths[expected] == length &&
-		memcmp(vocabulary->tokens[expected], token, length) == 0)
+	size_t		its_length = 0;
+	const char *its = srm_vocabulary_token(vocabulary, expected, &its_length);
+
+	if (its != NULL && its_length == length && memcmp(its, token, length) == 0)
 		return expected;
 	return srm_vocabulary_find(vocabulary, token, length);
 }
 
+/* The id of one half of a merge, or -1 with the status set. */
+static int32_t
+find_part(const SrmVocabulary *vocabulary, const Part *part, int32_t rank, SrmStatus *status)
+{
+	int32_t		id = srm_vocabulary_find_prepared(vocabulary, part->hash, part->text, part->length);
+
+	if (id < 0)
+		fail_unknown(rank, part->text, part->length, status);
+	return id;
+}
+
+static void
+put_merge(SrmMerges *merges, int32_t left, int32_t right, const SrmMerge *merge)
+{
+	SrmMergeSlot *slot = &merges->slots[srm_merges_slot(merges, left, right)];
+	uint32_t	rank = (uint32_t) merge->rank;
+
+	slot->left = (uint32_t) left | rank << SRM_ID_BITS;
+	slot->right = (uint32_t) right | rank >> 10 << SRM_ID_BITS;
+	slot->merged = (uint32_t) merge->id | rank >> 20 << SRM_ID_BITS;
+}
+
 /*
- * Looks up the three tokens of a merge; buffer has room for two of the
- * longest.  On entry merge->id is that of the merge before.
+ * Looks up the three tokens of a merge and adds it; buffer has room for two of
+ * the longest.  On entry merge->id is that of the merge before.
  */
 static bool
-resolve(SrmMerge *merge, const Part *left, const Part *right,
-		const SrmVocabulary *vocabulary, char *buffer, SrmStatus *status)
+add_merge(SrmMerges *merges, SrmMerge *merge, const Part *left, const Part *right,
+		  const SrmVocabulary *vocabulary, char *buffer, SrmStatus *status)
 {
 	size_t		length = left->length + right->length;
-	int32_t		expected = merge->id + 1;
+	int32_t		left_id = find_part(vocabulary, left, merge->rank, status);
+	int32_t		right_id = left_id < 0 ? -1 : find_part(vocabulary, right, merge->rank, status);
 
-	merge->left = srm_vocabulary_find_prepared(vocabulary, left->hash, left->text,
-											   left->length);
-	if (merge->left < 0)
-		return fail_unknown(merge->rank, left->text, left->length, status);
-	merge->right = srm_vocabulary_find_prepared(vocabulary, right->hash, right->text,
-												right->length);
-	if (merge->right < 0)
-		return fail_unknown(merge->rank, right->text, right->length, status);
+	if (right_id < 0)
+		return false;
 	memcpy(buffer, left->text, left->length);
 	memcpy(buffer + left->length, right->text, right->length);
-	merge->id = find_token(vocabulary, buffer, length, expected);
+	merge->id = find_token(vocabulary, buffer, length, merge->id + 1);
 	if (merge->id < 0)
 		return fail_unknown(merge->rank, buffer, length, status);
+	put_merge(merges, left_id, right_id, merge);
 	return true;
 }
 
 static bool
 create_slots(SrmMerges *merges, size_t n, SrmArena *arena, SrmStatus *status)
 {
-	size_t		n_slots = 16;
-
-	while (n_slots / 3 * 2 < n)
-		n_slots *= 2;
-	merges->mask = n_slots - 1;
-	merges->slots = srm_arena_alloc(arena, n_slots * sizeof(SrmMerge), status);
-	if (merges->slots == NULL)
-		return false;
-	for (size_t i = 0; i < n_slots; i++)
-		merges->slots[i].rank = -1;
-	return true;
+	merges->n_slots = srm_table_slots(n);
+	merges->slots = srm_arena_alloc(arena, merges->n_slots * sizeof(SrmMergeSlot), status);
+	if (merges->slots != NULL)
+		memset(merges->slots, 0xFF, merges->n_slots * sizeof(SrmMergeSlot));
+	return merges->slots != NULL;
 }
 
 static bool
@@ -147,6 +161,7 @@ srm_merges_load(SrmMerges *merges, const SrmJson *json, const SrmVocabulary *voc
 
 	if (json == NULL || json->type != SRM_JSON_ARRAY)
 		return srm_fail(status, SRM_INVALID_MODEL, "tokenizer has no merges");
+	merges->n_ids = vocabulary->n_ids;
 	buffer = srm_arena_alloc(arena, 2 * vocabulary->longest, status);
 	if (buffer == NULL || !create_slots(merges, json->n, arena, status))
 		return false;
@@ -167,9 +182,8 @@ srm_merges_load(SrmMerges *merges, const SrmJson *json, const SrmVocabulary *voc
 		}
 		for (int i = 0; i < n; i++)
 		{
-			if (!resolve(&merge, &left[i], &right[i], vocabulary, buffer, status))
+			if (!add_merge(merges, &merge, &left[i], &right[i], vocabulary, buffer, status))
 				return false;
-			*srm_merges_slot(merges, merge.left, merge.right) = merge;
 			merge.rank++;
 		}
 	}
@@ -180,11 +194,11 @@ srm_merges_load(SrmMerges *merges, const SrmJson *json, const SrmVocabulary *voc
 void
 srm_merges_hide(SrmMerges *merges, const bool *is_hidden)
 {
-	for (size_t i = 0; i <= merges->mask; i++)
+	for (uint32_t i = 0; i < merges->n_slots; i++)
 	{
-		SrmMerge   *merge = &merges->slots[i];
+		SrmMergeSlot *slot = &merges->slots[i];
 
-		if (merge->rank >= 0 && is_hidden[merge->id])
-			merge->left = merge->right = -1;
+		if (slot->left != UINT32_MAX && is_hidden[slot->merged & SRM_ID_MASK])
+			slot->left = slot->right = NO_ID;
 	}
 }

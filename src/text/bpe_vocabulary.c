@@ -12,6 +12,8 @@
 
 #include "base/utf8.h"
 
+#define EMPTY	UINT32_MAX		/* a slot without a token */
+
 bool
 srm_vocabulary_read_id(const SrmJson *json, int32_t *id)
 {
@@ -77,10 +79,8 @@ read_entry(const SrmJson *parent, const SrmJson *child, int32_t index, Entry *en
 
 /* Finds the size of all the tables before any of them is made. */
 static bool
-measure(SrmVocabulary *vocabulary, const SrmJson *json, size_t *n_bytes,
-		SrmStatus *status)
+measure(SrmVocabulary *vocabulary, const SrmJson *json, SrmStatus *status)
 {
-	*n_bytes = 0;
 	for (const SrmJson *child = json->child; child != NULL; child = child->next)
 	{
 		Entry		entry;
@@ -91,7 +91,7 @@ measure(SrmVocabulary *vocabulary, const SrmJson *json, size_t *n_bytes,
 			vocabulary->n_ids = entry.id + 1;
 		if (entry.length > vocabulary->longest)
 			vocabulary->longest = entry.length;
-		*n_bytes += entry.length + 1;
+		vocabulary->n_bytes += (uint32_t) entry.length + 1;
 		vocabulary->n_tokens++;
 	}
 	return true;
@@ -118,22 +118,51 @@ hash_token(const char *token, size_t length)
 	return hash * UINT64_C(0xBF58476D1CE4E5B9);
 }
 
-/* The slot of a token, or the empty one where it belongs. */
-static SrmVocabularySlot *
-find_slot(const SrmVocabulary *vocabulary, uint64_t hash, const char *token, size_t length)
+/* The part of a hash that a slot keeps: not the one that says where to begin. */
+static uint32_t
+hash_tag(uint64_t hash)
 {
-	uint32_t	tag = (uint32_t) hash;
-	size_t		i = (hash >> 32) & vocabulary->mask;
+	return (uint32_t) hash & ~SRM_ID_MASK;
+}
 
-	for (;; i = (i + 1) & vocabulary->mask)
+static bool
+is_token(const SrmVocabulary *vocabulary, int32_t id, const char *token, size_t length)
+{
+	size_t		its_length;
+	const char *its = srm_vocabulary_token(vocabulary, id, &its_length);
+
+	return its != NULL && its_length == length && memcmp(its, token, length) == 0;
+}
+
+/*
+ * The slot of a token, or the empty one where it belongs; n_slots for a token
+ * that a table without an empty slot, which we never make, does not have.
+ */
+static uint32_t
+find_slot(const SrmVocabulary *vocabulary, uint64_t hash, uint32_t tag, const char *token,
+		  size_t length)
+{
+	uint32_t	i = srm_table_first(vocabulary->n_slots, hash);
+
+	for (uint32_t n = 0; n < vocabulary->n_slots; n++)
 	{
-		SrmVocabularySlot *slot = &vocabulary->slots[i];
+		uint32_t	slot = vocabulary->slots[i];
 
-		if (slot->id < 0 ||
-			(slot->tag == tag && vocabulary->lengths[slot->id] == length &&
-			 memcmp(vocabulary->tokens[slot->id], token, length) == 0))
-			return slot;
+		if (slot == EMPTY ||
+			((slot & ~SRM_ID_MASK) == tag &&
+			 is_token(vocabulary, (int32_t) (slot & SRM_ID_MASK), token, length)))
+			return i;
+		i = i + 1 == vocabulary->n_slots ? 0 : i + 1;
 	}
+	return vocabulary->n_slots;
+}
+
+static int32_t
+slot_id(const SrmVocabulary *vocabulary, uint32_t i)
+{
+	if (i == vocabulary->n_slots || vocabulary->slots[i] == EMPTY)
+		return -1;
+	return (int32_t) (vocabulary->slots[i] & SRM_ID_MASK);
 }
 
 uint64_t
@@ -141,7 +170,7 @@ srm_vocabulary_prepare(const SrmVocabulary *vocabulary, const char *token, size_
 {
 	uint64_t	hash = hash_token(token, length);
 
-	__builtin_prefetch(&vocabulary->slots[(hash >> 32) & vocabulary->mask]);
+	__builtin_prefetch(&vocabulary->slots[srm_table_first(vocabulary->n_slots, hash)]);
 	return hash;
 }
 
@@ -149,25 +178,38 @@ int32_t
 srm_vocabulary_find_prepared(const SrmVocabulary *vocabulary, uint64_t hash,
 							 const char *token, size_t length)
 {
-	return find_slot(vocabulary, hash, token, length)->id;
+	return slot_id(vocabulary, find_slot(vocabulary, hash, hash_tag(hash), token, length));
 }
 
 int32_t
 srm_vocabulary_find(const SrmVocabulary *vocabulary, const char *token, size_t length)
 {
-	return find_slot(vocabulary, hash_token(token, length), token, length)->id;
+	return srm_vocabulary_find_prepared(vocabulary, hash_token(token, length), token, length);
 }
 
-/* The slot stays taken, lest those behind it be missed, but its tag fits no token. */
+/* The slot stays taken, lest those behind it be missed, with the tag turned around. */
 void
 srm_vocabulary_hide(SrmVocabulary *vocabulary, int32_t id)
 {
-	size_t		length = vocabulary->lengths[id];
-	const char *token = vocabulary->tokens[id];
-	SrmVocabularySlot *slot = find_slot(vocabulary, hash_token(token, length), token, length);
+	size_t		length = 0;
+	const char *token = srm_vocabulary_token(vocabulary, id, &length);
+	uint64_t	hash = hash_token(token, length);
+	uint32_t	slot = find_slot(vocabulary, hash, hash_tag(hash), token, length);
 
-	if (slot->id == id)
-		slot->tag = ~slot->tag;
+	if (slot_id(vocabulary, slot) == id)
+		vocabulary->slots[slot] ^= ~SRM_ID_MASK;
+}
+
+int32_t
+srm_vocabulary_find_any(const SrmVocabulary *vocabulary, const char *token, size_t length)
+{
+	uint64_t	hash = hash_token(token, length);
+	int32_t		id = srm_vocabulary_find_prepared(vocabulary, hash, token, length);
+
+	if (id >= 0)
+		return id;
+	return slot_id(vocabulary, find_slot(vocabulary, hash, ~hash_tag(hash) & ~SRM_ID_MASK,
+										 token, length));
 }
 
 int32_t
@@ -176,46 +218,74 @@ srm_vocabulary_find_byte(const SrmVocabulary *vocabulary, int byte)
 	char		token[8];
 	int			length = snprintf(token, sizeof(token), "<0x%02X>", byte & 0xFF);
 
-	return srm_vocabulary_find(vocabulary, token, (size_t) length);
-}
-
-static bool
-create_slots(SrmVocabulary *vocabulary, SrmArena *arena, SrmStatus *status)
-{
-	size_t		n_slots = 16;
-
-	while (n_slots / 3 * 2 < (size_t) vocabulary->n_tokens)
-		n_slots *= 2;
-	vocabulary->mask = n_slots - 1;
-	vocabulary->slots = srm_arena_alloc(arena, n_slots * sizeof(SrmVocabularySlot), status);
-	if (vocabulary->slots == NULL)
-		return false;
-	memset(vocabulary->slots, 0xFF, n_slots * sizeof(SrmVocabularySlot));
-	return true;
+	return srm_vocabulary_find_any(vocabulary, token, (size_t) length);
 }
 
 /* ---- loading ---- */
 
 static bool
-add_token(SrmVocabulary *vocabulary, const char *token, size_t length, int32_t id,
-		  SrmStatus *status)
+create_tables(SrmVocabulary *vocabulary, SrmArena *arena, SrmStatus *status)
 {
-	uint64_t	hash = hash_token(token, length);
-	SrmVocabularySlot *slot = find_slot(vocabulary, hash, token, length);
+	size_t		n_ids = (size_t) vocabulary->n_ids;
 
-	if (vocabulary->tokens[id] != NULL)
+	vocabulary->n_slots = srm_table_slots((size_t) vocabulary->n_tokens);
+	vocabulary->slots = srm_arena_alloc(arena, vocabulary->n_slots * sizeof(uint32_t), status);
+	vocabulary->offsets = srm_arena_array(arena, n_ids + 1, sizeof(uint32_t), status);
+	vocabulary->bytes = srm_arena_alloc(arena, vocabulary->n_bytes, status);
+	if (status->code != SRM_OK)
+		return false;
+	memset(vocabulary->slots, 0xFF, vocabulary->n_slots * sizeof(uint32_t));
+	return true;
+}
+
+/* The id was that of an earlier entry, too, which is looked for again. */
+static bool
+fail_duplicate_id(const SrmJson *json, const Entry *entry, SrmStatus *status)
+{
+	Entry		first = {.id = -1};
+	int32_t		index = 0;
+
+	for (const SrmJson *child = json->child; first.id != entry->id; child = child->next)
+		if (!read_entry(json, child, index++, &first, status))
+			return false;
+	srm_fail(status, SRM_INVALID_MODEL, "duplicate id in vocabulary of tokenizer");
+	return srm_fail_detail(status, "Tokens \"%s\" and \"%s\" have the id %d.",
+						   first.token, entry->token, entry->id);
+}
+
+/* Finds where each token begins: first how long it is, then the sums. */
+static bool
+place_tokens(SrmVocabulary *vocabulary, const SrmJson *json, SrmStatus *status)
+{
+	uint32_t   *offsets = vocabulary->offsets;
+	int32_t		index = 0;
+
+	for (const SrmJson *child = json->child; child != NULL; child = child->next)
 	{
-		srm_fail(status, SRM_INVALID_MODEL, "duplicate id in vocabulary of tokenizer");
-		return srm_fail_detail(status, "Tokens \"%s\" and \"%s\" have the id %d.",
-							   vocabulary->tokens[id], token, id);
+		Entry		entry;
+
+		if (!read_entry(json, child, index++, &entry, status))
+			return false;
+		if (offsets[entry.id + 1] != 0)
+			return fail_duplicate_id(json, &entry, status);
+		offsets[entry.id + 1] = (uint32_t) entry.length + 1;
 	}
-	if (slot->id >= 0)
+	for (int32_t id = 0; id < vocabulary->n_ids; id++)
+		offsets[id + 1] += offsets[id];
+	return true;
+}
+
+static bool
+add_token(SrmVocabulary *vocabulary, const Entry *entry, SrmStatus *status)
+{
+	uint64_t	hash = hash_token(entry->token, entry->length);
+	uint32_t	slot = find_slot(vocabulary, hash, hash_tag(hash), entry->token, entry->length);
+
+	if (vocabulary->slots[slot] != EMPTY)
 		return srm_fail(status, SRM_INVALID_MODEL,
-						"duplicate token \"%s\" in vocabulary of tokenizer", token);
-	slot->tag = (uint32_t) hash;
-	slot->id = id;
-	vocabulary->tokens[id] = token;
-	vocabulary->lengths[id] = (uint32_t) length;
+						"duplicate token \"%s\" in vocabulary of tokenizer", entry->token);
+	vocabulary->slots[slot] = hash_tag(hash) | (uint32_t) entry->id;
+	memcpy(vocabulary->bytes + vocabulary->offsets[entry->id], entry->token, entry->length + 1);
 	return true;
 }
 
@@ -223,31 +293,21 @@ static bool
 load(SrmVocabulary *vocabulary, const SrmJson *json, SrmJsonType type, SrmArena *arena,
 	 SrmStatus *status)
 {
-	size_t		n_bytes;
-	char	   *strings;
 	int32_t		index = 0;
 
 	memset(vocabulary, 0, sizeof(SrmVocabulary));
 	if (json == NULL || json->type != type || json->child == NULL)
 		return srm_fail(status, SRM_INVALID_MODEL, "tokenizer has no vocabulary");
-	if (!measure(vocabulary, json, &n_bytes, status))
-		return false;
-	strings = srm_arena_alloc(arena, n_bytes, status);
-	vocabulary->tokens = srm_arena_array(arena, vocabulary->n_ids, sizeof(char *), status);
-	vocabulary->lengths = srm_arena_array(arena, vocabulary->n_ids, sizeof(uint32_t), status);
-	if (strings == NULL || vocabulary->tokens == NULL || vocabulary->lengths == NULL ||
-		!create_slots(vocabulary, arena, status))
+	if (!measure(vocabulary, json, status) || !create_tables(vocabulary, arena, status) ||
+		!place_tokens(vocabulary, json, status))
 		return false;
 	for (const SrmJson *child = json->child; child != NULL; child = child->next)
 	{
 		Entry		entry;
 
-		if (!read_entry(json, child, index++, &entry, status))
+		if (!read_entry(json, child, index++, &entry, status) ||
+			!add_token(vocabulary, &entry, status))
 			return false;
-		memcpy(strings, entry.token, entry.length + 1);
-		if (!add_token(vocabulary, strings, entry.length, entry.id, status))
-			return false;
-		strings += entry.length + 1;
 	}
 	return true;
 }

@@ -7,6 +7,9 @@
  * byte of the text stands as one printable character, such as U+0120 for a
  * space; in those of SentencePiece U+2581 stands for a space.
  *
+ * The tables hold no pointers, and whatever numbers stand in them a search
+ * ends and stays within them: they may lie in a file.
+ *
  *-------------------------------------------------------------------------
  */
 #ifndef SRM_BPE_VOCABULARY_H
@@ -14,22 +17,21 @@
 
 #include "base/json.h"
 
-/* Bounds the table from ids to tokens, whatever a file says. */
-#define SRM_MAX_TOKEN_ID	((1 << 22) - 1)
-
-/* A place for a token; the tag is a part of its hash. */
-typedef struct SrmVocabularySlot
-{
-	uint32_t	tag;
-	int32_t		id;				/* -1: empty */
-} SrmVocabularySlot;
+/*
+ * Tables give an id 22 bits of 32; the two highest numbers stand for what is
+ * no id.  This also bounds the table from ids to tokens, whatever a file says.
+ */
+#define SRM_ID_BITS			22
+#define SRM_ID_MASK			((UINT32_C(1) << SRM_ID_BITS) - 1)
+#define SRM_MAX_TOKEN_ID	((1 << SRM_ID_BITS) - 3)
 
 typedef struct SrmVocabulary
 {
-	SrmVocabularySlot *slots;	/* (mask + 1), at most two thirds of them used */
-	size_t		mask;
-	const char **tokens;		/* (n_ids), NULL for an id without a token */
-	uint32_t   *lengths;		/* (n_ids) */
+	uint32_t   *slots;			/* (n_slots) ids below 10 bits of the token's hash */
+	uint32_t   *offsets;		/* (n_ids + 1) where tokens begin; two the same: no token */
+	char	   *bytes;			/* (n_bytes) tokens in the order of ids, a NUL behind each */
+	uint32_t	n_slots;
+	uint32_t	n_bytes;
 	int32_t		n_ids;			/* one more than the highest id */
 	int32_t		n_tokens;
 	size_t		longest;		/* bytes */
@@ -42,6 +44,37 @@ extern bool srm_vocabulary_load(SrmVocabulary *vocabulary, const SrmJson *json,
 /* Reads a list of [token, score] instead, whose place is the id. */
 extern bool srm_vocabulary_load_list(SrmVocabulary *vocabulary, const SrmJson *json,
 									 SrmArena *arena, SrmStatus *status);
+
+/* The token of an id, NULL where it has none or where there is no such id. */
+static inline const char *
+srm_vocabulary_token(const SrmVocabulary *vocabulary, int32_t id, size_t *length)
+{
+	uint32_t	start;
+	uint32_t	end;
+
+	if (id < 0 || id >= vocabulary->n_ids)
+		return NULL;
+	start = vocabulary->offsets[id];
+	end = vocabulary->offsets[id + 1];
+	if (start >= end || end > vocabulary->n_bytes)
+		return NULL;
+	*length = end - start - 1;
+	return vocabulary->bytes + start;
+}
+
+/* The number of slots for n entries: a search looks at few of them. */
+static inline uint32_t
+srm_table_slots(size_t n)
+{
+	return (uint32_t) (n / 4 * 7 + 16);
+}
+
+/* The slot where the search for a hash begins, which the high half decides. */
+static inline uint32_t
+srm_table_first(uint32_t n_slots, uint64_t hash)
+{
+	return (uint32_t) (((hash >> 32) * n_slots) >> 32);
+}
 
 /* The id of a token, or -1. */
 extern int32_t srm_vocabulary_find(const SrmVocabulary *vocabulary, const char *token,
@@ -56,10 +89,14 @@ extern uint64_t srm_vocabulary_prepare(const SrmVocabulary *vocabulary, const ch
 extern int32_t srm_vocabulary_find_prepared(const SrmVocabulary *vocabulary, uint64_t hash,
 											const char *token, size_t length);
 
-/* From now on the token is not found any more; its id keeps it. */
+/* From now on the token is not found any more, but by the function below; its id keeps it. */
 extern void srm_vocabulary_hide(SrmVocabulary *vocabulary, int32_t id);
 
-/* The token of a byte as SentencePiece writes it, such as "<0x0A>", or -1. */
+/* The same as srm_vocabulary_find(), with what is hidden. */
+extern int32_t srm_vocabulary_find_any(const SrmVocabulary *vocabulary, const char *token,
+									   size_t length);
+
+/* The token of a byte as SentencePiece writes it, such as "<0x0A>", hidden or not, or -1. */
 extern int32_t srm_vocabulary_find_byte(const SrmVocabulary *vocabulary, int byte);
 
 /* The value of a number that is an id; false for anything else. */

@@ -22,6 +22,7 @@ srm_word_reserve(SrmWord *word, size_t n, SrmStatus *status)
 	while (capacity < n)
 		capacity *= 2;
 	word->symbols = srm_arena_alloc(word->arena, capacity * sizeof(SrmSymbol), status);
+	word->merges = srm_arena_alloc(word->arena, capacity * sizeof(SrmMerge), status);
 	word->previous = srm_arena_alloc(word->arena, capacity * sizeof(uint32_t), status);
 	word->next = srm_arena_alloc(word->arena, capacity * sizeof(uint32_t), status);
 	word->heap = srm_arena_alloc(word->arena, 2 * capacity * sizeof(uint64_t), status);
@@ -29,32 +30,54 @@ srm_word_reserve(SrmWord *word, size_t n, SrmStatus *status)
 	return word->capacity > 0;
 }
 
+static void
+find_merge(const SrmMerges *merges, SrmWord *word, size_t i)
+{
+	word->merges[i] = srm_merges_find(merges, word->symbols[i].id, word->symbols[i + 1].id);
+}
+
+/* The first one of the lowest rank; a rank of -1 is higher than all others. */
+static size_t
+lowest_merge(const SrmMerge *merges, size_t n)
+{
+	size_t		lowest = 0;
+
+	for (size_t i = 1; i < n; i++)
+		if ((uint32_t) merges[i].rank < (uint32_t) merges[lowest].rank)
+			lowest = i;
+	return lowest;
+}
+
+/* Joins a symbol with the next one; the merges on both sides are left to the caller. */
+static void
+merge_short_at(SrmWord *word, size_t at)
+{
+	SrmSymbol  *symbols = word->symbols;
+	size_t		n_behind = word->n - at - 2;
+
+	symbols[at].id = word->merges[at].id;
+	symbols[at].length += symbols[at + 1].length;
+	memmove(symbols + at + 1, symbols + at + 2, n_behind * sizeof(SrmSymbol));
+	memmove(word->merges + at, word->merges + at + 1, n_behind * sizeof(SrmMerge));
+	word->n--;
+}
+
 void
 srm_bpe_merge_short(const SrmMerges *merges, SrmWord *word)
 {
-	SrmSymbol  *symbols = word->symbols;
-
+	for (size_t i = 0; i + 1 < word->n; i++)
+		find_merge(merges, word, i);
 	while (word->n > 1)
 	{
-		const SrmMerge *best = NULL;
-		size_t		at = 0;
+		size_t		at = lowest_merge(word->merges, word->n - 1);
 
-		for (size_t i = 0; i + 1 < word->n; i++)
-		{
-			const SrmMerge *merge = srm_merges_slot(merges, symbols[i].id, symbols[i + 1].id);
-
-			if (merge->rank >= 0 && (best == NULL || merge->rank < best->rank))
-			{
-				best = merge;
-				at = i;
-			}
-		}
-		if (best == NULL)
+		if (word->merges[at].rank < 0)
 			return;
-		symbols[at].id = best->id;
-		symbols[at].length += symbols[at + 1].length;
-		word->n--;
-		memmove(symbols + at + 1, symbols + at + 2, (word->n - at - 1) * sizeof(SrmSymbol));
+		merge_short_at(word, at);
+		if (at > 0)
+			find_merge(merges, word, at - 1);
+		if (at + 1 < word->n)
+			find_merge(merges, word, at);
 	}
 }
 
@@ -107,24 +130,24 @@ pop(uint64_t *heap, size_t *n)
 	return top;
 }
 
-static const SrmMerge *
+static SrmMerge
 merge_at(const SrmMerges *merges, const SrmWord *word, uint32_t at)
 {
 	uint32_t	next = word->next[at];
 
-	return srm_merges_slot(merges, word->symbols[at].id, word->symbols[next].id);
+	return srm_merges_find(merges, word->symbols[at].id, word->symbols[next].id);
 }
 
 static void
 push_candidate(const SrmMerges *merges, SrmWord *word, size_t *n, uint32_t at)
 {
-	const SrmMerge *merge;
+	SrmMerge	merge;
 
 	if (at == NO_SYMBOL || word->next[at] == NO_SYMBOL)
 		return;
 	merge = merge_at(merges, word, at);
-	if (merge->rank >= 0)
-		push(word->heap, n, (uint64_t) merge->rank << 32 | at);
+	if (merge.rank >= 0)
+		push(word->heap, n, (uint64_t) merge.rank << 32 | at);
 }
 
 /* Links the symbols into a list and returns the number of candidates. */
@@ -140,10 +163,10 @@ start_heap(const SrmMerges *merges, SrmWord *word)
 	}
 	for (size_t i = 0; i + 1 < word->n; i++)
 	{
-		const SrmMerge *merge = merge_at(merges, word, (uint32_t) i);
+		SrmMerge	merge = merge_at(merges, word, (uint32_t) i);
 
-		if (merge->rank >= 0)
-			word->heap[n++] = (uint64_t) merge->rank << 32 | i;
+		if (merge.rank >= 0)
+			word->heap[n++] = (uint64_t) merge.rank << 32 | i;
 	}
 	for (size_t i = n / 2; i-- > 0;)
 		sift_down(word->heap, n, i);
@@ -191,7 +214,7 @@ srm_bpe_merge_long(const SrmMerges *merges, SrmWord *word, const SrmStop *stop,
 	{
 		uint64_t	top = pop(word->heap, &n);
 		uint32_t	at = (uint32_t) top;
-		const SrmMerge *merge;
+		SrmMerge	merge;
 
 		if (++n_popped % MERGES_PER_STOP == 0 && !srm_continue(stop, status))
 			return false;
@@ -199,9 +222,9 @@ srm_bpe_merge_long(const SrmMerges *merges, SrmWord *word, const SrmStop *stop,
 			continue;
 		/* The pair may have changed since */
 		merge = merge_at(merges, word, at);
-		if (merge->rank != (int32_t) (top >> 32))
+		if (merge.rank != (int32_t) (top >> 32))
 			continue;
-		join(word, at, merge->id);
+		join(word, at, merge.id);
 		push_candidate(merges, word, &n, word->previous[at]);
 		push_candidate(merges, word, &n, at);
 	}

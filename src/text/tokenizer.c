@@ -109,9 +109,9 @@ hide_special_tokens(SrmTokenizer *tokenizer, SrmArena *scratch, SrmStatus *statu
 	for (int32_t i = 0; i < tokenizer->added.n; i++)
 	{
 		const SrmAddedToken *token = &tokenizer->added.tokens[i];
+		size_t		length;
 
-		if (!token->is_special || token->id >= vocabulary->n_ids ||
-			vocabulary->tokens[token->id] == NULL)
+		if (!token->is_special || srm_vocabulary_token(vocabulary, token->id, &length) == NULL)
 			continue;
 		srm_vocabulary_hide(vocabulary, token->id);
 		is_hidden[token->id] = any = true;
@@ -382,14 +382,11 @@ srm_tokenizer_find(const SrmTokenizer *tokenizer, const char *token)
 const char *
 srm_tokenizer_token(const SrmTokenizer *tokenizer, int32_t id, size_t *length)
 {
-	const SrmVocabulary *vocabulary = tokenizer->vocabulary;
+	const char *word = srm_vocabulary_token(tokenizer->vocabulary, id, length);
 	const SrmAddedToken *token;
 
-	if (id >= 0 && id < vocabulary->n_ids && vocabulary->tokens[id] != NULL)
-	{
-		*length = vocabulary->lengths[id];
-		return vocabulary->tokens[id];
-	}
+	if (word != NULL)
+		return word;
 	token = srm_added_tokens_find(&tokenizer->added, id);
 	if (token == NULL)
 		return NULL;

@@ -56,12 +56,13 @@ measure_tokens(SrmUnigram *unigram, SrmArena *arena, SrmStatus *status)
 		return false;
 	for (int32_t id = 0; id < vocabulary->n_ids; id++)
 	{
-		uint32_t	length = vocabulary->lengths[id];
+		size_t		length;
+		const char *token = srm_vocabulary_token(vocabulary, id, &length);
 		uint16_t   *longest;
 
-		if (length < 2)
+		if (token == NULL || length < 2)
 			continue;
-		longest = &unigram->longest[first_two_bytes(vocabulary->tokens[id])];
+		longest = &unigram->longest[first_two_bytes(token)];
 		if (length > *longest)
 			*longest = (uint16_t) length;
 	}
