@@ -10,14 +10,14 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#ifdef __linux__
 #include <sys/mman.h>
-#endif
+#include <unistd.h>
 
 #define MIN_BLOCK_SIZE	((size_t) 16 * 1024)
 #define MAX_BLOCK_SIZE	((size_t) 4 * 1024 * 1024)
 #define MAX_PIECE_SIZE	(SIZE_MAX / 4)
 #define LARGE_PAGE		((size_t) 2 * 1024 * 1024)
+#define MIN_MAPPED		((size_t) 1024 * 1024)
 
 typedef struct Block
 {
@@ -54,8 +54,12 @@ free_blocks(Block *block)
 	while (block != NULL)
 	{
 		Block	   *next = block->next;
+		size_t		total = sizeof(Block) + block->size;
 
-		free(block);
+		if (total >= MIN_MAPPED)
+			munmap(block, total);
+		else
+			free(block);
 		block = next;
 	}
 }
@@ -82,8 +86,31 @@ srm_arena_reset(SrmArena *arena)
 	arena->used = kept->size;
 }
 
+/* Pages of the system that begin at a large page; munmap() takes them back. */
+static void *
+map_block(size_t size)
+{
+	size_t		page = (size_t) sysconf(_SC_PAGESIZE);
+	size_t		pages = (size + page - 1) / page * page;
+	char	   *start = mmap(NULL, pages + LARGE_PAGE, PROT_READ | PROT_WRITE,
+							 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	size_t		before;
+
+	if (start == MAP_FAILED)
+		return NULL;
+	before = (LARGE_PAGE - (uintptr_t) start % LARGE_PAGE) % LARGE_PAGE;
+	if (before > 0)
+		munmap(start, before);
+	if (before < LARGE_PAGE)
+		munmap(start + before + pages, LARGE_PAGE - before);
+	return start + before;
+}
+
 /*
- * Large blocks lie in large pages where the system has them: reading a
+ * Large blocks come from the system and go back there at once.  malloc() would
+ * keep as much of the heap for ever as the largest of them took.
+ *
+ * The largest lie in large pages where the system has them: reading a
  * vocabulary of ten megabytes takes seventy, and in small pages a third more time.
  */
 static void *
@@ -91,10 +118,11 @@ allocate_block(size_t size)
 {
 	void	   *block = NULL;
 
-	if (posix_memalign(&block, size >= MAX_BLOCK_SIZE ? LARGE_PAGE : 64, size) != 0)
-		return NULL;
-#if defined(__linux__) && defined(MADV_HUGEPAGE)
-	if (size >= MAX_BLOCK_SIZE)
+	if (size < MIN_MAPPED)
+		return posix_memalign(&block, 64, size) == 0 ? block : NULL;
+	block = map_block(size);
+#ifdef MADV_HUGEPAGE
+	if (block != NULL && size >= MAX_BLOCK_SIZE)
 		(void) madvise(block, size / LARGE_PAGE * LARGE_PAGE, MADV_HUGEPAGE);
 #endif
 	return block;

@@ -3,9 +3,9 @@
  * arena.h
  *	  Memory with one lifetime, released as a whole.
  *
- * An arena takes blocks from malloc and hands out pieces of them; nothing is
- * freed piece by piece.  A caller that lives in a server ties the arena to
- * one of its own lifetimes right after creating it.
+ * An arena takes blocks from malloc, large ones from the system, and hands
+ * out pieces of them; nothing is freed piece by piece.  A caller that lives in
+ * a server ties the arena to one of its own lifetimes right after creating it.
  *
  *-------------------------------------------------------------------------
  */
@@ -43,7 +43,7 @@ extern void *srm_arena_grow(SrmArena *arena, const void *old, size_t old_n,
 extern char *srm_arena_string(SrmArena *arena, const char *text, size_t length,
 							  SrmStatus *status);
 
-/* Bytes taken from malloc. */
+/* Bytes of its blocks. */
 extern size_t srm_arena_used(const SrmArena *arena);
 
 #endif							/* SRM_ARENA_H */
