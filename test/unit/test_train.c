@@ -351,7 +351,7 @@ test_memory_used(void **state)
 	(void) state;
 	start_options(&run);
 	open_run(&run);
-	assert_true(srm_trainer_bytes(run.trainer) < run.plan.memory + run.plan.memory / 4 + (1 << 20));
+	assert_true(srm_trainer_bytes(run.trainer) < run.plan.memory + run.plan.memory / 4 + (2 << 20));
 	remove_run(&run);
 }
 
