@@ -77,7 +77,7 @@ def margin(bench):
     """srm_margin over two scores with nothing shared, prompt as long as each response"""
     caller = Caller(bench)
     raw = []
-    for n in (64, 128, 256):
+    for n in (16, 32, 64, 128, 256):
         seconds = alternate(
             bench, bench.repetitions,
             lambda: caller.margin(caller.prompt(n), caller.response(n), caller.response(n)),
