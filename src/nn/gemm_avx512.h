@@ -170,6 +170,14 @@ finish_floats(const SrmTile *tile, __m512i (*sums)[2])
 								  _mm512_add_ps(_mm512_castsi512_ps(sums[row][half]), bias[half]));
 }
 
+/* A product rounded by itself, as in gemm_avx2.h: all sets give the same bits. */
+INLINE __m512
+rounded(__m512 product)
+{
+	__asm__("" : "+v" (product));
+	return product;
+}
+
 /* rests = what the outliers of a row lack, as in finish_row_int8() of gemm_loops.h. */
 static __attribute__((noinline)) void
 sum_rests(const SrmTile *tile, const SrmRowScale *x, __m512 *rests)
@@ -186,8 +194,9 @@ sum_rests(const SrmTile *tile, const SrmRowScale *x, __m512 *rests)
 		for (int half = 0; half < 2; half++)
 		{
 			__m512i		bytes = _mm512_sll_epi32(_mm512_loadu_si512(lane + half * 64), shift);
+			__m512		weights = _mm512_cvtepi32_ps(_mm512_srai_epi32(bytes, 24));
 
-			sums[half] = _mm512_fmadd_ps(rest, _mm512_cvtepi32_ps(_mm512_srai_epi32(bytes, 24)), sums[half]);
+			sums[half] = _mm512_add_ps(sums[half], rounded(_mm512_mul_ps(rest, weights)));
 		}
 	}
 	rests[0] = sums[0];
@@ -220,9 +229,10 @@ finish_bytes(const SrmTile *tile, __m512i (*sums)[2])
 		for (int half = 0; half < 2; half++)
 		{
 			__m512		exact = _mm512_cvtepi32_ps(_mm512_sub_epi32(sums[row][half], offsets[half]));
-			__m512		values = _mm512_fmadd_ps(_mm512_set1_ps(x->scale), exact, rests[half]);
+			__m512		values = _mm512_add_ps(rounded(_mm512_mul_ps(_mm512_set1_ps(x->scale), exact)), rests[half]);
 
-			_mm512_mask_storeu_ps(out + half * 16, masks[half], _mm512_fmadd_ps(values, scales[half], bias[half]));
+			values = rounded(_mm512_mul_ps(values, scales[half]));
+			_mm512_mask_storeu_ps(out + half * 16, masks[half], _mm512_add_ps(values, bias[half]));
 		}
 	}
 }

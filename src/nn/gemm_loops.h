@@ -256,7 +256,7 @@ pack_row_bf16(void *out, const float *x, size_t n)
 /*
  * The sum and the greatest of the magnitudes; NaN where a value is not finite.
  * All sets add up in this order, for a sum decides what is an outlier: four blocks side by
- * side, what is left to the first, then the four to one another.
+ * side, then the four to one another.
  */
 INLINE void
 measure_row(const float *x, size_t n, float *sum, float *greatest)
@@ -278,7 +278,7 @@ measure_row(const float *x, size_t n, float *sum, float *greatest)
 	{
 		float		magnitude = fabsf(x[i + j]);
 
-		sums[0][j % LANES] += magnitude;
+		sums[j / LANES][j % LANES] += magnitude;
 		maxima[j % LANES] = magnitude > maxima[j % LANES] ? magnitude : maxima[j % LANES];
 	}
 	for (int j = 0; j < LANES; j++)
@@ -333,23 +333,20 @@ quantize_row(uint8_t *out, const float *x, size_t n, float inverse)
 	}
 }
 
-/* A set may have a faster one */
-#ifndef LIST_ABOVE
-#define LIST_ABOVE	list_above
-#endif
+typedef float (*ListAbove) (uint32_t *cols, const float *x, size_t n, float limit, size_t *n_above);
 
 /* Lowers greatest to the greatest value that is none of the outliers, and lists these. */
-static inline void
-take_outliers(SrmRowScale *scale, const float *x, size_t n, float limit, float *greatest)
+INLINE void
+take_outliers(SrmRowScale *scale, const float *x, size_t n, float limit, float *greatest, ListAbove list)
 {
 	uint32_t	cols[SRM_MAX_OUTLIERS];
 	size_t		n_above;
 
-	*greatest = LIST_ABOVE(cols, x, n, limit, &n_above);
+	*greatest = list(cols, x, n, limit, &n_above);
 	while (n_above > SRM_MAX_OUTLIERS)
 	{
 		limit *= 2;
-		*greatest = LIST_ABOVE(cols, x, n, limit, &n_above);
+		*greatest = list(cols, x, n, limit, &n_above);
 	}
 	scale->n_outliers = (uint32_t) n_above;
 	for (size_t i = 0; i < n_above; i++)
@@ -364,13 +361,13 @@ take_outliers(SrmRowScale *scale, const float *x, size_t n, float limit, float *
  * returns the steps in a unit.
  */
 INLINE float
-find_row_scale(SrmRowScale *scale, const float *x, size_t n, float sum, float greatest)
+find_row_scale(SrmRowScale *scale, const float *x, size_t n, float sum, float greatest, ListAbove list)
 {
 	float		limit = OUTLIER_LIMIT / (float) n * sum;
 
 	scale->n_outliers = 0;
 	if (greatest > limit && isfinite(limit))
-		take_outliers(scale, x, n, limit, &greatest);
+		take_outliers(scale, x, n, limit, &greatest, list);
 
 	/* Smaller steps have no inverse; sum * 0 is NaN where a value is not finite */
 	greatest = greatest < 1e-30f ? 0.0f : greatest;
@@ -397,7 +394,7 @@ pack_row_int8(void *out, const float *x, size_t n)
 	float		greatest;
 
 	measure_row(x, n, &sum, &greatest);
-	quantize_row(values, x, n, find_row_scale(scale, x, n, sum, greatest));
+	quantize_row(values, x, n, find_row_scale(scale, x, n, sum, greatest, list_above));
 	memset(values + n, 128, lanes * 4 - n);
 	finish_outliers(scale, values);
 }

@@ -72,19 +72,25 @@ has_f16c(void)
 	return __get_cpuid(1, &eax, &ebx, &ecx, &edx) != 0 && (ecx & bit_F16C) != 0;
 }
 
-/* AVX-512 BF16, which not every compiler knows by name; the registers are checked with AVX-512 F. */
+/*
+ * Whether leaf 7 / 1 of cpuid has a bit in eax: what not every compiler knows by name.  That the
+ * system keeps the registers is checked with AVX2 and AVX-512 F.
+ */
 static bool
-has_bf16(void)
+has_bit_of_leaf_7_1(unsigned int bit)
 {
 	unsigned int eax;
 	unsigned int ebx;
 	unsigned int ecx;
 	unsigned int edx;
 
-	return __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) != 0 && (eax & (1u << 5)) != 0;
+	return __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) != 0 && (eax & (1u << bit)) != 0;
 }
 
-/* Each set needs what those before it need. */
+#define BIT_AVX_VNNI	4
+#define BIT_AVX512_BF16	5
+
+/* Each set needs what those before it need; but for AVX-VNNI, which AVX-512 can do without. */
 static void
 add_sets_of_x86(void)
 {
@@ -94,6 +100,11 @@ add_sets_of_x86(void)
 	if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma") || !has_f16c())
 		return;
 	add_set(&srm_kernels_avx2, "avx2");
+	if (has_bit_of_leaf_7_1(BIT_AVX_VNNI))
+	{
+		set = add_set(&srm_kernels_avx2, "avx_vnni");
+		set->multiply[SRM_COMPUTE_INT8] = srm_multiply_int8_avx_vnni;
+	}
 	if (!__builtin_cpu_supports("avx512f") || !__builtin_cpu_supports("avx512bw") ||
 		!__builtin_cpu_supports("avx512dq") || !__builtin_cpu_supports("avx512vl"))
 		return;
@@ -102,7 +113,7 @@ add_sets_of_x86(void)
 		return;
 	set = add_set(&srm_kernels_avx512, "avx512_vnni");
 	set->multiply[SRM_COMPUTE_INT8] = srm_multiply_int8_avx512_vnni;
-	if (!has_bf16())
+	if (!has_bit_of_leaf_7_1(BIT_AVX512_BF16))
 		return;
 	set = add_set(set, "avx512_bf16");
 	set->fast_bf16 = true;

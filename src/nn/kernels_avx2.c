@@ -22,7 +22,252 @@
 #pragma GCC target("avx2,fma,f16c")
 #endif
 
-#include "nn/gemm_loops.h"
+#include "nn/gemm_avx2.h"
+
+/* With 2 vectors of columns each, 8 of 16 registers hold sums, and 4 hold weights */
+#define STRIP_BYTES		4
+
+/* Lanes of a strip as 16-bit integers: bytes 0 and 2 of each, and bytes 1 and 3 */
+typedef struct WideStrip
+{
+	int32_t		even[STRIP_BYTES][SRM_LANES_BLOCK];
+	int32_t		odd[STRIP_BYTES][SRM_LANES_BLOCK];
+} WideStrip;
+
+/* n lanes of x, a multiple of 8 */
+INLINE void
+widen_row(int32_t *even, int32_t *odd, const char *x, size_t n)
+{
+	const __m256i lower = _mm256_set1_epi16(0xFF);
+
+	for (size_t k = 0; k < n; k += 8)
+	{
+		__m256i		bytes = _mm256_loadu_si256((const __m256i *) (const void *) (x + k * 4));
+
+		_mm256_storeu_si256((__m256i *) (void *) (even + k), _mm256_and_si256(bytes, lower));
+		_mm256_storeu_si256((__m256i *) (void *) (odd + k), _mm256_srli_epi16(bytes, 8));
+	}
+}
+
+/*
+ * Adds lanes start .. start + n - 1 of a strip times vectors vector and vector + 1 of the panel.
+ * vpmaddubsw would take bytes as they are, but cuts off sums above 32767.
+ */
+INLINE void
+add_wide(__m256i (*sums)[PANEL_VECTORS], const SrmTile *tile, const WideStrip *strip, const int rows,
+		 size_t start, size_t n, size_t vector)
+{
+	__m256i		part[STRIP_BYTES][2];
+
+	for (int r = 0; r < rows; r++)
+		for (int i = 0; i < 2; i++)
+			part[r][i] = sums[r][vector + i];
+	for (size_t k = 0; k < n; k++)
+	{
+		__m256i		even[2];
+		__m256i		odd[2];
+
+		for (int i = 0; i < 2; i++)
+		{
+			__m256i		weights = load_weights(tile, start + k, vector + i);
+
+			even[i] = _mm256_srai_epi16(_mm256_slli_epi16(weights, 8), 8);
+			odd[i] = _mm256_srai_epi16(weights, 8);
+		}
+#pragma GCC unroll 4
+		for (int r = 0; r < rows; r++)
+		{
+			__m256i		x_even = _mm256_set1_epi32(strip->even[r][k]);
+			__m256i		x_odd = _mm256_set1_epi32(strip->odd[r][k]);
+
+			for (int i = 0; i < 2; i++)
+			{
+				part[r][i] = _mm256_add_epi32(part[r][i], _mm256_madd_epi16(x_even, even[i]));
+				part[r][i] = _mm256_add_epi32(part[r][i], _mm256_madd_epi16(x_odd, odd[i]));
+			}
+		}
+	}
+	for (int r = 0; r < rows; r++)
+		for (int i = 0; i < 2; i++)
+			sums[r][vector + i] = part[r][i];
+}
+
+INLINE void
+multiply_wide_strip(const SrmTile *tile, const int rows, size_t row)
+{
+	__m256i		sums[STRIP_BYTES][PANEL_VECTORS];
+	WideStrip	strip;
+
+	for (int r = 0; r < rows; r++)
+		for (size_t vector = 0; vector < PANEL_VECTORS; vector++)
+			sums[r][vector] = _mm256_setzero_si256();
+	for (size_t start = 0; start < tile->lanes; start += SRM_LANES_BLOCK)
+	{
+		size_t		n = tile->lanes - start < SRM_LANES_BLOCK ? tile->lanes - start : SRM_LANES_BLOCK;
+
+		for (int r = 0; r < rows; r++)
+			widen_row(strip.even[r], strip.odd[r], tile->x + (row + (size_t) r) * tile->x_stride + start * 4, n);
+		for (size_t vector = 0; vector < PANEL_VECTORS; vector += 2)
+			add_wide(sums, tile, &strip, rows, start, n, vector);
+	}
+	for (int r = 0; r < rows; r++)
+		finish_bytes(tile, row + (size_t) r, sums[r]);
+}
+
+void
+srm_multiply_int8_avx2(const SrmTile *tile)
+{
+	for (size_t row = 0; row < tile->m; row += STRIP_BYTES)
+		switch (tile->m - row)
+		{
+			case 1:
+				multiply_wide_strip(tile, 1, row);
+				break;
+			case 2:
+				multiply_wide_strip(tile, 2, row);
+				break;
+			case 3:
+				multiply_wide_strip(tile, 3, row);
+				break;
+			default:
+				multiply_wide_strip(tile, 4, row);
+		}
+}
+
+/* packing of rows to bytes, 64 values at a time */
+
+/* 64 values of x (n) from i on: where they lie, or the last ones in rest with zeros behind */
+INLINE const float *
+find_64(float *rest, const float *x, size_t n, size_t i)
+{
+	if (i + 64 <= n)
+		return x + i;
+	memset(rest, 0, 64 * sizeof(float));
+	memcpy(rest, x + i, (n - i) * sizeof(float));
+	return rest;
+}
+
+INLINE __m256
+load_magnitudes(const float *x)
+{
+	return _mm256_andnot_ps(_mm256_set1_ps(-0.0f), _mm256_loadu_ps(x));
+}
+
+INLINE float
+add_8(__m256 x)
+{
+	__m128		four = _mm_add_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));
+	__m128		two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+
+	return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
+}
+
+INLINE float
+maximum_of_8(__m256 x)
+{
+	__m128		four = _mm_max_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));
+	__m128		two = _mm_max_ps(four, _mm_movehl_ps(four, four));
+
+	return _mm_cvtss_f32(_mm_max_ss(two, _mm_movehdup_ps(two)));
+}
+
+/* As measure_row(), in its order: sums i and i + 1 are a block of 16 */
+INLINE void
+measure_by_8(const float *x, size_t n, float *sum, float *greatest)
+{
+	float		rest[64];
+	__m256		sums[8];
+	__m256		maxima[2] = {_mm256_setzero_ps(), _mm256_setzero_ps()};
+
+	for (int j = 0; j < 8; j++)
+		sums[j] = _mm256_setzero_ps();
+	for (size_t i = 0; i < n; i += 64)
+	{
+		const float *values = find_64(rest, x, n, i);
+
+		for (int j = 0; j < 8; j++)
+		{
+			__m256		magnitudes = load_magnitudes(values + j * 8);
+
+			sums[j] = _mm256_add_ps(sums[j], magnitudes);
+			maxima[j % 2] = _mm256_max_ps(magnitudes, maxima[j % 2]);
+		}
+	}
+	for (int j = 0; j < 2; j++)
+		sums[j] = _mm256_add_ps(_mm256_add_ps(sums[j], sums[j + 2]), _mm256_add_ps(sums[j + 4], sums[j + 6]));
+	*sum = add_8(_mm256_add_ps(sums[0], sums[1]));
+	*greatest = maximum_of_8(_mm256_max_ps(maxima[0], maxima[1]));
+}
+
+/* As list_above() in gemm_loops.h */
+static inline float
+list_above_by_64(uint32_t *cols, const float *x, size_t n, float limit, size_t *n_above)
+{
+	const __m256 limits = _mm256_set1_ps(limit);
+	__m256		maxima[2] = {_mm256_setzero_ps(), _mm256_setzero_ps()};
+	float		rest[64];
+
+	*n_above = 0;
+	for (size_t i = 0; i < n; i += 64)
+	{
+		const float *values = find_64(rest, x, n, i);
+		uint64_t	above = 0;
+
+		for (int j = 0; j < 8; j++)
+		{
+			__m256		magnitudes = load_magnitudes(values + j * 8);
+			__m256		mask = _mm256_cmp_ps(magnitudes, limits, _CMP_GT_OQ);
+
+			maxima[j % 2] = _mm256_max_ps(maxima[j % 2], _mm256_andnot_ps(mask, magnitudes));
+			above |= (uint64_t) (uint32_t) _mm256_movemask_ps(mask) << 8 * j;
+		}
+		for (; above != 0; above &= above - 1)
+		{
+			if (*n_above < SRM_MAX_OUTLIERS)
+				cols[*n_above] = (uint32_t) i + (uint32_t) __builtin_ctzll(above);
+			(*n_above)++;
+		}
+	}
+	return maximum_of_8(_mm256_max_ps(maxima[0], maxima[1]));
+}
+
+/* Bytes of 32 values, as quantize_row() */
+INLINE __m256i
+quantize_32(const float *x, __m256 inverse)
+{
+	/* Packing works within halves of a register: it leaves fours of bytes in this order */
+	const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
+	__m256i		steps[4];
+	__m256i		bytes;
+
+	/* What is too large for an integer would become the least one */
+	for (int j = 0; j < 4; j++)
+		steps[j] = _mm256_cvtps_epi32(_mm256_min_ps(_mm256_mul_ps(_mm256_loadu_ps(x + j * 8), inverse),
+													_mm256_set1_ps(127.0f)));
+	bytes = _mm256_packs_epi16(_mm256_packs_epi32(steps[0], steps[1]), _mm256_packs_epi32(steps[2], steps[3]));
+	bytes = _mm256_max_epi8(bytes, _mm256_set1_epi8(-127));
+	return _mm256_xor_si256(_mm256_permutevar8x32_epi32(bytes, order), _mm256_set1_epi8(-128));
+}
+
+static void
+pack_row_int8_by_64(void *out, const float *x, size_t n)
+{
+	char	   *values = out;
+	SrmRowScale *scale = (SrmRowScale *) (void *) (values + 4 * srm_pack_lanes(SRM_COMPUTE_INT8, n));
+	float		rest[64];
+	float		sum;
+	float		greatest;
+	__m256		inverse;
+
+	measure_by_8(x, n, &sum, &greatest);
+	inverse = _mm256_set1_ps(find_row_scale(scale, x, n, sum, greatest, list_above_by_64));
+	/* Lanes come in sixteens, that is 64 bytes */
+	for (size_t i = 0; i < n; i += 64)
+		for (size_t j = 0; j < 64; j += 32)
+			_mm256_storeu_si256((__m256i *) (void *) (values + i + j),
+								quantize_32(find_64(rest, x, n, i) + j, inverse));
+	finish_outliers(scale, (const uint8_t *) values);
+}
 
 static void
 read_f16_by_8(float *out, const uint16_t *values, size_t n)
@@ -47,8 +292,8 @@ const SrmKernels srm_kernels_avx2 = {
 	.soft_cap = soft_cap,
 	.transpose = transpose,
 	.pair_rows = pair_rows,
-	.pack_row = {pack_row_f32, pack_row_bf16, pack_row_int8},
-	.multiply = {multiply_f32, multiply_bf16, multiply_int8}
+	.pack_row = {pack_row_f32, pack_row_bf16, pack_row_int8_by_64},
+	.multiply = {multiply_f32, multiply_bf16, srm_multiply_int8_avx2}
 };
 
 #ifdef __clang__

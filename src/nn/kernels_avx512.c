@@ -22,75 +22,29 @@
 #pragma GCC target("avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,prefer-vector-width=512")
 #endif
 
+#include "nn/gemm_avx512.h"
+
 /* The first n of 16 lanes, or all of them */
-static inline __attribute__((always_inline)) __mmask16
+INLINE __mmask16
 first_lanes(size_t n)
 {
 	return n >= 16 ? 0xFFFF : (__mmask16) ((1u << n) - 1);
 }
 
 /* Up to 16 floats, and zeros behind them */
-static inline __attribute__((always_inline)) __m512
+INLINE __m512
 load_part(const float *x, size_t n)
 {
 	return _mm512_maskz_loadu_ps(first_lanes(n), x);
 }
 
-static inline __attribute__((always_inline)) __m512
-load_magnitudes(const float *x, size_t n)
+/* 64 floats from x on, as far as there are n, and zeros behind them */
+INLINE void
+load_64(__m512 *values, const float *x, size_t n)
 {
-	return _mm512_abs_ps(load_part(x, n));
+	for (size_t i = 0; i < 4; i++)
+		values[i] = n >= 64 ? _mm512_loadu_ps(x + i * 16) : load_part(x + i * 16, n < i * 16 ? 0 : n - i * 16);
 }
-
-static inline __attribute__((always_inline)) float
-maximum_of_four(const __m512 *maxima)
-{
-	return _mm512_reduce_max_ps(_mm512_max_ps(_mm512_max_ps(maxima[0], maxima[1]),
-											  _mm512_max_ps(maxima[2], maxima[3])));
-}
-
-/* Of 64 magnitudes: which are above, and maxima (4) raised to those that are not */
-static inline __attribute__((always_inline)) uint64_t
-split_64(__m512 *maxima, const __m512 *magnitudes, __m512 limits)
-{
-	uint64_t	above = 0;
-
-	for (int j = 0; j < 4; j++)
-	{
-		__mmask16	mask = _mm512_cmp_ps_mask(magnitudes[j], limits, _CMP_GT_OQ);
-
-		maxima[j] = _mm512_mask_max_ps(maxima[j], (__mmask16) ~mask, maxima[j], magnitudes[j]);
-		above |= (uint64_t) mask << 16 * j;
-	}
-	return above;
-}
-
-/* As list_above() in gemm_loops.h */
-static inline float
-list_above_by_64(uint32_t *cols, const float *x, size_t n, float limit, size_t *n_above)
-{
-	const __m512 limits = _mm512_set1_ps(limit);
-	__m512		maxima[4] = {_mm512_setzero_ps(), _mm512_setzero_ps(), _mm512_setzero_ps(), _mm512_setzero_ps()};
-
-	*n_above = 0;
-	for (size_t i = 0; i < n; i += 64)
-	{
-		__m512		magnitudes[4];
-
-		for (size_t j = 0; j < 64; j += 16)
-			magnitudes[j / 16] = load_magnitudes(x + i + j, n - i < j ? 0 : n - i - j);
-		for (uint64_t above = split_64(maxima, magnitudes, limits); above != 0; above &= above - 1)
-		{
-			if (*n_above < SRM_MAX_OUTLIERS)
-				cols[*n_above] = (uint32_t) i + (uint32_t) __builtin_ctzll(above);
-			(*n_above)++;
-		}
-	}
-	return maximum_of_four(maxima);
-}
-
-#define LIST_ABOVE	list_above_by_64
-#include "nn/gemm_avx512.h"
 
 DEFINE_MULTIPLY(srm_multiply_f32_avx512, "vfmadd231ps", add_floats, finish_floats)
 
@@ -114,6 +68,13 @@ add_four(const __m512 *sums)
 {
 	return _mm512_reduce_add_ps(_mm512_add_ps(_mm512_add_ps(sums[0], sums[1]),
 											  _mm512_add_ps(sums[2], sums[3])));
+}
+
+INLINE float
+maximum_of_four(const __m512 *maxima)
+{
+	return _mm512_reduce_max_ps(_mm512_max_ps(_mm512_max_ps(maxima[0], maxima[1]),
+											  _mm512_max_ps(maxima[2], maxima[3])));
 }
 
 static float
@@ -242,31 +203,66 @@ silu_multiply_by_16(float *out, const float *x, const float *y, size_t n)
 							  silu_16(load_part(x + i, n - i), load_part(y + i, n - i)));
 }
 
-/* As measure_row() */
+/* As measure_row(), in its order */
 INLINE void
-measure_by_16(const float *x, size_t n, float *sum, float *greatest)
+measure_by_64(const float *x, size_t n, float *sum, float *greatest)
 {
 	__m512		sums[4] = {_mm512_setzero_ps(), _mm512_setzero_ps(), _mm512_setzero_ps(), _mm512_setzero_ps()};
 	__m512		maxima[4] = {_mm512_setzero_ps(), _mm512_setzero_ps(), _mm512_setzero_ps(), _mm512_setzero_ps()};
-	size_t		i = 0;
 
-	for (; i + 64 <= n; i += 64)
+	for (size_t i = 0; i < n; i += 64)
+	{
+		__m512		values[4];
+
+		load_64(values, x + i, n - i);
 		for (int j = 0; j < 4; j++)
 		{
-			__m512		magnitudes = _mm512_abs_ps(_mm512_loadu_ps(x + i + j * 16));
-
-			sums[j] = _mm512_add_ps(sums[j], magnitudes);
-			maxima[j] = _mm512_max_ps(magnitudes, maxima[j]);
+			sums[j] = _mm512_add_ps(sums[j], _mm512_abs_ps(values[j]));
+			maxima[j] = _mm512_max_ps(_mm512_abs_ps(values[j]), maxima[j]);
 		}
-	for (; i < n; i += 16)
-	{
-		__m512		magnitudes = load_magnitudes(x + i, n - i);
-
-		sums[0] = _mm512_add_ps(sums[0], magnitudes);
-		maxima[0] = _mm512_max_ps(magnitudes, maxima[0]);
 	}
 	*sum = add_four(sums);
 	*greatest = maximum_of_four(maxima);
+}
+
+/* Which of 64 magnitudes are above, and maxima (4) raised to those that are not */
+INLINE uint64_t
+split_64(__m512 *maxima, const __m512 *values, __m512 limits)
+{
+	uint64_t	above = 0;
+
+	for (int j = 0; j < 4; j++)
+	{
+		__m512		magnitudes = _mm512_abs_ps(values[j]);
+		__mmask16	mask = _mm512_cmp_ps_mask(magnitudes, limits, _CMP_GT_OQ);
+
+		maxima[j] = _mm512_mask_max_ps(maxima[j], (__mmask16) ~mask, maxima[j], magnitudes);
+		above |= (uint64_t) mask << 16 * j;
+	}
+	return above;
+}
+
+/* As list_above() in gemm_loops.h */
+static inline float
+list_above_by_64(uint32_t *cols, const float *x, size_t n, float limit, size_t *n_above)
+{
+	const __m512 limits = _mm512_set1_ps(limit);
+	__m512		maxima[4] = {_mm512_setzero_ps(), _mm512_setzero_ps(), _mm512_setzero_ps(), _mm512_setzero_ps()};
+
+	*n_above = 0;
+	for (size_t i = 0; i < n; i += 64)
+	{
+		__m512		values[4];
+
+		load_64(values, x + i, n - i);
+		for (uint64_t above = split_64(maxima, values, limits); above != 0; above &= above - 1)
+		{
+			if (*n_above < SRM_MAX_OUTLIERS)
+				cols[*n_above] = (uint32_t) i + (uint32_t) __builtin_ctzll(above);
+			(*n_above)++;
+		}
+	}
+	return maximum_of_four(maxima);
 }
 
 /* Bytes of 64 values in vectors of 16, as quantize_row() */
@@ -287,31 +283,22 @@ quantize_64(const __m512 *x, __m512 inverse)
 }
 
 static void
-pack_row_int8_by_16(void *out, const float *x, size_t n)
+pack_row_int8_by_64(void *out, const float *x, size_t n)
 {
-	size_t		n_bytes = 4 * srm_pack_lanes(SRM_COMPUTE_INT8, n);
 	char	   *values = out;
-	SrmRowScale *scale = (SrmRowScale *) (void *) (values + n_bytes);
+	SrmRowScale *scale = (SrmRowScale *) (void *) (values + 4 * srm_pack_lanes(SRM_COMPUTE_INT8, n));
 	float		sum;
 	float		greatest;
 	__m512		inverse;
-	__m512		part[4];
-	size_t		i = 0;
 
-	measure_by_16(x, n, &sum, &greatest);
-	inverse = _mm512_set1_ps(find_row_scale(scale, x, n, sum, greatest));
-	for (; i + 64 <= n; i += 64)
-	{
-		for (size_t j = 0; j < 4; j++)
-			part[j] = _mm512_loadu_ps(x + i + j * 16);
-		_mm512_storeu_si512(values + i, quantize_64(part, inverse));
-	}
-
+	measure_by_64(x, n, &sum, &greatest);
+	inverse = _mm512_set1_ps(find_row_scale(scale, x, n, sum, greatest, list_above_by_64));
 	/* Lanes come in sixteens, that is 64 bytes */
-	if (i < n_bytes)
+	for (size_t i = 0; i < n; i += 64)
 	{
-		for (size_t j = 0; j < 4; j++)
-			part[j] = load_part(x + i + j * 16, n - i < j * 16 ? 0 : n - i - j * 16);
+		__m512		part[4];
+
+		load_64(part, x + i, n - i);
 		_mm512_storeu_si512(values + i, quantize_64(part, inverse));
 	}
 	finish_outliers(scale, (const uint8_t *) values);
@@ -376,8 +363,8 @@ const SrmKernels srm_kernels_avx512 = {
 	.soft_cap = soft_cap,
 	.transpose = transpose_by_16,
 	.pair_rows = pair_rows,
-	.pack_row = {pack_row_f32, pack_row_bf16, pack_row_int8_by_16},
-	.multiply = {srm_multiply_f32_avx512, multiply_bf16, multiply_int8}
+	.pack_row = {pack_row_f32, pack_row_bf16, pack_row_int8_by_64},
+	.multiply = {srm_multiply_f32_avx512, multiply_bf16, srm_multiply_int8_avx2}
 };
 
 #ifdef __clang__

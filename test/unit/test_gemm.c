@@ -457,26 +457,56 @@ test_outliers(void **state)
 	with_each_set(check_outliers);
 }
 
-/* exact sums: all sets agree to the rounding of what is done in f32 */
+/* Sums of bytes are exact, and what follows is rounded alike: all sets give the same bits. */
 static void
 test_sets_agree(void **state)
 {
+	static const size_t sizes[][3] = {{30, 70, 3000}, {12, 32, 64}, {5, 7, 2100}, {7, 33, 1}, {11, 95, 130}};
 	const SrmKernels *kept = srm_kernels;
-	float	   *first = allocate(30 * 70 * sizeof(float));
 
 	(void) state;
-	for (size_t i = 0; srm_kernels_at(i) != NULL; i++)
+	for (size_t i = 0; i < 2 * sizeof(sizes) / sizeof(sizes[0]); i++)
 	{
-		Product		product = random_product(30, 70, 3000, SRM_COMPUTE_INT8, 11);
+		const size_t *size = sizes[i / 2];
+		Product		product = random_product(size[0], size[1], size[2], SRM_COMPUTE_INT8, i);
+		float	   *first = allocate(size[0] * size[1] * sizeof(float));
 
-		srm_kernels = srm_kernels_at(i);
-		multiply(&product, 1);
-		if (i == 0)
-			memcpy(first, product.out, 30 * 70 * sizeof(float));
-		for (size_t j = 0; j < 30 * 70; j++)
-			assert_true(fabsf(product.out[j] - first[j]) <= 1e-6f);
+		/* Rows with no outliers, with some, and with too many */
+		for (size_t j = 0; j < size[0] * size[2]; j += 1 + j / 4)
+			product.x[j] *= 1000.0f;
+		for (size_t set = 0; srm_kernels_at(set) != NULL; set++)
+		{
+			srm_kernels = srm_kernels_at(set);
+			multiply(&product, 1);
+			if (set == 0)
+				memcpy(first, product.out, size[0] * size[1] * sizeof(float));
+			assert_memory_equal(product.out, first, size[0] * size[1] * sizeof(float));
+		}
 	}
 	srm_kernels = kept;
+}
+
+/* The greatest bytes there are: a product that keeps sums of two in 16 bits cuts them off. */
+static void
+check_greatest(SrmCompute compute)
+{
+	Product		product = random_product(13, 70, 5000, compute, 2);
+
+	for (size_t i = 0; i < product.m * 5000; i++)
+		product.x[i] = i % 5 == 4 ? -2.0f : 2.0f;
+	for (size_t i = 0; i < 70 * 5000; i++)
+		((float *) (uintptr_t) product.w.data)[i] = i / 5000 % 2 == 0 ? 0.5f : -0.5f;
+	pack_matrix(&product.w, compute, arena);
+	multiply(&product, 1);
+	for (size_t i = 0; i < product.m * 70; i++)
+		assert_true(fabsf(product.out[i] - (i % 70 % 2 == 0 ? 3000.0f : -3000.0f)) < 0.01f);
+}
+
+static void
+test_greatest(void **state)
+{
+	(void) state;
+	with_each_set(check_greatest);
 }
 
 #define TEST(name)	cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -496,6 +526,7 @@ main(void)
 		TEST(test_not_finite),
 		TEST(test_outliers),
 		TEST(test_sets_agree),
+		TEST(test_greatest),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
