@@ -28,6 +28,7 @@ const SrmKernels srm_kernels_portable = {
 	.silu_multiply = silu_multiply,
 	.gelu_multiply = gelu_multiply,
 	.soft_cap = soft_cap,
+	.turn = turn,
 	.transpose = transpose,
 	.pair_rows = pair_rows,
 	.pack_row = {pack_row_f32, pack_row_bf16, pack_row_int8},

@@ -52,6 +52,9 @@ typedef struct SrmKernels
 	/* x (n) = cap * tanh(x / cap), cap positive */
 	void		(*soft_cap) (float *x, size_t n, float cap);
 
+	/* heads (n_heads, 2 half): element j of both halves turned by the angle of cosines, sines (half) */
+	void		(*turn) (float *heads, const float *cosines, const float *sines, size_t n_heads, size_t half);
+
 	/* panel (SRM_LANES_UNIT, SRM_PANEL) = rows (SRM_PANEL, SRM_LANES_UNIT) of lanes; no overlap */
 	void		(*transpose) (void *panel, const void *rows);
 

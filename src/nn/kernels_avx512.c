@@ -361,6 +361,7 @@ const SrmKernels srm_kernels_avx512 = {
 	.silu_multiply = silu_multiply_by_16,
 	.gelu_multiply = gelu_multiply,
 	.soft_cap = soft_cap,
+	.turn = turn,
 	.transpose = transpose_by_16,
 	.pair_rows = pair_rows,
 	.pack_row = {pack_row_f32, pack_row_bf16, pack_row_int8_by_64},

@@ -210,6 +210,26 @@ silu_multiply(float *out, const float *x, const float *y, size_t n)
 		out[i] = x[i] / (1.0f + exp_clamped(-x[i])) * y[i];
 }
 
+/* Without restrict, the loop asks for each head whether its halves overlap. */
+static inline void
+turn(float *heads, const float *restrict cosines, const float *restrict sines, size_t n_heads, size_t half)
+{
+	for (size_t i = 0; i < n_heads; i++)
+	{
+		float	   *restrict first = heads + 2 * i * half;
+		float	   *restrict second = first + half;
+
+		for (size_t j = 0; j < half; j++)
+		{
+			float		x = first[j];
+			float		y = second[j];
+
+			first[j] = x * cosines[j] - y * sines[j];
+			second[j] = y * cosines[j] + x * sines[j];
+		}
+	}
+}
+
 static inline void
 gelu_multiply(float *out, const float *x, const float *y, size_t n)
 {

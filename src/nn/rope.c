@@ -13,6 +13,8 @@
 
 #include <math.h>
 
+#include "nn/kernels.h"
+
 /* M_PI is no part of C */
 #define PI	3.14159265358979323846
 
@@ -155,22 +157,7 @@ void
 srm_rope_forward(float *heads, const float *cosines, const float *sines,
 				 size_t n_heads, size_t head_dim)
 {
-	size_t		half = head_dim / 2;
-
-	for (size_t i = 0; i < n_heads; i++)
-	{
-		float	   *first = heads + i * head_dim;
-		float	   *second = first + half;
-
-		for (size_t j = 0; j < half; j++)
-		{
-			float		x = first[j];
-			float		y = second[j];
-
-			first[j] = x * cosines[j] - y * sines[j];
-			second[j] = y * cosines[j] + x * sines[j];
-		}
-	}
+	srm_kernels->turn(heads, cosines, sines, n_heads, head_dim / 2);
 }
 
 void

@@ -321,6 +321,45 @@ compare_bytes(const SrmKernels *kernels, const Inputs *inputs)
 		assert_false(isfinite(((const SrmRowScale *) (const void *) (out + n_bytes))->scale));
 }
 
+/* Three heads turned, and what is behind them left alone. */
+static void
+check_turn(const SrmKernels *kernels)
+{
+	RandomState random = {.seed = 17};
+	float		heads[6 * 70 + 1];
+	float		turned[6 * 70 + 1];
+	float		cosines[70];
+	float		sines[70];
+
+	for (size_t half = 1; half <= 70; half++)
+	{
+		for (size_t i = 0; i <= 6 * half; i++)
+			heads[i] = turned[i] = random_float(&random);
+		for (size_t j = 0; j < half; j++)
+		{
+			cosines[j] = random_float(&random);
+			sines[j] = random_float(&random);
+		}
+		kernels->turn(turned, cosines, sines, 3, half);
+		for (size_t i = 0; i < 6 * half; i++)
+		{
+			size_t		j = i % half;
+			bool		is_second = i / half % 2 == 1;
+			double		other = is_second ? heads[i - half] : -heads[i + half];
+
+			assert_true(fabs(turned[i] - (heads[i] * (double) cosines[j] + other * sines[j])) <= 2e-7);
+		}
+		assert_true(turned[6 * half] == heads[6 * half]);
+	}
+}
+
+static void
+test_turn(void **state)
+{
+	(void) state;
+	with_each_set(check_turn);
+}
+
 static void
 compare_with_plain(const SrmKernels *kernels)
 {
@@ -376,6 +415,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_kernels),
 		cmocka_unit_test(test_kernels_extremes),
+		cmocka_unit_test(test_turn),
 		cmocka_unit_test(test_plain),
 		cmocka_unit_test(test_outliers),
 	};
