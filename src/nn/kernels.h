@@ -70,7 +70,6 @@ extern const SrmKernels srm_kernels_portable;
 #ifdef SRM_HAVE_KERNELS_AVX2
 extern const SrmKernels srm_kernels_avx2;
 extern const SrmKernels srm_kernels_avx512;
-extern void srm_multiply_int8_avx2(const SrmTile *tile);
 extern void srm_multiply_int8_avx_vnni(const SrmTile *tile);
 extern void srm_multiply_f32_avx512(const SrmTile *tile);
 extern void srm_multiply_int8_avx512_vnni(const SrmTile *tile);

@@ -24,114 +24,19 @@
 
 #include "nn/gemm_avx2.h"
 
-/* With 2 vectors of columns each, 8 of 16 registers hold sums, and 4 hold weights */
-#define STRIP_BYTES		4
+#define Vector			__m256i
+#define V(operation)	_mm256_##operation
+#define VI(operation)	_mm256_##operation##_si256
+#include "nn/gemm_wide.h"
 
-/* Lanes of a strip as 16-bit integers: bytes 0 and 2 of each, and bytes 1 and 3 */
-typedef struct WideStrip
+static void
+multiply_int8_wide(const SrmTile *tile)
 {
-	int32_t		even[STRIP_BYTES][SRM_LANES_BLOCK];
-	int32_t		odd[STRIP_BYTES][SRM_LANES_BLOCK];
-} WideStrip;
+	__m256i		sums[SRM_TILE_ROWS][PANEL_VECTORS];
 
-/* n lanes of x, a multiple of 8 */
-INLINE void
-widen_row(int32_t *even, int32_t *odd, const char *x, size_t n)
-{
-	const __m256i lower = _mm256_set1_epi16(0xFF);
-
-	for (size_t k = 0; k < n; k += 8)
-	{
-		__m256i		bytes = _mm256_loadu_si256((const __m256i *) (const void *) (x + k * 4));
-
-		_mm256_storeu_si256((__m256i *) (void *) (even + k), _mm256_and_si256(bytes, lower));
-		_mm256_storeu_si256((__m256i *) (void *) (odd + k), _mm256_srli_epi16(bytes, 8));
-	}
-}
-
-/*
- * Adds lanes start .. start + n - 1 of a strip times vectors vector and vector + 1 of the panel.
- * vpmaddubsw would take bytes as they are, but cuts off sums above 32767.
- */
-INLINE void
-add_wide(__m256i (*sums)[PANEL_VECTORS], const SrmTile *tile, const WideStrip *strip, const int rows,
-		 size_t start, size_t n, size_t vector)
-{
-	__m256i		part[STRIP_BYTES][2];
-
-	for (int r = 0; r < rows; r++)
-		for (int i = 0; i < 2; i++)
-			part[r][i] = sums[r][vector + i];
-	for (size_t k = 0; k < n; k++)
-	{
-		__m256i		even[2];
-		__m256i		odd[2];
-
-		for (int i = 0; i < 2; i++)
-		{
-			__m256i		weights = load_weights(tile, start + k, vector + i);
-
-			even[i] = _mm256_srai_epi16(_mm256_slli_epi16(weights, 8), 8);
-			odd[i] = _mm256_srai_epi16(weights, 8);
-		}
-#pragma GCC unroll 4
-		for (int r = 0; r < rows; r++)
-		{
-			__m256i		x_even = _mm256_set1_epi32(strip->even[r][k]);
-			__m256i		x_odd = _mm256_set1_epi32(strip->odd[r][k]);
-
-			for (int i = 0; i < 2; i++)
-			{
-				part[r][i] = _mm256_add_epi32(part[r][i], _mm256_madd_epi16(x_even, even[i]));
-				part[r][i] = _mm256_add_epi32(part[r][i], _mm256_madd_epi16(x_odd, odd[i]));
-			}
-		}
-	}
-	for (int r = 0; r < rows; r++)
-		for (int i = 0; i < 2; i++)
-			sums[r][vector + i] = part[r][i];
-}
-
-INLINE void
-multiply_wide_strip(const SrmTile *tile, const int rows, size_t row)
-{
-	__m256i		sums[STRIP_BYTES][PANEL_VECTORS];
-	WideStrip	strip;
-
-	for (int r = 0; r < rows; r++)
-		for (size_t vector = 0; vector < PANEL_VECTORS; vector++)
-			sums[r][vector] = _mm256_setzero_si256();
-	for (size_t start = 0; start < tile->lanes; start += SRM_LANES_BLOCK)
-	{
-		size_t		n = tile->lanes - start < SRM_LANES_BLOCK ? tile->lanes - start : SRM_LANES_BLOCK;
-
-		for (int r = 0; r < rows; r++)
-			widen_row(strip.even[r], strip.odd[r], tile->x + (row + (size_t) r) * tile->x_stride + start * 4, n);
-		for (size_t vector = 0; vector < PANEL_VECTORS; vector += 2)
-			add_wide(sums, tile, &strip, rows, start, n, vector);
-	}
-	for (int r = 0; r < rows; r++)
-		finish_bytes(tile, row + (size_t) r, sums[r]);
-}
-
-void
-srm_multiply_int8_avx2(const SrmTile *tile)
-{
-	for (size_t row = 0; row < tile->m; row += STRIP_BYTES)
-		switch (tile->m - row)
-		{
-			case 1:
-				multiply_wide_strip(tile, 1, row);
-				break;
-			case 2:
-				multiply_wide_strip(tile, 2, row);
-				break;
-			case 3:
-				multiply_wide_strip(tile, 3, row);
-				break;
-			default:
-				multiply_wide_strip(tile, 4, row);
-		}
+	sum_wide(sums, tile);
+	for (size_t row = 0; row < tile->m; row++)
+		finish_bytes(tile, row, sums[row]);
 }
 
 /* packing of rows to bytes, 64 values at a time */
@@ -294,7 +199,7 @@ const SrmKernels srm_kernels_avx2 = {
 	.transpose = transpose,
 	.pair_rows = pair_rows,
 	.pack_row = {pack_row_f32, pack_row_bf16, pack_row_int8_by_64},
-	.multiply = {multiply_f32, multiply_bf16, srm_multiply_int8_avx2}
+	.multiply = {multiply_f32, multiply_bf16, multiply_int8_wide}
 };
 
 #ifdef __clang__

@@ -48,6 +48,21 @@ load_64(__m512 *values, const float *x, size_t n)
 
 DEFINE_MULTIPLY(srm_multiply_f32_avx512, "vfmadd231ps", add_floats, finish_floats)
 
+#define Vector			__m512i
+#define PANEL_VECTORS	(SRM_PANEL / 16)
+#define V(operation)	_mm512_##operation
+#define VI(operation)	_mm512_##operation##_si512
+#include "nn/gemm_wide.h"
+
+static void
+multiply_int8_wide(const SrmTile *tile)
+{
+	__m512i		sums[SRM_TILE_ROWS][PANEL_VECTORS];
+
+	sum_wide(sums, tile);
+	finish_bytes(tile, sums);
+}
+
 static void
 read_f16_by_16(float *out, const uint16_t *values, size_t n)
 {
@@ -365,7 +380,7 @@ const SrmKernels srm_kernels_avx512 = {
 	.transpose = transpose_by_16,
 	.pair_rows = pair_rows,
 	.pack_row = {pack_row_f32, pack_row_bf16, pack_row_int8_by_64},
-	.multiply = {srm_multiply_f32_avx512, multiply_bf16, srm_multiply_int8_avx2}
+	.multiply = {srm_multiply_f32_avx512, multiply_bf16, multiply_int8_wide}
 };
 
 #ifdef __clang__
