@@ -12,6 +12,17 @@
 
 #define MAX_TOKENS	(SIZE_MAX / 4)
 
+SrmKeys
+srm_decoder_keys(const SrmDecoder *decoder, const SrmLayer *layer)
+{
+	SrmCompute	weights = layer->query.packed == NULL ? SRM_COMPUTE_F32 : layer->query.compute;
+	SrmKeys		keys = {
+		.compute = srm_keys_compute(weights),.n_heads = decoder->n_kv_heads,.head_dim = decoder->head_dim
+	};
+
+	return keys;
+}
+
 SrmCache *
 srm_cache_create(const SrmDecoder *decoder, SrmStatus *status)
 {

@@ -15,93 +15,17 @@
 
 #include "nn/activation.h"
 #include "nn/attention.h"
-#include "nn/cache.h"
+#include "nn/decoder_pass.h"
 #include "nn/linear.h"
 #include "nn/norm.h"
 #include "nn/rope.h"
-#include "nn/workspace.h"
 
-#define ROWS_PER_THREAD	128
-#define MAX_ROWS		512		/* of a chunk */
 #define ROWS_PER_TASK	16
-#define MAX_BYTES		(SIZE_MAX / 4)
-#define BUFFER_GAP		320
-
-#define MAX_TOKENS		((size_t) 1 << 24)	/* positions are exact as float */
-
-/* Rows of the pass that are one sequence. */
-typedef struct Block
-{
-	const SrmSequence *sequence;
-	size_t		first;			/* row of the pass */
-	bool		is_kept;		/* the prompt: goes to the cache */
-	size_t		own_first;		/* else: where its keys begin in the pass's own */
-} Block;
-
-/* Rows of a chunk whose keys lie in one panel. */
-typedef struct Segment
-{
-	size_t		first;			/* of the chunk */
-	size_t		n;
-	SrmKeys    *keys;
-	size_t		token;			/* of keys */
-} Segment;
-
-typedef struct Pass
-{
-	const SrmDecoder *decoder;
-	SrmThreads *threads;
-	const SrmStop *stop;
-	SrmStatus  *status;
-	void	   *memory;			/* of the workspace, for what follows */
-
-	SrmCache   *cache;			/* NULL: no tokens before */
-	size_t		n_cached;		/* tokens of the cache before the pass */
-	Block	   *blocks;			/* (n_blocks) the prompt first */
-	size_t		n_blocks;
-	size_t		n_rows;			/* of all blocks */
-	size_t		n_kept;			/* rows of the prompt: the first ones */
-	size_t		n_positions;	/* from n_cached on */
-	size_t		n_wanted;
-	size_t		chunk_rows;		/* at most, of a chunk */
-	size_t		own_capacity;	/* tokens of own */
-
-	float	   *frequencies;	/* (head_dim / 2) */
-	float	   *hidden;			/* (n_rows, dim): the residual stream */
-	int32_t    *tokens;			/* (n_rows) */
-	uint32_t   *rows;			/* (n_rows): 0, 1, 2 ... */
-	uint32_t   *index;			/* (n_rows): as attention counts, see attention_of() */
-	uint32_t   *position;		/* (n_rows): less n_cached */
-	float	   *cosines;		/* (n_positions, head_dim / 2) */
-	float	   *sines;			/* (n_positions, head_dim / 2) */
-	SrmKeys		own;			/* of the layer at work and blocks that are not kept */
-	float	   *own_memory;
-
-	/* Of the tokens wanted, in the order of rows */
-	float	   *wanted_hidden;	/* (n_wanted, dim) */
-	uint32_t   *wanted_rows;	/* (n_wanted) */
-	uint32_t   *wanted_index;	/* (n_wanted) */
-
-	/* Of a chunk */
-	float	   *keys;			/* (rows, kv_dim) */
-	float	   *values;			/* (rows, kv_dim) */
-	Segment    *segments;		/* (n_segments), of all rows in order */
-	size_t		n_segments;
-	float	   *queries;		/* (rows, q_dim) */
-	float	   *attended;		/* (rows, q_dim) */
-	float	   *gate;			/* (rows, ffn_dim) */
-	float	   *up;				/* (rows, ffn_dim) */
-	float	   *change;			/* (rows, dim) */
-
-	/* Of the layer at work */
-	size_t		layer_number;
-	const SrmLayer *layer;
-} Pass;
 
 /* Rows of a residual stream; at most chunk_rows within a layer. */
 typedef struct Chunk
 {
-	Pass	   *pass;
+	SrmPass    *pass;
 	float	   *hidden;			/* (n, dim) */
 	const uint32_t *rows;		/* (n): which rows of the pass, ascending */
 	const uint32_t *index;		/* (n): theirs */
@@ -120,7 +44,7 @@ smaller(size_t a, size_t b)
 static bool
 run_rows(Chunk *chunk, SrmTask task)
 {
-	Pass	   *pass = chunk->pass;
+	SrmPass    *pass = chunk->pass;
 
 	return srm_threads_run_or_stop(pass->threads, (chunk->n + ROWS_PER_TASK - 1) / ROWS_PER_TASK,
 								   task, chunk, pass->stop, pass->status);
@@ -147,7 +71,7 @@ static void
 start_rows(void *arg, size_t task, int thread)
 {
 	Chunk	   *chunk = arg;
-	Pass	   *pass = chunk->pass;
+	SrmPass    *pass = chunk->pass;
 	const SrmDecoder *decoder = pass->decoder;
 	size_t		first = task * ROWS_PER_TASK;
 	size_t		n = task_rows(chunk, task);
@@ -221,7 +145,7 @@ read_gated(void *arg, size_t row, float *out)
 
 /* Norms the heads of one row where the layer says so, and turns them. */
 static void
-turn_heads(Pass *pass, float *heads, const float *norm, size_t n_heads, size_t row)
+turn_heads(SrmPass *pass, float *heads, const float *norm, size_t n_heads, size_t row)
 {
 	size_t		head_dim = pass->decoder->head_dim;
 	size_t		start = pass->position[row] * (head_dim / 2);
@@ -235,7 +159,7 @@ static void
 turn_queries(void *arg, size_t task, int thread)
 {
 	Chunk	   *chunk = arg;
-	Pass	   *pass = chunk->pass;
+	SrmPass    *pass = chunk->pass;
 	size_t		first = task * ROWS_PER_TASK;
 
 	(void) thread;
@@ -249,8 +173,8 @@ static void
 keep_segment(void *arg, size_t number, int thread)
 {
 	Chunk	   *chunk = arg;
-	Pass	   *pass = chunk->pass;
-	const Segment *segment = &pass->segments[number];
+	SrmPass    *pass = chunk->pass;
+	const SrmSegment *segment = &pass->segments[number];
 	size_t		width = pass->decoder->n_kv_heads * pass->decoder->head_dim;
 	size_t		start = segment->first * width;
 
@@ -263,7 +187,7 @@ keep_segment(void *arg, size_t number, int thread)
 
 /* Where the keys of a block's token lie, with the layer at work. */
 static SrmKeys *
-keys_of(Pass *pass, const Block *block, size_t index, size_t *token)
+keys_of(SrmPass *pass, const SrmBlock *block, size_t index, size_t *token)
 {
 	*token = (block->is_kept ? 0 : block->own_first) + index;
 	return block->is_kept ? &pass->cache->layers[pass->layer_number] : &pass->own;
@@ -273,13 +197,13 @@ keys_of(Pass *pass, const Block *block, size_t index, size_t *token)
 static void
 cut_into_segments(const Chunk *chunk)
 {
-	Pass	   *pass = chunk->pass;
-	const Block *block = pass->blocks;
+	SrmPass    *pass = chunk->pass;
+	const SrmBlock *block = pass->blocks;
 
 	pass->n_segments = 0;
 	for (size_t first = 0; first < chunk->n;)
 	{
-		Segment    *segment = &pass->segments[pass->n_segments++];
+		SrmSegment *segment = &pass->segments[pass->n_segments++];
 		size_t		left;
 
 		while (chunk->rows[first] >= block->first + block->sequence->n_tokens)
@@ -296,7 +220,7 @@ cut_into_segments(const Chunk *chunk)
 static bool
 project_chunk(Chunk *chunk, bool with_queries)
 {
-	Pass	   *pass = chunk->pass;
+	SrmPass    *pass = chunk->pass;
 	const SrmLayer *layer = pass->layer;
 	SrmRowSource source = {read_norm, chunk};
 	SrmLinear	maps[] = {
@@ -318,7 +242,7 @@ project_chunk(Chunk *chunk, bool with_queries)
 static bool
 project_queries(Chunk *chunk)
 {
-	Pass	   *pass = chunk->pass;
+	SrmPass    *pass = chunk->pass;
 	SrmRowSource source = {read_norm, chunk};
 	SrmLinear	map = {pass->queries, NULL, &pass->layer->query, pass->layer->query_bias};
 
@@ -334,7 +258,7 @@ project_queries(Chunk *chunk)
  * those of other sequences count from their own first one.
  */
 static SrmAttention
-attention_of(Pass *pass, const Block *block)
+attention_of(SrmPass *pass, const SrmBlock *block)
 {
 	const SrmDecoder *decoder = pass->decoder;
 	SrmAttention attention = {
@@ -353,9 +277,9 @@ attention_of(Pass *pass, const Block *block)
 static bool
 attend_chunk(Chunk *chunk)
 {
-	Pass	   *pass = chunk->pass;
+	SrmPass    *pass = chunk->pass;
 	size_t		q_dim = pass->decoder->n_heads * pass->decoder->head_dim;
-	const Block *block = pass->blocks;
+	const SrmBlock *block = pass->blocks;
 	size_t		end;
 
 	for (size_t first = 0; first < chunk->n; first = end)
@@ -382,7 +306,7 @@ attend_chunk(Chunk *chunk)
 static bool
 map_attended(Chunk *chunk)
 {
-	Pass	   *pass = chunk->pass;
+	SrmPass    *pass = chunk->pass;
 	SrmLinear	map = {pass->change, pass->attended, &pass->layer->output, pass->layer->output_bias};
 
 	return srm_linears_forward(&map, 1, chunk->n, pass->threads, pass->stop, pass->status);
@@ -392,7 +316,7 @@ map_attended(Chunk *chunk)
 static bool
 feed_forward(Chunk *chunk)
 {
-	Pass	   *pass = chunk->pass;
+	SrmPass    *pass = chunk->pass;
 	const SrmLayer *layer = pass->layer;
 	SrmRowSource normed = {add_and_read_norm, chunk};
 	SrmRowSource gated = {read_gated, chunk};
@@ -420,7 +344,7 @@ finish_chunk(Chunk *chunk)
 
 /* The chunk of the pass from a row on. */
 static Chunk
-chunk_of(Pass *pass, size_t first)
+chunk_of(SrmPass *pass, size_t first)
 {
 	Chunk		chunk = {
 		.pass = pass,
@@ -435,7 +359,7 @@ chunk_of(Pass *pass, size_t first)
 
 /* The same of the tokens wanted. */
 static Chunk
-wanted_chunk_of(Pass *pass, size_t first)
+wanted_chunk_of(SrmPass *pass, size_t first)
 {
 	Chunk		chunk = {
 		.pass = pass,
@@ -450,7 +374,7 @@ wanted_chunk_of(Pass *pass, size_t first)
 
 /* Numbers the rows of a block. */
 static void
-number_rows(Pass *pass, const Block *block)
+number_rows(SrmPass *pass, const SrmBlock *block)
 {
 	const SrmSequence *sequence = block->sequence;
 
@@ -466,14 +390,14 @@ number_rows(Pass *pass, const Block *block)
 }
 
 static bool
-start_pass(Pass *pass)
+start_pass(SrmPass *pass)
 {
 	Chunk		chunk = {.pass = pass, .n = pass->n_rows};
 	size_t		n_wanted = 0;
 
 	for (size_t i = 0; i < pass->n_blocks; i++)
 	{
-		const Block *block = &pass->blocks[i];
+		const SrmBlock *block = &pass->blocks[i];
 
 		number_rows(pass, block);
 		for (size_t j = 0; j < block->sequence->n_wanted; j++)
@@ -489,7 +413,7 @@ start_pass(Pass *pass)
 }
 
 static bool
-forward_layer(Pass *pass)
+forward_layer(SrmPass *pass)
 {
 	for (size_t first = 0; first < pass->n_rows; first += pass->chunk_rows)
 	{
@@ -506,7 +430,7 @@ forward_layer(Pass *pass)
  * wanted_hidden gets the residual stream of those wanted.
  */
 static bool
-forward_last_layer(Pass *pass)
+forward_last_layer(SrmPass *pass)
 {
 	size_t		dim = pass->decoder->dim;
 
@@ -530,20 +454,9 @@ forward_last_layer(Pass *pass)
 	return true;
 }
 
-SrmKeys
-srm_decoder_keys(const SrmDecoder *decoder, const SrmLayer *layer)
-{
-	SrmCompute	weights = layer->query.packed == NULL ? SRM_COMPUTE_F32 : layer->query.compute;
-	SrmKeys		keys = {
-		.compute = srm_keys_compute(weights),.n_heads = decoder->n_kv_heads,.head_dim = decoder->head_dim
-	};
-
-	return keys;
-}
-
 /* Makes a layer the one at work. */
 static void
-enter_layer(Pass *pass, size_t number)
+enter_layer(SrmPass *pass, size_t number)
 {
 	pass->layer_number = number;
 	pass->layer = &pass->decoder->layers[number];
@@ -552,127 +465,21 @@ enter_layer(Pass *pass, size_t number)
 		srm_keys_place(&pass->own, pass->own_memory, pass->own_capacity);
 }
 
-static bool
-allocate_indexes(Pass *pass, SrmArena *arena)
+/* Hands the states wanted out to those who want them. */
+static void
+give_hidden(const SrmPass *pass)
 {
-	size_t		bytes = pass->n_rows * sizeof(uint32_t);
+	const float *hidden = pass->wanted_hidden;
+	size_t		dim = pass->decoder->dim;
 
-	pass->tokens = srm_arena_alloc(arena, bytes, pass->status);
-	pass->rows = srm_arena_alloc(arena, bytes, pass->status);
-	pass->index = srm_arena_alloc(arena, bytes, pass->status);
-	pass->position = srm_arena_alloc(arena, bytes, pass->status);
-	pass->wanted_rows = srm_arena_alloc(arena, pass->n_wanted * sizeof(uint32_t), pass->status);
-	pass->wanted_index = srm_arena_alloc(arena, pass->n_wanted * sizeof(uint32_t), pass->status);
-	/* A panel of each block and chunk may begin or end within */
-	pass->segments = srm_arena_array(arena, pass->chunk_rows / SRM_PANEL + 2 + 2 * smaller(pass->n_blocks, pass->chunk_rows),
-									 sizeof(Segment), pass->status);
-	return pass->status->code == SRM_OK;
-}
-
-/* A buffer of rows, padded so that two buffers do not begin at the same place of a page. */
-typedef struct Buffer
-{
-	float	  **rows;
-	size_t		n;
-	size_t		width;
-} Buffer;
-
-/* Bytes of a buffer, or more than there are where its size does not fit. */
-static size_t
-buffer_bytes(const Buffer *buffer)
-{
-	if (buffer->width > 0 && buffer->n > MAX_BYTES / sizeof(float) / buffer->width)
-		return MAX_BYTES;
-	return ((buffer->n * buffer->width * sizeof(float) + 63) & ~(size_t) 63) + BUFFER_GAP;
-}
-
-/* All buffers in one piece of the workspace. */
-static bool
-place_buffers(Pass *pass, const Buffer *buffers, size_t n_buffers)
-{
-	size_t		total = 0;
-	char	   *next;
-
-	for (size_t i = 0; i < n_buffers; i++)
-		total += smaller(buffer_bytes(&buffers[i]), MAX_BYTES - total);
-	pass->memory = srm_workspace_alloc(total < MAX_BYTES ? total : SIZE_MAX, pass->status);
-	next = pass->memory;
-	for (size_t i = 0; i < n_buffers && next != NULL; i++)
+	for (size_t i = 0; i < pass->n_blocks; i++)
 	{
-		*buffers[i].rows = (float *) (void *) next;
-		next += buffer_bytes(&buffers[i]);
+		const SrmSequence *sequence = pass->blocks[i].sequence;
+
+		if (sequence->n_wanted > 0)
+			memcpy(sequence->hidden, hidden, sequence->n_wanted * dim * sizeof(float));
+		hidden += sequence->n_wanted * dim;
 	}
-	return next != NULL;
-}
-
-/* The keys and values of one layer, at most. */
-static size_t
-own_floats(const Pass *pass)
-{
-	size_t		bytes = 0;
-
-	for (size_t i = 0; pass->own_capacity > 0 && i < pass->decoder->n_layers; i++)
-	{
-		SrmKeys		keys = srm_decoder_keys(pass->decoder, &pass->decoder->layers[i]);
-		size_t		size = srm_keys_bytes(&keys, pass->own_capacity);
-
-		bytes = size == 0 || size > bytes ? size : bytes;
-		if (size == 0)
-			return MAX_BYTES;
-	}
-	return bytes / sizeof(float);
-}
-
-static bool
-allocate_pass(Pass *pass, SrmArena *arena)
-{
-	const SrmDecoder *decoder = pass->decoder;
-	size_t		n = pass->n_rows;
-	size_t		rows = smaller(n, pass->chunk_rows);
-	size_t		q_dim = decoder->n_heads * decoder->head_dim;
-	size_t		kv_dim = decoder->n_kv_heads * decoder->head_dim;
-	const Buffer buffers[] = {
-		{&pass->frequencies, 1, decoder->head_dim / 2},
-		{&pass->hidden, n, decoder->dim},
-		{&pass->wanted_hidden, pass->n_wanted, decoder->dim},
-		{&pass->cosines, pass->n_positions, decoder->head_dim / 2},
-		{&pass->sines, pass->n_positions, decoder->head_dim / 2},
-		{&pass->queries, rows, q_dim},
-		{&pass->attended, rows, q_dim},
-		{&pass->keys, rows, kv_dim},
-		{&pass->values, rows, kv_dim},
-		{&pass->gate, rows, decoder->ffn_dim},
-		{&pass->up, rows, decoder->ffn_dim},
-		{&pass->change, rows, decoder->dim},
-		{&pass->own_memory, 1, own_floats(pass)}
-	};
-
-	return place_buffers(pass, buffers, sizeof(buffers) / sizeof(buffers[0])) &&
-		allocate_indexes(pass, arena);
-}
-
-static bool
-check_tokens(const SrmDecoder *decoder, const int32_t *tokens, size_t n_tokens, SrmStatus *status)
-{
-	for (size_t i = 0; i < n_tokens; i++)
-		if (tokens[i] < 0 || (size_t) tokens[i] >= decoder->vocab_size)
-		{
-			srm_fail(status, SRM_INVALID_MODEL, "token %d is not in the model's embedding",
-					 (int) tokens[i]);
-			return srm_fail_detail(status, "The embedding has %zu rows.", decoder->vocab_size);
-		}
-	return true;
-}
-
-static bool
-check_sequence(const SrmDecoder *decoder, const SrmSequence *sequence, SrmStatus *status)
-{
-	const uint32_t *wanted = sequence->wanted;
-
-	for (size_t i = 0; i < sequence->n_wanted; i++)
-		if (wanted[i] >= sequence->n_tokens || (i > 0 && wanted[i] <= wanted[i - 1]))
-			return srm_fail(status, SRM_INTERNAL, "wanted tokens do not ascend within the block");
-	return check_tokens(decoder, sequence->tokens, sequence->n_tokens, status);
 }
 
 static bool
@@ -689,61 +496,8 @@ check_cache(const SrmDecoder *decoder, const SrmCache *cache, bool keep, SrmStat
 	return true;
 }
 
-/* Appends a sequence to the rows of the pass. */
 static bool
-add_block(Pass *pass, const SrmSequence *sequence, bool is_kept)
-{
-	size_t		n = sequence->n_tokens;
-
-	if (!check_sequence(pass->decoder, sequence, pass->status))
-		return false;
-	if (n > MAX_TOKENS || pass->n_rows > MAX_TOKENS - n ||
-		pass->n_cached + pass->n_kept > MAX_TOKENS - n)
-		return srm_fail(pass->status, SRM_LIMIT_EXCEEDED, "text has more than %zu tokens", MAX_TOKENS);
-	pass->blocks[pass->n_blocks++] = (Block) {sequence, pass->n_rows, is_kept, pass->own_capacity};
-	pass->n_rows += n;
-	pass->n_wanted += sequence->n_wanted;
-	if (is_kept)
-		pass->n_kept = n;
-	else
-		pass->own_capacity += srm_keys_capacity(n);
-	if (pass->n_positions < pass->n_kept + (is_kept ? 0 : n))
-		pass->n_positions = pass->n_kept + (is_kept ? 0 : n);
-	return true;
-}
-
-static bool
-add_blocks(Pass *pass, const SrmSequence *prompt, const SrmSequence *sequences,
-		   size_t n_sequences, SrmArena *arena)
-{
-	pass->blocks = srm_arena_array(arena, n_sequences + 1, sizeof(Block), pass->status);
-	if (pass->blocks == NULL || (prompt != NULL && !add_block(pass, prompt, true)))
-		return false;
-	for (size_t i = 0; i < n_sequences; i++)
-		if (!add_block(pass, &sequences[i], false))
-			return false;
-	return true;
-}
-
-/* Hands the states wanted out to those who want them. */
-static void
-give_hidden(const Pass *pass)
-{
-	const float *hidden = pass->wanted_hidden;
-	size_t		dim = pass->decoder->dim;
-
-	for (size_t i = 0; i < pass->n_blocks; i++)
-	{
-		const SrmSequence *sequence = pass->blocks[i].sequence;
-
-		if (sequence->n_wanted > 0)
-			memcpy(sequence->hidden, hidden, sequence->n_wanted * dim * sizeof(float));
-		hidden += sequence->n_wanted * dim;
-	}
-}
-
-static bool
-run_pass(Pass *pass)
+run_pass(SrmPass *pass)
 {
 	const SrmDecoder *decoder = pass->decoder;
 
@@ -766,7 +520,7 @@ run_pass(Pass *pass)
 
 /* Runs the blocks of a pass with what they need for it. */
 static bool
-run_blocks(Pass *pass, SrmCache *cache, SrmArena *arena, int n_threads)
+run_blocks(SrmPass *pass, SrmCache *cache, SrmArena *arena, int n_threads)
 {
 	bool		done;
 
@@ -776,11 +530,9 @@ run_blocks(Pass *pass, SrmCache *cache, SrmArena *arena, int n_threads)
 		!srm_cache_reserve(cache, pass->n_cached + pass->n_kept, pass->status))
 		return false;
 	pass->threads = srm_threads_start(n_threads, pass->status);
-	if (pass->threads != NULL)
-		pass->chunk_rows = smaller(MAX_ROWS, ROWS_PER_THREAD * (size_t) srm_threads_count(pass->threads));
-	done = pass->threads != NULL && allocate_pass(pass, arena) && run_pass(pass);
+	done = pass->threads != NULL && srm_pass_allocate(pass, arena) && run_pass(pass);
 	srm_threads_end(pass->threads);
-	srm_workspace_free(pass->memory);
+	srm_pass_free(pass);
 	if (done && pass->n_kept > 0)
 		cache->n_tokens += pass->n_kept;
 	return done;
@@ -791,7 +543,7 @@ srm_decoder_forward_batch(const SrmDecoder *decoder, SrmCache *cache, const SrmS
 						  const SrmSequence *sequences, size_t n_sequences, int n_threads,
 						  const SrmStop *stop, SrmStatus *status)
 {
-	Pass		pass = {.decoder = decoder,.stop = stop,.status = status,.cache = cache,
+	SrmPass		pass = {.decoder = decoder,.stop = stop,.status = status,.cache = cache,
 		.n_cached = cache == NULL ? 0 : cache->n_tokens
 	};
 	SrmArena   *arena;
@@ -800,7 +552,7 @@ srm_decoder_forward_batch(const SrmDecoder *decoder, SrmCache *cache, const SrmS
 	if (!check_cache(decoder, cache, prompt != NULL, status))
 		return false;
 	arena = srm_arena_create(status);
-	done = arena != NULL && add_blocks(&pass, prompt, sequences, n_sequences, arena) &&
+	done = arena != NULL && srm_pass_add_blocks(&pass, prompt, sequences, n_sequences, arena) &&
 		run_blocks(&pass, cache, arena, n_threads);
 	srm_arena_free(arena);
 	return done;

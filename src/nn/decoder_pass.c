@@ -1,0 +1,191 @@
+/*-------------------------------------------------------------------------
+ *
+ * decoder_pass.c
+ *	  What one pass of the decoder works on, and its memory.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "nn/decoder_pass.h"
+
+#include <stdint.h>
+
+#include "nn/workspace.h"
+
+#define ROWS_PER_THREAD	128
+#define MAX_ROWS		512		/* of a chunk */
+#define MAX_BYTES		(SIZE_MAX / 4)
+#define BUFFER_GAP		320
+#define MAX_TOKENS		((size_t) 1 << 24)	/* positions are exact as float */
+
+static size_t
+smaller(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
+static bool
+check_tokens(const SrmDecoder *decoder, const int32_t *tokens, size_t n_tokens, SrmStatus *status)
+{
+	for (size_t i = 0; i < n_tokens; i++)
+		if (tokens[i] < 0 || (size_t) tokens[i] >= decoder->vocab_size)
+		{
+			srm_fail(status, SRM_INVALID_MODEL, "token %d is not in the model's embedding",
+					 (int) tokens[i]);
+			return srm_fail_detail(status, "The embedding has %zu rows.", decoder->vocab_size);
+		}
+	return true;
+}
+
+static bool
+check_sequence(const SrmDecoder *decoder, const SrmSequence *sequence, SrmStatus *status)
+{
+	const uint32_t *wanted = sequence->wanted;
+
+	for (size_t i = 0; i < sequence->n_wanted; i++)
+		if (wanted[i] >= sequence->n_tokens || (i > 0 && wanted[i] <= wanted[i - 1]))
+			return srm_fail(status, SRM_INTERNAL, "wanted tokens do not ascend within the block");
+	return check_tokens(decoder, sequence->tokens, sequence->n_tokens, status);
+}
+
+/* Appends a sequence to the rows of the pass. */
+static bool
+add_block(SrmPass *pass, const SrmSequence *sequence, bool is_kept)
+{
+	size_t		n = sequence->n_tokens;
+
+	if (!check_sequence(pass->decoder, sequence, pass->status))
+		return false;
+	if (n > MAX_TOKENS || pass->n_rows > MAX_TOKENS - n ||
+		pass->n_cached + pass->n_kept > MAX_TOKENS - n)
+		return srm_fail(pass->status, SRM_LIMIT_EXCEEDED, "text has more than %zu tokens", MAX_TOKENS);
+	pass->blocks[pass->n_blocks++] = (SrmBlock) {sequence, pass->n_rows, is_kept, pass->own_capacity};
+	pass->n_rows += n;
+	pass->n_wanted += sequence->n_wanted;
+	if (is_kept)
+		pass->n_kept = n;
+	else
+		pass->own_capacity += srm_keys_capacity(n);
+	if (pass->n_positions < pass->n_kept + (is_kept ? 0 : n))
+		pass->n_positions = pass->n_kept + (is_kept ? 0 : n);
+	return true;
+}
+
+bool
+srm_pass_add_blocks(SrmPass *pass, const SrmSequence *prompt, const SrmSequence *sequences,
+		   size_t n_sequences, SrmArena *arena)
+{
+	pass->blocks = srm_arena_array(arena, n_sequences + 1, sizeof(SrmBlock), pass->status);
+	if (pass->blocks == NULL || (prompt != NULL && !add_block(pass, prompt, true)))
+		return false;
+	for (size_t i = 0; i < n_sequences; i++)
+		if (!add_block(pass, &sequences[i], false))
+			return false;
+	return true;
+}
+
+static bool
+allocate_indexes(SrmPass *pass, SrmArena *arena)
+{
+	size_t		bytes = pass->n_rows * sizeof(uint32_t);
+
+	pass->tokens = srm_arena_alloc(arena, bytes, pass->status);
+	pass->rows = srm_arena_alloc(arena, bytes, pass->status);
+	pass->index = srm_arena_alloc(arena, bytes, pass->status);
+	pass->position = srm_arena_alloc(arena, bytes, pass->status);
+	pass->wanted_rows = srm_arena_alloc(arena, pass->n_wanted * sizeof(uint32_t), pass->status);
+	pass->wanted_index = srm_arena_alloc(arena, pass->n_wanted * sizeof(uint32_t), pass->status);
+	/* A panel of each block and chunk may begin or end within */
+	pass->segments = srm_arena_array(arena, pass->chunk_rows / SRM_PANEL + 2 + 2 * smaller(pass->n_blocks, pass->chunk_rows),
+									 sizeof(SrmSegment), pass->status);
+	return pass->status->code == SRM_OK;
+}
+
+/* A buffer of rows, padded so that two buffers do not begin at the same place of a page. */
+typedef struct Buffer
+{
+	float	  **rows;
+	size_t		n;
+	size_t		width;
+} Buffer;
+
+/* Bytes of a buffer, or more than there are where its size does not fit. */
+static size_t
+buffer_bytes(const Buffer *buffer)
+{
+	if (buffer->width > 0 && buffer->n > MAX_BYTES / sizeof(float) / buffer->width)
+		return MAX_BYTES;
+	return ((buffer->n * buffer->width * sizeof(float) + 63) & ~(size_t) 63) + BUFFER_GAP;
+}
+
+/* All buffers in one piece of the workspace. */
+static bool
+place_buffers(SrmPass *pass, const Buffer *buffers, size_t n_buffers)
+{
+	size_t		total = 0;
+	char	   *next;
+
+	for (size_t i = 0; i < n_buffers; i++)
+		total += smaller(buffer_bytes(&buffers[i]), MAX_BYTES - total);
+	pass->memory = srm_workspace_alloc(total < MAX_BYTES ? total : SIZE_MAX, pass->status);
+	next = pass->memory;
+	for (size_t i = 0; i < n_buffers && next != NULL; i++)
+	{
+		*buffers[i].rows = (float *) (void *) next;
+		next += buffer_bytes(&buffers[i]);
+	}
+	return next != NULL;
+}
+
+/* The keys and values of one layer, at most. */
+static size_t
+own_floats(const SrmPass *pass)
+{
+	size_t		bytes = 0;
+
+	for (size_t i = 0; pass->own_capacity > 0 && i < pass->decoder->n_layers; i++)
+	{
+		SrmKeys		keys = srm_decoder_keys(pass->decoder, &pass->decoder->layers[i]);
+		size_t		size = srm_keys_bytes(&keys, pass->own_capacity);
+
+		bytes = size == 0 || size > bytes ? size : bytes;
+		if (size == 0)
+			return MAX_BYTES;
+	}
+	return bytes / sizeof(float);
+}
+
+bool
+srm_pass_allocate(SrmPass *pass, SrmArena *arena)
+{
+	const SrmDecoder *decoder = pass->decoder;
+	size_t		n = pass->n_rows;
+	size_t		most = smaller(MAX_ROWS, ROWS_PER_THREAD * (size_t) srm_threads_count(pass->threads));
+	size_t		rows = smaller(n, most);
+	size_t		q_dim = decoder->n_heads * decoder->head_dim;
+	size_t		kv_dim = decoder->n_kv_heads * decoder->head_dim;
+	const Buffer buffers[] = {
+		{&pass->frequencies, 1, decoder->head_dim / 2},
+		{&pass->hidden, n, decoder->dim},
+		{&pass->wanted_hidden, pass->n_wanted, decoder->dim},
+		{&pass->cosines, pass->n_positions, decoder->head_dim / 2},
+		{&pass->sines, pass->n_positions, decoder->head_dim / 2},
+		{&pass->queries, rows, q_dim},
+		{&pass->attended, rows, q_dim},
+		{&pass->keys, rows, kv_dim},
+		{&pass->values, rows, kv_dim},
+		{&pass->gate, rows, decoder->ffn_dim},
+		{&pass->up, rows, decoder->ffn_dim},
+		{&pass->change, rows, decoder->dim},
+		{&pass->own_memory, 1, own_floats(pass)}
+	};
+
+	pass->chunk_rows = most;
+	return place_buffers(pass, buffers, sizeof(buffers) / sizeof(buffers[0])) &&
+		allocate_indexes(pass, arena);
+}
+
+void
+srm_pass_free(SrmPass *pass)
+{
+	srm_workspace_free(pass->memory);
+}

@@ -1,0 +1,92 @@
+/*-------------------------------------------------------------------------
+ *
+ * decoder_pass.h
+ *	  What one pass of the decoder works on, and its memory.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef SRM_DECODER_PASS_H
+#define SRM_DECODER_PASS_H
+
+#include "base/arena.h"
+#include "nn/cache.h"
+#include "nn/threads.h"
+
+/* Rows of the pass that are one sequence. */
+typedef struct SrmBlock
+{
+	const SrmSequence *sequence;
+	size_t		first;			/* row of the pass */
+	bool		is_kept;		/* the prompt: goes to the cache */
+	size_t		own_first;		/* else: where its keys begin in the pass's own */
+} SrmBlock;
+
+/* Rows of a chunk whose keys lie in one panel. */
+typedef struct SrmSegment
+{
+	size_t		first;			/* of the chunk */
+	size_t		n;
+	SrmKeys    *keys;
+	size_t		token;			/* of keys */
+} SrmSegment;
+
+typedef struct SrmPass
+{
+	const SrmDecoder *decoder;
+	SrmThreads *threads;
+	const SrmStop *stop;
+	SrmStatus  *status;
+	void	   *memory;			/* of the workspace, for what follows */
+
+	SrmCache   *cache;			/* NULL: no tokens before */
+	size_t		n_cached;		/* tokens of the cache before the pass */
+	SrmBlock   *blocks;			/* (n_blocks) the prompt first */
+	size_t		n_blocks;
+	size_t		n_rows;			/* of all blocks */
+	size_t		n_kept;			/* rows of the prompt: the first ones */
+	size_t		n_positions;	/* from n_cached on */
+	size_t		n_wanted;
+	size_t		chunk_rows;		/* at most, of a chunk */
+	size_t		own_capacity;	/* tokens of own */
+
+	float	   *frequencies;	/* (head_dim / 2) */
+	float	   *hidden;			/* (n_rows, dim): the residual stream */
+	int32_t    *tokens;			/* (n_rows) */
+	uint32_t   *rows;			/* (n_rows): 0, 1, 2 ... */
+	uint32_t   *index;			/* (n_rows): as attention counts, see attention_of() */
+	uint32_t   *position;		/* (n_rows): less n_cached */
+	float	   *cosines;		/* (n_positions, head_dim / 2) */
+	float	   *sines;			/* (n_positions, head_dim / 2) */
+	SrmKeys		own;			/* of the layer at work and blocks that are not kept */
+	float	   *own_memory;
+
+	/* Of the tokens wanted, in the order of rows */
+	float	   *wanted_hidden;	/* (n_wanted, dim) */
+	uint32_t   *wanted_rows;	/* (n_wanted) */
+	uint32_t   *wanted_index;	/* (n_wanted) */
+
+	/* Of a chunk */
+	float	   *keys;			/* (rows, kv_dim) */
+	float	   *values;			/* (rows, kv_dim) */
+	SrmSegment *segments;		/* (n_segments), of all rows in order */
+	size_t		n_segments;
+	float	   *queries;		/* (rows, q_dim) */
+	float	   *attended;		/* (rows, q_dim) */
+	float	   *gate;			/* (rows, ffn_dim) */
+	float	   *up;				/* (rows, ffn_dim) */
+	float	   *change;			/* (rows, dim) */
+
+	/* Of the layer at work */
+	size_t		layer_number;
+	const SrmLayer *layer;
+} SrmPass;
+
+/* Appends the rest of a prompt, or NULL, and the sequences behind it, once they are checked. */
+extern bool srm_pass_add_blocks(SrmPass *pass, const SrmSequence *prompt, const SrmSequence *sequences,
+								size_t n_sequences, SrmArena *arena);
+
+/* All memory of a pass whose blocks and threads are known, and how long its chunks are. */
+extern bool srm_pass_allocate(SrmPass *pass, SrmArena *arena);
+extern void srm_pass_free(SrmPass *pass);
+
+#endif							/* SRM_DECODER_PASS_H */
