@@ -95,6 +95,17 @@ bool
 srm_bpe_load(SrmBpe *bpe, const SrmJson *model, bool byte_level, SrmArena *arena,
 			 SrmStatus *status)
 {
+	return check_options(model, status) &&
+		srm_vocabulary_load(&bpe->vocabulary, srm_json_member(model, "vocab"), arena, status) &&
+		srm_merges_load(&bpe->merges, srm_json_member(model, "merges"), &bpe->vocabulary,
+						arena, status) &&
+		srm_bpe_load_options(bpe, model, byte_level, arena, status);
+}
+
+bool
+srm_bpe_load_options(SrmBpe *bpe, const SrmJson *model, bool byte_level, SrmArena *arena,
+					 SrmStatus *status)
+{
 	const char *unknown;
 
 	bpe->byte_level = byte_level;
@@ -103,9 +114,6 @@ srm_bpe_load(SrmBpe *bpe, const SrmJson *model, bool byte_level, SrmArena *arena
 		srm_json_get_bool(model, "fuse_unk", false, &bpe->fuse_unknown, status) &&
 		srm_json_get_bool(model, "byte_fallback", false, &bpe->byte_fallback, status) &&
 		srm_json_get_string(model, "unk_token", NULL, &unknown, status) &&
-		srm_vocabulary_load(&bpe->vocabulary, srm_json_member(model, "vocab"), arena, status) &&
-		srm_merges_load(&bpe->merges, srm_json_member(model, "merges"), &bpe->vocabulary,
-						arena, status) &&
 		srm_word_cache_init(&bpe->cache, arena, status) &&
 		find_bytes(bpe, unknown, status);
 }

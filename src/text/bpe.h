@@ -56,6 +56,10 @@ typedef struct SrmWord
 extern bool srm_bpe_load(SrmBpe *bpe, const SrmJson *model, bool byte_level,
 						 SrmArena *arena, SrmStatus *status);
 
+/* The same where vocabulary and merges are there already. */
+extern bool srm_bpe_load_options(SrmBpe *bpe, const SrmJson *model, bool byte_level,
+								 SrmArena *arena, SrmStatus *status);
+
 /* Sets word->symbols to the tokens of some text in UTF-8; length is 1 or more. */
 extern bool srm_bpe_encode(SrmBpe *bpe, const char *text, size_t length, SrmWord *word,
 						   const SrmStop *stop, SrmStatus *status);

@@ -13,9 +13,11 @@
 
 #include <string.h>
 
+#include "base/json_write.h"
 #include "text/added_tokens.h"
 #include "text/bpe.h"
 #include "text/pretokenizer.h"
+#include "text/tokenizer_image.h"
 #include "text/unigram.h"
 
 #define WORDS_PER_STOP	4096
@@ -92,6 +94,29 @@ load_model(SrmTokenizer *tokenizer, const SrmJson *model, SrmArena *arena, SrmSt
 	return srm_fail_hint(status, "Supported are BPE, by bytes or by characters, and Unigram.");
 }
 
+/* The model of an image: its tables, and the rest of the JSON. */
+static bool
+use_tables(SrmTokenizer *tokenizer, const SrmTokenizerTables *tables, const SrmJson *model,
+		   SrmArena *arena, SrmStatus *status)
+{
+	bool		byte_level = srm_pretokenizer_is_byte_level(tokenizer->pretokenizer);
+
+	tokenizer->is_unigram = tables->is_unigram;
+	if (!tables->is_unigram)
+	{
+		tokenizer->vocabulary = &tokenizer->bpe.vocabulary;
+		tokenizer->bpe.vocabulary = tables->vocabulary;
+		tokenizer->bpe.merges = tables->merges;
+		return srm_bpe_load_options(&tokenizer->bpe, model, byte_level, arena, status);
+	}
+	tokenizer->vocabulary = &tokenizer->unigram.vocabulary;
+	tokenizer->unigram.vocabulary = tables->vocabulary;
+	tokenizer->unigram.unknown_score = tables->unknown_score;
+	tokenizer->unigram.scores = tables->scores;
+	tokenizer->unigram.longest = tables->longest;
+	return srm_unigram_load_options(&tokenizer->unigram, model, status);
+}
+
 /*
  * Special tokens are found by the search for added tokens alone.  Many a
  * vocabulary has them among its words; there a user's text could reach them.
@@ -121,42 +146,130 @@ hide_special_tokens(SrmTokenizer *tokenizer, SrmArena *scratch, SrmStatus *statu
 	return true;
 }
 
-/* What becomes of tokens later, by post-processor and decoder, is no part of encoding. */
+/*
+ * tables are those of an image, or NULL where the JSON has them.  What becomes of
+ * tokens later, by post-processor and decoder, is no part of encoding.
+ */
 static bool
-load_parts(SrmTokenizer *tokenizer, const SrmJson *json, SrmArena *arena, SrmArena *scratch,
-		   SrmStatus *status)
+load_parts(SrmTokenizer *tokenizer, const SrmJson *json, const SrmTokenizerTables *tables,
+		   SrmArena *arena, SrmArena *scratch, SrmStatus *status)
 {
+	const SrmJson *model = srm_json_member(json, "model");
+
 	if (!check_version(json, status))
 		return false;
 	tokenizer->pretokenizer = srm_pretokenizer_load(srm_json_member(json, "pre_tokenizer"),
 													arena, status);
 	if (tokenizer->pretokenizer == NULL ||
-		!load_model(tokenizer, srm_json_member(json, "model"), arena, status))
+		!(tables == NULL ? load_model(tokenizer, model, arena, status) :
+		  use_tables(tokenizer, tables, model, arena, status)))
 		return false;
 	tokenizer->normalizer = srm_normalizer_load(srm_json_member(json, "normalizer"),
 												arena, status);
 	return tokenizer->normalizer != NULL &&
 		srm_added_tokens_load(&tokenizer->added, srm_json_member(json, "added_tokens"),
 							  tokenizer->vocabulary, tokenizer->normalizer, arena, status) &&
-		hide_special_tokens(tokenizer, scratch, status);
+		(tables != NULL || hide_special_tokens(tokenizer, scratch, status));
+}
+
+/* Takes the JSON, and leaves the tree of it in scratch. */
+static SrmTokenizer *
+load_json(const char *json, size_t length, const SrmTokenizerTables *tables, SrmArena *arena,
+		  SrmArena *scratch, SrmJson **tree, SrmStatus *status)
+{
+	SrmTokenizer *tokenizer = srm_arena_array(arena, 1, sizeof(SrmTokenizer), status);
+
+	if (tokenizer == NULL)
+		return NULL;
+	*tree = srm_json_parse(json, length, "file \"tokenizer.json\"", scratch, status);
+	if (*tree != NULL && load_parts(tokenizer, *tree, tables, arena, scratch, status))
+		return tokenizer;
+	srm_tokenizer_free(tokenizer);
+	return NULL;
+}
+
+/* The tree of the JSON, which goes at once, takes many times the room of what is kept of it. */
+static SrmTokenizer *
+load_apart(const char *json, size_t length, const SrmTokenizerTables *tables, SrmArena *arena,
+		   SrmStatus *status)
+{
+	SrmArena   *scratch = srm_arena_create(status);
+	SrmTokenizer *tokenizer = NULL;
+	SrmJson    *tree;
+
+	if (scratch != NULL)
+		tokenizer = load_json(json, length, tables, arena, scratch, &tree, status);
+	srm_arena_free(scratch);
+	return tokenizer;
 }
 
 SrmTokenizer *
 srm_tokenizer_load(const char *json, size_t length, SrmArena *arena, SrmStatus *status)
 {
-	SrmTokenizer *tokenizer = srm_arena_array(arena, 1, sizeof(SrmTokenizer), status);
-	SrmArena   *temporary = srm_arena_create(status);
-	SrmJson    *tree = NULL;
+	return load_apart(json, length, NULL, arena, status);
+}
 
-	/* The tree takes many times the room of what is kept of it */
-	if (tokenizer != NULL && temporary != NULL)
-		tree = srm_json_parse(json, length, "file \"tokenizer.json\"", temporary, status);
-	if (tree != NULL)
-		load_parts(tokenizer, tree, arena, temporary, status);
-	srm_arena_free(temporary);
-	if (status->code == SRM_OK)
-		return tokenizer;
+/* Takes out of the JSON what an image has in its tables, and what nobody reads. */
+static bool
+write_settings(SrmBuffer *settings, SrmJson *json, SrmArena *scratch, SrmStatus *status)
+{
+	SrmJson    *model = (SrmJson *) srm_json_member(json, "model");
+
+	return srm_json_set(model, "vocab", NULL, scratch, status) &&
+		srm_json_set(model, "merges", NULL, scratch, status) &&
+		srm_json_set(json, "post_processor", NULL, scratch, status) &&
+		srm_json_set(json, "decoder", NULL, scratch, status) &&
+		srm_buffer_init(settings, scratch, 0, status) &&
+		srm_json_write(settings, json, status);
+}
+
+static const char *
+make_image(const SrmTokenizer *tokenizer, SrmJson *json, SrmArena *scratch, SrmArena *arena,
+		   size_t *size, SrmStatus *status)
+{
+	SrmBuffer	settings;
+	SrmTokenizerTables tables = {
+		.is_unigram = tokenizer->is_unigram,
+		.vocabulary = *tokenizer->vocabulary,
+		.merges = tokenizer->bpe.merges,
+		.unknown_score = tokenizer->unigram.unknown_score,
+		.scores = tokenizer->unigram.scores,
+		.longest = tokenizer->unigram.longest
+	};
+
+	if (!write_settings(&settings, json, scratch, status))
+		return NULL;
+	tables.settings = settings.data;
+	tables.n_settings = settings.length;
+	return srm_tokenizer_image_make(&tables, arena, size, status);
+}
+
+const char *
+srm_tokenizer_pack(const char *json, size_t length, SrmArena *arena, size_t *size,
+				   SrmStatus *status)
+{
+	SrmArena   *scratch = srm_arena_create(status);
+	SrmTokenizer *tokenizer = NULL;
+	SrmJson    *tree;
+	const char *image = NULL;
+
+	if (scratch != NULL)
+		tokenizer = load_json(json, length, NULL, scratch, scratch, &tree, status);
+	if (tokenizer != NULL)
+		image = make_image(tokenizer, tree, scratch, arena, size, status);
 	srm_tokenizer_free(tokenizer);
+	srm_arena_free(scratch);
+	return image;
+}
+
+SrmTokenizer *
+srm_tokenizer_open(const void *image, size_t size, SrmArena *arena, SrmStatus *status)
+{
+	SrmTokenizerTables tables;
+
+	if (srm_tokenizer_image_read(image, size, &tables))
+		return load_apart(tables.settings, tables.n_settings, &tables, arena, status);
+	srm_fail(status, SRM_INVALID_MODEL, "invalid image of a tokenizer");
 	return NULL;
 }
 

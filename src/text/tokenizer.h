@@ -58,6 +58,19 @@ extern SrmTokenizer *srm_tokenizer_load(const char *json, size_t length,
 extern void srm_tokenizer_free(SrmTokenizer *tokenizer);	/* NULL is allowed */
 
 /*
+ * The same in two steps, for tokenizers whose tables lie in a file.  The first one
+ * makes an image of a tokenizer.json, in the arena; the second one uses an
+ * image where it is, aligned to 64 bytes, until the tokenizer is freed.
+ *
+ * An image of any bytes is safe; NULL, with SRM_INVALID_MODEL, for one that is
+ * damaged.  An image that is damaged later may give wrong tokens.
+ */
+extern const char *srm_tokenizer_pack(const char *json, size_t length, SrmArena *arena,
+									  size_t *size, SrmStatus *status);
+extern SrmTokenizer *srm_tokenizer_open(const void *image, size_t size, SrmArena *arena,
+										SrmStatus *status);
+
+/*
  * Appends the tokens of valid UTF-8, less than 2^31 bytes, to tokens, which
  * may start as {NULL, 0, 0} and grows in the arena.  Special tokens are
  * recognized only where they lie within one of the ranges, which are sorted

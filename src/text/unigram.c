@@ -51,7 +51,7 @@ measure_tokens(SrmUnigram *unigram, SrmArena *arena, SrmStatus *status)
 		return srm_fail_detail(status, "It has %zu bytes, the limit is %d.", vocabulary->longest,
 							   MAX_TOKEN_LENGTH);
 	}
-	unigram->longest = srm_arena_array(arena, 65536, sizeof(uint16_t), status);
+	unigram->longest = srm_arena_array(arena, SRM_UNIGRAM_PAIRS, sizeof(uint16_t), status);
 	if (unigram->longest == NULL)
 		return false;
 	for (int32_t id = 0; id < vocabulary->n_ids; id++)
@@ -88,13 +88,20 @@ srm_unigram_load(SrmUnigram *unigram, const SrmJson *model, SrmArena *arena, Srm
 	const SrmJson *vocab = srm_json_member(model, "vocab");
 
 	if (!srm_vocabulary_load_list(&unigram->vocabulary, vocab, arena, status) ||
-		!srm_json_get_bool(model, "byte_fallback", false, &unigram->byte_fallback, status) ||
-		!find_unknown(unigram, model, status) || !measure_tokens(unigram, arena, status))
+		!srm_unigram_load_options(unigram, model, status) ||
+		!measure_tokens(unigram, arena, status))
 		return false;
-	for (int byte = 0; byte < 256; byte++)
-		unigram->byte_ids[byte] = srm_vocabulary_find_byte(&unigram->vocabulary, byte);
 	unigram->scores = srm_arena_array(arena, unigram->vocabulary.n_ids, sizeof(double), status);
 	return unigram->scores != NULL && read_scores(unigram, vocab, status);
+}
+
+bool
+srm_unigram_load_options(SrmUnigram *unigram, const SrmJson *model, SrmStatus *status)
+{
+	for (int byte = 0; byte < 256; byte++)
+		unigram->byte_ids[byte] = srm_vocabulary_find_byte(&unigram->vocabulary, byte);
+	return srm_json_get_bool(model, "byte_fallback", false, &unigram->byte_fallback, status) &&
+		find_unknown(unigram, model, status);
 }
 
 /* ---- the best way ---- */

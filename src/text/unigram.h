@@ -14,6 +14,8 @@
 #include "text/bpe_vocabulary.h"
 #include "text/tokenizer.h"
 
+#define SRM_UNIGRAM_PAIRS	65536	/* pairs of bytes */
+
 typedef struct SrmUnigram
 {
 	SrmVocabulary vocabulary;
@@ -22,7 +24,7 @@ typedef struct SrmUnigram
 	int32_t		unknown_id;		/* a run of such characters is one token */
 	bool		byte_fallback;	/* or one token for each of its bytes, if there are such */
 	int32_t		byte_ids[256];	/* -1: the vocabulary lacks the byte */
-	uint16_t   *longest;		/* (65536) bytes of the tokens that start with two bytes */
+	uint16_t   *longest;		/* (SRM_UNIGRAM_PAIRS) bytes of the tokens that start with two bytes */
 } SrmUnigram;
 
 /* The best way to a byte of a word. */
@@ -48,6 +50,9 @@ typedef struct SrmUnigramWord
 /* Reads the object "model" of a tokenizer.json. */
 extern bool srm_unigram_load(SrmUnigram *unigram, const SrmJson *model, SrmArena *arena,
 							 SrmStatus *status);
+
+/* The same where vocabulary, scores, unknown_score and longest are there already. */
+extern bool srm_unigram_load_options(SrmUnigram *unigram, const SrmJson *model, SrmStatus *status);
 
 /* Sets word->tokens to the tokens of some text in UTF-8; length is 1 or more. */
 extern bool srm_unigram_encode(const SrmUnigram *unigram, const char *text, size_t length,

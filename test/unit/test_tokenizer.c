@@ -40,10 +40,9 @@ compare(const char *name, int index, const SrmTokens *tokens, const SrmJson *ids
 }
 
 static void
-check_named(const char *name, const SrmJson *texts)
+check_named(const char *name, SrmTokenizer *tokenizer, const SrmJson *texts)
 {
 	char		path[256];
-	SrmTokenizer *tokenizer = load_named(name);
 	const SrmJson *cases;
 
 	snprintf(path, sizeof(path), FOLDER "%s.expected.json", name);
@@ -67,7 +66,7 @@ check_named(const char *name, const SrmJson *texts)
 	srm_tokenizer_free(tokenizer);
 }
 
-/* ids and offsets are those of the tokenizers library */
+/* ids and offsets are those of the tokenizers library, also where the tables lie in an image */
 static void
 test_reference(void **state)
 {
@@ -84,7 +83,13 @@ test_reference(void **state)
 
 	(void) state;
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		check_named(names[i], texts);
+	{
+		size_t		size;
+		const char *image = pack_named(names[i], &size);
+
+		check_named(names[i], load_named(names[i]), texts);
+		check_named(names[i], open_image(image, size), texts);
+	}
 }
 
 /* a rendered conversation has the ids that apply_chat_template() gives, with one token of beginning */

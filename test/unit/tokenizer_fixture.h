@@ -68,6 +68,33 @@ load_named(const char *name)
 	return tokenizer;
 }
 
+/* The image of a named one, in memory that may be written to. */
+static inline char *
+pack_named(const char *name, size_t *size)
+{
+	char		path[256];
+	size_t		length;
+	const char *image;
+	char	   *json;
+
+	snprintf(path, sizeof(path), FOLDER "%s.json", name);
+	json = read_text_file(path, &length);
+	image = srm_tokenizer_pack(json, length, arena, size, &status);
+	if (image == NULL)
+		fail_msg("%s: %s (%s)", path, status.message, status.detail);
+	return (char *) image;
+}
+
+static inline SrmTokenizer *
+open_image(const char *image, size_t size)
+{
+	SrmTokenizer *tokenizer = srm_tokenizer_open(image, size, arena, &status);
+
+	if (tokenizer == NULL)
+		fail_msg("%s (%s)", status.message, status.detail);
+	return tokenizer;
+}
+
 static inline SrmTokens
 encode(SrmTokenizer *tokenizer, const char *text, size_t length, const SrmRange *special,
 	   size_t n_special)
