@@ -49,10 +49,9 @@ srm_files_path(SrmModelFiles *files, const char *name, SrmStatus *status)
 	return path;
 }
 
-/* Opens a file and remembers what it found. */
-static bool
-open_watched(SrmModelFiles *files, const char *name, bool optional, SrmFile *file,
-			 SrmStatus *status)
+bool
+srm_files_open(SrmModelFiles *files, const char *name, bool optional, SrmFile *file,
+			   SrmStatus *status)
 {
 	SrmWatch   *watch = srm_arena_array(files->arena, 1, sizeof(SrmWatch), status);
 	const char *path = srm_files_path(files, name, status);
@@ -73,7 +72,7 @@ srm_files_read(SrmModelFiles *files, const char *name, bool optional, size_t lim
 	SrmFile		file;
 
 	memset(contents, 0, sizeof(SrmContents));
-	if (!open_watched(files, name, optional, &file, status))
+	if (!srm_files_open(files, name, optional, &file, status))
 		return false;
 	contents->path = file.path;
 	if (file.fd < 0)
@@ -111,7 +110,7 @@ srm_files_map(SrmModelFiles *files, const char *name, bool optional,
 	bool		done;
 
 	memset(contents, 0, sizeof(SrmContents));
-	if (!open_watched(files, name, optional, &file, status))
+	if (!srm_files_open(files, name, optional, &file, status))
 		return false;
 	contents->path = file.path;
 	if (file.fd < 0)

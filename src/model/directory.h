@@ -56,6 +56,13 @@ extern void srm_files_close(SrmModelFiles *files);
 extern const char *srm_files_path(SrmModelFiles *files, const char *name, SrmStatus *status);
 
 /*
+ * Opens a file, to be closed by the caller.  With optional, one that does not
+ * exist is not an error, and its fd is -1.
+ */
+extern bool srm_files_open(SrmModelFiles *files, const char *name, bool optional,
+						   SrmFile *file, SrmStatus *status);
+
+/*
  * The contents of a file, with a NUL behind them, in scratch.  With optional,
  * a file that does not exist is not an error; found tells.
  */

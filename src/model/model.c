@@ -14,13 +14,12 @@
 #include "model/config.h"
 #include "model/directory.h"
 #include "model/prepared.h"
+#include "model/prepared_tokenizer.h"
 #include "model/weights.h"
 
 #define CONFIG_FILE			"config.json"
-#define TOKENIZER_FILE		"tokenizer.json"
 #define MAX_CONFIG_SIZE		((size_t) 1024 * 1024)
 #define MIN_RELEASED		((size_t) 64 * 1024 * 1024)
-#define MAX_TOKENIZER_SIZE	((size_t) 256 * 1024 * 1024)
 
 static bool
 read_config(SrmConfig *config, SrmModelFiles *files, SrmArena *arena, SrmArena *scratch,
@@ -121,18 +120,13 @@ check_reward_token(const SrmModel *model, SrmStatus *status)
 }
 
 static bool
-read_tokenizer(SrmModel *model, SrmArena *scratch, const SrmStop *stop, SrmStatus *status)
+read_tokenizer(SrmModel *model, const SrmModelOptions *options, SrmArena *scratch,
+			   const SrmStop *stop, SrmStatus *status)
 {
-	SrmContents contents;
 	int32_t		n_ids;
 
-	if (!srm_files_read(model->files, TOKENIZER_FILE, false, MAX_TOKENIZER_SIZE, scratch,
-						&contents, status) ||
-		!srm_continue(stop, status))
+	if (!srm_prepared_tokenizer(model, options, stop, status))
 		return false;
-	model->tokenizer = srm_tokenizer_load(contents.data, contents.size, model->arena, status);
-	if (model->tokenizer == NULL)
-		return srm_fail_hint(status, "Check file \"%s\".", contents.path);
 	n_ids = srm_tokenizer_n_ids(model->tokenizer);
 	if ((size_t) n_ids > model->decoder.vocab_size)
 	{
@@ -168,7 +162,7 @@ fill_model(SrmModel *model, const char *directory, const SrmModelOptions *option
 	model->directory = model->files->directory;
 	return read_config(&config, model->files, model->arena, scratch, status) &&
 		read_weights(model, &config, scratch, stop, status) &&
-		read_tokenizer(model, scratch, stop, status) &&
+		read_tokenizer(model, options, scratch, stop, status) &&
 		srm_chat_read(&model->chat_template, &model->variables, &model->settings, model->files, model->arena,
 					  status) &&
 		(options == NULL || options->compute == SRM_COMPUTE_PLAIN ||

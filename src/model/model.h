@@ -47,6 +47,8 @@ typedef struct SrmPrepared
 	SrmStatus	problem;		/* why it is, where a directory was given */
 	char		digest[SRM_DIGEST_LENGTH + 1];	/* of the model, if the file tells; "" */
 	void	   *data;			/* (bytes) the mapping, or NULL */
+	void	   *tokenizer;		/* (tokenizer_bytes) that of the tokenizer's tables, or NULL */
+	size_t		tokenizer_bytes;
 } SrmPrepared;
 
 /* The object "srm" of config.json; absent members have the defaults shown. */

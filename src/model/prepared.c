@@ -11,6 +11,8 @@
  *	  KEY.tmp	the next one, written by whoever holds the lock
  *	  KEY.lock	locked with flock() while a file is made; stays
  *
+ * The tokenizer's file has no lock and no kind: see prepared_tokenizer.c.
+ *
  *-------------------------------------------------------------------------
  */
 #include "model/prepared.h"
@@ -445,4 +447,7 @@ srm_prepared_close(SrmModel *model)
 	if (model->prepared.data != NULL)
 		munmap(model->prepared.data, model->prepared.bytes);
 	model->prepared.data = NULL;
+	if (model->prepared.tokenizer != NULL)
+		munmap(model->prepared.tokenizer, model->prepared.tokenizer_bytes);
+	model->prepared.tokenizer = NULL;
 }

@@ -29,7 +29,7 @@
 extern bool srm_prepared_open(SrmModel *model, const SrmModelOptions *options,
 							  const SrmStop *stop, SrmStatus *status);
 
-/* Ends the mapping. */
+/* Ends the mappings, that of the tokenizer included, which must be freed before. */
 extern void srm_prepared_close(SrmModel *model);
 
 #endif							/* SRM_PREPARED_H */

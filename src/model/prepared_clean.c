@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "model/prepared_format.h"
+#include "model/prepared_tokenizer.h"
 
 #define KEY_DIGITS	16
 
@@ -66,15 +67,40 @@ is_stale(int directory, const char *name, const SrmPreparedHeader *fresh)
 	return is_gone(header.directory);
 }
 
-/* A file that was being written, unless the lock shows that it still is. */
+/* Whether a name is "<16 hexadecimal digits>.tok". */
+static bool
+is_tokenizer(const char *name)
+{
+	return strspn(name, "0123456789abcdef") == KEY_DIGITS &&
+		strcmp(name + KEY_DIGITS, "." SRM_PREPARED_TOKENIZER) == 0;
+}
+
+static void
+remove_stale_tokenizer(int directory, const char *name)
+{
+	int			fd = openat(directory, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+
+	if (fd < 0 || !srm_prepared_tokenizer_is_current(fd))
+		(void) unlinkat(directory, name, 0);
+	if (fd >= 0)
+		close(fd);
+}
+
+/*
+ * A file that was being written, unless the lock shows that it still is; that of a
+ * tokenizer is its own lock.
+ */
 static void
 remove_abandoned(int directory, const char *name)
 {
 	char		lock[NAME_MAX + 8];
 	int			fd;
 
-	snprintf(lock, sizeof(lock), "%.*s.lock", (int) (strlen(name) - strlen(".tmp")), name);
-	fd = openat(directory, lock, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+	if (strncmp(name + KEY_DIGITS, "." SRM_PREPARED_TOKENIZER ".", strlen(SRM_PREPARED_TOKENIZER) + 2) == 0)
+		snprintf(lock, sizeof(lock), "%s", name);
+	else
+		snprintf(lock, sizeof(lock), "%.*s.lock", (int) (strlen(name) - strlen(".tmp")), name);
+	fd = openat(directory, lock, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
 		(void) unlinkat(directory, name, 0);
 	if (fd >= 0)
@@ -106,6 +132,8 @@ srm_prepared_clean(int directory, const char *key)
 			(void) unlinkat(directory, name, 0);
 		else if (has_form(name, ".tmp"))
 			remove_abandoned(directory, name);
+		else if (is_tokenizer(name))
+			remove_stale_tokenizer(directory, name);
 	}
 	if (stream != NULL)
 		closedir(stream);

@@ -1,0 +1,29 @@
+/*-------------------------------------------------------------------------
+ *
+ * prepared_tokenizer.h
+ *	  A model's tokenizer, its tables made once and shared by all processes.
+ *
+ * The file lies with those of prepared weights, and is as expendable: made by
+ * whoever misses it, and not trusted.  Where it cannot be written each process
+ * has the tables to itself.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef SRM_PREPARED_TOKENIZER_H
+#define SRM_PREPARED_TOKENIZER_H
+
+#include "model/model.h"
+
+#define SRM_PREPARED_TOKENIZER	"tok"	/* the files' names: KEY.tok */
+
+/*
+ * Sets model->tokenizer from the model's tokenizer.json.  options are those of
+ * srm_model_open(), NULL included; the mapping goes with srm_prepared_close().
+ */
+extern bool srm_prepared_tokenizer(SrmModel *model, const SrmModelOptions *options,
+								   const SrmStop *stop, SrmStatus *status);
+
+/* Whether an open file is one of this build's layout of a model directory that exists. */
+extern bool srm_prepared_tokenizer_is_current(int fd);
+
+#endif							/* SRM_PREPARED_TOKENIZER_H */
