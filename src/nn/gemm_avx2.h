@@ -53,13 +53,13 @@ sum_rests(const SrmTile *tile, const SrmRowScale *x, __m256 *rests)
 		rests[vector] = sums[vector];
 }
 
-/* The lanes of a vector that are columns of the tile, as masks for loads and stores */
+/* The first n of 8 lanes, or all of them, as a mask for loads and stores */
 INLINE __m256i
-columns(const SrmTile *tile, size_t vector)
+first_lanes(size_t n)
 {
 	const __m256i numbers = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
 
-	return _mm256_cmpgt_epi32(_mm256_set1_epi32((int) tile->n - (int) vector * 8), numbers);
+	return _mm256_cmpgt_epi32(_mm256_set1_epi32(n < 8 ? (int) n : 8), numbers);
 }
 
 /* The output of one row from exact sums, as finish_row_int8() of gemm_loops.h makes it */
@@ -76,7 +76,7 @@ finish_bytes(const SrmTile *tile, size_t row, const __m256i *sums)
 		sum_rests(tile, x, rests);
 	for (size_t vector = 0; vector < PANEL_VECTORS; vector++)
 	{
-		__m256i		mask = columns(tile, vector);
+		__m256i		mask = first_lanes(tile->n < vector * 8 ? 0 : tile->n - vector * 8);
 		__m256i		offset = _mm256_slli_epi32(_mm256_loadu_si256((const __m256i *) panel_sums(tile) + vector), 7);
 		__m256		exact = _mm256_cvtepi32_ps(_mm256_sub_epi32(sums[vector], offset));
 		__m256		values = _mm256_add_ps(rounded(_mm256_mul_ps(_mm256_set1_ps(x->scale), exact)), rests[vector]);

@@ -39,24 +39,10 @@ multiply_int8_wide(const SrmTile *tile)
 		finish_bytes(tile, row, sums[row]);
 }
 
-/* packing of rows to bytes, 64 values at a time */
-
-/* 64 values of x (n) from i on: where they lie, or the last ones in rest with zeros behind */
-INLINE const float *
-find_64(float *rest, const float *x, size_t n, size_t i)
-{
-	if (i + 64 <= n)
-		return x + i;
-	memset(rest, 0, 64 * sizeof(float));
-	memcpy(rest, x + i, (n - i) * sizeof(float));
-	return rest;
-}
-
-INLINE __m256
-load_magnitudes(const float *x)
-{
-	return _mm256_andnot_ps(_mm256_set1_ps(-0.0f), _mm256_loadu_ps(x));
-}
+/*
+ * Loops over floats.  Four vectors at a time have sums of their own, so that no
+ * addition waits for the one before; what is left of the row goes to the first.
+ */
 
 INLINE float
 add_8(__m256 x)
@@ -74,6 +60,117 @@ maximum_of_8(__m256 x)
 	__m128		two = _mm_max_ps(four, _mm_movehl_ps(four, four));
 
 	return _mm_cvtss_f32(_mm_max_ss(two, _mm_movehdup_ps(two)));
+}
+
+static float
+maximum_by_32(const float *x, size_t n)
+{
+	const __m256 first = _mm256_set1_ps(x[0]);
+	__m256		maxima[4] = {first, first, first, first};
+	size_t		i = 0;
+
+	for (; i + 32 <= n; i += 32)
+		for (int j = 0; j < 4; j++)
+			maxima[j] = _mm256_max_ps(_mm256_loadu_ps(x + i + j * 8), maxima[j]);
+	for (; i < n; i += 8)
+	{
+		__m256i		mask = first_lanes(n - i);
+		__m256		values = _mm256_blendv_ps(first, _mm256_maskload_ps(x + i, mask), _mm256_castsi256_ps(mask));
+
+		maxima[0] = _mm256_max_ps(values, maxima[0]);
+	}
+	return maximum_of_8(_mm256_max_ps(_mm256_max_ps(maxima[0], maxima[1]), _mm256_max_ps(maxima[2], maxima[3])));
+}
+
+/*
+ * exp_clamped() for x up to 88.  Of two operands, max() returns the second where one is NaN, and
+ * a product with 2^n stays NaN.
+ */
+INLINE __m256
+exp_8(__m256 x)
+{
+	const __m256 shift = _mm256_set1_ps(12582912.0f);	/* 1.5 * 2^23: adding it rounds */
+	__m256		y = _mm256_max_ps(_mm256_set1_ps(-87.0f), x);
+	__m256		shifted = _mm256_fmadd_ps(y, _mm256_set1_ps(1.44269504088896341f), shift);
+	__m256		n = _mm256_sub_ps(shifted, shift);
+	__m256		r = _mm256_fnmadd_ps(n, _mm256_set1_ps(0.693359375f), y);
+	__m256i		exponent = _mm256_add_epi32(_mm256_castps_si256(shifted), _mm256_set1_epi32(127));
+	__m256		p = _mm256_set1_ps(1.9875691500e-4f);
+
+	r = _mm256_fmadd_ps(n, _mm256_set1_ps(2.12194440e-4f), r);
+	p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(1.3981999507e-3f));
+	p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(8.3334519073e-3f));
+	p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(4.1665795894e-2f));
+	p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(1.6666665459e-1f));
+	p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(5.0000001201e-1f));
+	p = _mm256_add_ps(_mm256_fmadd_ps(_mm256_mul_ps(p, r), r, r), _mm256_set1_ps(1.0f));
+	return _mm256_mul_ps(p, _mm256_castsi256_ps(_mm256_slli_epi32(exponent, 23)));
+}
+
+static float
+exp_sum_by_32(float *x, size_t n, float shift)
+{
+	const __m256 shifts = _mm256_set1_ps(shift);
+	__m256		sums[4] = {_mm256_setzero_ps(), _mm256_setzero_ps(), _mm256_setzero_ps(), _mm256_setzero_ps()};
+	size_t		i = 0;
+
+	for (; i + 32 <= n; i += 32)
+		for (int j = 0; j < 4; j++)
+		{
+			__m256		values = exp_8(_mm256_sub_ps(_mm256_loadu_ps(x + i + j * 8), shifts));
+
+			_mm256_storeu_ps(x + i + j * 8, values);
+			sums[j] = _mm256_add_ps(sums[j], values);
+		}
+	for (; i < n; i += 8)
+	{
+		__m256i		mask = first_lanes(n - i);
+		__m256		values = exp_8(_mm256_sub_ps(_mm256_maskload_ps(x + i, mask), shifts));
+
+		_mm256_maskstore_ps(x + i, mask, values);
+		sums[0] = _mm256_add_ps(sums[0], _mm256_and_ps(values, _mm256_castsi256_ps(mask)));
+	}
+	return add_8(_mm256_add_ps(_mm256_add_ps(sums[0], sums[1]), _mm256_add_ps(sums[2], sums[3])));
+}
+
+INLINE __m256
+silu_8(__m256 x, __m256 y)
+{
+	__m256		e = exp_8(_mm256_min_ps(_mm256_set1_ps(88.0f), _mm256_sub_ps(_mm256_setzero_ps(), x)));
+
+	return _mm256_mul_ps(_mm256_div_ps(x, _mm256_add_ps(_mm256_set1_ps(1.0f), e)), y);
+}
+
+static void
+silu_multiply_by_8(float *out, const float *x, const float *y, size_t n)
+{
+	__m256i		mask;
+	size_t		i = 0;
+
+	for (; i + 8 <= n; i += 8)
+		_mm256_storeu_ps(out + i, silu_8(_mm256_loadu_ps(x + i), _mm256_loadu_ps(y + i)));
+	mask = first_lanes(n - i);
+	if (i < n)
+		_mm256_maskstore_ps(out + i, mask, silu_8(_mm256_maskload_ps(x + i, mask), _mm256_maskload_ps(y + i, mask)));
+}
+
+/* packing of rows to bytes, 64 values at a time */
+
+/* 64 values of x (n) from i on: where they lie, or the last ones in rest with zeros behind */
+INLINE const float *
+find_64(float *rest, const float *x, size_t n, size_t i)
+{
+	if (i + 64 <= n)
+		return x + i;
+	memset(rest, 0, 64 * sizeof(float));
+	memcpy(rest, x + i, (n - i) * sizeof(float));
+	return rest;
+}
+
+INLINE __m256
+load_magnitudes(const float *x)
+{
+	return _mm256_andnot_ps(_mm256_set1_ps(-0.0f), _mm256_loadu_ps(x));
 }
 
 /* As measure_row(), in its order: sums i and i + 1 are a block of 16 */
@@ -190,9 +287,9 @@ const SrmKernels srm_kernels_avx2 = {
 	.read_bf16 = read_bf16,
 	.sum_squares = sum_squares,
 	.norm = norm,
-	.maximum = maximum,
-	.exp_sum = exp_sum,
-	.silu_multiply = silu_multiply,
+	.maximum = maximum_by_32,
+	.exp_sum = exp_sum_by_32,
+	.silu_multiply = silu_multiply_by_8,
 	.gelu_multiply = gelu_multiply,
 	.soft_cap = soft_cap,
 	.turn = turn,
