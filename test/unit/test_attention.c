@@ -307,6 +307,52 @@ test_not_finite(void **state)
 	}
 }
 
+/* The bits of a token's value in the first column of a head. */
+static uint32_t
+value_bits(const SrmKeys *keys, size_t head, size_t token)
+{
+	size_t		group = srm_pack_group(keys->compute);
+	const char *panel = srm_values_panel(keys, head, 0, token / SRM_PANEL * SRM_PANEL);
+	uint32_t	lane;
+
+	memcpy(&lane, panel + token % SRM_PANEL / group * SRM_PANEL * 4, sizeof(lane));
+	return group == 1 ? lane : lane >> 16 * (token % 2) & 0xFFFF;
+}
+
+/* what was truncated leaves no trace, not even as zero times NaN, and is written over */
+static void
+check_truncated(Shape shape, size_t n)
+{
+	Case		c = random_case(shape, n, 4);
+	size_t		width = shape.n_kv_heads * shape.head_dim;
+	SrmKeys		before = pack(&shape, 0, n, c.keys, c.values);
+	SrmKeys		after = pack(&shape, 0, n, c.keys, c.values);
+	size_t		bytes = srm_keys_bytes(&before, before.capacity);
+	float	   *worthless = allocate(SRM_PANEL * width * sizeof(float));
+	size_t		kept = n - n / 3 - 1;
+	size_t		left = SRM_PANEL - kept % SRM_PANEL;
+
+	memset(worthless, 0xFF, SRM_PANEL * width * sizeof(float));
+	srm_keys_write(&after, kept, left, worthless, worthless);
+	srm_keys_truncate(&after, kept);
+	for (size_t token = kept; token % SRM_PANEL != 0; token++)
+		assert_int_equal(value_bits(&after, shape.n_kv_heads - 1, token), 0);
+	for (size_t start = kept; start < n; start += left)
+	{
+		left = SRM_PANEL - start % SRM_PANEL < n - start ? SRM_PANEL - start % SRM_PANEL : n - start;
+		srm_keys_write(&after, start, left, c.keys + start * width, c.values + start * width);
+	}
+	/* Keys behind the last one are never read; values are */
+	assert_memory_equal(after.values, before.values, bytes - (size_t) (before.values - before.keys));
+}
+
+static void
+test_truncated(void **state)
+{
+	(void) state;
+	with_each_set(check_truncated);
+}
+
 #define TEST(name)	cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int
@@ -316,6 +362,7 @@ main(void)
 		TEST(test_values),
 		TEST(test_rows),
 		TEST(test_not_finite),
+		TEST(test_truncated),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
