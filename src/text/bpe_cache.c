@@ -9,7 +9,9 @@
 
 #include <string.h>
 
-#define N_SLOTS		((size_t) 1 << 12)	/* 320 kB */
+#define N_SLOTS		((size_t) 1 << 13)	/* 512 kB */
+
+_Static_assert(sizeof(SrmCachedWord) == 64, "a slot is a line of the processor's cache");
 
 bool
 srm_word_cache_init(SrmWordCache *cache, SrmArena *arena, SrmStatus *status)

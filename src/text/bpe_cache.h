@@ -16,8 +16,9 @@
 #include "base/arena.h"
 
 #define SRM_CACHED_BYTES	32
-#define SRM_CACHED_TOKENS	8
+#define SRM_CACHED_TOKENS	6
 
+/* A line of the processor's cache. */
 typedef struct SrmCachedWord
 {
 	uint8_t		length;			/* bytes of the word; 0: empty slot */
