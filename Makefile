@@ -110,9 +110,15 @@ fuzz:
 	$(MAKE) BUILD=build/fuzz ENGINE_CC=clang SANITIZE='-fsanitize=address,undefined,fuzzer-no-link' fuzzers
 fuzzers: $(FUZZERS)
 
+# What passes and their reuse promise about bits holds for each set of kernels; a set
+# that the processor does not have is the one it chooses.
+KERNEL_SETS = portable avx2 avx_vnni avx512 avx512_vnni
 unit: $(UNIT_TESTS)
 	@failed=0; for test in $(UNIT_TESTS); do \
-		echo "# $$(basename $$test)"; $$test || failed=1; done; exit $$failed
+		echo "# $$(basename $$test)"; $$test || failed=1; done; \
+	for set in $(KERNEL_SETS); do for test in decoder reuse; do \
+		echo "# test_$$test, kernels $$set"; \
+		SRM_KERNELS=$$set $(BUILD)/test_$$test || failed=1; done; done; exit $$failed
 
 sanitize:
 	LSAN_OPTIONS=suppressions=test/unit/leaks.supp:print_suppressions=0 \
