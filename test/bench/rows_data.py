@@ -74,16 +74,16 @@ def torch_seconds(bench, ids, dtype, n_threads, binding):
 
 def default_model(bench):
     """pairs in a second with the default model, beside PyTorch at batch 32"""
-    n = bench.load_pairs(2000)
+    table, n = bench.pairs_table(2000)
     session = bench.session("default", 1, None)
     ids = token_ids(session, n)
     raw = {"pairs": n, "tokens": sum(map(len, ids))}
     for n_threads in bench.threads:
-        session.ask(f"ALTER TABLE pairs SET (parallel_workers = {n_threads}); SET parallel_setup_cost = 0; "
+        session.ask(f"ALTER TABLE {table} SET (parallel_workers = {n_threads}); SET parallel_setup_cost = 0; "
                     "SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0; "
                     "SET parallel_leader_participation = off; "
                     f"SET max_parallel_workers_per_gather = {n_threads if n_threads > 1 else 0}")
-        query = f"SELECT sum(srm_margin(prompt, chosen, rejected)) FROM pairs WHERE id <= {n}"
+        query = f"SELECT sum(srm_margin(prompt, chosen, rejected)) FROM {table}"
         raw[n_threads] = measure_pairs(bench, session, query, ids, n_threads)
         best = min(raw[n_threads]["torch"].items(), key=lambda item: statistics.median(item[1]), default=None)
         own = spread([n / value for value in raw[n_threads]["srm"]])

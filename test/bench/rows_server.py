@@ -15,12 +15,12 @@ WEIGHT_BYTES = 2                    # of a parameter in bf16
 
 def parallel(bench):
     """two parallel workers over one, 2,000 rows of real pairs, the default model"""
-    n = bench.load_pairs(2000)
+    table, n = bench.pairs_table(2000)
     session = bench.session("default", 1, None)
-    session.ask("ALTER TABLE pairs SET (parallel_workers = 2); SET parallel_setup_cost = 0; "
+    session.ask(f"ALTER TABLE {table} SET (parallel_workers = 2); SET parallel_setup_cost = 0; "
                 "SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0; "
                 "SET parallel_leader_participation = off; SET max_parallel_workers = 4")
-    query = f"SELECT sum(srm_score(prompt, chosen)) FROM pairs WHERE id <= {n}"
+    query = f"SELECT sum(srm_score(prompt, chosen)) FROM {table}"
     seconds = {1: [], 2: []}
     for i in range(bench.repetitions):
         for workers in (1, 2) if i % 2 == 0 else (2, 1):

@@ -176,6 +176,19 @@ class Bench:
             self.progress(f"{self.loaded:,} pairs from {' '.join(self.arguments.data)}")
         return min(n, self.loaded)
 
+    def pairs_table(self, n):
+        """
+        Loads n pairs into a table of their own, and returns its name: a range of the primary key's index
+        would be handed out to parallel workers in pages of 366 rows.
+        """
+        n = self.load_pairs(n)
+        name = f"pairs_{n}"
+        with self.server.session() as session:
+            if session.value(f"SELECT to_regclass('{name}') IS NULL") == "t":
+                session.ask(f"CREATE TABLE {name} AS SELECT * FROM pairs WHERE id <= {n}")
+                session.ask(f"VACUUM ANALYZE {name}")
+        return name, n
+
 
 def read_pairs(path):
     opener = gzip.open if path.endswith(".gz") else open
