@@ -121,6 +121,15 @@ name##_block(const SrmTile *tile, size_t start, size_t n, __m512i (*sums)[2]) \
 	} \
 }
 
+/* Where the tile will be written: it is not in the caches when the products are large. */
+INLINE void
+fetch_out(const SrmTile *tile)
+{
+	for (size_t row = 0; row < tile->m; row++)
+		for (size_t col = 0; col < SRM_PANEL; col += 16)
+			__builtin_prefetch(tile->out + row * tile->out_stride + col, 1);
+}
+
 /* name(), an SrmMultiply: adds the sums of blocks with add(), and has finish() make the output. */
 #define DEFINE_MULTIPLY(name, op, add, finish) \
 DEFINE_BLOCK(name, op) \
@@ -131,6 +140,7 @@ name(const SrmTile *tile) \
 	__m512i		sums[SRM_TILE_ROWS][2]; \
 	__m512i		totals[SRM_TILE_ROWS][2]; \
 \
+	fetch_out(tile); \
 	for (size_t start = 0; start < tile->lanes; start += SRM_LANES_BLOCK) \
 	{ \
 		size_t		left = tile->lanes - start; \
