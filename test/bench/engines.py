@@ -190,7 +190,12 @@ def open_all(bench, shape, names, n_threads):
 
 
 def measure(bench, engine, lengths, results, n_threads):
-    """One pass of each length, and how busy others were; again where they were busy."""
+    """
+    One pass of each length, and how busy others were; again where they were busy.  A pass before
+    brings back what the turns of the others have driven out of the caches; llama-bench has its own.
+    """
+    if engine.family != "llama":
+        engine.passes([PROBE_TOKENS])
     for n_tokens in lengths if engine.family != "llama" else [None]:
         wanted = [n_tokens] if n_tokens else lengths
         for attempt in range(bench.attempts):
