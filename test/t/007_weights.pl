@@ -88,6 +88,34 @@ is(score("SET srm.compute = f32;"), $f32, 'the same bits with a file that is dam
 remove_tree($prepared);
 is(score("SET srm.compute = f32;"), $f32, 'the same bits without the directory');
 
+# so can the tables of a tokenizer
+
+my ($tables) = glob("$prepared/*.tok");
+ok($tables, 'the tables of the tokenizer are there, too');
+$inode = inode($tables);
+is(score("SET srm.compute = f32;"), $f32, 'another session gives the same bits');
+is(inode($tables), $inode, 'and uses the same file');
+unlink $tables;
+is(score("SET srm.compute = f32;"), $f32, 'the same bits without the tables');
+ok(-e $tables, 'which are made again');
+for my $position (-1, 3, 5000, 20000, (-s $tables) - 1)
+{
+	if ($position < 0)
+	{
+		truncate $tables, 5000;
+	}
+	else
+	{
+		open my $file, '+<:raw', $tables or die $!;
+		seek $file, $position, 0;
+		print $file "\xA5\x5A";
+		close $file;
+	}
+	$inode = inode($tables);
+	is(score("SET srm.compute = f32;"), $f32, "the same bits with tables that are damaged ($position)");
+	isnt(inode($tables), $inode, 'which are made again');
+}
+
 # sessions that come at once
 
 my @sessions = map { $node->background_psql('postgres') } 1 .. 4;
