@@ -18,6 +18,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/sizes.h"
 #include "nn/kernels.h"
 #include "nn/pack.h"
 
@@ -83,18 +84,6 @@ typedef struct KeyTile
 	size_t		n;
 } KeyTile;
 
-static size_t
-smaller(size_t a, size_t b)
-{
-	return a < b ? a : b;
-}
-
-static size_t
-divide_up(size_t a, size_t b)
-{
-	return a / b + (a % b != 0);
-}
-
 /* The position from which on a query sees keys. */
 static size_t
 window_start(const SrmAttention *attention, size_t position)
@@ -107,7 +96,7 @@ window_start(const SrmAttention *attention, size_t position)
 static size_t
 within_tile(size_t position, const KeyTile *tile)
 {
-	return position <= tile->position ? 0 : smaller(position - tile->position, tile->n);
+	return position <= tile->position ? 0 : srm_smaller(position - tile->position, tile->n);
 }
 
 /* The keys of a tile that a token sees: from *first to before *end. */
@@ -175,7 +164,7 @@ score_rows(const Part *part, const KeyTile *keys, size_t row, size_t m, size_t f
 	{
 		tile.out = part->scores + number * SRM_PANEL;
 		tile.panel = srm_keys_panel(keys->keys, part->head, keys->first + number * SRM_PANEL);
-		tile.n = smaller(n_keys - number * SRM_PANEL, SRM_PANEL);
+		tile.n = srm_smaller(n_keys - number * SRM_PANEL, SRM_PANEL);
 		srm_kernels->multiply[task->compute] (&tile);
 	}
 }
@@ -195,7 +184,7 @@ gather_rows(const Part *part, const KeyTile *values, size_t m, size_t n_keys)
 	{
 		tile.out = part->gathered + number * SRM_PANEL;
 		tile.panel = srm_values_panel(values->keys, part->head, number, values->first);
-		tile.n = smaller(head_dim - number * SRM_PANEL, SRM_PANEL);
+		tile.n = srm_smaller(head_dim - number * SRM_PANEL, SRM_PANEL);
 		srm_kernels->multiply[task->compute] (&tile);
 	}
 }
@@ -253,12 +242,12 @@ static void
 add_tile(const Part *part, const KeyTile *tile)
 {
 	size_t		n_rows = part->n * part->task->n_shared;
-	size_t		n_tiles = divide_up(n_rows, SRM_TILE_ROWS);
+	size_t		n_tiles = srm_divide_up(n_rows, SRM_TILE_ROWS);
 	size_t		row = 0;
 
 	for (size_t i = 0; i < n_tiles; i++)
 	{
-		size_t		m = divide_up(n_rows - row, n_tiles - i);
+		size_t		m = srm_divide_up(n_rows - row, n_tiles - i);
 
 		add_tile_to_rows(part, tile, row, m);
 		row += m;
@@ -275,7 +264,7 @@ add_keys(const Part *part, const SrmKeys *keys, size_t first, size_t position, s
 
 	for (; skipped < n; skipped += KEY_TILE)
 	{
-		KeyTile		tile = {keys, first + skipped, position + skipped, smaller(n - skipped, KEY_TILE)};
+		KeyTile		tile = {keys, first + skipped, position + skipped, srm_smaller(n - skipped, KEY_TILE)};
 
 		add_tile(part, &tile);
 	}
@@ -355,7 +344,7 @@ run_task(void *arg, size_t number, int thread)
 	size_t		first = number / task->n_kv_heads * task->part_tokens;
 	size_t		offset = (first * task->attention->n_heads + head * task->n_shared) * task->head_dim;
 	Part		part = {
-		.task = task, .index = task->index + first, .n = smaller(task->n - first, task->part_tokens),
+		.task = task, .index = task->index + first, .n = srm_smaller(task->n - first, task->part_tokens),
 		.queries = task->queries + offset, .out = task->out + offset, .head = head
 	};
 
@@ -374,14 +363,14 @@ plan_parts(AttentionTask *task)
 	size_t		n_keys = attention->n_past + task->index[task->n - 1] + 1;
 	size_t		n_threads = (size_t) srm_threads_count(task->threads);
 	size_t		n_tasks = TASKS_PER_THREAD * n_threads;
-	size_t		n_parts = n_threads == 1 ? 1 : divide_up(n_tasks, task->n_kv_heads);
+	size_t		n_parts = n_threads == 1 ? 1 : srm_divide_up(n_tasks, task->n_kv_heads);
 	size_t		n_long = task->n * task->n_shared / (MAX_TASK_SCORES / n_keys + 1) + 1;
 
 	if (n_parts < n_threads && task->n >= n_threads * MIN_PART_TOKENS)
 		n_parts = n_threads;
 	n_parts = n_parts > n_long ? n_parts : n_long;
-	task->part_tokens = divide_up(task->n, smaller(n_parts, task->n));
-	task->n_parts = divide_up(task->n, task->part_tokens);
+	task->part_tokens = srm_divide_up(task->n, srm_smaller(n_parts, task->n));
+	task->n_parts = srm_divide_up(task->n, task->part_tokens);
 }
 
 bool
@@ -404,7 +393,7 @@ srm_attention_forward(float *out, const float *queries, const SrmAttention *atte
 	task.weights_bytes = task.compute == SRM_COMPUTE_F32 ? SCORES_STRIDE * sizeof(float) :
 		srm_gemm_row_bytes(task.compute, KEY_TILE);
 	task.key_lanes = srm_pack_lanes(task.compute, head_dim);
-	task.n_value_panels = divide_up(head_dim, SRM_PANEL);
+	task.n_value_panels = srm_value_panels(attention->own);
 	plan_parts(&task);
 	return srm_threads_reserve(threads, place_buffers(&part, &task, NULL), status) &&
 		srm_threads_run_or_stop(threads, task.n_parts * task.n_kv_heads, run_task,

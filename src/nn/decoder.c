@@ -13,6 +13,7 @@
 
 #include <string.h>
 
+#include "base/sizes.h"
 #include "nn/activation.h"
 #include "nn/attention.h"
 #include "nn/decoder_pass.h"
@@ -34,12 +35,6 @@ typedef struct Chunk
 	const float *post_norm;		/* weight of the norm of change, or NULL */
 } Chunk;
 
-static size_t
-smaller(size_t a, size_t b)
-{
-	return a < b ? a : b;
-}
-
 /* Rows of a chunk are shared out; the arithmetic of each is its own. */
 static bool
 run_rows(Chunk *chunk, SrmTask task)
@@ -53,7 +48,7 @@ run_rows(Chunk *chunk, SrmTask task)
 static size_t
 task_rows(const Chunk *chunk, size_t task)
 {
-	return smaller(chunk->n - task * ROWS_PER_TASK, ROWS_PER_TASK);
+	return srm_smaller(chunk->n - task * ROWS_PER_TASK, ROWS_PER_TASK);
 }
 
 /* row (dim) = the embedding of a token */
@@ -82,7 +77,7 @@ start_rows(void *arg, size_t task, int thread)
 	if (first < pass->n_positions)
 		srm_rope_table(pass->cosines + first * half, pass->sines + first * half, pass->frequencies,
 					   &decoder->rope, decoder->head_dim, pass->n_cached + first,
-					   smaller(n, pass->n_positions - first));
+					   srm_smaller(n, pass->n_positions - first));
 	for (size_t i = first; i < first + n; i++)
 		read_embedding(decoder, pass->tokens[i], pass->hidden + i * decoder->dim);
 }
@@ -211,7 +206,7 @@ cut_into_segments(const Chunk *chunk)
 		left = block->first + block->sequence->n_tokens - chunk->rows[first];
 		segment->first = first;
 		segment->keys = keys_of(pass, block, chunk->index[first], &segment->token);
-		segment->n = smaller(smaller(left, chunk->n - first), SRM_PANEL - segment->token % SRM_PANEL);
+		segment->n = srm_smaller(srm_smaller(left, chunk->n - first), SRM_PANEL - segment->token % SRM_PANEL);
 		first += segment->n;
 	}
 }
@@ -351,7 +346,7 @@ chunk_of(SrmPass *pass, size_t first)
 		.hidden = pass->hidden + first * pass->decoder->dim,
 		.rows = pass->rows + first,
 		.index = pass->index + first,
-		.n = smaller(pass->n_rows - first, pass->chunk_rows)
+		.n = srm_smaller(pass->n_rows - first, pass->chunk_rows)
 	};
 
 	return chunk;
@@ -366,7 +361,7 @@ wanted_chunk_of(SrmPass *pass, size_t first)
 		.hidden = pass->wanted_hidden + first * pass->decoder->dim,
 		.rows = pass->wanted_rows + first,
 		.index = pass->wanted_index + first,
-		.n = smaller(pass->n_wanted - first, pass->chunk_rows)
+		.n = srm_smaller(pass->n_wanted - first, pass->chunk_rows)
 	};
 
 	return chunk;

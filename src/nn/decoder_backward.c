@@ -14,6 +14,7 @@
 
 #include <string.h>
 
+#include "base/sizes.h"
 #include "nn/decoder_states.h"
 #include "nn/norm.h"
 #include "nn/rope.h"
@@ -238,29 +239,17 @@ typedef struct SumTask
 	size_t		first_task[SRM_N_MAPS + 1];
 } SumTask;
 
-static size_t
-n_tiles(size_t n, size_t size)
-{
-	return (n + size - 1) / size;
-}
-
-static size_t
-smaller(size_t a, size_t b)
-{
-	return a < b ? a : b;
-}
-
 /* dw += dout^T x for one tile of dw, TILE_DEPTH rows of dout and x at a time. */
 static void
 sum_tile(const MapSum *map, size_t row, size_t col, float *scratch)
 {
-	size_t		n_rows = smaller(map->rows - row, TILE_ROWS);
-	size_t		n_cols = smaller(map->cols - col, TILE_COLS);
+	size_t		n_rows = srm_smaller(map->rows - row, TILE_ROWS);
+	size_t		n_cols = srm_smaller(map->cols - col, TILE_COLS);
 	float	   *panels = scratch + TILE_DEPTH * TILE_ROWS;
 
 	for (size_t first = 0; first < map->n; first += TILE_DEPTH)
 	{
-		size_t		depth = smaller(map->n - first, TILE_DEPTH);
+		size_t		depth = srm_smaller(map->n - first, TILE_DEPTH);
 
 		/* A block of its own: rows that lie a power of two apart share few places of a cache */
 		for (size_t i = 0; i < depth; i++)
@@ -275,7 +264,7 @@ sum_tile(const MapSum *map, size_t row, size_t col, float *scratch)
 static void
 sum_bias(const MapSum *map, size_t row)
 {
-	size_t		n_rows = smaller(map->rows - row, TILE_ROWS);
+	size_t		n_rows = srm_smaller(map->rows - row, TILE_ROWS);
 
 	for (size_t i = 0; i < map->n; i++)
 		srm_train_kernels->add(map->dbias + row, map->dout + i * map->rows + row, n_rows);
@@ -294,8 +283,8 @@ sum_map(void *arg, size_t task, int thread)
 		number++;
 	map += number;
 	task -= sum->first_task[number];
-	row = task / n_tiles(map->cols, TILE_COLS) * TILE_ROWS;
-	col = task % n_tiles(map->cols, TILE_COLS) * TILE_COLS;
+	row = task / srm_divide_up(map->cols, TILE_COLS) * TILE_ROWS;
+	col = task % srm_divide_up(map->cols, TILE_COLS) * TILE_COLS;
 	if (map->dw != NULL)
 		sum_tile(map, row, col, srm_threads_scratch(sum->train->threads, thread));
 	if (map->dbias != NULL && col == 0)
@@ -338,7 +327,7 @@ sum_maps(const SrmDecoderTrain *train)
 								 train->dffn_out == NULL ? train->dout : train->dffn_out, train->act, n);
 	for (int i = 0; i < SRM_N_MAPS; i++)
 	{
-		size_t		tiles = n_tiles(maps[i].rows, TILE_ROWS) * n_tiles(maps[i].cols, TILE_COLS);
+		size_t		tiles = srm_divide_up(maps[i].rows, TILE_ROWS) * srm_divide_up(maps[i].cols, TILE_COLS);
 
 		sum.first_task[i + 1] = sum.first_task[i] +
 			(maps[i].dw == NULL && maps[i].dbias == NULL ? 0 : tiles);
@@ -412,7 +401,7 @@ sum_embedding(void *arg, size_t task, int thread)
 	const SrmDecoderTrain *train = arg;
 	size_t		dim = train->decoder->dim;
 	size_t		first = task * EMBEDDING_COLS;
-	size_t		n = smaller(dim - first, EMBEDDING_COLS);
+	size_t		n = srm_smaller(dim - first, EMBEDDING_COLS);
 	float		scale = train->decoder->embedding_scale;
 
 	(void) thread;
@@ -467,6 +456,6 @@ srm_decoder_train_backward(SrmDecoderTrain *train, const float *dhidden, const S
 			return false;
 	if (train->gradient->embedding.data == NULL)
 		return true;
-	return srm_threads_run_or_stop(threads, n_tiles(decoder->dim, EMBEDDING_COLS), sum_embedding, train,
+	return srm_threads_run_or_stop(threads, srm_divide_up(decoder->dim, EMBEDDING_COLS), sum_embedding, train,
 								   stop, status);
 }

@@ -9,6 +9,7 @@
 
 #include <stdint.h>
 
+#include "base/sizes.h"
 #include "nn/workspace.h"
 
 #define ROWS_PER_THREAD	128
@@ -16,12 +17,6 @@
 #define MAX_BYTES		(SIZE_MAX / 4)
 #define BUFFER_GAP		320
 #define MAX_TOKENS		((size_t) 1 << 24)	/* positions are exact as float */
-
-static size_t
-smaller(size_t a, size_t b)
-{
-	return a < b ? a : b;
-}
 
 static bool
 check_tokens(const SrmDecoder *decoder, const int32_t *tokens, size_t n_tokens, SrmStatus *status)
@@ -72,7 +67,7 @@ add_block(SrmPass *pass, const SrmSequence *sequence, bool is_kept)
 
 bool
 srm_pass_add_blocks(SrmPass *pass, const SrmSequence *prompt, const SrmSequence *sequences,
-		   size_t n_sequences, SrmArena *arena)
+					size_t n_sequences, SrmArena *arena)
 {
 	pass->blocks = srm_arena_array(arena, n_sequences + 1, sizeof(SrmBlock), pass->status);
 	if (pass->blocks == NULL || (prompt != NULL && !add_block(pass, prompt, true)))
@@ -95,7 +90,7 @@ allocate_indexes(SrmPass *pass, SrmArena *arena)
 	pass->wanted_rows = srm_arena_alloc(arena, pass->n_wanted * sizeof(uint32_t), pass->status);
 	pass->wanted_index = srm_arena_alloc(arena, pass->n_wanted * sizeof(uint32_t), pass->status);
 	/* A panel of each block and chunk may begin or end within */
-	pass->segments = srm_arena_array(arena, pass->chunk_rows / SRM_PANEL + 2 + 2 * smaller(pass->n_blocks, pass->chunk_rows),
+	pass->segments = srm_arena_array(arena, pass->chunk_rows / SRM_PANEL + 2 + 2 * srm_smaller(pass->n_blocks, pass->chunk_rows),
 									 sizeof(SrmSegment), pass->status);
 	return pass->status->code == SRM_OK;
 }
@@ -125,7 +120,7 @@ place_buffers(SrmPass *pass, const Buffer *buffers, size_t n_buffers)
 	char	   *next;
 
 	for (size_t i = 0; i < n_buffers; i++)
-		total += smaller(buffer_bytes(&buffers[i]), MAX_BYTES - total);
+		total += srm_smaller(buffer_bytes(&buffers[i]), MAX_BYTES - total);
 	pass->memory = srm_workspace_alloc(total < MAX_BYTES ? total : SIZE_MAX, pass->status);
 	next = pass->memory;
 	for (size_t i = 0; i < n_buffers && next != NULL; i++)
@@ -159,8 +154,8 @@ srm_pass_allocate(SrmPass *pass, SrmArena *arena)
 {
 	const SrmDecoder *decoder = pass->decoder;
 	size_t		n = pass->n_rows;
-	size_t		most = smaller(MAX_ROWS, ROWS_PER_THREAD * (size_t) srm_threads_count(pass->threads));
-	size_t		rows = smaller(n, most);
+	size_t		most = srm_smaller(MAX_ROWS, ROWS_PER_THREAD * (size_t) srm_threads_count(pass->threads));
+	size_t		rows = srm_smaller(n, most);
 	size_t		q_dim = decoder->n_heads * decoder->head_dim;
 	size_t		kv_dim = decoder->n_kv_heads * decoder->head_dim;
 	const Buffer buffers[] = {

@@ -20,12 +20,6 @@ srm_keys_compute(SrmCompute weights)
 	return weights == SRM_COMPUTE_F32 || !srm_kernels->fast_bf16 ? SRM_COMPUTE_F32 : SRM_COMPUTE_BF16;
 }
 
-static size_t
-n_value_panels(const SrmKeys *keys)
-{
-	return (keys->head_dim + SRM_PANEL - 1) / SRM_PANEL;
-}
-
 size_t
 srm_keys_bytes(const SrmKeys *shape, size_t capacity)
 {
@@ -71,11 +65,10 @@ write_keys(const SrmKeys *keys, size_t head, size_t first, size_t n, const float
 
 	for (size_t col = 0; col < keys->head_dim; col += n_cols)
 	{
-		size_t		left = keys->head_dim - col;
-
 		for (size_t i = 0; i < n; i++)
 			srm_kernels->pack_row[keys->compute] (packed + (column + i) * SRM_LANES_UNIT * LANE_BYTES,
-												  rows + i * stride + col, left < n_cols ? left : n_cols);
+												  rows + i * stride + col,
+												  srm_smaller(keys->head_dim - col, n_cols));
 		srm_kernels->transpose(turned, packed);
 		write_columns(lanes, column, n, turned);
 		lanes += sizeof(turned);
@@ -113,10 +106,10 @@ write_values(const SrmKeys *keys, size_t head, size_t first, size_t n, const flo
 	size_t		group = srm_pack_group(keys->compute);
 	size_t		panel = first / SRM_PANEL * SRM_PANEL;
 
-	for (size_t number = 0; number < n_value_panels(keys); number++)
+	for (size_t number = 0; number < srm_value_panels(keys); number++)
 	{
 		size_t		col = number * SRM_PANEL;
-		size_t		width = keys->head_dim - col < SRM_PANEL ? keys->head_dim - col : SRM_PANEL;
+		size_t		width = srm_smaller(keys->head_dim - col, SRM_PANEL);
 		uint32_t   *lanes = (uint32_t *) (void *) srm_values_panel(keys, head, number, panel);
 
 		for (size_t token = first / group * group; token < panel + SRM_PANEL; token += group)
@@ -156,7 +149,7 @@ srm_keys_copy(SrmKeys *to, const SrmKeys *from, size_t n)
 	for (size_t head = 0; n > 0 && head < from->n_heads; head++)
 	{
 		memcpy((char *) srm_keys_panel(to, head, 0), srm_keys_panel(from, head, 0), key_bytes);
-		for (size_t number = 0; number < n_value_panels(from); number++)
+		for (size_t number = 0; number < srm_value_panels(from); number++)
 			memcpy((char *) srm_values_panel(to, head, number, 0),
 				   srm_values_panel(from, head, number, 0), value_bytes);
 	}

@@ -14,6 +14,7 @@
 
 #include <stddef.h>
 
+#include "base/sizes.h"
 #include "nn/matrix.h"
 #include "nn/pack.h"
 
@@ -34,7 +35,7 @@ extern SrmCompute srm_keys_compute(SrmCompute weights);
 static inline size_t
 srm_keys_capacity(size_t n)
 {
-	return (n + SRM_PANEL - 1) / SRM_PANEL * SRM_PANEL;
+	return srm_divide_up(n, SRM_PANEL) * SRM_PANEL;
 }
 
 /* Bytes that keys and values take, a multiple of 64; 0 where that does not fit. */
@@ -64,14 +65,20 @@ srm_keys_panel(const SrmKeys *keys, size_t head, size_t token)
 		srm_pack_lanes(keys->compute, keys->head_dim) * 4;
 }
 
+/* Panels of a head's values. */
+static inline size_t
+srm_value_panels(const SrmKeys *keys)
+{
+	return srm_divide_up(keys->head_dim, SRM_PANEL);
+}
+
 /* The panel of that number of a head's values, from a token on, the first of a panel of keys. */
 static inline const char *
 srm_values_panel(const SrmKeys *keys, size_t head, size_t number, size_t token)
 {
-	size_t		n_panels = (keys->head_dim + SRM_PANEL - 1) / SRM_PANEL;
 	size_t		group = srm_pack_group(keys->compute);
 
-	return keys->values + ((head * n_panels + number) * keys->capacity + token) / group * SRM_PANEL * 4;
+	return keys->values + ((head * srm_value_panels(keys) + number) * keys->capacity + token) / group * SRM_PANEL * 4;
 }
 
 #endif							/* SRM_KEYS_H */

@@ -12,6 +12,7 @@
  */
 #include "nn/linear.h"
 
+#include "base/sizes.h"
 #include "nn/kernels.h"
 #include "nn/pack.h"
 
@@ -44,24 +45,12 @@ typedef struct LinearTask
 	SrmThreads *threads;
 } LinearTask;
 
-static size_t
-smaller(size_t a, size_t b)
-{
-	return a < b ? a : b;
-}
-
-static size_t
-divide_up(size_t a, size_t b)
-{
-	return a / b + (a % b != 0);
-}
-
 /* Packs some rows, once for each kind of arithmetic that reads them. */
 static void
 pack_rows(void *arg, size_t task, int thread)
 {
 	LinearTask *linear = arg;
-	size_t		end = smaller((task + 1) * ROWS_PER_TASK, linear->m);
+	size_t		end = srm_smaller((task + 1) * ROWS_PER_TASK, linear->m);
 
 	for (size_t row = task * ROWS_PER_TASK; row < end; row++)
 	{
@@ -105,7 +94,7 @@ find_next_panel(const LinearTask *linear, size_t task)
 	size_t		number;
 
 	/* Threads that share a group take turns */
-	task += divide_up((size_t) srm_threads_count(linear->threads), linear->n_groups);
+	task += srm_divide_up((size_t) srm_threads_count(linear->threads), linear->n_groups);
 	if (task >= linear->first_task[linear->n_maps])
 		return NULL;
 	for (number = 0; task >= linear->first_task[number + 1]; number++)
@@ -140,7 +129,7 @@ multiply_panels(const Map *map, Group group, size_t first, size_t n,
 				const char *panels, const char *next)
 {
 	const SrmMatrix *w = map->linear.w;
-	size_t		n_tiles = divide_up(group.m, SRM_TILE_ROWS);
+	size_t		n_tiles = srm_divide_up(group.m, SRM_TILE_ROWS);
 	size_t		height = group.m / n_tiles;
 	size_t		n_higher = group.m % n_tiles;	/* tiles that take one row more */
 	SrmTile		tile = {
@@ -150,7 +139,7 @@ multiply_panels(const Map *map, Group group, size_t first, size_t n,
 	size_t		row = group.first;
 
 	/* Each tile fetches its share of the next panels, spread over its lanes */
-	tile.prefetch_step = next == NULL ? 0 : divide_up(SRM_PANEL * 4, n_tiles);
+	tile.prefetch_step = next == NULL ? 0 : srm_divide_up(SRM_PANEL * 4, n_tiles);
 	for (size_t i = 0; i < n_tiles; i++)
 	{
 		tile.m = height + (i < n_higher);
@@ -159,7 +148,7 @@ multiply_panels(const Map *map, Group group, size_t first, size_t n,
 			size_t		start = (first + j) * SRM_PANEL;
 
 			tile.panel = panels + j * map->panel_bytes;
-			tile.n = smaller(w->rows - start, SRM_PANEL);
+			tile.n = srm_smaller(w->rows - start, SRM_PANEL);
 			tile.bias = map->linear.bias == NULL ? NULL : map->linear.bias + start;
 			tile.out = map->linear.out + row * w->rows + start;
 			tile.prefetch = next == NULL ? tile.x :
@@ -187,7 +176,7 @@ forward_panels(void *arg, size_t task, int thread)
 	for (; task >= linear->first_task[number + 1]; number++)
 		map++;
 	first = (task - linear->first_task[number]) * map->panels_per_task;
-	n = smaller(map->panels_per_task, map->n_panels - first);
+	n = srm_smaller(map->panels_per_task, map->n_panels - first);
 	multiply_panels(map, group, first, n,
 					find_panels(map, first, n, srm_threads_scratch(linear->threads, thread)),
 					find_next_panel(linear, task));
@@ -202,14 +191,14 @@ plan_map(Map *map, const SrmLinear *linear, size_t m, size_t n_tasks, SrmStatus 
 	map->linear = *linear;
 	map->compute = w->packed == NULL ? SRM_COMPUTE_F32 : w->compute;
 	map->panel_bytes = srm_pack_panel_bytes(map->compute, w->cols);
-	map->n_panels = divide_up(w->rows, SRM_PANEL);
+	map->n_panels = srm_divide_up(w->rows, SRM_PANEL);
 	map->x_stride = srm_gemm_row_bytes(map->compute, w->cols);
 	if (map->panel_bytes == 0 || m > SIZE_MAX / 4 / SRM_MAX_LINEARS / map->x_stride)
 		return srm_fail(status, SRM_LIMIT_EXCEEDED, "a matrix of %zu x %zu is too large",
 						w->rows, w->cols);
 	map->panels_per_task = TASK_BYTES / map->panel_bytes;
 	if (n_tasks > 1)
-		map->panels_per_task = smaller(map->panels_per_task, map->n_panels / n_tasks);
+		map->panels_per_task = srm_smaller(map->panels_per_task, map->n_panels / n_tasks);
 	map->panels_per_task += map->panels_per_task == 0;
 	return true;
 }
@@ -256,9 +245,9 @@ srm_linears_forward_from(const SrmLinear *maps, size_t n_maps, size_t m,
 
 	if (m == 0)
 		return true;
-	linear.n_groups = smaller(n_threads, m / MIN_GROUP_ROWS);
+	linear.n_groups = srm_smaller(n_threads, m / MIN_GROUP_ROWS);
 	linear.n_groups += linear.n_groups == 0;
-	n_tasks = n_threads == 1 ? 1 : TASKS_PER_THREAD * divide_up(n_threads, linear.n_groups);
+	n_tasks = n_threads == 1 ? 1 : TASKS_PER_THREAD * srm_divide_up(n_threads, linear.n_groups);
 	for (size_t i = 0; i < n_maps; i++)
 	{
 		Map		   *map = &linear.maps[i];
@@ -268,10 +257,10 @@ srm_linears_forward_from(const SrmLinear *maps, size_t n_maps, size_t m,
 		map->shares_x = i > 0 && map[-1].compute == map->compute &&
 			(source != NULL || map[-1].linear.x == map->linear.x) &&
 			map[-1].linear.w->cols == map->linear.w->cols;
-		linear.first_task[i + 1] = linear.first_task[i] + divide_up(map->n_panels, map->panels_per_task);
+		linear.first_task[i + 1] = linear.first_task[i] + srm_divide_up(map->n_panels, map->panels_per_task);
 	}
 	return reserve_memory(&linear, status) &&
-		srm_threads_run_or_stop(threads, divide_up(m, ROWS_PER_TASK), pack_rows, &linear, stop, status) &&
+		srm_threads_run_or_stop(threads, srm_divide_up(m, ROWS_PER_TASK), pack_rows, &linear, stop, status) &&
 		srm_threads_run_or_stop(threads, linear.n_groups * linear.first_task[n_maps], forward_panels,
 								&linear, stop, status);
 }
