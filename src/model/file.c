@@ -14,6 +14,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define MAX_PIECE	((size_t) 64 * 1024 * 1024)	/* some systems refuse what is larger than an int */
+
 static SrmFileStamp
 make_stamp(const struct stat *st)
 {
@@ -138,4 +140,25 @@ srm_file_map(const SrmFile *file, SrmStatus *status)
 		return data;
 	fail_access("map", file->path, errno, status);
 	return NULL;
+}
+
+bool
+srm_file_write(int fd, const void *data, size_t size)
+{
+	const char *next = data;
+
+	while (size > 0)
+	{
+		ssize_t		n = write(fd, next, size < MAX_PIECE ? size : MAX_PIECE);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n == 0)
+			errno = ENOSPC;
+		if (n <= 0)
+			return false;
+		next += n;
+		size -= (size_t) n;
+	}
+	return true;
 }

@@ -61,6 +61,12 @@ extern char *srm_file_read(const SrmFile *file, size_t limit, SrmArena *arena,
  */
 extern void *srm_file_map(const SrmFile *file, SrmStatus *status);
 
+/*
+ * Writes all of it at the place where an open file is; false with errno, which
+ * is ENOSPC where the system takes nothing more.
+ */
+extern bool srm_file_write(int fd, const void *data, size_t size);
+
 /* The stamp that a path has now; a path that cannot be looked up does not exist. */
 extern SrmFileStamp srm_file_stamp(const char *path);
 extern bool srm_file_stamp_equal(const SrmFileStamp *a, const SrmFileStamp *b);

@@ -93,10 +93,7 @@ use_packed(Maker *maker, const char *data)
 	}
 }
 
-/*
- * In large pages where the file system has them: a page of 4 kB is looked up once in each
- * pass, which costs as much as a fifth of the pass.
- */
+/* In large pages where the file system has them: a new process takes a fault for each page. */
 static void *
 map_file(const Maker *maker, int fd)
 {
@@ -179,21 +176,8 @@ pack_privately(Maker *maker)
 static bool
 write_all(Maker *maker, int fd, const char *name, const char *data, size_t size, size_t offset)
 {
-	while (size > 0)
-	{
-		ssize_t		n = pwrite(fd, data, size, (off_t) offset);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n == 0)
-			errno = ENOSPC;
-		if (n <= 0)
-			return fail_doing(maker, "write file", name);
-		data += n;
-		size -= (size_t) n;
-		offset += (size_t) n;
-	}
-	return true;
+	return (lseek(fd, (off_t) offset, SEEK_SET) >= 0 && srm_file_write(fd, data, size)) ||
+		fail_doing(maker, "write file", name);
 }
 
 /* Packs one matrix after the other into buffer, which the largest fits into, and writes it. */

@@ -130,23 +130,6 @@ use_file(const Sharer *sharer)
 	return true;
 }
 
-static bool
-write_all(int fd, const char *data, size_t size)
-{
-	while (size > 0)
-	{
-		ssize_t		n = write(fd, data, size);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return false;
-		data += n;
-		size -= (size_t) n;
-	}
-	return true;
-}
-
 /*
  * The lock on the file that is not in place yet shows that it is no remains of a
  * crash.  Nothing is flushed: what a crash of the machine loses, the checksum misses.
@@ -165,8 +148,8 @@ make_file(const Sharer *sharer, const char *image, size_t size)
 	if (fd < 0)
 		return false;
 	done = flock(fd, LOCK_EX | LOCK_NB) == 0 &&
-		write_all(fd, (const char *) &sharer->header, sizeof(Header)) &&
-		write_all(fd, image, size) &&
+		srm_file_write(fd, &sharer->header, sizeof(Header)) &&
+		srm_file_write(fd, image, size) &&
 		renameat(sharer->directory, temporary, sharer->directory, sharer->name) == 0;
 	if (!done)
 		(void) unlinkat(sharer->directory, temporary, 0);

@@ -192,18 +192,7 @@ static bool
 write_all(const SrmWriter *writer, int fd, const char *file, const char *data, size_t size,
 		  SrmStatus *status)
 {
-	while (size > 0)
-	{
-		ssize_t		n = write(fd, data, size);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return fail_write(writer, "write file", file, n < 0 ? errno : ENOSPC, status);
-		data += n;
-		size -= (size_t) n;
-	}
-	return true;
+	return srm_file_write(fd, data, size) || fail_write(writer, "write file", file, errno, status);
 }
 
 /* Flushes and closes a file; on some file systems a full disk shows only here. */

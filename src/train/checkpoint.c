@@ -14,12 +14,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "model/file.h"
 #include "train/random.h"
 
 #define FILE_NAME		"training.state"
 #define MAGIC			"srm-training-1\n"
 #define MAX_PATH_SIZE	4096
-#define MAX_WRITE		((size_t) 64 * 1024 * 1024)
+#define MAX_READ		((size_t) 64 * 1024 * 1024)
 
 typedef struct Header
 {
@@ -76,35 +77,13 @@ srm_checkpoint_bytes(const SrmParameters *parameters)
 }
 
 static bool
-write_bytes(int fd, const void *data, size_t size)
-{
-	const char *bytes = data;
-
-	while (size > 0)
-	{
-		ssize_t		n = write(fd, bytes, size < MAX_WRITE ? size : MAX_WRITE);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-		{
-			errno = n == 0 ? ENOSPC : errno;
-			return false;
-		}
-		bytes += n;
-		size -= (size_t) n;
-	}
-	return true;
-}
-
-static bool
 read_bytes(int fd, void *data, size_t size)
 {
 	char	   *bytes = data;
 
 	while (size > 0)
 	{
-		ssize_t		n = read(fd, bytes, size < MAX_WRITE ? size : MAX_WRITE);
+		ssize_t		n = read(fd, bytes, size < MAX_READ ? size : MAX_READ);
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -122,10 +101,10 @@ write_state(int fd, const Header *header, const SrmParameters *parameters)
 	float	   *arrays[4];
 	size_t		n = list_arrays(parameters, arrays);
 
-	if (!write_bytes(fd, header, sizeof(Header)))
+	if (!srm_file_write(fd, header, sizeof(Header)))
 		return false;
 	for (size_t i = 0; i < n; i++)
-		if (!write_bytes(fd, arrays[i], parameters->n_floats * sizeof(float)))
+		if (!srm_file_write(fd, arrays[i], parameters->n_floats * sizeof(float)))
 			return false;
 	return fsync(fd) == 0;
 }
