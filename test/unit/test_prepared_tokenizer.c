@@ -6,77 +6,23 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "model_fixture.h"
+#include "prepared_fixture.h"
 
-#include <fcntl.h>
 #include <sys/file.h>
 #include <sys/wait.h>
 
-#include "model/tree.h"
 
-static char directory[64];
 static char path[400];			/* of the file */
-static SrmStatus status;
-static SrmModelOptions options;
 
-static SrmModel *
-open_model(void)
-{
-	SrmModel   *model = srm_model_open(fixture, &options, NULL, &status);
-
-	if (model == NULL)
-		fail_msg("%s: %s", status.message, status.detail);
-	return model;
-}
-
-/* The name of the only file of a tokenizer, in path. */
-static void
-find_path(void)
-{
-	DIR		   *stream = opendir(directory);
-	struct dirent *entry;
-	int			n = 0;
-
-	assert_non_null(stream);
-	while ((entry = readdir(stream)) != NULL)
-		if (strlen(entry->d_name) == 20 && strcmp(entry->d_name + 16, ".tok") == 0)
-			n += snprintf(path, sizeof(path), "%s/%s", directory, entry->d_name) > 0;
-	closedir(stream);
-	assert_int_equal(n, 1);
-}
-
+/* Once the tokenizer has been prepared; path is that of its file. */
 static int
-set_up(void **state)
+set_up_prepared(void **state)
 {
-	(void) state;
-	srm_status_init(&status);
-	snprintf(fixture, sizeof(fixture), "/tmp/srm-tokenizer-model.%ld", (long) getpid());
-	snprintf(directory, sizeof(directory), "/tmp/srm-tokenizer.%ld", (long) getpid());
-	options = (SrmModelOptions) {.compute = SRM_COMPUTE_AUTO,.prepared = directory,.mode = 0700};
-	copy_model("llama");
+	set_up(state);
 	srm_model_close(open_model());
-	find_path();
+	snprintf(path, sizeof(path), "%s", find_file(".tok"));
+	assert_string_not_equal(path, "");
 	return 0;
-}
-
-static int
-tear_down(void **state)
-{
-	int			fd = open("/tmp", O_RDONLY | O_DIRECTORY);
-
-	(void) state;
-	srm_tree_remove(fd, directory + strlen("/tmp/"));
-	close(fd);
-	remove_fixture();
-	return 0;
-}
-
-static ino_t
-inode(void)
-{
-	struct stat st;
-
-	return stat(path, &st) == 0 ? st.st_ino : 0;
 }
 
 /* A model tokenizes as one does that read the JSON. */
@@ -116,16 +62,16 @@ check_model(bool shared)
 static void
 test_reused(void **state)
 {
-	ino_t		first = inode();
+	ino_t		first = inode(path);
 
 	(void) state;
 	check_model(true);
 	options.compute = SRM_COMPUTE_BF16;
 	check_model(true);
-	assert_int_equal(inode(), first);
+	assert_int_equal(inode(path), first);
 	unlink(path);
 	check_model(true);
-	assert_int_not_equal(inode(), 0);
+	assert_int_not_equal(inode(path), 0);
 }
 
 /* no directory, or none that can be written to */
@@ -153,7 +99,7 @@ test_damaged(void **state)
 	for (long place = 0; place < (long) st.st_size; place += place < 1200 ? 13 : 1777)
 	{
 		FILE	   *file = fopen(path, "r+b");
-		ino_t		damaged = inode();
+		ino_t		damaged = inode(path);
 		int			byte;
 
 		assert_non_null(file);
@@ -163,7 +109,7 @@ test_damaged(void **state)
 		fputc(byte ^ 0x55, file);
 		fclose(file);
 		check_model(true);
-		assert_int_not_equal(inode(), damaged);
+		assert_int_not_equal(inode(path), damaged);
 	}
 }
 
@@ -178,11 +124,11 @@ test_cut(void **state)
 	for (int i = 0; i < 6; i++)
 	{
 		off_t		sizes[] = {0, 1, 1088, 1100, st.st_size - 1, st.st_size + 64};
-		ino_t		damaged = inode();
+		ino_t		damaged = inode(path);
 
 		assert_int_equal(truncate(path, sizes[i]), 0);
 		check_model(true);
-		assert_int_not_equal(inode(), damaged);
+		assert_int_not_equal(inode(path), damaged);
 	}
 }
 
@@ -207,12 +153,12 @@ static void
 test_replaced(void **state)
 {
 	SrmModel   *old = open_model();
-	ino_t		first = inode();
+	ino_t		first = inode(path);
 
 	(void) state;
 	edit_file("tokenizer.json", "\"version\"", " \"version\"");
 	check_model(true);
-	assert_int_not_equal(inode(), first);
+	assert_int_not_equal(inode(path), first);
 	srm_model_close(old);
 	edit_file("tokenizer.json", "\"version\": \"1.0\"", "\"version\": \"2.0\"");
 	assert_null(srm_model_open(fixture, &options, NULL, &status));
@@ -289,11 +235,11 @@ test_race(void **state)
 		assert_int_equal(waitpid(children[i], &result, 0), children[i]);
 		assert_int_equal(result, 0);
 	}
-	find_path();
+	snprintf(path, sizeof(path), "%s", find_file(".tok"));
 	check_model(true);
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up_prepared, tear_down)
 
 int
 main(void)
