@@ -13,8 +13,8 @@ EXTVERSION = $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" srm.control)
 PG_CONFIG = pg_config
 
 MODULE_big = srm
-ENGINE_SOURCES = $(sort $(wildcard src/base/*.c src/text/*.c src/nn/*.c src/model/*.c \
-	src/reward/*.c src/score/*.c src/train/*.c))
+ENGINE_ROOMS = base jinja segment tokenizer kernel nn model reward score train
+ENGINE_SOURCES = $(sort $(wildcard $(ENGINE_ROOMS:%=src/%/*.c)))
 PG_SOURCES = $(sort $(wildcard src/pg/*.c))
 OBJS = $(PG_SOURCES:.c=.o) $(ENGINE_SOURCES:.c=.o)
 
@@ -40,7 +40,7 @@ include $(PGXS)
 
 # Loops over floats may be vectorised; errno and traps of the floating-point
 # unit are not looked at.  Nothing that would change a result.
-src/nn/%.o src/reward/%.o: override CFLAGS += -O3 -fno-math-errno -fno-trapping-math
+src/kernel/%.o src/nn/%.o src/reward/%.o src/train/decoder%.o src/train/tree%.o: override CFLAGS += -O3 -fno-math-errno -fno-trapping-math
 
 $(OBJS): $(wildcard src/*/*.h)
 
@@ -83,7 +83,7 @@ UNIT_TESTS = $(patsubst test/unit/%.c,$(BUILD)/%,$(sort $(wildcard test/unit/tes
 BENCHES = $(patsubst test/bench/%.c,$(BUILD)/%,$(sort $(wildcard test/bench/bench_*.c)))
 FUZZERS = $(patsubst test/fuzz/%.c,$(BUILD)/%,$(sort $(wildcard test/fuzz/fuzz_*.c)))
 
-$(BUILD)/src/nn/%.o $(BUILD)/src/reward/%.o: ENGINE_CFLAGS += -O3 -fno-math-errno -fno-trapping-math
+$(BUILD)/src/kernel/%.o $(BUILD)/src/nn/%.o $(BUILD)/src/reward/%.o $(BUILD)/src/train/decoder%.o $(BUILD)/src/train/tree%.o: ENGINE_CFLAGS += -O3 -fno-math-errno -fno-trapping-math
 
 $(BUILD)/src/%.o: src/%.c $(wildcard src/*/*.h)
 	@mkdir -p $(@D)

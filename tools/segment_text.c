@@ -15,7 +15,7 @@
 
 #include "base/arena.h"
 #include "base/utf8.h"
-#include "text/segment.h"
+#include "segment/segment.h"
 
 static bool
 read_number(uint32_t *number)

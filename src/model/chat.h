@@ -10,7 +10,7 @@
 
 #include "model/directory.h"
 #include "model/model.h"
-#include "text/template.h"
+#include "jinja/template.h"
 
 /*
  * Reads the chat template, NULL where there is none, and the tokens that it

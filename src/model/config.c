@@ -12,7 +12,7 @@
 #include <string.h>
 
 #include "model/config_reader.h"
-#include "nn/pack.h"
+#include "kernel/pack.h"
 
 /* Beyond all that is published, and small enough that no product overflows. */
 #define MAX_LAYERS			1024

@@ -16,8 +16,8 @@
 #include "base/arena.h"
 #include "nn/decoder.h"
 #include "nn/stack.h"
-#include "text/template.h"
-#include "text/tokenizer.h"
+#include "jinja/template.h"
+#include "tokenizer/tokenizer.h"
 
 #define SRM_DIGEST_LENGTH	64	/* hexadecimal digits of SHA-256 */
 
@@ -26,7 +26,7 @@ typedef enum SrmComputeChoice
 {
 	SRM_COMPUTE_PLAIN = -3,		/* weights as they are in the files: slower, and in f32 */
 	SRM_COMPUTE_OF_MODEL = -2,	/* what the model's settings say */
-	SRM_COMPUTE_AUTO = -1		/* what keeps the weights as published, see nn/pack.h */
+	SRM_COMPUTE_AUTO = -1		/* what keeps the weights as published, see kernel/pack.h */
 } SrmComputeChoice;
 
 /* How to open a model. */

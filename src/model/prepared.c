@@ -33,7 +33,7 @@
 #include "model/directory.h"
 #include "model/prepared_clean.h"
 #include "model/prepared_format.h"
-#include "nn/pack.h"
+#include "kernel/pack.h"
 
 #define NAME_SIZE		64
 #define PACK_ROWS		512		/* between two looks at stop; a multiple of the panels' rows */

@@ -12,7 +12,7 @@
 
 #include "base/hash.h"
 #include "model/directory.h"
-#include "nn/pack.h"
+#include "kernel/pack.h"
 
 #define MAGIC			"SRMPREP1"
 #define BYTE_ORDER_MARK	UINT32_C(0x01020304)

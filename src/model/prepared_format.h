@@ -4,7 +4,7 @@
  *	  The file that holds a model's weights as the products read them.
  *
  * A header, a table with an entry for each matrix, and at multiples of 64
- * bytes the packed matrices (see nn/pack.h).  Places and sizes follow from the
+ * bytes the packed matrices (see kernel/pack.h).  Places and sizes follow from the
  * model, so that nothing in a file is trusted: a file either says exactly what
  * the model asks for, or it is not used.
  *

@@ -14,7 +14,7 @@
 #include "base/json_write.h"
 #include "model/bind.h"
 #include "model/directory.h"
-#include "nn/pack.h"
+#include "kernel/pack.h"
 
 #define MAX_CONFIG_SIZE		((size_t) 1024 * 1024)
 #define CHUNK_SIZE			((size_t) 1024 * 1024)

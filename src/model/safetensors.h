@@ -13,7 +13,7 @@
 #define SRM_SAFETENSORS_H
 
 #include "base/arena.h"
-#include "nn/matrix.h"
+#include "kernel/matrix.h"
 
 #define SRM_MAX_DIMS	8
 

@@ -7,7 +7,7 @@
  */
 #include "nn/activation.h"
 
-#include "nn/kernels.h"
+#include "kernel/kernels.h"
 
 void
 srm_gate_forward(float *out, const float *gate, const float *up, SrmActivation activation, size_t n)

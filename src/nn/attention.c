@@ -19,8 +19,8 @@
 #include <string.h>
 
 #include "base/sizes.h"
-#include "nn/kernels.h"
-#include "nn/pack.h"
+#include "kernel/kernels.h"
+#include "kernel/pack.h"
 
 #define KEY_TILE		256
 #define SCORES_STRIDE	(KEY_TILE + 16) /* in floats: rows are kept out of each other's sets */

@@ -15,7 +15,7 @@
 #include <stdint.h>
 
 #include "nn/keys.h"
-#include "nn/threads.h"
+#include "kernel/threads.h"
 
 /* The keys of both kinds are alike; queries have their head size, and are rounded as they are. */
 typedef struct SrmAttention

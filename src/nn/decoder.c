@@ -17,7 +17,7 @@
 #include "nn/activation.h"
 #include "nn/attention.h"
 #include "nn/decoder_pass.h"
-#include "nn/linear.h"
+#include "kernel/linear.h"
 #include "nn/norm.h"
 #include "nn/rope.h"
 

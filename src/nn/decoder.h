@@ -12,7 +12,7 @@
 #define SRM_DECODER_H
 
 #include "base/arena.h"
-#include "nn/matrix.h"
+#include "kernel/matrix.h"
 
 typedef enum SrmRopeType
 {

@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #include "base/sizes.h"
-#include "nn/workspace.h"
+#include "kernel/workspace.h"
 
 #define ROWS_PER_THREAD	128
 #define MAX_ROWS		512		/* of a chunk */

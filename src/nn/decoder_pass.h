@@ -10,7 +10,7 @@
 
 #include "base/arena.h"
 #include "nn/cache.h"
-#include "nn/threads.h"
+#include "kernel/threads.h"
 
 /* Rows of the pass that are one sequence. */
 typedef struct SrmBlock

@@ -10,7 +10,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "nn/kernels.h"
+#include "kernel/kernels.h"
 
 #define LANE_BYTES	4
 

@@ -15,8 +15,8 @@
 #include <stddef.h>
 
 #include "base/sizes.h"
-#include "nn/matrix.h"
-#include "nn/pack.h"
+#include "kernel/matrix.h"
+#include "kernel/pack.h"
 
 typedef struct SrmKeys
 {

@@ -7,7 +7,7 @@
  */
 #include "nn/norm.h"
 
-#include "nn/kernels.h"
+#include "kernel/kernels.h"
 
 void
 srm_norm_forward(float *out, const float *x, const float *weight, float eps,

@@ -13,7 +13,7 @@
 
 #include <math.h>
 
-#include "nn/kernels.h"
+#include "kernel/kernels.h"
 
 /* M_PI is no part of C */
 #define PI	3.14159265358979323846

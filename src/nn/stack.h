@@ -12,7 +12,7 @@
 #define SRM_STACK_H
 
 #include "base/arena.h"
-#include "nn/matrix.h"
+#include "kernel/matrix.h"
 
 /* Behind each layer but the last. */
 typedef enum SrmStackActivation

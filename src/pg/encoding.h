@@ -10,7 +10,7 @@
 
 #include "postgres.h"
 
-#include "text/tokenizer.h"
+#include "tokenizer/tokenizer.h"
 
 /* UTF-8; data is not terminated by NUL, and may be the datum's own. */
 typedef struct SrmText

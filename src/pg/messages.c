@@ -11,7 +11,7 @@
 #include "utils/jsonb.h"
 
 #include "pg/call.h"
-#include "text/transcript.h"
+#include "jinja/transcript.h"
 
 static void
 push_string(JsonbParseState **state, JsonbIteratorToken token, const char *text, size_t length)

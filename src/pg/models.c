@@ -26,7 +26,7 @@
 #include "utils/varlena.h"
 
 #include "model/name.h"
-#include "nn/pack.h"
+#include "kernel/pack.h"
 #include "pg/models.h"
 #include "pg/settings.h"
 

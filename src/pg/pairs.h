@@ -23,7 +23,7 @@
 
 #include "postgres.h"
 
-#include "text/template.h"
+#include "jinja/template.h"
 #include "utils/elog.h"
 #include "utils/portal.h"
 

@@ -14,7 +14,7 @@
 #include "pg/encoding.h"
 #include "pg/rows.h"
 #include "pg/settings.h"
-#include "text/segment.h"
+#include "segment/segment.h"
 
 /* The segmenter of the last locale; replaced when another is asked for. */
 static SrmSegmenter *segmenter = NULL;

@@ -14,7 +14,7 @@
 #include "utils/guc.h"
 
 #include "base/compat.h"
-#include "nn/workspace.h"
+#include "kernel/workspace.h"
 #include "pg/models.h"
 #include "pg/settings.h"
 #include "reward/reward.h"

@@ -10,7 +10,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "nn/train_kernels.h"
+#include "kernel/train_kernels.h"
 
 #define ROPE_THETA	10000.0
 

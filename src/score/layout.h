@@ -13,7 +13,7 @@
 #define SRM_LAYOUT_H
 
 #include "model/model.h"
-#include "text/segment.h"
+#include "segment/segment.h"
 
 typedef enum SrmBoundary
 {

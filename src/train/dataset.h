@@ -12,7 +12,7 @@
 #ifndef SRM_DATASET_H
 #define SRM_DATASET_H
 
-#include "nn/decoder_train.h"
+#include "train/decoder_train.h"
 #include "reward/gradient.h"
 #include "train/train.h"
 

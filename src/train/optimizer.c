@@ -9,7 +9,7 @@
 
 #include <math.h>
 
-#include "nn/train_kernels.h"
+#include "kernel/train_kernels.h"
 
 #define PI				3.14159265358979323846
 #define BLOCK			65536	/* floats of a task */

@@ -17,7 +17,7 @@
 #include "model/config.h"
 #include "model/weights.h"
 #include "model/writer.h"
-#include "nn/pack.h"
+#include "kernel/pack.h"
 
 #define MAX_NAME_SIZE	256
 #define MAX_CONFIG_SIZE	((size_t) 1024 * 1024)

@@ -13,7 +13,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "nn/train_kernels.h"
+#include "kernel/train_kernels.h"
 #include "train/random.h"
 
 #define ALIGNED_FLOATS	16		/* 64 bytes */

@@ -15,7 +15,7 @@
 #define SRM_PARAMETERS_H
 
 #include "model/model.h"
-#include "nn/decoder_train.h"
+#include "train/decoder_train.h"
 #include "reward/gradient.h"
 #include "train/train.h"
 

@@ -23,7 +23,7 @@
 
 #include "reward/reward.h"
 #include "score/layout.h"
-#include "text/template.h"
+#include "jinja/template.h"
 
 typedef enum SrmTrainPart
 {

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "../unit/random_decoder.h"
-#include "nn/pack.h"
+#include "kernel/pack.h"
 
 #define MAX_TOKENS	100000
 #define MAX_RUNS	1000

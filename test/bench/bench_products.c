@@ -15,9 +15,9 @@
 #include <time.h>
 
 #include "../unit/random_decoder.h"
-#include "nn/kernels.h"
-#include "nn/linear.h"
-#include "nn/pack.h"
+#include "kernel/kernels.h"
+#include "kernel/linear.h"
+#include "kernel/pack.h"
 
 #define N_RUNS		15
 #define N_COPIES	24			/* 48 MB at least */

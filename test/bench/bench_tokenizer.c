@@ -16,7 +16,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "text/tokenizer.h"
+#include "tokenizer/tokenizer.h"
 
 #define N_RUNS		10
 #define PIECE_SIZE	4096

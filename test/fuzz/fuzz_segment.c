@@ -9,7 +9,7 @@
 #include <stdlib.h>
 
 #include "base/utf8.h"
-#include "text/segment.h"
+#include "segment/segment.h"
 
 extern int	LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

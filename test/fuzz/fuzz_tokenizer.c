@@ -13,9 +13,9 @@
 #include <string.h>
 
 #include "base/utf8.h"
-#include "text/normalizer_charsmap.h"
-#include "text/pretokenizer_regex.h"
-#include "text/tokenizer.h"
+#include "tokenizer/normalizer_charsmap.h"
+#include "tokenizer/pretokenizer_regex.h"
+#include "tokenizer/tokenizer.h"
 
 /* A tokenizer with something of everything, but of few tokens. */
 static const char small[] =

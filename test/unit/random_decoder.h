@@ -14,7 +14,7 @@
 #include <string.h>
 
 #include "nn/decoder.h"
-#include "nn/pack.h"
+#include "kernel/pack.h"
 
 typedef struct RandomShape
 {

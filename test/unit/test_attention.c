@@ -14,7 +14,7 @@
 #include <cmocka.h>
 
 #include "nn/attention.h"
-#include "nn/kernels.h"
+#include "kernel/kernels.h"
 #include "random_decoder.h"
 
 static SrmArena *arena;

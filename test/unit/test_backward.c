@@ -8,8 +8,8 @@
  */
 #include "testing.h"
 
-#include "nn/decoder_train.h"
-#include "nn/train_kernels.h"
+#include "train/decoder_train.h"
+#include "kernel/train_kernels.h"
 #include "random_decoder.h"
 
 #define MAX_TENSORS		64

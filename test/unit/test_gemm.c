@@ -13,9 +13,9 @@
 
 #include <cmocka.h>
 
-#include "nn/kernels.h"
-#include "nn/linear.h"
-#include "nn/pack.h"
+#include "kernel/kernels.h"
+#include "kernel/linear.h"
+#include "kernel/pack.h"
 #include "random_decoder.h"
 
 static SrmArena *arena;

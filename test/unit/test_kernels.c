@@ -14,8 +14,8 @@
 
 #include <cmocka.h>
 
-#include "nn/kernels.h"
-#include "nn/pack.h"
+#include "kernel/kernels.h"
+#include "kernel/pack.h"
 #include "random_decoder.h"
 
 #define MAX_LENGTH	3100

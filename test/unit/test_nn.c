@@ -18,8 +18,8 @@
 
 #include <cmocka.h>
 
-#include "nn/kernels.h"
-#include "nn/linear.h"
+#include "kernel/kernels.h"
+#include "kernel/linear.h"
 #include "nn/rope.h"
 #include "random_decoder.h"
 

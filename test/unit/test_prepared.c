@@ -12,7 +12,7 @@
 #include <sys/wait.h>
 
 #include "model/prepared_format.h"
-#include "nn/pack.h"
+#include "kernel/pack.h"
 
 /* Opens a model that shares its file, and closes it. */
 static void

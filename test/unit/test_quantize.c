@@ -14,7 +14,7 @@
 #include "model/quantize.h"
 #include "model/tree.h"
 #include "model/weights.h"
-#include "nn/pack.h"
+#include "kernel/pack.h"
 
 static char parent[64];
 static SrmStatus status;

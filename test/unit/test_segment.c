@@ -9,8 +9,8 @@
 #include "testing.h"
 
 #include "base/utf8.h"
-#include "text/segment.h"
-#include "text/segment_tables.h"
+#include "segment/segment.h"
+#include "segment/tables.h"
 
 #define GOLDEN_RULES	"test/data/segmentation/golden_rules_en.jsonl"
 #define CASES			"test/data/segmentation/cases.txt"

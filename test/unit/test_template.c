@@ -19,7 +19,7 @@
 #include <cmocka.h>
 
 #include "base/json.h"
-#include "text/template.h"
+#include "jinja/template.h"
 
 #define FOLDER			"test/data/templates/"
 #define MAX_MESSAGES	16

@@ -12,7 +12,7 @@
 
 #include <time.h>
 
-#include "text/pretokenizer_regex.h"
+#include "tokenizer/pretokenizer_regex.h"
 
 /* Compares with ids and with offsets, the latter as gap and length of each token. */
 static void

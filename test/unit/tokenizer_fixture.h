@@ -11,8 +11,8 @@
 #include "testing.h"
 
 #include "base/utf8.h"
-#include "text/bpe.h"
-#include "text/tokenizer.h"
+#include "tokenizer/bpe.h"
+#include "tokenizer/tokenizer.h"
 
 #define FOLDER	"test/data/tokenizer/"
 

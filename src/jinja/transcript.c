@@ -1,0 +1,103 @@
+/*-------------------------------------------------------------------------
+ *
+ * transcript.c
+ *	  Conversations written as one text, as the HH sets have them.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "jinja/transcript.h"
+
+#include <string.h>
+
+static const struct
+{
+	const char *name;
+	const char *role;
+}			speakers[] = {
+	{"Human:", "user"},
+	{"Assistant:", "assistant"}
+};
+
+/* Whose turn begins at an offset, and where its content does; NULL: nobody's. */
+static const char *
+read_speaker(const SrmTranscript *transcript, size_t at, size_t *content)
+{
+	for (size_t i = 0; i < sizeof(speakers) / sizeof(speakers[0]); i++)
+	{
+		size_t		length = strlen(speakers[i].name);
+
+		if (transcript->length - at < length ||
+			memcmp(transcript->text + at, speakers[i].name, length) != 0)
+			continue;
+		*content = at + length;
+		if (*content < transcript->length && transcript->text[*content] == ' ')
+			++*content;
+		return speakers[i].role;
+	}
+	return NULL;
+}
+
+/* Where the next turn begins, with the empty line before it, or the end. */
+static size_t
+find_turn(const SrmTranscript *transcript, size_t at)
+{
+	const char *end = transcript->text + transcript->length;
+	size_t		content;
+
+	while (at < transcript->length)
+	{
+		const char *line = memchr(transcript->text + at, '\n', (size_t) (end - transcript->text) - at);
+
+		if (line == NULL)
+			break;
+		at = (size_t) (line - transcript->text);
+		if (line + 1 < end && line[1] == '\n' && read_speaker(transcript, at + 2, &content) != NULL)
+			return at;
+		at++;
+	}
+	return transcript->length;
+}
+
+static size_t
+skip_white_space(const SrmTranscript *transcript, size_t at)
+{
+	while (at < transcript->length && strchr(" \t\r\n", transcript->text[at]) != NULL)
+		at++;
+	return at;
+}
+
+/* What comes before the first turn; false where there is nothing. */
+static bool
+read_start(SrmTranscript *transcript, SrmTurn *turn)
+{
+	size_t		start = skip_white_space(transcript, 0);
+	size_t		content;
+
+	transcript->started = true;
+	if (start == transcript->length || read_speaker(transcript, start, &content) != NULL)
+	{
+		transcript->at = start;
+		return false;
+	}
+	turn->role = "system";
+	turn->start = 0;
+	turn->end = transcript->at = find_turn(transcript, 0);
+	return true;
+}
+
+bool
+srm_transcript_next(SrmTranscript *transcript, SrmTurn *turn)
+{
+	size_t		at;
+
+	if (!transcript->started && read_start(transcript, turn))
+		return true;
+	if (transcript->at >= transcript->length)
+		return false;
+	/* An empty line comes first, but for a turn at the start */
+	at = transcript->at + (transcript->text[transcript->at] == '\n' ? 2 : 0);
+	turn->role = read_speaker(transcript, at, &turn->start);
+	turn->end = transcript->at = find_turn(transcript, turn->start);
+	return turn->end < transcript->length || strcmp(turn->role, "assistant") != 0 ||
+		skip_white_space(transcript, turn->start) < transcript->length;
+}

@@ -1,0 +1,68 @@
+/*-------------------------------------------------------------------------
+ *
+ * gemm.h
+ *	  One tile of a product: rows of activations times a panel of weights.
+ *
+ * A row of activations is packed into lanes like those of the weights (see
+ * pack.h): floats, pairs of bfloats, or four unsigned bytes with 128 for zero.
+ *
+ * The sum of an output element is formed in an order that depends on the
+ * number of lanes alone: from the first lane to the last, in blocks of
+ * SRM_LANES_BLOCK whose sums are added one after the other.  Sums of int8 are exact.  So an
+ * element has the same bits whatever rows stand beside it.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef SRM_GEMM_H
+#define SRM_GEMM_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "kernel/matrix.h"
+
+#define SRM_TILE_ROWS		12		/* at most, of activations */
+#define SRM_LANES_BLOCK		512
+#define SRM_MAX_OUTLIERS	16
+
+/*
+ * What a row in int8 carries behind its lanes.  Values far from all others would
+ * take the precision of the rest: they are cut off, and what was cut is
+ * added in f32.
+ */
+typedef struct SrmRowScale
+{
+	float		scale;			/* not finite where a value is not */
+	uint32_t	n_outliers;
+	struct
+	{
+		uint32_t	col;		/* ascending */
+		float		rest;		/* value less what its byte stands for */
+	}			outliers[SRM_MAX_OUTLIERS];
+} SrmRowScale;
+
+typedef struct SrmTile
+{
+	float	   *out;			/* (m, n) */
+	size_t		out_stride;		/* in floats */
+	const char *x;				/* (m) packed rows */
+	size_t		x_stride;		/* in bytes */
+	const void *panel;
+	size_t		lanes;
+	size_t		m;				/* 1 .. SRM_TILE_ROWS */
+	size_t		n;				/* 1 .. SRM_PANEL */
+	const float *bias;			/* (n) or NULL */
+	const char *prefetch;		/* what will be read soon, step bytes of it a lane */
+	size_t		prefetch_step;
+} SrmTile;
+
+/* out = x * panel^T + bias */
+typedef void (*SrmMultiply) (const SrmTile *tile);
+
+/* Packs n floats of x into lanes, filled up with zeros, and what belongs behind. */
+typedef void (*SrmPackRow) (void *out, const float *x, size_t n);
+
+/* Bytes from one packed row of cols columns to the next; keeps rows out of each other's sets. */
+extern size_t srm_gemm_row_bytes(SrmCompute compute, size_t cols);
+
+#endif							/* SRM_GEMM_H */

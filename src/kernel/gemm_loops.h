@@ -1,0 +1,402 @@
+/*-------------------------------------------------------------------------
+ *
+ * gemm_loops.h
+ *	  Tiles of products and packing of rows, in plain C.
+ *
+ * Included like kernels_loops.h, by each set of kernels for the processors that it is
+ * for.  Their vectors hold N_FLOATS floats.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef SRM_GEMM_LOOPS_H
+#define SRM_GEMM_LOOPS_H
+
+#include <math.h>
+
+#include "kernel/gemm.h"
+#include "kernel/kernels_loops.h"
+#include "kernel/pack.h"
+
+#define STRIP			6		/* rows at a time: with 2 vectors each, 12 of 16 registers */
+#define OUTLIER_LIMIT	12.0f	/* times the mean magnitude of a row */
+
+#ifndef N_FLOATS
+#define N_FLOATS		8		/* in a vector */
+#endif
+
+typedef float Floats __attribute__((vector_size(4 * N_FLOATS)));
+typedef int32_t Ints __attribute__((vector_size(4 * N_FLOATS), may_alias));
+
+/* Rows of a tile are worked on in strips, and the panel in pieces of 2 vectors. */
+
+#define BROADCAST_BITS(value)	((Ints) {0} + (int32_t) (value))
+
+INLINE int32_t
+read_lane(const char *x)
+{
+	int32_t		value;
+
+	memcpy(&value, x, sizeof(value));
+	return value;
+}
+
+INLINE void
+add_lane_f32(Floats *sums, const char *x, const Ints *w)
+{
+	Floats		a = (Floats) BROADCAST_BITS(read_lane(x));
+
+	sums[0] += a * (Floats) w[0];
+	sums[1] += a * (Floats) w[1];
+}
+
+/* A pair of bfloats: the first is the lower half of a lane. */
+INLINE void
+add_lane_bf16(Floats *sums, const char *x, const Ints *w)
+{
+	Ints		a = BROADCAST_BITS(read_lane(x));
+	Ints		upper = BROADCAST_BITS(0xFFFF0000);
+
+	sums[0] += (Floats) (a << 16) * (Floats) (w[0] << 16);
+	sums[1] += (Floats) (a << 16) * (Floats) (w[1] << 16);
+	sums[0] += (Floats) (a & upper) * (Floats) (w[0] & upper);
+	sums[1] += (Floats) (a & upper) * (Floats) (w[1] & upper);
+}
+
+/* rows rows of the tile from x on, and 2 vectors of out from column first on */
+INLINE void
+multiply_strip(const SrmTile *tile, SrmCompute compute, const int rows, size_t row, size_t first)
+{
+	const char *x = tile->x + row * tile->x_stride;
+	const char *w = (const char *) tile->panel + first * sizeof(float);
+	Floats		totals[STRIP][2];
+
+	for (int r = 0; r < rows; r++)
+		totals[r][0] = totals[r][1] = (Floats) {0};
+	for (size_t start = 0; start < tile->lanes; start += SRM_LANES_BLOCK)
+	{
+		size_t		end = start + SRM_LANES_BLOCK < tile->lanes ? start + SRM_LANES_BLOCK : tile->lanes;
+		Floats		sums[STRIP][2];
+
+		for (int r = 0; r < rows; r++)
+			sums[r][0] = sums[r][1] = (Floats) {0};
+		for (size_t k = start; k < end; k++, w += SRM_PANEL * sizeof(float))
+		{
+			/* The panel is aligned to 64 bytes */
+			const Ints *weights = (const Ints *) (const void *) w;
+
+#pragma GCC unroll 6
+			for (int r = 0; r < rows; r++)
+			{
+				const char *lane = x + (size_t) r * tile->x_stride + k * sizeof(float);
+
+				if (compute == SRM_COMPUTE_F32)
+					add_lane_f32(sums[r], lane, weights);
+				else
+					add_lane_bf16(sums[r], lane, weights);
+			}
+		}
+		for (int r = 0; r < rows; r++)
+		{
+			totals[r][0] += sums[r][0];
+			totals[r][1] += sums[r][1];
+		}
+	}
+	for (int r = 0; r < rows; r++)
+	{
+		float	   *out = tile->out + (row + (size_t) r) * tile->out_stride + first;
+		float		values[2 * N_FLOATS];
+
+		memcpy(values, totals[r], sizeof(values));
+		for (size_t c = 0; c < 2 * N_FLOATS && first + c < tile->n; c++)
+			out[c] = values[c] + (tile->bias == NULL ? 0.0f : tile->bias[first + c]);
+	}
+}
+
+/* A row more or less is one instance of the strip more. */
+INLINE void
+multiply_strips(const SrmTile *tile, SrmCompute compute)
+{
+	for (size_t first = 0; first < tile->n; first += 2 * N_FLOATS)
+		for (size_t row = 0; row < tile->m; row += STRIP)
+			switch (tile->m - row)
+			{
+				case 1:
+					multiply_strip(tile, compute, 1, row, first);
+					break;
+				case 2:
+					multiply_strip(tile, compute, 2, row, first);
+					break;
+				case 3:
+					multiply_strip(tile, compute, 3, row, first);
+					break;
+				case 4:
+					multiply_strip(tile, compute, 4, row, first);
+					break;
+				case 5:
+					multiply_strip(tile, compute, 5, row, first);
+					break;
+				default:
+					multiply_strip(tile, compute, 6, row, first);
+			}
+}
+
+static inline void
+multiply_f32(const SrmTile *tile)
+{
+	multiply_strips(tile, SRM_COMPUTE_F32);
+}
+
+static inline void
+multiply_bf16(const SrmTile *tile)
+{
+	multiply_strips(tile, SRM_COMPUTE_BF16);
+}
+
+/* What follows the lanes of an int8 panel. */
+INLINE const float *
+panel_scales(const SrmTile *tile)
+{
+	return (const float *) (const void *) ((const char *) tile->panel + tile->lanes * SRM_PANEL * 4);
+}
+
+INLINE const int32_t *
+panel_sums(const SrmTile *tile)
+{
+	return (const int32_t *) (const void *) (panel_scales(tile) + SRM_PANEL);
+}
+
+INLINE const SrmRowScale *
+row_scale(const SrmTile *tile, size_t row)
+{
+	return (const SrmRowScale *) (const void *) (tile->x + row * tile->x_stride + tile->lanes * 4);
+}
+
+/*
+ * One row of out from exact sums: the offset of the bytes taken off, what the
+ * outliers lack added, scaled.
+ */
+INLINE void
+finish_row_int8(const SrmTile *tile, size_t row, const int32_t *sums)
+{
+	const SrmRowScale *x = row_scale(tile, row);
+	float	   *out = tile->out + row * tile->out_stride;
+	float		rests[SRM_PANEL] = {0};
+	float		values[SRM_PANEL];
+
+	for (uint32_t i = 0; i < x->n_outliers; i++)
+	{
+		const int8_t *w = (const int8_t *) tile->panel + (size_t) (x->outliers[i].col / 4) * SRM_PANEL * 4 +
+			x->outliers[i].col % 4;
+		float		rest = x->outliers[i].rest;
+
+		for (size_t c = 0; c < SRM_PANEL; c++)
+			rests[c] += rest * (float) w[c * 4];
+	}
+	for (size_t c = 0; c < SRM_PANEL; c++)
+		values[c] = (x->scale * (float) (int32_t) ((uint32_t) sums[c] - 128 * (uint32_t) panel_sums(tile)[c]) +
+					 rests[c]) * panel_scales(tile)[c];
+	for (size_t c = 0; c < tile->n; c++)
+		out[c] = values[c] + (tile->bias == NULL ? 0.0f : tile->bias[c]);
+}
+
+static inline void
+multiply_int8(const SrmTile *tile)
+{
+	for (size_t row = 0; row < tile->m; row++)
+	{
+		const uint8_t *x = (const uint8_t *) tile->x + row * tile->x_stride;
+		const int8_t *w = tile->panel;
+		int32_t		sums[SRM_PANEL] = {0};
+
+		for (size_t k = 0; k < tile->lanes; k++, x += 4, w += SRM_PANEL * 4)
+			for (size_t c = 0; c < SRM_PANEL; c++)
+				sums[c] += x[0] * w[4 * c] + x[1] * w[4 * c + 1] + x[2] * w[4 * c + 2] + x[3] * w[4 * c + 3];
+		finish_row_int8(tile, row, sums);
+	}
+}
+
+/* packing */
+
+static inline void
+transpose(void *panel, const void *rows)
+{
+	for (size_t lane = 0; lane < SRM_LANES_UNIT; lane++)
+		for (size_t row = 0; row < SRM_PANEL; row++)
+			memcpy((char *) panel + (lane * SRM_PANEL + row) * 4,
+				   (const char *) rows + (row * SRM_LANES_UNIT + lane) * 4, 4);
+}
+
+static inline void
+pair_rows(uint32_t *out, const float *a, const float *b, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		out[i] = (uint32_t) srm_bf16_of_float(a[i]) | (uint32_t) srm_bf16_of_float(b[i]) << 16;
+}
+
+static inline void
+pack_row_f32(void *out, const float *x, size_t n)
+{
+	size_t		lanes = srm_pack_lanes(SRM_COMPUTE_F32, n);
+
+	memcpy(out, x, n * sizeof(float));
+	memset((float *) out + n, 0, (lanes - n) * sizeof(float));
+}
+
+static inline void
+pack_row_bf16(void *out, const float *x, size_t n)
+{
+	uint16_t   *values = out;
+	size_t		lanes = srm_pack_lanes(SRM_COMPUTE_BF16, n);
+
+	for (size_t i = 0; i < n; i++)
+		values[i] = srm_bf16_of_float(x[i]);
+	memset(values + n, 0, (2 * lanes - n) * sizeof(uint16_t));
+}
+
+/*
+ * The sum and the greatest of the magnitudes; NaN where a value is not finite.
+ * All sets add up in this order, for a sum decides what is an outlier: four blocks side by
+ * side, then the four to one another.
+ */
+INLINE void
+measure_row(const float *x, size_t n, float *sum, float *greatest)
+{
+	float		sums[4][LANES] = {{0}};
+	float		maxima[LANES] = {0};
+	size_t		i = 0;
+
+	for (; i + 4 * LANES <= n; i += 4 * LANES)
+		for (int block = 0; block < 4; block++)
+			for (int j = 0; j < LANES; j++)
+			{
+				float		magnitude = fabsf(x[i + block * LANES + j]);
+
+				sums[block][j] += magnitude;
+				maxima[j] = magnitude > maxima[j] ? magnitude : maxima[j];
+			}
+	for (int j = 0; i + j < n; j++)
+	{
+		float		magnitude = fabsf(x[i + j]);
+
+		sums[j / LANES][j % LANES] += magnitude;
+		maxima[j % LANES] = magnitude > maxima[j % LANES] ? magnitude : maxima[j % LANES];
+	}
+	for (int j = 0; j < LANES; j++)
+		sums[0][j] = (sums[0][j] + sums[1][j]) + (sums[2][j] + sums[3][j]);
+	for (int j = 1; j < LANES; j++)
+		maxima[0] = maxima[j] > maxima[0] ? maxima[j] : maxima[0];
+	*sum = add_lanes(sums[0]);
+	*greatest = maxima[0];
+}
+
+/* The greatest magnitude up to limit, and how many are above. */
+INLINE float
+count_above(const float *x, size_t n, float limit, size_t *n_above)
+{
+	float		greatest = 0.0f;
+
+	*n_above = 0;
+	for (size_t i = 0; i < n; i++)
+	{
+		float		magnitude = fabsf(x[i]);
+
+		*n_above += magnitude > limit;
+		greatest = magnitude <= limit && magnitude > greatest ? magnitude : greatest;
+	}
+	return greatest;
+}
+
+/* The same, and the columns of those above in cols (SRM_MAX_OUTLIERS), as many as have room. */
+INLINE float
+list_above(uint32_t *cols, const float *x, size_t n, float limit, size_t *n_above)
+{
+	float		greatest = count_above(x, n, limit, n_above);
+	size_t		i = 0;
+
+	for (size_t found = 0; found < *n_above && found < SRM_MAX_OUTLIERS; i++)
+		if (fabsf(x[i]) > limit)
+			cols[found++] = (uint32_t) i;
+	return greatest;
+}
+
+/* Bytes of n values that are scaled; what is beyond 127 steps is cut off. */
+INLINE void
+quantize_row(uint8_t *out, const float *x, size_t n, float inverse)
+{
+	for (size_t i = 0; i < n; i++)
+	{
+		float		steps = x[i] * inverse;
+
+		steps = steps < -127.0f ? -127.0f : steps > 127.0f ? 127.0f : steps;
+		/* Adding 1.5 * 2^23 rounds; the low byte is then the number itself */
+		out[i] = (uint8_t) (bits_of_float(steps + 12582912.0f) ^ 0x80);
+	}
+}
+
+typedef float (*ListAbove) (uint32_t *cols, const float *x, size_t n, float limit, size_t *n_above);
+
+/* Lowers greatest to the greatest value that is none of the outliers, and lists these. */
+INLINE void
+take_outliers(SrmRowScale *scale, const float *x, size_t n, float limit, float *greatest, ListAbove list)
+{
+	uint32_t	cols[SRM_MAX_OUTLIERS];
+	size_t		n_above;
+
+	*greatest = list(cols, x, n, limit, &n_above);
+	while (n_above > SRM_MAX_OUTLIERS)
+	{
+		limit *= 2;
+		*greatest = list(cols, x, n, limit, &n_above);
+	}
+	scale->n_outliers = (uint32_t) n_above;
+	for (size_t i = 0; i < n_above; i++)
+	{
+		scale->outliers[i].col = cols[i];
+		scale->outliers[i].rest = x[cols[i]];
+	}
+}
+
+/*
+ * What follows the lanes of a row whose magnitudes have a sum and a maximum;
+ * returns the steps in a unit.
+ */
+INLINE float
+find_row_scale(SrmRowScale *scale, const float *x, size_t n, float sum, float greatest, ListAbove list)
+{
+	float		limit = OUTLIER_LIMIT / (float) n * sum;
+
+	scale->n_outliers = 0;
+	if (greatest > limit && isfinite(limit))
+		take_outliers(scale, x, n, limit, &greatest, list);
+
+	/* Smaller steps have no inverse; sum * 0 is NaN where a value is not finite */
+	greatest = greatest < 1e-30f ? 0.0f : greatest;
+	scale->scale = greatest / 127.0f + sum * 0.0f;
+	return greatest > 0 && isfinite(greatest) ? 127.0f / greatest : 0.0f;
+}
+
+/* Takes off the outliers what their bytes stand for, rounded once on any processor. */
+INLINE void
+finish_outliers(SrmRowScale *scale, const uint8_t *values)
+{
+	for (uint32_t i = 0; i < scale->n_outliers; i++)
+		scale->outliers[i].rest = fmaf(-scale->scale, (float) ((int) values[scale->outliers[i].col] - 128),
+									   scale->outliers[i].rest);
+}
+
+static inline void
+pack_row_int8(void *out, const float *x, size_t n)
+{
+	size_t		lanes = srm_pack_lanes(SRM_COMPUTE_INT8, n);
+	uint8_t    *values = out;
+	SrmRowScale *scale = (SrmRowScale *) (void *) (values + lanes * 4);
+	float		sum;
+	float		greatest;
+
+	measure_row(x, n, &sum, &greatest);
+	quantize_row(values, x, n, find_row_scale(scale, x, n, sum, greatest, list_above));
+	memset(values + n, 128, lanes * 4 - n);
+	finish_outliers(scale, values);
+}
+
+#endif							/* SRM_GEMM_LOOPS_H */

@@ -1,0 +1,141 @@
+/*-------------------------------------------------------------------------
+ *
+ * kernels.c
+ *	  The set of kernels for any processor, and the choice of one.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "kernel/kernels.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define N_FLOATS	4
+#include "kernel/gemm_loops.h"
+
+#ifdef SRM_HAVE_KERNELS_AVX2
+#include <cpuid.h>
+#endif
+
+const SrmKernels srm_kernels_portable = {
+	.name = "portable",
+	.read_f16 = read_f16,
+	.read_bf16 = read_bf16,
+	.sum_squares = sum_squares,
+	.norm = norm,
+	.maximum = maximum,
+	.exp_sum = exp_sum,
+	.silu_multiply = silu_multiply,
+	.gelu_multiply = gelu_multiply,
+	.soft_cap = soft_cap,
+	.turn = turn,
+	.transpose = transpose,
+	.pair_rows = pair_rows,
+	.pack_row = {pack_row_f32, pack_row_bf16, pack_row_int8},
+	.multiply = {multiply_f32, multiply_bf16, multiply_int8}
+};
+
+#define MAX_SETS	8
+
+/* Filled once, before main() */
+static SrmKernels sets[MAX_SETS];
+static size_t n_sets = 0;
+
+const SrmKernels *srm_kernels = &srm_kernels_portable;
+
+const SrmKernels *
+srm_kernels_at(size_t number)
+{
+	return number < n_sets ? &sets[number] : NULL;
+}
+
+/* Adds a set like another, to be given a name and what it does better. */
+static SrmKernels *
+add_set(const SrmKernels *base, const char *name)
+{
+	SrmKernels *set = &sets[n_sets++];
+
+	*set = *base;
+	set->name = name;
+	return set;
+}
+
+#ifdef SRM_HAVE_KERNELS_AVX2
+
+static bool
+has_f16c(void)
+{
+	unsigned int eax;
+	unsigned int ebx;
+	unsigned int ecx;
+	unsigned int edx;
+
+	return __get_cpuid(1, &eax, &ebx, &ecx, &edx) != 0 && (ecx & bit_F16C) != 0;
+}
+
+/*
+ * Whether leaf 7 / 1 of cpuid has a bit in eax: what not every compiler knows by name.  That the
+ * system keeps the registers is checked with AVX2 and AVX-512 F.
+ */
+static bool
+has_bit_of_leaf_7_1(unsigned int bit)
+{
+	unsigned int eax;
+	unsigned int ebx;
+	unsigned int ecx;
+	unsigned int edx;
+
+	return __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) != 0 && (eax & (1u << bit)) != 0;
+}
+
+#define BIT_AVX_VNNI	4
+#define BIT_AVX512_BF16	5
+
+/* Each set needs what those before it need; but for AVX-VNNI, which AVX-512 can do without. */
+static void
+add_sets_of_x86(void)
+{
+	SrmKernels *set;
+
+	__builtin_cpu_init();
+	if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma") || !has_f16c())
+		return;
+	add_set(&srm_kernels_avx2, "avx2");
+	if (has_bit_of_leaf_7_1(BIT_AVX_VNNI))
+	{
+		set = add_set(&srm_kernels_avx2, "avx_vnni");
+		set->multiply[SRM_COMPUTE_INT8] = srm_multiply_int8_avx_vnni;
+	}
+	if (!__builtin_cpu_supports("avx512f") || !__builtin_cpu_supports("avx512bw") ||
+		!__builtin_cpu_supports("avx512dq") || !__builtin_cpu_supports("avx512vl"))
+		return;
+	add_set(&srm_kernels_avx512, "avx512");
+	if (!__builtin_cpu_supports("avx512vnni"))
+		return;
+	set = add_set(&srm_kernels_avx512, "avx512_vnni");
+	set->multiply[SRM_COMPUTE_INT8] = srm_multiply_int8_avx512_vnni;
+	if (!has_bit_of_leaf_7_1(BIT_AVX512_BF16))
+		return;
+	set = add_set(set, "avx512_bf16");
+	set->fast_bf16 = true;
+	set->pack_row[SRM_COMPUTE_BF16] = srm_pack_row_avx512_bf16;
+	set->multiply[SRM_COMPUTE_BF16] = srm_multiply_bf16_avx512_bf16;
+}
+
+#endif							/* SRM_HAVE_KERNELS_AVX2 */
+
+__attribute__((constructor))
+static void
+choose_kernels(void)
+{
+	const char *name = getenv("SRM_KERNELS");
+
+	add_set(&srm_kernels_portable, "portable");
+#ifdef SRM_HAVE_KERNELS_AVX2
+	add_sets_of_x86();
+#endif
+	srm_kernels = &sets[n_sets - 1];
+	for (size_t i = 0; name != NULL && i < n_sets; i++)
+		if (strcmp(sets[i].name, name) == 0)
+			srm_kernels = &sets[i];
+}

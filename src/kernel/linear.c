@@ -1,0 +1,302 @@
+/*-------------------------------------------------------------------------
+ *
+ * linear.c
+ *	  Products of activations with weights, in panels.
+ *
+ * The rows of x are packed once for all maps that read them.  Then a task is
+ * the product of a group of rows with a few panels of weights, computed by one thread, tile by
+ * tile.  There are as many groups as threads where rows are not too few, since weights are read once for each
+ * group: a thread then works on the rows that it has made.  Weights that are not packed are packed a panel at a time.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "kernel/linear.h"
+
+#include "base/sizes.h"
+#include "kernel/kernels.h"
+#include "kernel/pack.h"
+
+#define ROWS_PER_TASK	8			/* to be packed */
+#define MIN_GROUP_ROWS	32
+#define TASKS_PER_THREAD	8		/* and group of rows */
+#define TASK_BYTES		(192 * 1024) /* of panels, which stay in a processor's second cache */
+
+/* A map, and where its rows lie packed. */
+typedef struct Map
+{
+	SrmLinear	linear;
+	SrmCompute	compute;
+	size_t		panel_bytes;
+	size_t		panels_per_task;
+	size_t		n_panels;
+	char	   *x;				/* (m) packed rows */
+	size_t		x_stride;
+	bool		shares_x;		/* with the map before */
+} Map;
+
+typedef struct LinearTask
+{
+	Map			maps[SRM_MAX_LINEARS];
+	size_t		n_maps;
+	size_t		first_task[SRM_MAX_LINEARS + 1];	/* of a group's tasks */
+	size_t		m;
+	size_t		n_groups;
+	const SrmRowSource *source; /* or NULL */
+	SrmThreads *threads;
+} LinearTask;
+
+/* Packs some rows, once for each kind of arithmetic that reads them. */
+static void
+pack_rows(void *arg, size_t task, int thread)
+{
+	LinearTask *linear = arg;
+	size_t		end = srm_smaller((task + 1) * ROWS_PER_TASK, linear->m);
+
+	for (size_t row = task * ROWS_PER_TASK; row < end; row++)
+	{
+		float	   *read = NULL;
+
+		if (linear->source != NULL)
+		{
+			read = srm_threads_scratch(linear->threads, thread);
+			linear->source->read(linear->source->arg, row, read);
+		}
+		for (const Map *map = linear->maps; map < linear->maps + linear->n_maps; map++)
+		{
+			size_t		cols = map->linear.w->cols;
+
+			if (!map->shares_x)
+				srm_kernels->pack_row[map->compute] (map->x + row * map->x_stride,
+													 read != NULL ? read : map->linear.x + row * cols,
+													 cols);
+		}
+	}
+}
+
+/* n panels from number first on: where they lie, or packed into scratch. */
+static const char *
+find_panels(const Map *map, size_t first, size_t n, char *scratch)
+{
+	const SrmMatrix *w = map->linear.w;
+
+	if (w->packed != NULL)
+		return (const char *) w->packed + first * map->panel_bytes;
+	for (size_t i = 0; i < n; i++)
+		srm_pack_panel(scratch + i * map->panel_bytes, w, map->compute, first + i);
+	return scratch;
+}
+
+/* What a thread that has done this task of a group is likely to read next. */
+static const char *
+find_next_panel(const LinearTask *linear, size_t task)
+{
+	const Map  *map = linear->maps;
+	size_t		number;
+
+	/* Threads that share a group take turns */
+	task += srm_divide_up((size_t) srm_threads_count(linear->threads), linear->n_groups);
+	if (task >= linear->first_task[linear->n_maps])
+		return NULL;
+	for (number = 0; task >= linear->first_task[number + 1]; number++)
+		map++;
+	if (map->linear.w->packed == NULL)
+		return NULL;
+	return (const char *) map->linear.w->packed +
+		(task - linear->first_task[number]) * map->panels_per_task * map->panel_bytes;
+}
+
+/* Rows of activations that one task multiplies. */
+typedef struct Group
+{
+	size_t		first;
+	size_t		m;
+} Group;
+
+static Group
+group_of(const LinearTask *linear, size_t number)
+{
+	size_t		first = number * linear->m / linear->n_groups;
+
+	return (Group) {first, (number + 1) * linear->m / linear->n_groups - first};
+}
+
+/*
+ * A group of rows, in tiles as equal as can be, times n panels from number first on:
+ * each tile with all of them, so that rows are fetched once.
+ */
+static void
+multiply_panels(const Map *map, Group group, size_t first, size_t n,
+				const char *panels, const char *next)
+{
+	const SrmMatrix *w = map->linear.w;
+	size_t		n_tiles = srm_divide_up(group.m, SRM_TILE_ROWS);
+	size_t		height = group.m / n_tiles;
+	size_t		n_higher = group.m % n_tiles;	/* tiles that take one row more */
+	SrmTile		tile = {
+		.out_stride = w->rows, .x = map->x + group.first * map->x_stride, .x_stride = map->x_stride,
+		.lanes = srm_pack_lanes(map->compute, w->cols)
+	};
+	size_t		row = group.first;
+
+	/* Each tile fetches its share of the next panels, spread over its lanes */
+	tile.prefetch_step = next == NULL ? 0 : srm_divide_up(SRM_PANEL * 4, n_tiles);
+	for (size_t i = 0; i < n_tiles; i++)
+	{
+		tile.m = height + (i < n_higher);
+		for (size_t j = 0; j < n; j++)
+		{
+			size_t		start = (first + j) * SRM_PANEL;
+
+			tile.panel = panels + j * map->panel_bytes;
+			tile.n = srm_smaller(w->rows - start, SRM_PANEL);
+			tile.bias = map->linear.bias == NULL ? NULL : map->linear.bias + start;
+			tile.out = map->linear.out + row * w->rows + start;
+			tile.prefetch = next == NULL ? tile.x :
+				next + j * map->panel_bytes + i * tile.prefetch_step * tile.lanes;
+			srm_kernels->multiply[map->compute] (&tile);
+		}
+		row += tile.m;
+		tile.x += tile.m * map->x_stride;
+	}
+}
+
+/* Tasks count the panels of all maps for the first group of rows, then for the next. */
+static void
+forward_panels(void *arg, size_t task, int thread)
+{
+	LinearTask *linear = arg;
+	size_t		n_tasks = linear->first_task[linear->n_maps];
+	Group		group = group_of(linear, task / n_tasks);
+	const Map  *map = linear->maps;
+	size_t		first;
+	size_t		n;
+	size_t		number = 0;
+
+	task %= n_tasks;
+	for (; task >= linear->first_task[number + 1]; number++)
+		map++;
+	first = (task - linear->first_task[number]) * map->panels_per_task;
+	n = srm_smaller(map->panels_per_task, map->n_panels - first);
+	multiply_panels(map, group, first, n,
+					find_panels(map, first, n, srm_threads_scratch(linear->threads, thread)),
+					find_next_panel(linear, task));
+}
+
+/* Says how a map is computed; false where sizes do not fit. */
+static bool
+plan_map(Map *map, const SrmLinear *linear, size_t m, size_t n_tasks, SrmStatus *status)
+{
+	const SrmMatrix *w = linear->w;
+
+	map->linear = *linear;
+	map->compute = w->packed == NULL ? SRM_COMPUTE_F32 : w->compute;
+	map->panel_bytes = srm_pack_panel_bytes(map->compute, w->cols);
+	map->n_panels = srm_divide_up(w->rows, SRM_PANEL);
+	map->x_stride = srm_gemm_row_bytes(map->compute, w->cols);
+	if (map->panel_bytes == 0 || m > SIZE_MAX / 4 / SRM_MAX_LINEARS / map->x_stride)
+		return srm_fail(status, SRM_LIMIT_EXCEEDED, "a matrix of %zu x %zu is too large",
+						w->rows, w->cols);
+	map->panels_per_task = TASK_BYTES / map->panel_bytes;
+	if (n_tasks > 1)
+		map->panels_per_task = srm_smaller(map->panels_per_task, map->n_panels / n_tasks);
+	map->panels_per_task += map->panels_per_task == 0;
+	return true;
+}
+
+/* Room for the packed rows, and for the panels that have to be packed. */
+static bool
+reserve_memory(LinearTask *linear, SrmStatus *status)
+{
+	size_t		x_bytes = 0;
+	size_t		scratch_bytes = 0;
+	char	   *x;
+
+	for (size_t i = 0; i < linear->n_maps; i++)
+	{
+		const Map  *map = &linear->maps[i];
+
+		x_bytes += map->shares_x ? 0 : linear->m * map->x_stride;
+		if (map->linear.w->packed == NULL && map->panels_per_task * map->panel_bytes > scratch_bytes)
+			scratch_bytes = map->panels_per_task * map->panel_bytes;
+		if (linear->source != NULL && map->linear.w->cols * sizeof(float) > scratch_bytes)
+			scratch_bytes = map->linear.w->cols * sizeof(float);
+	}
+	x = srm_threads_shared(linear->threads, x_bytes, status);
+	if (x == NULL || !srm_threads_reserve(linear->threads, scratch_bytes, status))
+		return false;
+	for (size_t i = 0; i < linear->n_maps; i++)
+	{
+		Map		   *map = &linear->maps[i];
+
+		map->x = map->shares_x ? map[-1].x : x;
+		x += map->shares_x ? 0 : linear->m * map->x_stride;
+	}
+	return true;
+}
+
+bool
+srm_linears_forward_from(const SrmLinear *maps, size_t n_maps, size_t m,
+						 const SrmRowSource *source, SrmThreads *threads,
+						 const SrmStop *stop, SrmStatus *status)
+{
+	LinearTask	linear = {.n_maps = n_maps, .m = m, .source = source, .threads = threads};
+	size_t		n_threads = (size_t) srm_threads_count(threads);
+	size_t		n_tasks;		/* at least, of a map and group */
+
+	if (m == 0)
+		return true;
+	linear.n_groups = srm_smaller(n_threads, m / MIN_GROUP_ROWS);
+	linear.n_groups += linear.n_groups == 0;
+	n_tasks = n_threads == 1 ? 1 : TASKS_PER_THREAD * srm_divide_up(n_threads, linear.n_groups);
+	for (size_t i = 0; i < n_maps; i++)
+	{
+		Map		   *map = &linear.maps[i];
+
+		if (!plan_map(map, &maps[i], m, n_tasks, status))
+			return false;
+		map->shares_x = i > 0 && map[-1].compute == map->compute &&
+			(source != NULL || map[-1].linear.x == map->linear.x) &&
+			map[-1].linear.w->cols == map->linear.w->cols;
+		linear.first_task[i + 1] = linear.first_task[i] + srm_divide_up(map->n_panels, map->panels_per_task);
+	}
+	return reserve_memory(&linear, status) &&
+		srm_threads_run_or_stop(threads, srm_divide_up(m, ROWS_PER_TASK), pack_rows, &linear, stop, status) &&
+		srm_threads_run_or_stop(threads, linear.n_groups * linear.first_task[n_maps], forward_panels,
+								&linear, stop, status);
+}
+
+bool
+srm_linears_forward(const SrmLinear *maps, size_t n_maps, size_t m,
+					SrmThreads *threads, const SrmStop *stop, SrmStatus *status)
+{
+	return srm_linears_forward_from(maps, n_maps, m, NULL, threads, stop, status);
+}
+
+bool
+srm_linear_forward(float *out, const float *x, const SrmMatrix *w, const float *bias,
+				   size_t m, SrmThreads *threads, SrmStatus *status)
+{
+	SrmLinear	map = {.out = out, .x = x, .w = w, .bias = bias};
+
+	return srm_linears_forward(&map, 1, m, threads, NULL, status);
+}
+
+void
+srm_linear_forward_plain(float *out, const float *x, const SrmMatrix *w,
+						 const float *bias, size_t m)
+{
+	for (size_t i = 0; i < m; i++)
+		for (size_t j = 0; j < w->rows; j++)
+		{
+			double		sum = bias == NULL ? 0 : bias[j];
+
+			for (size_t l = 0; l < w->cols; l++)
+			{
+				float		weight;
+
+				srm_matrix_read(w, j * w->cols + l, 1, &weight);
+				sum += (double) weight * x[i * w->cols + l];
+			}
+			out[i * w->rows + j] = (float) sum;
+		}
+}

@@ -1,0 +1,91 @@
+/*-------------------------------------------------------------------------
+ *
+ * matrix.c
+ *	  Weights as a checkpoint stores them.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "kernel/matrix.h"
+
+#include <string.h>
+
+#include "kernel/kernels.h"
+
+size_t
+srm_dtype_size(SrmDtype dtype)
+{
+	return dtype == SRM_F32 ? 4 : dtype == SRM_INT8 ? 1 : 2;
+}
+
+const char *
+srm_dtype_name(SrmDtype dtype)
+{
+	switch (dtype)
+	{
+		case SRM_F32:
+			return "float32";
+		case SRM_F16:
+			return "float16";
+		case SRM_BF16:
+			return "bfloat16";
+		case SRM_INT8:
+			return "int8";
+	}
+	return "unknown";
+}
+
+/* A row may begin anywhere in the range. */
+static void
+read_int8(const SrmMatrix *matrix, size_t start, size_t n, float *out)
+{
+	const int8_t *values = (const int8_t *) matrix->data + start;
+	size_t		row = start / matrix->cols;
+	size_t		end = (row + 1) * matrix->cols - start; /* of the row, in the range */
+
+	for (size_t i = 0; i < n; end += matrix->cols, row++)
+		for (; i < n && i < end; i++)
+			out[i] = (float) values[i] * matrix->scales[row];
+}
+
+/* out (n) = n elements that lie together, start elements behind data */
+static void
+read_together(const SrmMatrix *matrix, size_t start, size_t n, float *out)
+{
+	switch (matrix->dtype)
+	{
+		case SRM_F32:
+			memcpy(out, (const float *) matrix->data + start, n * sizeof(float));
+			break;
+		case SRM_F16:
+			srm_kernels->read_f16(out, (const uint16_t *) matrix->data + start, n);
+			break;
+		case SRM_BF16:
+			srm_kernels->read_bf16(out, (const uint16_t *) matrix->data + start, n);
+			break;
+		case SRM_INT8:
+			read_int8(matrix, start, n, out);
+			break;
+	}
+}
+
+void
+srm_matrix_read(const SrmMatrix *matrix, size_t start, size_t n, float *out)
+{
+	if (matrix->run == 0)
+	{
+		read_together(matrix, start, n, out);
+		return;
+	}
+	while (n > 0)
+	{
+		size_t		row = start / matrix->cols;
+		size_t		col = start % matrix->cols;
+		size_t		length = srm_matrix_run(matrix, row) * matrix->cols - col;
+
+		length = length < n ? length : n;
+		read_together(matrix, srm_matrix_row(matrix, row) * matrix->cols + col, length, out);
+		start += length;
+		out += length;
+		n -= length;
+	}
+}

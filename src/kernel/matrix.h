@@ -1,0 +1,91 @@
+/*-------------------------------------------------------------------------
+ *
+ * matrix.h
+ *	  Weights as a checkpoint stores them, and the products with them.
+ *
+ * Matrices are row-major and contiguous; shapes are written (rows, cols).
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef SRM_MATRIX_H
+#define SRM_MATRIX_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/status.h"
+#include "kernel/threads.h"
+
+typedef enum SrmDtype
+{
+	SRM_F32,
+	SRM_F16,
+	SRM_BF16,
+	SRM_INT8					/* times a scale for each row */
+} SrmDtype;
+
+/* The arithmetic of products; each has its packed form, see pack.h. */
+typedef enum SrmCompute
+{
+	SRM_COMPUTE_F32,			/* exact weights, single precision */
+	SRM_COMPUTE_BF16,			/* both factors rounded to bfloat16, sums in f32 */
+	SRM_COMPUTE_INT8			/* both factors scaled to 8 bits, sums exact */
+} SrmCompute;
+
+/*
+ * A matrix that lies in a mapped file, aligned to its element's size at least.
+ *
+ * Checkpoints pack several maps into one tensor: data then points to the first
+ * row of this one, and of each stride rows of the tensor the first run are its own.
+ */
+typedef struct SrmMatrix
+{
+	const void *data;			/* (rows, cols), or rows of a packed tensor */
+	SrmDtype	dtype;
+	size_t		rows;
+	size_t		cols;
+	size_t		run;			/* rows that lie together; 0 or rows: all of them */
+	size_t		stride;			/* rows from the start of a run to the next */
+	const float *scales;		/* of SRM_INT8, one for each row behind data; else NULL */
+	const void *packed;			/* the same for products in compute, or NULL */
+	SrmCompute	compute;		/* looked at with packed alone */
+} SrmMatrix;
+
+extern size_t srm_dtype_size(SrmDtype dtype);
+extern const char *srm_dtype_name(SrmDtype dtype);	/* "float32", "float16", "bfloat16", "int8" */
+
+/* Where row r of the matrix lies: so many rows behind data. */
+static inline size_t
+srm_matrix_row(const SrmMatrix *matrix, size_t r)
+{
+	return matrix->run == 0 ? r : r / matrix->run * matrix->stride + r % matrix->run;
+}
+
+/* Rows from row r on that lie together, at least 1 where r is below rows. */
+static inline size_t
+srm_matrix_run(const SrmMatrix *matrix, size_t r)
+{
+	size_t		n = matrix->run == 0 ? matrix->rows - r : matrix->run - r % matrix->run;
+
+	return n < matrix->rows - r ? n : matrix->rows - r;
+}
+
+/* out (n) = n elements of the matrix from element start on, exactly, as f32. */
+extern void srm_matrix_read(const SrmMatrix *matrix, size_t start, size_t n, float *out);
+
+/*
+ * out (m, w.rows) = x (m, w.cols) * w^T + bias (w.rows)
+ *
+ * bias may be NULL.  out must not overlap x.  Weights that are not f32 are
+ * converted a panel at a time.  The sums of an output element are formed in
+ * the same order whatever the number of threads.
+ */
+extern bool srm_linear_forward(float *out, const float *x, const SrmMatrix *w,
+							   const float *bias, size_t m,
+							   SrmThreads *threads, SrmStatus *status);
+
+/* The plain twin of srm_linear_forward, for tests: sums in double. */
+extern void srm_linear_forward_plain(float *out, const float *x, const SrmMatrix *w,
+									 const float *bias, size_t m);
+
+#endif							/* SRM_MATRIX_H */

@@ -1,0 +1,90 @@
+/*-------------------------------------------------------------------------
+ *
+ * pack.h
+ *	  Weights in the order in which products read them.
+ *
+ * A packed matrix is made of panels of SRM_PANEL rows of the weights.  A panel is
+ * (lanes, SRM_PANEL, group): a lane of 4 bytes holds group neighbouring
+ * columns of one row, that is 1 float, 2 bfloats or 4 bytes.  Rows that fill
+ * up the last panel and columns that fill up the lanes are zero.  Behind the lanes of
+ * an int8 panel lie its scales, SRM_PANEL floats, and the sums of its rows,
+ * SRM_PANEL 32-bit integers.
+ *
+ * The layout depends on nothing but the kind of arithmetic, so that one file
+ * serves all processors of one byte order.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef SRM_PACK_H
+#define SRM_PACK_H
+
+#include "kernel/matrix.h"
+
+#define SRM_PANEL		32		/* rows of the weights */
+#define SRM_LANES_UNIT	16		/* lanes come in multiples of this */
+
+/* Columns in a lane: 1, 2 or 4. */
+extern size_t srm_pack_group(SrmCompute compute);
+
+/* Lanes for cols columns. */
+extern size_t srm_pack_lanes(SrmCompute compute, size_t cols);
+
+/* Bytes of one panel, and of all; multiples of 64.  0 where the size does not fit. */
+extern size_t srm_pack_panel_bytes(SrmCompute compute, size_t cols);
+extern size_t srm_pack_bytes(SrmCompute compute, size_t rows, size_t cols);
+
+/* A name that changes whenever the layout does, such as "bf16-32x2". */
+extern const char *srm_pack_layout(SrmCompute compute);
+
+/*
+ * Packs w into out, srm_pack_bytes() bytes aligned to 64.  bf16 rounds to
+ * nearest, ties to even.  int8 scales each row by its greatest magnitude / 127;
+ * an int8 matrix keeps its values and scales.  A row with a value that is not finite has
+ * a scale that is not finite: its products are NaN.
+ */
+extern void srm_pack(void *out, const SrmMatrix *w, SrmCompute compute);
+
+/*
+ * The same for n_rows rows from first_row on, to be asked to stop in between,
+ * or by several threads.  first_row is a multiple of SRM_PANEL, and so is n_rows unless
+ * it ends the matrix.  out is the start of the whole.
+ */
+extern void srm_pack_rows(void *out, const SrmMatrix *w, SrmCompute compute,
+						  size_t first_row, size_t n_rows);
+
+/* The panel of that number, srm_pack_panel_bytes() bytes. */
+extern void srm_pack_panel(void *panel, const SrmMatrix *w, SrmCompute compute, size_t number);
+
+/*
+ * values (w.cols) = a row in units of the scale that is returned, as packing
+ * to int8 rounds it.  The scale is not finite where a value is not.
+ */
+extern float srm_pack_quantize_row(int8_t *values, const SrmMatrix *w, size_t row);
+
+/* The weight in a row and column of what was packed, as f32; for tests. */
+extern float srm_pack_read(const void *packed, SrmCompute compute, size_t cols,
+						   size_t row, size_t col);
+
+/* Nearest bfloat, ties to even; NaN stays NaN. */
+static inline uint16_t
+srm_bf16_of_float(float value)
+{
+	union
+	{
+		float		value;
+		uint32_t	bits;
+	}			u = {value};
+
+	if (value != value)
+		return (uint16_t) (u.bits >> 16 | 0x40);
+	return (uint16_t) ((u.bits + 0x7FFF + (u.bits >> 16 & 1)) >> 16);
+}
+
+/*
+ * What "auto" means for weights of a dtype: the kind that keeps them as
+ * published and is fastest here.
+ */
+extern SrmCompute srm_compute_auto(SrmDtype dtype);
+extern const char *srm_compute_name(SrmCompute compute);	/* "f32", "bf16", "int8" */
+
+#endif							/* SRM_PACK_H */

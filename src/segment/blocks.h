@@ -1,0 +1,38 @@
+/*-------------------------------------------------------------------------
+ *
+ * blocks.h
+ *	  Prose, and what is left alone in it: fenced code, displayed formulas.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef SRM_SEGMENT_BLOCKS_H
+#define SRM_SEGMENT_BLOCKS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* What was found for all formulas that open in a range of the text. */
+typedef struct SrmFormula
+{
+	size_t		from;
+	size_t		until;
+	size_t		end;			/* of the block, 0 where there is none */
+} SrmFormula;
+
+typedef struct SrmBlocks
+{
+	const char *text;
+	size_t		length;
+	size_t		at;				/* a line starts here */
+	SrmFormula	formulas[3];	/* by how they open */
+} SrmBlocks;
+
+extern void srm_blocks_init(SrmBlocks *blocks, const char *text, size_t length);
+
+/*
+ * Moves to the next block, which starts at blocks->at, and returns its end.
+ * *verbatim says that it is one sentence.  Not to be called at the end.
+ */
+extern size_t srm_blocks_next(SrmBlocks *blocks, bool *verbatim);
+
+#endif							/* SRM_SEGMENT_BLOCKS_H */

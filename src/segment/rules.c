@@ -1,0 +1,572 @@
+/*-------------------------------------------------------------------------
+ *
+ * rules.c
+ *	  Which of the boundaries that ICU proposes are boundaries, and where.
+ *
+ * docs/segmentation.md tells the rules in the order in which they stand here,
+ * with examples.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "segment/rules.h"
+
+#include <string.h>
+
+#include "base/utf8.h"
+#include "segment/chars.h"
+#include "segment/terminator.h"
+
+/* A shorter line was ended by its author, not by a margin. */
+#define MIN_WRAPPED 40
+
+/* Characters that may stand between a terminator and ICU's boundary. */
+#define MAX_CLOSERS 64
+
+/* A span of code in a line; longer ones are taken for stray marks. */
+#define MAX_CODE_SPAN 1024
+
+/* Small letters before a period; fewer may be an abbreviation. */
+#define MIN_WORD 3
+
+#define NO_MARKER SIZE_MAX
+
+/* A number in square brackets: "[12]"; returns its end, or at. */
+static size_t
+skip_note(const char *text, size_t at, size_t end)
+{
+	size_t		digit = at + 1;
+
+	if (at >= end || text[at] != '[')
+		return at;
+	while (digit < end && digit - at < 5 && text[digit] >= '0' && text[digit] <= '9')
+		digit++;
+	return digit > at + 1 && digit < end && text[digit] == ']' ? digit + 1 : at;
+}
+
+/* A face made of ASCII: ":)", ";-D"; returns its end, or at. */
+static size_t
+skip_face(const char *text, size_t at, size_t end)
+{
+	size_t		face = at;
+
+	if (face >= end || (text[face] != ':' && text[face] != ';' && text[face] != '='))
+		return at;
+	face++;
+	if (face < end && (text[face] == '-' || text[face] == '\''))
+		face++;
+	if (face >= end || text[face] == '\0' || strchr(")(DPp/|]", text[face]) == NULL)
+		return at;
+	face++;
+	return face == end || srm_char_is_space(srm_char_at(text, face, end, NULL)) ? face : at;
+}
+
+static bool
+is_space_or_end(const SrmRules *rules, size_t at)
+{
+	int32_t		c = srm_char_at(rules->text, at, rules->end, NULL);
+
+	return c == SRM_NO_CHAR || srm_char_is_space(c);
+}
+
+static size_t
+count_newlines(const SrmRules *rules, size_t at, size_t end)
+{
+	size_t		n = 0;
+
+	while (at < end)
+	{
+		int32_t		c = srm_char_at(rules->text, at, end, &at);
+
+		n += srm_char_is_newline(c) &&
+			!(c == '\r' && srm_char_at(rules->text, at, end, NULL) == '\n');
+	}
+	return n;
+}
+
+/* The item that follows one within the line, or NO_MARKER. */
+static size_t
+find_item(const SrmRules *rules, const SrmMarker *previous, SrmMarker *marker)
+{
+	size_t		found = srm_find_marker(rules->text, previous->end, rules->line_end,
+										previous, marker);
+
+	return found < rules->line_end ? found : NO_MARKER;
+}
+
+/* Notes what the line is that starts here. */
+static void
+start_line(SrmRules *rules, size_t at)
+{
+	const char *newline;
+	size_t		prefix;
+	int32_t		c = srm_char_at(rules->text, at, rules->end, NULL);
+	SrmMarker	second;
+	SrmMarker	third;
+	size_t		found;
+
+	newline = memchr(rules->text + at, '\n', rules->end - at);
+	rules->line = at;
+	rules->line_end = newline == NULL ? rules->end : (size_t) (newline - rules->text);
+	rules->is_table = c == '|';
+	rules->bullet = srm_char_is_bullet(c) ? c : SRM_NO_CHAR;
+	rules->list.style = SRM_MARKER_NONE;
+	rules->next_marker = NO_MARKER;
+	rules->emphasis_scanned = at;
+	rules->in_emphasis = false;
+
+	prefix = srm_skip_marker_prefix(rules->text, at, rules->line_end);
+	if (!srm_marker_at(rules->text, prefix, rules->line_end, &rules->list) ||
+		rules->list.value == 0 || rules->list.style == SRM_MARKER_ENCLOSED)
+		return;
+
+	/*
+	 * "1) one 2) two" is a list within the line.  A period may end a sentence
+	 * as well ("The sum is 2. Next"), so three markers in a row are asked for.
+	 */
+	found = find_item(rules, &rules->list, &second);
+	if (found != NO_MARKER && second.style == SRM_MARKER_PERIOD &&
+		find_item(rules, &second, &third) == NO_MARKER)
+		found = NO_MARKER;
+	rules->next_marker = found;
+	rules->next = second;
+}
+
+/* Takes the next item of a list within the line. */
+static void
+take_marker(SrmRules *rules)
+{
+	rules->list = rules->next;
+	rules->next_marker = find_item(rules, &rules->list, &rules->next);
+}
+
+/*
+ * Code spans of a line: `Yes! No`.  Positions come in ascending order, so that
+ * each mark is looked at once, but for the short search of its partner.
+ */
+static bool
+in_code(SrmRules *rules, size_t position)
+{
+	const char *text = rules->text;
+
+	if (rules->code_end < rules->line)
+		rules->code_start = rules->code_end = rules->line;
+	while (rules->code_end <= position)
+	{
+		const char *mark = memchr(text + rules->code_end, '`', position - rules->code_end);
+		size_t		start;
+		size_t		size = 0;
+		size_t		limit;
+		size_t		run = 0;
+
+		if (mark == NULL)
+		{
+			rules->code_start = rules->code_end = position;
+			return false;
+		}
+		start = (size_t) (mark - text);
+		while (start + size < rules->end && text[start + size] == '`')
+			size++;
+		limit = rules->line_end - start > MAX_CODE_SPAN + size ?
+			start + size + MAX_CODE_SPAN : rules->line_end;
+		rules->code_start = rules->code_end = start + size;
+		for (size_t at = start + size; at < limit; at++)
+		{
+			run = text[at] == '`' ? run + 1 : 0;
+			if (run == size && (at + 1 == rules->end || text[at + 1] != '`'))
+			{
+				rules->code_start = start;
+				rules->code_end = at + 1;
+				break;
+			}
+		}
+	}
+	return position > rules->code_start;
+}
+
+/* Does a line that was filled up to a margin go on here? */
+static bool
+is_wrapped(const SrmRules *rules, size_t end, size_t next)
+{
+	size_t		line = rules->line;
+	SrmMarker	marker;
+	int32_t		last = srm_char_before(rules->text, line, end, NULL);
+
+	if (rules->text[line] == '|' || rules->text[line] == '#' ||
+		!srm_char_is_lower(srm_char_at(rules->text, next, rules->end, NULL)) ||
+		(srm_marker_at(rules->text, next, rules->end, &marker) &&
+		 is_space_or_end(rules, marker.end)))
+		return false;
+	if (!srm_char_is_letter(last) && !srm_char_is_digit(last) && !srm_char_is_closing(last) &&
+		!srm_char_is_straight_quote(last) && last != ',' && last != '-')
+		return false;
+	return srm_utf8_count(rules->text + line, end - line) >= MIN_WRAPPED;
+}
+
+/* A sentence's content ends at end, white space with line ends up to next. */
+static size_t
+judge_line_end(SrmRules *rules, size_t end, size_t next)
+{
+	size_t		line = rules->line > rules->sentence ? rules->line : rules->sentence;
+	SrmMarker	marker;
+	bool		joins = false;
+
+	if (end > line && count_newlines(rules, end, next) == 1)
+		joins = srm_is_marker(rules->text, line, end, true, &marker) ||
+			is_wrapped(rules, end, next);
+	start_line(rules, next);
+	return joins ? 0 : next;
+}
+
+/*
+ * Do the stars at a position close emphasis?  Where white space is on one side
+ * only, that tells; where none is, as in Chinese, the stars of the line before
+ * them are counted.
+ */
+static bool
+closes_emphasis(SrmRules *rules, size_t position)
+{
+	const char *text = rules->text;
+	size_t		after = position;
+	const char *star;
+
+	while (after < rules->end && text[after] == '*')
+		after++;
+	if (is_space_or_end(rules, after) || after == position)
+		return true;
+	while (rules->emphasis_scanned < position &&
+		   (star = memchr(text + rules->emphasis_scanned, '*',
+						  position - rules->emphasis_scanned)) != NULL)
+	{
+		size_t		at = (size_t) (star - text);
+		size_t		run = at;
+
+		while (run < position && text[run] == '*')
+			run++;
+		rules->emphasis_scanned = run;
+		if (!is_space_or_end(rules, run) || (at > rules->line && text[at - 1] != ' '))
+			rules->in_emphasis = !rules->in_emphasis;
+	}
+	return rules->in_emphasis;
+}
+
+/*
+ * The position after marks that close what a terminator at the position before
+ * has ended, or of the mark that opens what follows.
+ */
+static size_t
+skip_closers(SrmRules *rules, size_t at)
+{
+	const char *text = rules->text;
+
+	while (at < rules->end)
+	{
+		size_t		next;
+		int32_t		c = srm_char_at(text, at, rules->end, &next);
+		size_t		note = skip_note(text, at, rules->end);
+		size_t		emoji = srm_skip_emoji(text, at, rules->end);
+
+		if (note != at)
+			at = note;
+		else if (emoji != at)
+			at = emoji;
+		else if (srm_char_is_emphasis(c) && closes_emphasis(rules, at))
+		{
+			while (at < rules->end && text[at] == c)
+				at++;
+		}
+		else if (srm_char_is_straight_quote(c) || srm_char_is_closing(c) ||
+				 srm_char_is_superscript(c) || srm_char_is_emoji_tail(c) ||
+				 (srm_char_is_opening(c) && is_space_or_end(rules, next)))
+			at = next;
+		else
+			break;
+	}
+	return at;
+}
+
+/* Closing marks, faces and emoji that white space parts from their sentence. */
+static size_t
+skip_late_closers(const SrmRules *rules, size_t at)
+{
+	const char *text = rules->text;
+
+	for (;;)
+	{
+		size_t		mark = at;
+		size_t		after;
+		size_t		next;
+		int32_t		c;
+
+		while (mark < rules->end && (text[mark] == ' ' || text[mark] == '\t'))
+			mark++;
+		c = srm_char_at(text, mark, rules->end, &next);
+		after = srm_skip_emoji(text, mark, rules->end);
+		if (after == mark)
+			after = skip_face(text, mark, rules->end);
+		if (after == mark && mark < rules->end && srm_char_is_closing(c))
+			after = next;
+		else if (after == mark && (c == '"' || c == '*' || c == '_'))
+		{
+			while (after < rules->end && text[after] == c)
+				after++;
+			/* A single star before a space is a bullet */
+			if (!is_space_or_end(rules, after) || (c != '"' && after == mark + 1))
+				after = mark;
+		}
+		if (after == mark)
+			return at;
+		at = after;
+	}
+}
+
+/* Looks back over marks for a terminator; returns the position after it, or 0. */
+static size_t
+find_terminator(const SrmRules *rules, size_t at)
+{
+	for (int i = 0; i < MAX_CLOSERS; i++)
+	{
+		size_t		prev;
+		int32_t		c = srm_char_before(rules->text, rules->sentence, at, &prev);
+
+		if (c == SRM_NO_CHAR)
+			return 0;
+		if (srm_char_is_terminator(c))
+			return at;
+		if (!srm_char_is_straight_quote(c) && !srm_char_is_closing(c) &&
+			!srm_char_is_opening(c) && !srm_char_is_emphasis(c) &&
+			!srm_char_is_emoji_tail(c))
+			return 0;
+		at = prev;
+	}
+	return 0;
+}
+
+/*
+ * "Do this: 1. Sit. 2. Stand.": a list that starts within a line has its first
+ * number behind a colon.
+ */
+static bool
+is_first_item(SrmRules *rules, size_t end)
+{
+	const char *text = rules->text;
+	SrmMarker	marker;
+
+	if (end - rules->sentence < 4 || text[end - 1] != '.' || text[end - 2] != '1' ||
+		text[end - 3] != ' ' || text[end - 4] != ':' ||
+		!srm_marker_at(text, end - 2, end, &marker))
+		return false;
+	rules->list = marker;
+	return true;
+}
+
+/* Is the sentence so far, up to end, the marker of an item? */
+static bool
+is_item_marker(SrmRules *rules, size_t end)
+{
+	bool		line_start = rules->sentence <= rules->line;
+	size_t		start = line_start ? rules->line : rules->sentence;
+	SrmMarker	marker;
+	const SrmMarker *list = &rules->list;
+
+	if (is_first_item(rules, end))
+		return true;
+	if (start >= end || !srm_is_marker(rules->text, start, end, line_start, &marker))
+		return false;
+	if (line_start || srm_char_is_bullet(srm_char_at(rules->text, start, end, NULL)))
+		return true;
+	/* Within a line an item counts on from the one before */
+	if (marker.value != 0 && list->style == marker.style &&
+		list->is_letter == marker.is_letter &&
+		(marker.value == list->value || marker.value == list->value + 1))
+	{
+		rules->list = marker;
+		return true;
+	}
+	return false;
+}
+
+/* A candidate within a line. */
+static size_t
+judge_in_line(SrmRules *rules, size_t candidate, size_t end)
+{
+	size_t		after = find_terminator(rules, end);
+	SrmTerminator term;
+	size_t		close;
+	size_t		next;
+
+	if (rules->is_table || in_code(rules, end - 1))
+		return 0;
+	if (after == 0)
+		return candidate;
+
+	close = skip_late_closers(rules, skip_closers(rules, after));
+	next = srm_skip_space(rules->text, close, rules->end);
+	if (next > rules->settled)
+		rules->settled = next;
+	if (next == rules->end)
+		return 0;
+	if (count_newlines(rules, close, next) > 0)
+		return judge_line_end(rules, close, next);
+	if (is_item_marker(rules, close))
+		return 0;
+
+	term.text = rules->text;
+	term.sentence = rules->sentence;
+	term.line = rules->line;
+	term.end = rules->end;
+	term.after = after;
+	term.close = close;
+	term.next = next;
+	return srm_terminator_ends(&term) ? next : 0;
+}
+
+static size_t
+judge(SrmRules *rules, size_t candidate)
+{
+	size_t		end = srm_strip_space(rules->text, rules->sentence, candidate);
+	size_t		next = srm_skip_space(rules->text, candidate, rules->end);
+
+	rules->settled = next;
+	if (end == rules->sentence || next == rules->end)
+	{
+		if (end == rules->sentence)
+			start_line(rules, next);
+		return 0;
+	}
+	if (count_newlines(rules, end, next) > 0)
+		return judge_line_end(rules, end, next);
+	return judge_in_line(rules, candidate, end);
+}
+
+/* A bullet like the line's own or an ellipsis; its place for judge(), or limit. */
+static size_t
+find_mark(SrmRules *rules, size_t at, size_t limit, bool *is_item)
+{
+	const char *text = rules->text;
+	const char *p = text + at;
+
+	for (; p < text + limit && (p = memchr(p, 0xE2, (size_t) (text + limit - p))) != NULL; p++)
+	{
+		size_t		found = (size_t) (p - text);
+		int32_t		c = srm_char_at(text, found, rules->end, NULL);
+		size_t		close;
+
+		*is_item = c == rules->bullet && found > rules->line && text[found - 1] == ' ';
+		if (*is_item)
+			return found;
+		if (!srm_char_is_ellipsis(c))
+			continue;
+		close = skip_closers(rules, found + 3);
+		if (close < limit && srm_char_is_space(srm_char_at(text, close, limit, NULL)))
+			return close;
+	}
+	return limit;
+}
+
+/* A word of small letters before a position that is surely none shortened. */
+static bool
+is_long_word(const SrmRules *rules, size_t end)
+{
+	size_t		at = end;
+
+	while (at > rules->line && end - at < MIN_WORD &&
+		   rules->text[at - 1] >= 'a' && rules->text[at - 1] <= 'z')
+		at--;
+	return end - at == MIN_WORD;
+}
+
+/*
+ * The end of a terminator behind which ICU goes on, but should not: it looks
+ * for a letter behind a number ("They won. 3 others lost."), and takes the
+ * colon of a face and the mark of a picture for parts of the sentence.
+ */
+static size_t
+find_hidden(const SrmRules *rules, size_t at, size_t limit)
+{
+	const char *text = rules->text;
+
+	for (; at + 2 < limit; at++)
+	{
+		char		c = text[at];
+		char		next = text[at + 2];
+
+		if (text[at + 1] != ' ' || (c != '.' && c != '!' && c != '?'))
+			continue;
+		if ((c == '.' && next >= '0' && next <= '9' && is_long_word(rules, at)) ||
+			(next == '!' && at + 3 < rules->end && text[at + 3] == '[') ||
+			skip_face(text, at + 2, rules->end) != at + 2)
+			return at + 1;
+	}
+	return limit;
+}
+
+/* The next place before a limit where ICU sees nothing, or limit. */
+static size_t
+find_candidate(SrmRules *rules, size_t at, size_t limit, bool *is_item)
+{
+	size_t		found;
+
+	/* Kept, as many marks may come before the next one */
+	if (rules->hidden < at || rules->hidden_limit != limit)
+	{
+		rules->hidden = find_hidden(rules, at, limit);
+		rules->hidden_limit = limit;
+	}
+	*is_item = false;
+	found = find_mark(rules, at, rules->hidden, is_item);
+	if (rules->next_marker >= at && rules->next_marker < found)
+	{
+		*is_item = true;
+		found = rules->next_marker;
+	}
+	return found;
+}
+
+void
+srm_rules_start(SrmRules *rules, const char *text, size_t start, size_t end)
+{
+	memset(rules, 0, sizeof(*rules));
+	rules->text = text;
+	rules->end = end;
+	rules->sentence = start;
+	rules->settled = start;
+	rules->scanned = start;
+	rules->code_start = rules->code_end = start;
+	start_line(rules, srm_skip_space(text, start, end));
+}
+
+size_t
+srm_rules_next(SrmRules *rules, size_t candidate)
+{
+	while (rules->scanned < candidate)
+	{
+		bool		is_item;
+		size_t		at = find_candidate(rules, rules->scanned, candidate, &is_item);
+		size_t		boundary = 0;
+
+		rules->scanned = at;
+		if (at < candidate)
+			rules->scanned++;
+		if (at <= rules->settled)
+		{
+			if (at < candidate && is_item && at == rules->next_marker)
+				take_marker(rules);
+			continue;
+		}
+		if (at < candidate && is_item)
+		{
+			boundary = at;
+			if (at == rules->next_marker)
+				take_marker(rules);
+			rules->settled = at;
+		}
+		else
+			boundary = judge(rules, at);
+		if (boundary > rules->sentence && boundary < rules->end)
+		{
+			rules->sentence = boundary;
+			return boundary;
+		}
+	}
+	return 0;
+}

@@ -1,0 +1,304 @@
+/*-------------------------------------------------------------------------
+ *
+ * segment.c
+ *	  Sentences of a text.
+ *
+ * Verbatim blocks are one sentence each.  ICU walks over the prose between
+ * them, in windows so that a cancel is noticed within a text without line
+ * ends, and the rules judge each of its boundaries.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "segment/segment.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <unicode/ubrk.h>
+#include <unicode/uloc.h>
+#include <unicode/utext.h>
+
+#include "base/utf8.h"
+#include "segment/blocks.h"
+#include "segment/chars.h"
+#include "segment/rules.h"
+
+/* Bytes that ICU sees at once, and boundaries between two questions to stop. */
+#define WINDOW		((size_t) 1 << 20)
+#define STOP_EVERY	4096
+
+#define MAX_LENGTH	((size_t) INT32_MAX)
+
+struct SrmSegmenter
+{
+	UBreakIterator *iterator;
+	UText		utext;
+};
+
+/* Sentences while they are found */
+typedef struct Cutter
+{
+	SrmSegmenter *segmenter;
+	const char *text;
+	size_t		length;
+	size_t		start;			/* of the sentence that is not finished */
+	size_t		empty;			/* it has no content up to here */
+	SrmArena   *arena;
+	SrmSentences *sentences;
+	size_t		capacity;
+	size_t		n_boundaries;
+	const SrmStop *stop;
+	SrmStatus  *status;
+} Cutter;
+
+/* A language tag, with ICU's underscores if need be. */
+static bool
+is_locale(const char *locale)
+{
+	char		tag[ULOC_FULLNAME_CAPACITY];
+	char		icu[ULOC_FULLNAME_CAPACITY];
+	size_t		length = strlen(locale);
+	int32_t		parsed = 0;
+	UErrorCode	error = U_ZERO_ERROR;
+
+	if (length >= sizeof(tag))
+		return false;
+	for (size_t i = 0; i <= length; i++)
+		tag[i] = locale[i] == '_' ? '-' : locale[i];
+	uloc_forLanguageTag(tag, icu, sizeof(icu), &parsed, &error);
+	return U_SUCCESS(error) && (size_t) parsed == length;
+}
+
+SrmSegmenter *
+srm_segmenter_open(const char *locale, SrmStatus *status)
+{
+	SrmSegmenter *segmenter;
+	UErrorCode	error = U_ZERO_ERROR;
+
+	if (!is_locale(locale))
+	{
+		srm_fail(status, SRM_INVALID_ARGUMENT, "invalid locale \"%s\"", locale);
+		srm_fail_hint(status, "Use a language tag such as \"en\" or \"pt-BR\", or '' for the root locale.");
+		return NULL;
+	}
+	segmenter = calloc(1, sizeof(SrmSegmenter));
+	if (segmenter == NULL)
+	{
+		srm_fail_memory(status, sizeof(SrmSegmenter));
+		return NULL;
+	}
+	segmenter->utext = (UText) UTEXT_INITIALIZER;
+	segmenter->iterator = ubrk_open(UBRK_SENTENCE, locale, NULL, 0, &error);
+	if (U_FAILURE(error))
+	{
+		srm_fail(status, SRM_INTERNAL, "could not open a break iterator for locale \"%s\": %s",
+				 locale, u_errorName(error));
+		srm_segmenter_free(segmenter);
+		return NULL;
+	}
+	return segmenter;
+}
+
+void
+srm_segmenter_free(SrmSegmenter *segmenter)
+{
+	if (segmenter == NULL)
+		return;
+	if (segmenter->iterator != NULL)
+		ubrk_close(segmenter->iterator);
+	utext_close(&segmenter->utext);
+	free(segmenter);
+}
+
+static bool
+append_sentence(Cutter *cutter, size_t start, size_t end)
+{
+	SrmSentences *sentences = cutter->sentences;
+
+	if (sentences->n == cutter->capacity)
+	{
+		size_t		capacity = cutter->capacity == 0 ? 64 : cutter->capacity * 2;
+		SrmSentence *items = srm_arena_grow(cutter->arena, sentences->items, sentences->n,
+											capacity, sizeof(SrmSentence), cutter->status);
+
+		if (items == NULL)
+			return false;
+		sentences->items = items;
+		cutter->capacity = capacity;
+	}
+	sentences->items[sentences->n].start = (uint32_t) start;
+	sentences->items[sentences->n].end = (uint32_t) end;
+	sentences->n++;
+	return true;
+}
+
+/*
+ * Is there a letter, digit or symbol in the sentence that is not finished?
+ * What was looked at is not looked at again.
+ */
+static bool
+has_content(Cutter *cutter, size_t end)
+{
+	size_t		at = cutter->empty > cutter->start ? cutter->empty : cutter->start;
+
+	while (at < end)
+	{
+		if (srm_char_is_content(srm_char_at(cutter->text, at, end, &at)))
+			return true;
+	}
+	cutter->empty = at;
+	return false;
+}
+
+/*
+ * Ends a sentence behind the white space that follows.  One without letters,
+ * digits or symbols joins the one before, or what follows where there is none.
+ */
+static bool
+cut(Cutter *cutter, size_t end)
+{
+	SrmSentences *sentences = cutter->sentences;
+
+	end = srm_skip_space(cutter->text, end, cutter->length);
+	if (++cutter->n_boundaries % STOP_EVERY == 0 && !srm_continue(cutter->stop, cutter->status))
+		return false;
+	if (end <= cutter->start)
+		return true;
+	if (!has_content(cutter, end))
+	{
+		if (sentences->n > 0)
+		{
+			sentences->items[sentences->n - 1].end = (uint32_t) end;
+			cutter->start = end;
+		}
+		return true;
+	}
+	if (!append_sentence(cutter, cutter->start, end))
+		return false;
+	cutter->start = end;
+	return true;
+}
+
+/* Where ICU's view of a text that goes on may end: not within a character. */
+static size_t
+window_end(const Cutter *cutter, size_t start, size_t end)
+{
+	if (end - start <= WINDOW)
+		return end;
+	end = start + WINDOW;
+	while (srm_utf8_is_continuation((unsigned char) cutter->text[end]))
+		end--;
+	return end;
+}
+
+/* Lets the rules judge a boundary of ICU's. */
+static bool
+take_candidate(Cutter *cutter, SrmRules *rules, size_t candidate)
+{
+	size_t		boundary;
+
+	while ((boundary = srm_rules_next(rules, candidate)) != 0)
+	{
+		if (!cut(cutter, boundary))
+			return false;
+	}
+	return true;
+}
+
+/*
+ * Takes ICU's boundaries in a window.  Where the block goes on behind it, the
+ * last is the window's end, and the one before was found by a look ahead that
+ * ended there: both are held back and *reached, from which to go on, is the
+ * one before them, unless the window brought too little to be repeated.
+ */
+static bool
+cut_window(Cutter *cutter, SrmRules *rules, size_t start, size_t end, size_t *reached)
+{
+	SrmSegmenter *segmenter = cutter->segmenter;
+	UErrorCode	error = U_ZERO_ERROR;
+	int32_t		at;
+	size_t		held[2] = {start, start};
+
+	utext_openUTF8(&segmenter->utext, cutter->text + start, (int64_t) (end - start), &error);
+	ubrk_setUText(segmenter->iterator, &segmenter->utext, &error);
+	if (U_FAILURE(error))
+		return srm_fail(cutter->status, SRM_INTERNAL, "could not segment text: %s", u_errorName(error));
+
+	*reached = start;
+	ubrk_first(segmenter->iterator);
+	while ((at = ubrk_next(segmenter->iterator)) != UBRK_DONE)
+	{
+		if (held[0] > *reached && !take_candidate(cutter, rules, held[0]))
+			return false;
+		*reached = held[0];
+		held[0] = held[1];
+		held[1] = start + (size_t) at;
+	}
+	if (end == rules->end || *reached < start + WINDOW / 2)
+	{
+		if (held[0] > *reached && !take_candidate(cutter, rules, held[0]))
+			return false;
+		if (end == rules->end && !take_candidate(cutter, rules, end))
+			return false;
+		*reached = end;
+	}
+	return srm_continue(cutter->stop, cutter->status);
+}
+
+static bool
+cut_prose(Cutter *cutter, size_t start, size_t end)
+{
+	SrmRules	rules;
+
+	if (start < cutter->start)
+		start = cutter->start;	/* white space that is taken already */
+	if (start >= end)
+		return true;
+	srm_rules_start(&rules, cutter->text, start, end);
+	while (start < end)
+	{
+		if (!cut_window(cutter, &rules, start, window_end(cutter, start, end), &start))
+			return false;
+	}
+	return cut(cutter, end);
+}
+
+/* What is left without content joins the last sentence. */
+static bool
+finish(Cutter *cutter)
+{
+	SrmSentences *sentences = cutter->sentences;
+
+	if (cutter->start == cutter->length)
+		return true;
+	if (sentences->n == 0)
+		return append_sentence(cutter, cutter->start, cutter->length);
+	sentences->items[sentences->n - 1].end = (uint32_t) cutter->length;
+	return true;
+}
+
+bool
+srm_segment(SrmSegmenter *segmenter, const char *text, size_t length, SrmArena *arena,
+			SrmSentences *sentences, const SrmStop *stop, SrmStatus *status)
+{
+	Cutter		cutter = {.segmenter = segmenter,.text = text,.length = length,
+	.arena = arena,.sentences = sentences,.stop = stop,.status = status};
+	SrmBlocks	blocks;
+
+	sentences->items = NULL;
+	sentences->n = 0;
+	if (length > MAX_LENGTH)
+		return srm_fail(status, SRM_LIMIT_EXCEEDED, "text is too long to be segmented");
+
+	srm_blocks_init(&blocks, text, length);
+	while (blocks.at < length)
+	{
+		bool		verbatim;
+		size_t		end = srm_blocks_next(&blocks, &verbatim);
+
+		if (verbatim ? !cut(&cutter, end) : !cut_prose(&cutter, blocks.at, end))
+			return false;
+		blocks.at = end;
+	}
+	return finish(&cutter);
+}

@@ -1,0 +1,376 @@
+/*-------------------------------------------------------------------------
+ *
+ * tables.c
+ *	  Words that decide whether a period ends a sentence.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "segment/tables.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define NEVER SRM_ABBREVIATION_NEVER
+#define NUMBER SRM_ABBREVIATION_NUMBER
+#define CAPITAL SRM_ABBREVIATION_CAPITAL
+#define STARTER SRM_ABBREVIATION_STARTER
+
+const SrmAbbreviationEntry srm_abbreviations[] = {
+	{"A.D", STARTER},
+	{"A.M", STARTER},
+	{"A.m", STARTER},
+	{"Abs", NUMBER},
+	{"Add", NUMBER},
+	{"Adm", NEVER},
+	{"Approx", NEVER},
+	{"Apr", NUMBER},
+	{"Apt", NUMBER},
+	{"Art", NUMBER},
+	{"Assn", CAPITAL},
+	{"Aug", NUMBER},
+	{"Ave", STARTER},
+	{"B.A", STARTER},
+	{"B.C", STARTER},
+	{"B.C.E", STARTER},
+	{"B.Sc", STARTER},
+	{"Bk", NUMBER},
+	{"Bl", STARTER},
+	{"Blvd", STARTER},
+	{"Br", STARTER},
+	{"Bros", CAPITAL},
+	{"C.E", STARTER},
+	{"Calif", CAPITAL},
+	{"Cap", NUMBER},
+	{"Capt", NEVER},
+	{"Cf", NEVER},
+	{"Ch", NUMBER},
+	{"Chap", NUMBER},
+	{"Cmdr", NEVER},
+	{"Co", CAPITAL},
+	{"Col", NEVER},
+	{"Cor", NUMBER},
+	{"Corp", CAPITAL},
+	{"Cos", CAPITAL},
+	{"Cpl", NEVER},
+	{"D.C", STARTER},
+	{"Dec", NUMBER},
+	{"Def", NUMBER},
+	{"Dept", CAPITAL},
+	{"Dist", STARTER},
+	{"Dr", NEVER},
+	{"Dra", NEVER},
+	{"Drs", NEVER},
+	{"Dña", NEVER},
+	{"E.U", STARTER},
+	{"E.g", NEVER},
+	{"EE", STARTER},
+	{"EXT", NEVER},
+	{"Ed", CAPITAL},
+	{"Eq", NUMBER},
+	{"Eqn", NUMBER},
+	{"Eqs", NUMBER},
+	{"Esq", STARTER},
+	{"Etc", CAPITAL},
+	{"Ex", NUMBER},
+	{"Ext", NUMBER},
+	{"Feb", NUMBER},
+	{"Fig", NUMBER},
+	{"Figs", NUMBER},
+	{"Fla", CAPITAL},
+	{"Fri", STARTER},
+	{"Ft", STARTER},
+	{"Gen", STARTER},
+	{"Gov", NEVER},
+	{"Hon", NEVER},
+	{"Hr", NEVER},
+	{"Hwy", STARTER},
+	{"I.e", NEVER},
+	{"INT", NEVER},
+	{"Inc", CAPITAL},
+	{"Incl", NEVER},
+	{"Jan", NUMBER},
+	{"Jr", STARTER},
+	{"Jul", NUMBER},
+	{"Jun", NUMBER},
+	{"LLC", CAPITAL},
+	{"Lem", NUMBER},
+	{"Ln", NUMBER},
+	{"Lt", NEVER},
+	{"Ltd", CAPITAL},
+	{"M.A", STARTER},
+	{"M.D", STARTER},
+	{"M.Sc", STARTER},
+	{"Maj", NEVER},
+	{"Mar", NUMBER},
+	{"Mass", CAPITAL},
+	{"Max", NUMBER},
+	{"Messrs", NEVER},
+	{"Mfg", CAPITAL},
+	{"Min", NUMBER},
+	{"Mlle", NEVER},
+	{"Mme", NEVER},
+	{"Mon", STARTER},
+	{"Mr", NEVER},
+	{"Mrs", NEVER},
+	{"Ms", NEVER},
+	{"Msgr", NEVER},
+	{"Mt", STARTER},
+	{"Mx", NEVER},
+	{"No", NUMBER},
+	{"Nos", NUMBER},
+	{"Nov", NUMBER},
+	{"Nr", NUMBER},
+	{"N°", NUMBER},
+	{"Nº", NUMBER},
+	{"Núm", NUMBER},
+	{"Oct", NUMBER},
+	{"Op", NUMBER},
+	{"P.M", STARTER},
+	{"P.m", STARTER},
+	{"Par", NUMBER},
+	{"Ph.D", STARTER},
+	{"PhD", STARTER},
+	{"Plc", CAPITAL},
+	{"Pp", NUMBER},
+	{"Pres", STARTER},
+	{"Prof", NEVER},
+	{"Prof.Dr", NEVER},
+	{"Profs", NEVER},
+	{"Prop", NUMBER},
+	{"Pt", NUMBER},
+	{"Pty", CAPITAL},
+	{"Pvt", NEVER},
+	{"Rd", STARTER},
+	{"Rep", STARTER},
+	{"Rev", NEVER},
+	{"Rm", NUMBER},
+	{"Sat", STARTER},
+	{"Sec", NUMBER},
+	{"Secs", NUMBER},
+	{"Sect", NUMBER},
+	{"Sen", NEVER},
+	{"Sep", NUMBER},
+	{"Sept", NUMBER},
+	{"Sgt", NEVER},
+	{"Sq", STARTER},
+	{"Sr", STARTER},
+	{"Sra", NEVER},
+	{"St", STARTER},
+	{"Ste", NUMBER},
+	{"Sun", STARTER},
+	{"Supt", NEVER},
+	{"Tab", NUMBER},
+	{"Tbsp", STARTER},
+	{"Tel", NUMBER},
+	{"Thm", NUMBER},
+	{"Thu", STARTER},
+	{"Thur", STARTER},
+	{"Thurs", STARTER},
+	{"Tue", STARTER},
+	{"Tues", STARTER},
+	{"U.K", STARTER},
+	{"U.N", STARTER},
+	{"U.S", STARTER},
+	{"U.S.A", STARTER},
+	{"UU", STARTER},
+	{"Ud", STARTER},
+	{"Uds", STARTER},
+	{"Univ", CAPITAL},
+	{"Ver", NUMBER},
+	{"Vol", NUMBER},
+	{"Vols", NUMBER},
+	{"Wed", STARTER},
+	{"a.k.a", NEVER},
+	{"a.m", STARTER},
+	{"al", STARTER},
+	{"approx", NEVER},
+	{"art", NUMBER},
+	{"assn", CAPITAL},
+	{"avg", CAPITAL},
+	{"bros", CAPITAL},
+	{"bzw", NEVER},
+	{"c", NUMBER},
+	{"ca", NEVER},
+	{"cf", NEVER},
+	{"ch", NUMBER},
+	{"chap", NUMBER},
+	{"co", CAPITAL},
+	{"corp", CAPITAL},
+	{"d.h", NEVER},
+	{"dept", CAPITAL},
+	{"e.G", NEVER},
+	{"e.g", NEVER},
+	{"ed", CAPITAL},
+	{"eds", CAPITAL},
+	{"eg", NEVER},
+	{"eq", NUMBER},
+	{"eqs", NUMBER},
+	{"esp", NEVER},
+	{"est", NUMBER},
+	{"etc", CAPITAL},
+	{"ex", NUMBER},
+	{"ext", NUMBER},
+	{"fig", NUMBER},
+	{"figs", NUMBER},
+	{"ft", STARTER},
+	{"gal", STARTER},
+	{"hr", STARTER},
+	{"hrs", STARTER},
+	{"i.e", NEVER},
+	{"i.i.d", NEVER},
+	{"ie", NEVER},
+	{"inc", CAPITAL},
+	{"incl", NEVER},
+	{"lb", STARTER},
+	{"lbs", STARTER},
+	{"ltd", CAPITAL},
+	{"max", NUMBER},
+	{"min", NUMBER},
+	{"no", NUMBER},
+	{"nos", NUMBER},
+	{"nr", NUMBER},
+	{"n°", NUMBER},
+	{"nº", NUMBER},
+	{"núm", NUMBER},
+	{"op", NUMBER},
+	{"oz", STARTER},
+	{"p", NUMBER},
+	{"p.ex", NEVER},
+	{"p.m", STARTER},
+	{"para", NUMBER},
+	{"pp", NUMBER},
+	{"pág", NUMBER},
+	{"qt", STARTER},
+	{"resp", NEVER},
+	{"s.t", NEVER},
+	{"sec", NUMBER},
+	{"tbsp", STARTER},
+	{"tel", NUMBER},
+	{"tsp", STARTER},
+	{"u.a", NEVER},
+	{"ul", NEVER},
+	{"usw", CAPITAL},
+	{"ver", NUMBER},
+	{"viz", NEVER},
+	{"vol", NUMBER},
+	{"vs", NEVER},
+	{"w.r.t", NEVER},
+	{"z.B", NEVER},
+	{"г", NEVER},
+	{"др", CAPITAL},
+	{"и.т.д", CAPITAL},
+	{"им", NEVER},
+	{"проф", NEVER},
+	{"рис", NUMBER},
+	{"стр", NUMBER},
+	{"т.д", CAPITAL},
+	{"т.е", NEVER},
+	{"т.к", NEVER},
+	{"т.п", CAPITAL},
+	{"ул", NEVER},
+	{"डॉ", NEVER},
+	{"पं", NEVER},
+	{"प्रो", NEVER},
+	{"श्री", NEVER},
+};
+
+const size_t srm_n_abbreviations = sizeof(srm_abbreviations) / sizeof(srm_abbreviations[0]);
+
+const char *const srm_starters[] = {
+	"A", "Additionally", "After", "Again", "All", "Also", "Although", "An",
+	"And", "Another", "Any", "Are", "Aren", "As", "At", "Because", "Before",
+	"Besides", "Both", "But", "By", "Can", "Consequently", "Could", "Despite",
+	"Did", "Didn", "Do", "Does", "Doesn", "Dr", "During", "Each", "Even",
+	"Every", "Everyone", "Everything", "Finally", "First", "Firstly", "For",
+	"From", "Furthermore", "Given", "Had", "Has", "Have", "He", "Hence",
+	"Her", "Here", "His", "How", "However", "I", "If", "In", "Indeed",
+	"Instead", "Is", "Isn", "It", "Its", "Just", "Later", "Let", "Like",
+	"Many", "May", "Maybe", "Meanwhile", "Might", "Moreover", "Most", "Mr",
+	"Mrs", "Ms", "Must", "My", "Next", "No", "Nobody", "Nor", "Not", "Note",
+	"Nothing", "Now", "Often", "On", "Once", "One", "Only", "Or", "Otherwise",
+	"Our", "Over", "Overall", "Perhaps", "Please", "Secondly", "Several",
+	"She", "Should", "Since", "So", "Some", "Someone", "Something",
+	"Sometimes", "Soon", "Still", "Such", "That", "The", "Their", "Then",
+	"There", "Therefore", "These", "They", "This", "Those", "Though", "Thus",
+	"To", "Today", "Tomorrow", "Under", "Unless", "Unlike", "Until",
+	"Usually", "Was", "We", "Were", "What", "When", "Where", "Which", "While",
+	"Who", "Whom", "Whose", "Why", "Will", "With", "Without", "Would", "Yes",
+	"Yesterday", "Yet", "You", "Your"
+};
+
+const size_t srm_n_starters = sizeof(srm_starters) / sizeof(srm_starters[0]);
+
+const char *const srm_labels[] = {
+	"act", "answer", "appendix", "article", "book", "box", "case", "chapter",
+	"choice", "class", "column", "corollary", "day", "definition", "event",
+	"example", "exercise", "figure", "grade", "group", "hepatitis", "item",
+	"lemma", "lesson", "level", "line", "method", "node", "option", "part",
+	"phase", "plan", "player", "point", "problem", "proposition", "question",
+	"reason", "row", "rule", "scenario", "scene", "section", "set", "side",
+	"solution", "stage", "step", "table", "task", "team", "theorem", "tip",
+	"type", "variable", "version", "vertex", "vitamin", "volume", "week"
+};
+
+const size_t srm_n_labels = sizeof(srm_labels) / sizeof(srm_labels[0]);
+
+/* A word that need not end in a NUL, as bsearch() passes it on */
+typedef struct WordKey
+{
+	const char *word;
+	size_t		length;
+} WordKey;
+
+static int
+compare_word(const WordKey *key, const char *entry)
+{
+	int			order = strncmp(key->word, entry, key->length);
+
+	if (order == 0 && entry[key->length] != '\0')
+		return -1;
+	return order;
+}
+
+static int
+compare_abbreviation(const void *key, const void *entry)
+{
+	return compare_word(key, ((const SrmAbbreviationEntry *) entry)->word);
+}
+
+static int
+compare_string(const void *key, const void *entry)
+{
+	return compare_word(key, *(const char *const *) entry);
+}
+
+SrmAbbreviation
+srm_abbreviation(const char *word, size_t length)
+{
+	WordKey		key = {word, length};
+	const SrmAbbreviationEntry *entry;
+
+	entry = bsearch(&key, srm_abbreviations, srm_n_abbreviations,
+					sizeof(SrmAbbreviationEntry), compare_abbreviation);
+	return entry != NULL ? entry->kind : SRM_ABBREVIATION_NONE;
+}
+
+bool
+srm_is_starter(const char *word, size_t length)
+{
+	WordKey		key = {word, length};
+
+	return bsearch(&key, srm_starters, srm_n_starters, sizeof(char *), compare_string) != NULL;
+}
+
+bool
+srm_is_label(const char *word, size_t length)
+{
+	char		lower[16];
+	WordKey		key = {lower, length};
+
+	if (length == 0 || length >= sizeof(lower))
+		return false;
+	memcpy(lower, word, length);
+	if (lower[0] >= 'A' && lower[0] <= 'Z')
+		lower[0] += 'a' - 'A';
+	return bsearch(&key, srm_labels, srm_n_labels, sizeof(char *), compare_string) != NULL;
+}

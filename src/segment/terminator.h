@@ -1,0 +1,27 @@
+/*-------------------------------------------------------------------------
+ *
+ * terminator.h
+ *	  Does a terminator within a line end a sentence?
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef SRM_SEGMENT_TERMINATOR_H
+#define SRM_SEGMENT_TERMINATOR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+typedef struct SrmTerminator
+{
+	const char *text;
+	size_t		sentence;		/* where its sentence starts */
+	size_t		line;			/* where its line starts */
+	size_t		end;			/* of the block */
+	size_t		after;			/* the terminator ends here, */
+	size_t		close;			/* the marks that close the sentence here, */
+	size_t		next;			/* and what follows starts here, before end */
+} SrmTerminator;
+
+extern bool srm_terminator_ends(const SrmTerminator *term);
+
+#endif							/* SRM_SEGMENT_TERMINATOR_H */

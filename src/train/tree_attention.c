@@ -1,0 +1,448 @@
+/*-------------------------------------------------------------------------
+ *
+ * tree_attention.c
+ *	  Causal attention in trees, forth and back.
+ *
+ * A task is one key head of one tree, with all the query heads that share it.  Scores of
+ * QUERIES queries with all they see lie side by side: conversations are
+ * short enough for whole rows.  Backward forms them anew.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "train/tree_attention.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "kernel/train_kernels.h"
+
+#define QUERIES		48			/* of a tile */
+
+typedef struct TreeTask
+{
+	const SrmTreeAttention *attention;
+	float	   *out;
+	float	   *logs;
+	const float *dout;
+	float	   *dqueries;		/* NULL: forward */
+	float	   *dkeys;
+	float	   *dvalues;
+	size_t		n_rows;			/* of the greatest tree */
+	SrmThreads *threads;
+} TreeTask;
+
+/* What a task works on; (n, head_dim) matrices of the tree are packed as right-hand sides. */
+typedef struct Head
+{
+	const TreeTask *task;
+	const SrmTreeAttention *attention;
+	const SrmTree *tree;
+	size_t		kv_head;
+	size_t		n_rows;			/* of the tree */
+	size_t		width;			/* of a row of scores, in floats */
+	float	   *keys_across;	/* panels of keys^T, segment by segment */
+	float	   *values_across;	/* panels of values^T, backward */
+	float	   *keys;			/* panels of keys, backward */
+	float	   *values;			/* panels of values, forward */
+	float	   *scores;			/* (QUERIES, width) */
+	float	   *dscores;		/* (QUERIES, width), backward */
+	float	   *queries;		/* panels of a tile's queries, backward */
+	float	   *dout;			/* panels of a tile's dout, backward */
+} Head;
+
+/* Queries first .. first + n - 1 of a segment, for one head. */
+typedef struct QueryTile
+{
+	const SrmSegment *segment;
+	size_t		head;
+	size_t		first;
+	size_t		n;
+	size_t		n_seen;			/* rows of the segment that the last one sees */
+} QueryTile;
+
+static size_t
+padded(size_t n)
+{
+	return (n + SRM_PANEL - 1) / SRM_PANEL * SRM_PANEL;
+}
+
+/* Every row of scores has room for two segments, each rounded up to panels. */
+static size_t
+score_width(size_t n_rows)
+{
+	return padded(n_rows) + 2 * SRM_PANEL + 16;
+}
+
+/* Floats of the panels of all segments: at most so many for n rows in three segments or fewer. */
+static size_t
+panel_floats(size_t n_rows, size_t n_segments, size_t head_dim)
+{
+	return (padded(n_rows) + n_segments * SRM_PANEL) * padded(head_dim);
+}
+
+/*
+ * Segments of a tree may be many, but each has a row at least; so twice the
+ * rows and a panel are enough where padding is by SRM_PANEL at most per segment.
+ */
+static size_t
+head_floats(size_t n_rows, size_t n_segments, size_t head_dim, bool backward)
+{
+	size_t		panels = panel_floats(n_rows, n_segments, head_dim);
+	size_t		scores = QUERIES * score_width(n_rows);
+	size_t		tile = QUERIES * padded(head_dim);
+
+	return backward ? 3 * panels + 2 * scores + 2 * tile : 2 * panels + scores;
+}
+
+static size_t
+tree_rows(const SrmTree *tree)
+{
+	size_t		n = 0;
+
+	for (size_t i = 0; i < tree->n_segments; i++)
+		n += tree->segments[i].n;
+	return n;
+}
+
+size_t
+srm_tree_attention_scratch(size_t n_rows, size_t head_dim, bool backward)
+{
+	return head_floats(n_rows, 3, head_dim, backward) * sizeof(float);
+}
+
+/* Where the panels of a segment start; segments before it are padded to panels. */
+static size_t
+panel_start(const Head *head, const SrmSegment *segment)
+{
+	size_t		n = 0;
+
+	for (const SrmSegment *before = head->tree->segments; before < segment; before++)
+		n += padded(before->n);
+	return n * padded(head->attention->head_dim);
+}
+
+static void
+pack_segments(const Head *head, float *panels, const float *matrix, bool across)
+{
+	size_t		head_dim = head->attention->head_dim;
+	size_t		stride = head->attention->n_kv_heads * head_dim;
+
+	for (size_t i = 0; i < head->tree->n_segments; i++)
+	{
+		const SrmSegment *segment = &head->tree->segments[i];
+		const float *rows = matrix + segment->first * stride + head->kv_head * head_dim;
+		float	   *place = panels + panel_start(head, segment);
+
+		if (across)
+			srm_train_kernels->pack(place, rows, 1, stride, segment->n, head_dim);
+		else
+			srm_train_kernels->pack(place, rows, stride, 1, head_dim, segment->n);
+	}
+}
+
+static void
+start_head(Head *head, float *scratch, bool backward)
+{
+	const SrmTreeAttention *attention = head->attention;
+	size_t		panels = panel_floats(head->n_rows, head->tree->n_segments, attention->head_dim);
+	size_t		scores;
+
+	head->width = score_width(head->n_rows);
+	scores = QUERIES * head->width;
+	head->keys_across = scratch;
+	head->values = head->values_across = scratch + panels;
+	head->scores = scratch + 2 * panels;
+	pack_segments(head, head->keys_across, attention->keys, true);
+	if (!backward)
+	{
+		pack_segments(head, head->values, attention->values, false);
+		return;
+	}
+	head->dscores = head->scores + scores;
+	head->keys = head->dscores + scores;
+	head->queries = head->keys + panels;
+	head->dout = head->queries + QUERIES * padded(attention->head_dim);
+	pack_segments(head, head->values_across, attention->values, true);
+	pack_segments(head, head->keys, attention->keys, false);
+}
+
+/* The row of the segment that a query stands at. */
+static size_t
+place_of(const Head *head, const SrmSegment *segment, size_t query)
+{
+	const uint32_t *index = head->attention->index;
+
+	return (index == NULL ? query : index[query]) - segment->first;
+}
+
+static size_t
+query_offset(const Head *head, const QueryTile *tile)
+{
+	return (tile->first * head->attention->n_heads + tile->head) * head->attention->head_dim;
+}
+
+/*
+ * out (n, n_past + n_seen) = the tile's rows of x times the rows of the past
+ * and of the segment; columns behind them are of no meaning.
+ */
+static void
+multiply_across(const Head *head, const QueryTile *tile, float *out, const float *x, const float *panels)
+{
+	const SrmTreeAttention *attention = head->attention;
+	const SrmSegment *segment = tile->segment;
+	size_t		stride = attention->n_heads * attention->head_dim;
+
+	if (segment->n_past > 0)
+		srm_train_kernels->multiply(out, head->width, x, stride, 1, panels,
+									tile->n, padded(segment->n_past), attention->head_dim, false);
+	srm_train_kernels->multiply(out + segment->n_past, head->width, x, stride, 1,
+								panels + panel_start(head, segment),
+								tile->n, padded(tile->n_seen), attention->head_dim, false);
+}
+
+/* out (n, head_dim) = weights (n, n_past + n_seen) times the rows of the past and of the segment */
+static void
+multiply_down(const Head *head, const QueryTile *tile, float *out, const float *weights, const float *panels)
+{
+	const SrmTreeAttention *attention = head->attention;
+	const SrmSegment *segment = tile->segment;
+	size_t		stride = attention->n_heads * attention->head_dim;
+	size_t		head_dim = attention->head_dim;
+
+	/* The panels of a segment are as deep as it has rows; those of the past are all seen */
+	if (segment->n_past > 0)
+		srm_train_kernels->multiply(out, stride, weights, head->width, 1, panels,
+									tile->n, head_dim, segment->n_past, false);
+	for (size_t first = 0; first < head_dim; first += SRM_PANEL)
+	{
+		size_t		n = head_dim - first < SRM_PANEL ? head_dim - first : SRM_PANEL;
+
+		srm_train_kernels->multiply(out + first, stride, weights + segment->n_past, head->width, 1,
+									panels + panel_start(head, segment) + first * segment->n,
+									tile->n, n, tile->n_seen, segment->n_past > 0);
+	}
+}
+
+/* Which columns [*start, *end) of its row of scores a query sees. */
+static void
+find_seen(const Head *head, const QueryTile *tile, size_t i, size_t *start, size_t *end)
+{
+	size_t		window = head->attention->window;
+
+	*end = tile->segment->n_past + place_of(head, tile->segment, tile->first + i) + 1;
+	*start = window > 0 && *end > window ? *end - window : 0;
+}
+
+/* Scales and caps the scores that query i sees, and makes zeros of all others. */
+static float *
+trim_scores(const Head *head, const QueryTile *tile, size_t i, size_t *start, size_t *n)
+{
+	const SrmTreeAttention *attention = head->attention;
+	float	   *scores = head->scores + i * head->width;
+	size_t		all = tile->segment->n_past + tile->n_seen;
+	size_t		end;
+
+	find_seen(head, tile, i, start, &end);
+	*n = end - *start;
+	memset(scores, 0, *start * sizeof(float));
+	memset(scores + end, 0, (all - end) * sizeof(float));
+	scores += *start;
+	for (size_t j = 0; j < *n; j++)
+		scores[j] *= attention->scale;
+	if (attention->softcap > 0)
+		srm_kernels->soft_cap(scores, *n, attention->softcap);
+	return scores;
+}
+
+static void
+forward_tile(const Head *head, const QueryTile *tile)
+{
+	const TreeTask *task = head->task;
+	const SrmTreeAttention *attention = head->attention;
+	size_t		offset = query_offset(head, tile);
+
+	multiply_across(head, tile, head->scores, attention->queries + offset, head->keys_across);
+	for (size_t i = 0; i < tile->n; i++)
+	{
+		size_t		start;
+		size_t		n;
+		float	   *scores = trim_scores(head, tile, i, &start, &n);
+		float		greatest = srm_kernels->maximum(scores, n);
+		float		sum = srm_kernels->exp_sum(scores, n, greatest);
+		float		scale = 1.0f / sum;
+
+		for (size_t j = 0; j < n; j++)
+			scores[j] *= scale;
+		task->logs[(tile->first + i) * attention->n_heads + tile->head] = greatest + logf(sum);
+	}
+	multiply_down(head, tile, task->out + offset, head->scores, head->values);
+}
+
+/*
+ * dscores = the gradient of the products from that of the weights, and scores
+ * = the weights themselves.  The sum of weights times their gradients is that of out times
+ * its gradient.
+ */
+static void
+backward_scores(const Head *head, const QueryTile *tile)
+{
+	const TreeTask *task = head->task;
+	const SrmTreeAttention *attention = head->attention;
+	size_t		stride = attention->n_heads * attention->head_dim;
+	size_t		offset = query_offset(head, tile);
+	size_t		all = tile->segment->n_past + tile->n_seen;
+
+	for (size_t i = 0; i < tile->n; i++)
+	{
+		size_t		start;
+		size_t		n;
+		float	   *scores = trim_scores(head, tile, i, &start, &n);
+		float	   *dscores = head->dscores + i * head->width;
+		float		delta = srm_train_kernels->dot(task->out + offset + i * stride,
+												   task->dout + offset + i * stride, attention->head_dim);
+		float		cap = attention->softcap;
+		size_t		end = start + n;
+
+		memset(dscores, 0, start * sizeof(float));
+		memset(dscores + end, 0, (all - end) * sizeof(float));
+		dscores += start;
+		/* The slope of the cap, while the capped scores are still there */
+		for (size_t j = 0; cap > 0 && j < n; j++)
+		{
+			float		capped = scores[j] / cap;
+
+			dscores[j] -= delta;
+			dscores[j] *= 1.0f - capped * capped;
+		}
+		srm_train_kernels->exp_shift(scores, task->logs[(tile->first + i) * attention->n_heads + tile->head], n);
+		srm_train_kernels->softmax_backward(dscores, scores, cap > 0 ? 0.0f : delta, attention->scale, n);
+	}
+}
+
+/* drows (n_past, head_dim), and of the segment, += weights^T * panels (n, head_dim) */
+static void
+multiply_back(const Head *head, const QueryTile *tile, float *drows, const float *weights, const float *panels)
+{
+	const SrmTreeAttention *attention = head->attention;
+	const SrmSegment *segment = tile->segment;
+	const SrmSegment *past = head->tree->segments;
+	size_t		stride = attention->n_kv_heads * attention->head_dim;
+	size_t		column = head->kv_head * attention->head_dim;
+
+	if (segment->n_past > 0)
+		srm_train_kernels->multiply(drows + past->first * stride + column, stride, weights, 1, head->width,
+									panels, segment->n_past, attention->head_dim, tile->n, true);
+	srm_train_kernels->multiply(drows + segment->first * stride + column, stride,
+								weights + segment->n_past, 1, head->width,
+								panels, tile->n_seen, attention->head_dim, tile->n, true);
+}
+
+static void
+backward_tile(const Head *head, const QueryTile *tile)
+{
+	const TreeTask *task = head->task;
+	const SrmTreeAttention *attention = head->attention;
+	size_t		stride = attention->n_heads * attention->head_dim;
+	size_t		offset = query_offset(head, tile);
+
+	multiply_across(head, tile, head->scores, attention->queries + offset, head->keys_across);
+	multiply_across(head, tile, head->dscores, task->dout + offset, head->values_across);
+	backward_scores(head, tile);
+	multiply_down(head, tile, task->dqueries + offset, head->dscores, head->keys);
+	srm_train_kernels->pack(head->queries, attention->queries + offset, stride, 1,
+							attention->head_dim, tile->n);
+	srm_train_kernels->pack(head->dout, task->dout + offset, stride, 1, attention->head_dim, tile->n);
+	multiply_back(head, tile, task->dvalues, head->scores, head->dout);
+	multiply_back(head, tile, task->dkeys, head->dscores, head->queries);
+}
+
+static void
+run_segment(const Head *head, const SrmSegment *segment, size_t query_head)
+{
+	for (size_t first = 0; first < segment->n_queries; first += QUERIES)
+	{
+		QueryTile	tile = {.segment = segment, .head = query_head, .first = segment->first_query + first};
+		size_t		left = segment->n_queries - first;
+
+		tile.n = left < QUERIES ? left : QUERIES;
+		tile.n_seen = place_of(head, segment, tile.first + tile.n - 1) + 1;
+		if (head->task->dqueries == NULL)
+			forward_tile(head, &tile);
+		else
+			backward_tile(head, &tile);
+	}
+}
+
+static void
+clear_gradients(const Head *head)
+{
+	const SrmTreeAttention *attention = head->attention;
+	size_t		stride = attention->n_kv_heads * attention->head_dim;
+	size_t		start = head->tree->segments[0].first * stride + head->kv_head * attention->head_dim;
+
+	for (size_t i = 0; i < head->n_rows; i++)
+	{
+		memset(head->task->dkeys + start + i * stride, 0, attention->head_dim * sizeof(float));
+		memset(head->task->dvalues + start + i * stride, 0, attention->head_dim * sizeof(float));
+	}
+}
+
+static void
+run_head(void *arg, size_t number, int thread)
+{
+	const TreeTask *task = arg;
+	const SrmTreeAttention *attention = task->attention;
+	size_t		n_shared = attention->n_heads / attention->n_kv_heads;
+	Head		head = {.task = task, .attention = attention};
+
+	head.tree = &attention->trees[number / attention->n_kv_heads];
+	head.kv_head = number % attention->n_kv_heads;
+	head.n_rows = tree_rows(head.tree);
+	start_head(&head, srm_threads_scratch(task->threads, thread), task->dqueries != NULL);
+	if (task->dqueries != NULL)
+		clear_gradients(&head);
+	for (size_t i = 0; i < head.tree->n_segments; i++)
+		for (size_t j = 0; j < n_shared; j++)
+			run_segment(&head, &head.tree->segments[i], head.kv_head * n_shared + j);
+}
+
+static bool
+run_trees(TreeTask *task, const SrmStop *stop, SrmStatus *status)
+{
+	const SrmTreeAttention *attention = task->attention;
+	size_t		needed = 0;
+
+	for (size_t i = 0; i < attention->n_trees; i++)
+	{
+		const SrmTree *tree = &attention->trees[i];
+		size_t		floats = head_floats(tree_rows(tree), tree->n_segments, attention->head_dim,
+										 task->dqueries != NULL);
+
+		needed = floats > needed ? floats : needed;
+	}
+	return srm_threads_reserve(task->threads, needed * sizeof(float), status) &&
+		srm_threads_run_or_stop(task->threads, attention->n_trees * attention->n_kv_heads,
+								run_head, task, stop, status);
+}
+
+bool
+srm_tree_attention_forward(float *out, float *logs, const SrmTreeAttention *attention,
+						   SrmThreads *threads, const SrmStop *stop, SrmStatus *status)
+{
+	TreeTask	task = {.attention = attention, .out = out, .logs = logs, .threads = threads};
+
+	return run_trees(&task, stop, status);
+}
+
+bool
+srm_tree_attention_backward(float *dqueries, float *dkeys, float *dvalues,
+							const float *dout, const float *out, const float *logs,
+							const SrmTreeAttention *attention,
+							SrmThreads *threads, const SrmStop *stop, SrmStatus *status)
+{
+	TreeTask	task = {.attention = attention, .out = (float *) out, .logs = (float *) logs,
+		.dout = dout, .dqueries = dqueries, .dkeys = dkeys, .dvalues = dvalues, .threads = threads
+	};
+
+	return run_trees(&task, stop, status);
+}
