@@ -19,6 +19,7 @@ PG_SOURCES = $(sort $(wildcard src/pg/*.c))
 OBJS = $(PG_SOURCES:.c=.o) $(ENGINE_SOURCES:.c=.o)
 
 DATA_built = sql/srm--$(EXTVERSION).sql
+DATA = $(wildcard sql/srm--*.*.*--*.*.*.sql) sql/srm--0.1.0.sql
 MODELS = $(wildcard models/*/config.json)
 
 TESTS = $(sort $(wildcard test/sql/*.sql))

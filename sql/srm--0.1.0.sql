@@ -1,0 +1,482 @@
+-- complain if script is sourced in psql, rather than via CREATE EXTENSION
+\echo Use "CREATE EXTENSION srm" to load this file. \quit
+
+-- segmentation
+
+CREATE FUNCTION srm_segment(text text)
+	RETURNS TABLE (sentence_no integer, start_pos integer, end_pos integer, sentence text)
+	AS 'MODULE_PATHNAME', 'srm_sql_segment'
+	LANGUAGE C STABLE STRICT PARALLEL SAFE COST 100 ROWS 10;
+
+COMMENT ON FUNCTION srm_segment(text) IS 'sentences of a text, by the locale of srm.locale';
+
+CREATE FUNCTION srm_segment(text text, locale text)
+	RETURNS TABLE (sentence_no integer, start_pos integer, end_pos integer, sentence text)
+	AS 'MODULE_PATHNAME', 'srm_sql_segment_locale'
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100 ROWS 10;
+
+COMMENT ON FUNCTION srm_segment(text, text) IS 'sentences of a text, by an ICU locale';
+
+-- scoring: by the model in srm.model, or by a model that is named
+
+CREATE FUNCTION srm_score(prompt text, response text)
+	RETURNS real
+	AS 'MODULE_PATHNAME', 'srm_sql_score'
+	LANGUAGE C STABLE STRICT PARALLEL SAFE COST 100000;
+
+COMMENT ON FUNCTION srm_score(text, text) IS 'score of a response by the model in srm.model';
+
+CREATE FUNCTION srm_score(messages jsonb)
+	RETURNS real
+	AS 'MODULE_PATHNAME', 'srm_sql_score_messages'
+	LANGUAGE C STABLE STRICT PARALLEL SAFE COST 100000;
+
+COMMENT ON FUNCTION srm_score(jsonb) IS 'score of the last message by the model in srm.model';
+
+CREATE FUNCTION srm_score(model text, prompt text, response text)
+	RETURNS real
+	AS 'MODULE_PATHNAME', 'srm_sql_score_model'
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100000;
+
+COMMENT ON FUNCTION srm_score(text, text, text) IS 'score of a response by a model';
+
+CREATE FUNCTION srm_score(model text, messages jsonb)
+	RETURNS real
+	AS 'MODULE_PATHNAME', 'srm_sql_score_model_messages'
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100000;
+
+COMMENT ON FUNCTION srm_score(text, jsonb) IS 'score of the last message by a model';
+
+CREATE FUNCTION srm_score_details(prompt text, response text,
+	OUT score real, OUT prompt_reward real, OUT prompt_weight real,
+	OUT n_sentences integer, OUT n_tokens integer, OUT truncated boolean)
+	AS 'MODULE_PATHNAME', 'srm_sql_score_details'
+	LANGUAGE C STABLE STRICT PARALLEL SAFE COST 100000;
+
+COMMENT ON FUNCTION srm_score_details(text, text) IS 'score of a response and what it is made of by the model in srm.model';
+
+CREATE FUNCTION srm_score_details(messages jsonb,
+	OUT score real, OUT prompt_reward real, OUT prompt_weight real,
+	OUT n_sentences integer, OUT n_tokens integer, OUT truncated boolean)
+	AS 'MODULE_PATHNAME', 'srm_sql_score_details_messages'
+	LANGUAGE C STABLE STRICT PARALLEL SAFE COST 100000;
+
+COMMENT ON FUNCTION srm_score_details(jsonb) IS 'score of the last message and what it is made of by the model in srm.model';
+
+CREATE FUNCTION srm_score_details(model text, prompt text, response text,
+	OUT score real, OUT prompt_reward real, OUT prompt_weight real,
+	OUT n_sentences integer, OUT n_tokens integer, OUT truncated boolean)
+	AS 'MODULE_PATHNAME', 'srm_sql_score_details_model'
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100000;
+
+COMMENT ON FUNCTION srm_score_details(text, text, text) IS 'score of a response and what it is made of by a model';
+
+CREATE FUNCTION srm_score_details(model text, messages jsonb,
+	OUT score real, OUT prompt_reward real, OUT prompt_weight real,
+	OUT n_sentences integer, OUT n_tokens integer, OUT truncated boolean)
+	AS 'MODULE_PATHNAME', 'srm_sql_score_details_model_messages'
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100000;
+
+COMMENT ON FUNCTION srm_score_details(text, jsonb) IS 'score of the last message and what it is made of by a model';
+
+CREATE FUNCTION srm_sentence_rewards(response text)
+	RETURNS TABLE (sentence_no integer, start_pos integer, end_pos integer,
+		sentence text, reward real, weight real)
+	AS 'MODULE_PATHNAME', 'srm_sql_sentence_rewards_response'
+	LANGUAGE C STABLE STRICT PARALLEL SAFE COST 100000 ROWS 10;
+
+COMMENT ON FUNCTION srm_sentence_rewards(text) IS 'rewards of a responses sentences without a prompt, by the model in srm.model';
+
+CREATE FUNCTION srm_sentence_rewards(prompt text, response text)
+	RETURNS TABLE (sentence_no integer, start_pos integer, end_pos integer,
+		sentence text, reward real, weight real)
+	AS 'MODULE_PATHNAME', 'srm_sql_sentence_rewards'
+	LANGUAGE C STABLE STRICT PARALLEL SAFE COST 100000 ROWS 10;
+
+COMMENT ON FUNCTION srm_sentence_rewards(text, text) IS 'rewards of a response''s sentences by the model in srm.model';
+
+CREATE FUNCTION srm_sentence_rewards(messages jsonb)
+	RETURNS TABLE (sentence_no integer, start_pos integer, end_pos integer,
+		sentence text, reward real, weight real)
+	AS 'MODULE_PATHNAME', 'srm_sql_sentence_rewards_messages'
+	LANGUAGE C STABLE STRICT PARALLEL SAFE COST 100000 ROWS 10;
+
+COMMENT ON FUNCTION srm_sentence_rewards(jsonb) IS 'rewards of the last message''s sentences by the model in srm.model';
+
+CREATE FUNCTION srm_sentence_rewards(model text, prompt text, response text)
+	RETURNS TABLE (sentence_no integer, start_pos integer, end_pos integer,
+		sentence text, reward real, weight real)
+	AS 'MODULE_PATHNAME', 'srm_sql_sentence_rewards_model'
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100000 ROWS 10;
+
+COMMENT ON FUNCTION srm_sentence_rewards(text, text, text) IS 'rewards of a response''s sentences by a model';
+
+CREATE FUNCTION srm_sentence_rewards(model text, messages jsonb)
+	RETURNS TABLE (sentence_no integer, start_pos integer, end_pos integer,
+		sentence text, reward real, weight real)
+	AS 'MODULE_PATHNAME', 'srm_sql_sentence_rewards_model_messages'
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100000 ROWS 10;
+
+COMMENT ON FUNCTION srm_sentence_rewards(text, jsonb) IS 'rewards of the last message''s sentences by a model';
+
+CREATE FUNCTION srm_scores(prompt text, responses text[])
+	RETURNS real[]
+	AS 'MODULE_PATHNAME', 'srm_sql_scores'
+	LANGUAGE C STABLE STRICT PARALLEL SAFE COST 1000000;
+
+COMMENT ON FUNCTION srm_scores(text, text[]) IS 'scores of several responses to one prompt by the model in srm.model';
+
+CREATE FUNCTION srm_scores(messages jsonb, responses text[])
+	RETURNS real[]
+	AS 'MODULE_PATHNAME', 'srm_sql_scores_messages'
+	LANGUAGE C STABLE STRICT PARALLEL SAFE COST 1000000;
+
+COMMENT ON FUNCTION srm_scores(jsonb, text[]) IS 'scores of several responses to one conversation by the model in srm.model';
+
+CREATE FUNCTION srm_scores(model text, prompt text, responses text[])
+	RETURNS real[]
+	AS 'MODULE_PATHNAME', 'srm_sql_scores_model'
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000000;
+
+COMMENT ON FUNCTION srm_scores(text, text, text[]) IS 'scores of several responses to one prompt by a model';
+
+CREATE FUNCTION srm_scores(model text, messages jsonb, responses text[])
+	RETURNS real[]
+	AS 'MODULE_PATHNAME', 'srm_sql_scores_model_messages'
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000000;
+
+COMMENT ON FUNCTION srm_scores(text, jsonb, text[]) IS 'scores of several responses to one conversation by a model';
+
+CREATE FUNCTION srm_margin(prompt text, chosen text, rejected text)
+	RETURNS real
+	AS 'MODULE_PATHNAME', 'srm_sql_margin'
+	LANGUAGE C STABLE STRICT PARALLEL SAFE COST 200000;
+
+COMMENT ON FUNCTION srm_margin(text, text, text) IS 'score of the chosen less that of the rejected response by the model in srm.model';
+
+CREATE FUNCTION srm_margin(messages jsonb, chosen text, rejected text)
+	RETURNS real
+	AS 'MODULE_PATHNAME', 'srm_sql_margin_messages'
+	LANGUAGE C STABLE STRICT PARALLEL SAFE COST 200000;
+
+COMMENT ON FUNCTION srm_margin(jsonb, text, text) IS 'score of the chosen less that of the rejected response to a conversation by the model in srm.model';
+
+CREATE FUNCTION srm_margin(model text, prompt text, chosen text, rejected text)
+	RETURNS real
+	AS 'MODULE_PATHNAME', 'srm_sql_margin_model'
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 200000;
+
+COMMENT ON FUNCTION srm_margin(text, text, text, text) IS 'score of the chosen less that of the rejected response by a model';
+
+CREATE FUNCTION srm_margin(model text, messages jsonb, chosen text, rejected text)
+	RETURNS real
+	AS 'MODULE_PATHNAME', 'srm_sql_margin_model_messages'
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 200000;
+
+COMMENT ON FUNCTION srm_margin(text, jsonb, text, text) IS 'score of the chosen less that of the rejected response to a conversation by a model';
+
+CREATE FUNCTION srm_margin(chosen jsonb, rejected jsonb)
+	RETURNS real
+	AS 'MODULE_PATHNAME', 'srm_sql_margin_conversations'
+	LANGUAGE C STABLE STRICT PARALLEL SAFE COST 200000;
+
+COMMENT ON FUNCTION srm_margin(jsonb, jsonb) IS 'score of the chosen less that of the rejected conversation by the model in srm.model';
+
+CREATE FUNCTION srm_margin(model text, chosen jsonb, rejected jsonb)
+	RETURNS real
+	AS 'MODULE_PATHNAME', 'srm_sql_margin_model_conversations'
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 200000;
+
+COMMENT ON FUNCTION srm_margin(text, jsonb, jsonb) IS 'score of the chosen less that of the rejected conversation by a model';
+
+CREATE FUNCTION srm_preference(prompt text, a text, b text)
+	RETURNS real
+	AS 'MODULE_PATHNAME', 'srm_sql_preference'
+	LANGUAGE C STABLE STRICT PARALLEL SAFE COST 200000;
+
+COMMENT ON FUNCTION srm_preference(text, text, text) IS 'probability that the first response is preferred to the second by the model in srm.model';
+
+CREATE FUNCTION srm_preference(messages jsonb, a text, b text)
+	RETURNS real
+	AS 'MODULE_PATHNAME', 'srm_sql_preference_messages'
+	LANGUAGE C STABLE STRICT PARALLEL SAFE COST 200000;
+
+COMMENT ON FUNCTION srm_preference(jsonb, text, text) IS 'probability that the first response to a conversation is preferred to the second by the model in srm.model';
+
+CREATE FUNCTION srm_preference(model text, prompt text, a text, b text)
+	RETURNS real
+	AS 'MODULE_PATHNAME', 'srm_sql_preference_model'
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 200000;
+
+COMMENT ON FUNCTION srm_preference(text, text, text, text) IS 'probability that the first response is preferred to the second by a model';
+
+CREATE FUNCTION srm_preference(model text, messages jsonb, a text, b text)
+	RETURNS real
+	AS 'MODULE_PATHNAME', 'srm_sql_preference_model_messages'
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 200000;
+
+COMMENT ON FUNCTION srm_preference(text, jsonb, text, text) IS 'probability that the first response to a conversation is preferred to the second by a model';
+
+CREATE FUNCTION srm_preference(a jsonb, b jsonb)
+	RETURNS real
+	AS 'MODULE_PATHNAME', 'srm_sql_preference_conversations'
+	LANGUAGE C STABLE STRICT PARALLEL SAFE COST 200000;
+
+COMMENT ON FUNCTION srm_preference(jsonb, jsonb) IS 'probability that the first conversation is preferred to the second by the model in srm.model';
+
+CREATE FUNCTION srm_preference(model text, a jsonb, b jsonb)
+	RETURNS real
+	AS 'MODULE_PATHNAME', 'srm_sql_preference_model_conversations'
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 200000;
+
+COMMENT ON FUNCTION srm_preference(text, jsonb, jsonb) IS 'probability that the first conversation is preferred to the second by a model';
+
+CREATE FUNCTION srm_token_rewards(prompt text, response text)
+	RETURNS TABLE (token_no integer, token text, start_pos integer, end_pos integer, reward real)
+	AS 'MODULE_PATHNAME', 'srm_sql_token_rewards'
+	LANGUAGE C STABLE STRICT PARALLEL SAFE COST 100000 ROWS 100;
+
+COMMENT ON FUNCTION srm_token_rewards(text, text) IS 'rewards of a response''s tokens by the model in srm.model';
+
+CREATE FUNCTION srm_token_rewards(messages jsonb)
+	RETURNS TABLE (token_no integer, token text, start_pos integer, end_pos integer, reward real)
+	AS 'MODULE_PATHNAME', 'srm_sql_token_rewards_messages'
+	LANGUAGE C STABLE STRICT PARALLEL SAFE COST 100000 ROWS 100;
+
+COMMENT ON FUNCTION srm_token_rewards(jsonb) IS 'rewards of the last message''s tokens by the model in srm.model';
+
+CREATE FUNCTION srm_token_rewards(model text, prompt text, response text)
+	RETURNS TABLE (token_no integer, token text, start_pos integer, end_pos integer, reward real)
+	AS 'MODULE_PATHNAME', 'srm_sql_token_rewards_model'
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100000 ROWS 100;
+
+COMMENT ON FUNCTION srm_token_rewards(text, text, text) IS 'rewards of a response''s tokens by a model';
+
+CREATE FUNCTION srm_token_rewards(model text, messages jsonb)
+	RETURNS TABLE (token_no integer, token text, start_pos integer, end_pos integer, reward real)
+	AS 'MODULE_PATHNAME', 'srm_sql_token_rewards_model_messages'
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100000 ROWS 100;
+
+COMMENT ON FUNCTION srm_token_rewards(text, jsonb) IS 'rewards of the last message''s tokens by a model';
+
+-- conversations
+
+CREATE FUNCTION srm_messages(transcript text)
+	RETURNS jsonb
+	AS 'MODULE_PATHNAME', 'srm_sql_messages'
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10;
+
+COMMENT ON FUNCTION srm_messages(text) IS 'messages of a transcript whose turns begin with "Human:" and "Assistant:"';
+
+-- what a model sees
+
+CREATE FUNCTION srm_tokenize(text text)
+	RETURNS TABLE (token_no integer, token_id integer, token text, start_pos integer, end_pos integer)
+	AS 'MODULE_PATHNAME', 'srm_sql_tokenize'
+	LANGUAGE C STABLE STRICT PARALLEL SAFE COST 100 ROWS 100;
+
+COMMENT ON FUNCTION srm_tokenize(text) IS 'tokens of a text, by the model in srm.model';
+
+CREATE FUNCTION srm_tokenize(messages jsonb)
+	RETURNS TABLE (token_no integer, token_id integer, token text, start_pos integer, end_pos integer)
+	AS 'MODULE_PATHNAME', 'srm_sql_tokenize_messages'
+	LANGUAGE C STABLE STRICT PARALLEL SAFE COST 100 ROWS 100;
+
+COMMENT ON FUNCTION srm_tokenize(jsonb) IS 'tokens of a conversation as the model in srm.model sees it';
+
+CREATE FUNCTION srm_tokenize(model text, text text)
+	RETURNS TABLE (token_no integer, token_id integer, token text, start_pos integer, end_pos integer)
+	AS 'MODULE_PATHNAME', 'srm_sql_tokenize_model'
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100 ROWS 100;
+
+COMMENT ON FUNCTION srm_tokenize(text, text) IS 'tokens of a text, by a model';
+
+CREATE FUNCTION srm_tokenize(model text, messages jsonb)
+	RETURNS TABLE (token_no integer, token_id integer, token text, start_pos integer, end_pos integer)
+	AS 'MODULE_PATHNAME', 'srm_sql_tokenize_model_messages'
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100 ROWS 100;
+
+COMMENT ON FUNCTION srm_tokenize(text, jsonb) IS 'tokens of a conversation as a model sees it';
+
+CREATE FUNCTION srm_render(messages jsonb)
+	RETURNS text
+	AS 'MODULE_PATHNAME', 'srm_sql_render_messages'
+	LANGUAGE C STABLE STRICT PARALLEL SAFE COST 100;
+
+COMMENT ON FUNCTION srm_render(jsonb) IS 'a conversation as the model in srm.model reads it';
+
+CREATE FUNCTION srm_render(model text, messages jsonb)
+	RETURNS text
+	AS 'MODULE_PATHNAME', 'srm_sql_render_model_messages'
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100;
+
+COMMENT ON FUNCTION srm_render(text, jsonb) IS 'a conversation as a model reads it';
+
+-- models
+
+CREATE FUNCTION srm_models()
+	RETURNS TABLE (name text, digest text, architecture text, parameters bigint,
+		dtype text, aggregation text, boundary text, max_tokens integer,
+		mapped_bytes bigint, private_bytes bigint, load_ms double precision,
+		compute text, prepared_bytes bigint, prepared_shared boolean)
+	AS 'MODULE_PATHNAME', 'srm_sql_models'
+	LANGUAGE C VOLATILE STRICT PARALLEL SAFE COST 100000 ROWS 10;
+
+COMMENT ON FUNCTION srm_models() IS 'models in srm.model_path, and what this session holds of those it has open';
+
+CREATE FUNCTION srm_model_info(name text)
+	RETURNS jsonb
+	AS 'MODULE_PATHNAME', 'srm_sql_model_info'
+	LANGUAGE C VOLATILE STRICT PARALLEL SAFE COST 100000;
+
+COMMENT ON FUNCTION srm_model_info(text) IS 'a model in detail; opens it';
+
+CREATE FUNCTION srm_quantize(model text, name text, replace boolean DEFAULT false)
+	RETURNS void
+	AS 'MODULE_PATHNAME', 'srm_sql_quantize'
+	LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 1000000;
+
+COMMENT ON FUNCTION srm_quantize(text, text, boolean) IS 'writes a copy of a model with weights of 8 bits';
+
+REVOKE EXECUTE ON FUNCTION srm_quantize(text, text, boolean) FROM PUBLIC;
+
+-- evaluation
+
+CREATE FUNCTION srm_evaluate(query text, model text DEFAULT NULL, aggregation text DEFAULT NULL)
+	RETURNS TABLE (category text, n bigint, accuracy double precision,
+		accuracy_low double precision, accuracy_high double precision,
+		mean_margin double precision, log_loss double precision,
+		calibration_error double precision, longer_wins double precision)
+	AS 'MODULE_PATHNAME', 'srm_sql_evaluate'
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 100000000 ROWS 10;
+
+COMMENT ON FUNCTION srm_evaluate(text, text, text) IS 'how well a model agrees with the preference pairs of a query, by category and overall';
+
+CREATE FUNCTION srm_accuracy_accum(state double precision[], chosen_score double precision, rejected_score double precision)
+	RETURNS double precision[]
+	AS 'MODULE_PATHNAME', 'srm_sql_accuracy_accum'
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION srm_accuracy_accum(double precision[], double precision, double precision) IS 'aggregate transition function';
+
+CREATE FUNCTION srm_log_loss_accum(state double precision[], chosen_score double precision, rejected_score double precision)
+	RETURNS double precision[]
+	AS 'MODULE_PATHNAME', 'srm_sql_log_loss_accum'
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION srm_log_loss_accum(double precision[], double precision, double precision) IS 'aggregate transition function';
+
+CREATE FUNCTION srm_mean_combine(double precision[], double precision[])
+	RETURNS double precision[]
+	AS 'MODULE_PATHNAME', 'srm_sql_mean_combine'
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION srm_mean_combine(double precision[], double precision[]) IS 'aggregate combine function';
+
+CREATE FUNCTION srm_mean_final(state double precision[])
+	RETURNS double precision
+	AS 'MODULE_PATHNAME', 'srm_sql_mean_final'
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION srm_mean_final(double precision[]) IS 'aggregate final function';
+
+CREATE AGGREGATE srm_accuracy(chosen_score double precision, rejected_score double precision) (
+	SFUNC = srm_accuracy_accum,
+	STYPE = double precision[],
+	FINALFUNC = srm_mean_final,
+	COMBINEFUNC = srm_mean_combine,
+	INITCOND = '{0,0}',
+	PARALLEL = SAFE
+);
+
+COMMENT ON AGGREGATE srm_accuracy(double precision, double precision) IS 'share of pairs whose chosen response has the higher score; ties count half';
+
+CREATE AGGREGATE srm_log_loss(chosen_score double precision, rejected_score double precision) (
+	SFUNC = srm_log_loss_accum,
+	STYPE = double precision[],
+	FINALFUNC = srm_mean_final,
+	COMBINEFUNC = srm_mean_combine,
+	INITCOND = '{0,0}',
+	PARALLEL = SAFE
+);
+
+COMMENT ON AGGREGATE srm_log_loss(double precision, double precision) IS 'mean of -ln(sigmoid(chosen_score - rejected_score))';
+
+-- calibration
+
+CREATE FUNCTION srm_calibrate(model text, query text, name text DEFAULT NULL,
+	OUT n bigint, OUT mean double precision, OUT std double precision)
+	AS 'MODULE_PATHNAME', 'srm_sql_calibrate'
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 100000000;
+
+COMMENT ON FUNCTION srm_calibrate(text, text, text) IS 'writes mean and standard deviation of scores over the responses of a query into a model';
+
+REVOKE EXECUTE ON FUNCTION srm_calibrate(text, text, text) FROM PUBLIC;
+
+CREATE FUNCTION srm_standardize(score real)
+	RETURNS real
+	AS 'MODULE_PATHNAME', 'srm_sql_standardize'
+	LANGUAGE C STABLE STRICT PARALLEL SAFE COST 100;
+
+COMMENT ON FUNCTION srm_standardize(real) IS 'a score of the model in srm.model, in standard deviations from the mean of its calibration';
+
+CREATE FUNCTION srm_standardize(model text, score real)
+	RETURNS real
+	AS 'MODULE_PATHNAME', 'srm_sql_standardize_model'
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100;
+
+COMMENT ON FUNCTION srm_standardize(text, real) IS 'a score of a model, in standard deviations from the mean of its calibration';
+
+-- training
+
+CREATE SCHEMA srm;
+
+GRANT USAGE ON SCHEMA srm TO PUBLIC;
+
+CREATE SEQUENCE srm.training_run;
+
+CREATE TABLE srm.training_log (
+	run bigint NOT NULL,
+	step bigint NOT NULL,
+	model text NOT NULL,
+	logged_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+	epoch double precision,
+	loss double precision,
+	accuracy double precision,
+	held_out_loss double precision,
+	held_out_accuracy double precision,
+	learning_rate double precision,
+	tokens_per_second double precision,
+	time_left interval,
+	PRIMARY KEY (run, step)
+);
+
+COMMENT ON TABLE srm.training_log IS 'progress of training runs, written by srm_train()';
+
+GRANT SELECT ON srm.training_log TO PUBLIC;
+
+SELECT pg_catalog.pg_extension_config_dump('srm.training_log', '');
+SELECT pg_catalog.pg_extension_config_dump('srm.training_run', '');
+
+CREATE PROCEDURE srm_train(name text, query text, base text DEFAULT 'default',
+	train text DEFAULT 'full', fresh boolean DEFAULT false,
+	aggregation text DEFAULT NULL, boundary text DEFAULT NULL, marker_token text DEFAULT NULL,
+	attention_dim integer DEFAULT NULL, locale text DEFAULT NULL,
+	lora_rank integer DEFAULT NULL, lora_alpha double precision DEFAULT NULL,
+	lora_targets text DEFAULT NULL, lora_adapter boolean DEFAULT false,
+	epochs double precision DEFAULT NULL, batch integer DEFAULT NULL,
+	learning_rate double precision DEFAULT NULL, warmup double precision DEFAULT NULL,
+	final_rate double precision DEFAULT NULL, weight_decay double precision DEFAULT NULL,
+	clip double precision DEFAULT NULL, margin double precision DEFAULT NULL,
+	penalty double precision DEFAULT NULL, value_scale double precision DEFAULT NULL,
+	held_out double precision DEFAULT NULL, evaluate_every integer DEFAULT NULL,
+	patience integer DEFAULT NULL, seed bigint DEFAULT NULL,
+	max_tokens integer DEFAULT NULL, too_long text DEFAULT NULL,
+	log_every integer DEFAULT 10, checkpoint_every interval DEFAULT '5 minutes',
+	write_f32 boolean DEFAULT false, replace boolean DEFAULT false, resume boolean DEFAULT false)
+	AS 'MODULE_PATHNAME', 'srm_sql_train'
+	LANGUAGE C;
+
+COMMENT ON PROCEDURE srm_train IS 'trains a reward model on the preference pairs of a query';
+
+REVOKE EXECUTE ON PROCEDURE srm_train FROM PUBLIC;
