@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Runs the SQL of README.md from top to bottom, and puts its real output in.
+"""Runs the SQL of README.md and of pages under docs/ from top to bottom, and puts its real output in.
 
 Fails at the first statement that fails.  Needs psql in the path and an empty
 database of a server where the extension is installed, as libpq's environment
@@ -9,7 +9,7 @@ variables name it; scripts/demo.sh shows how to make one.
   ```text   a block right behind one is replaced by what it printed; one that
             starts with a prompt is a statement with its output, run at the end
 
-usage: refresh.py [--write] [README.md]
+usage: refresh.py [--write] [PAGE ...]    README.md and the pages that go on from it, in one session
 """
 
 import argparse
@@ -22,6 +22,7 @@ import tempfile
 BLOCK = re.compile(r"^```(sql|text)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 PROMPT = "postgres=# "
 MARK = "@@ block %d @@"
+PAGES = ["README.md", "docs/recipes.md", "docs/training.md", "docs/models.md", "docs/operations.md", "docs/reference.md"]
 
 
 def find_jobs(text):
@@ -55,25 +56,29 @@ def run(jobs, directory):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--write", action="store_true", help="replace the output in the file")
-    parser.add_argument("readme", nargs="?", default="README.md")
+    parser.add_argument("--write", action="store_true", help="replace the output in the files")
+    parser.add_argument("pages", nargs="*", default=PAGES)
     arguments = parser.parse_args()
-    with open(arguments.readme, encoding="utf-8") as file:
-        text = file.read()
-    jobs = find_jobs(text)
+    texts, jobs = {}, []
+    for page in arguments.pages:
+        with open(page, encoding="utf-8") as file:
+            texts[page] = file.read()
+        jobs += [(page, *job) for job in find_jobs(texts[page])]
     with tempfile.TemporaryDirectory() as directory:
         os.chmod(directory, 0o755)
         # The README reads the demo's pairs, by their path in the sources
-        os.symlink(os.path.join(os.path.dirname(os.path.abspath(arguments.readme)), "test"),
-                   os.path.join(directory, "test"))
-        outputs = run(jobs, directory)
-    replacements = [(job[1], job[2] + output + "\n") for job, output in zip(jobs, outputs) if job[1]]
-    for (start, end), replacement in sorted(replacements, reverse=True):
-        text = text[:start] + replacement + text[end:]
-    if arguments.write:
-        with open(arguments.readme, "w", encoding="utf-8") as file:
-            file.write(text)
-    print("%d blocks run, %d outputs" % (len(jobs), len(replacements)))
+        os.symlink(os.path.abspath("test"), os.path.join(directory, "test"))
+        outputs = run([job[1:] for job in jobs], directory)
+    replaced = 0
+    for page, text in texts.items():
+        replacements = [(job[2], job[3] + output + "\n") for job, output in zip(jobs, outputs) if job[0] == page and job[2]]
+        replaced += len(replacements)
+        for (start, end), replacement in sorted(replacements, reverse=True):
+            text = text[:start] + replacement + text[end:]
+        if arguments.write:
+            with open(page, "w", encoding="utf-8") as file:
+                file.write(text)
+    print("%d blocks run, %d outputs" % (len(jobs), replaced))
 
 
 if __name__ == "__main__":
