@@ -111,13 +111,13 @@ fuzz:
 	$(MAKE) BUILD=build/fuzz ENGINE_CC=clang SANITIZE='-fsanitize=address,undefined,fuzzer-no-link' fuzzers
 fuzzers: $(FUZZERS)
 
-# What passes and their reuse promise about bits holds for each set of kernels; a set
+# What passes, their reuse and training promise about bits holds for each set of kernels; a set
 # that the processor does not have is the one it chooses.
 KERNEL_SETS = portable avx2 avx_vnni avx512 avx512_vnni
 unit: $(UNIT_TESTS)
 	@failed=0; for test in $(UNIT_TESTS); do \
 		echo "# $$(basename $$test)"; $$test || failed=1; done; \
-	for set in $(KERNEL_SETS); do for test in decoder reuse; do \
+	for set in $(KERNEL_SETS); do for test in decoder reuse backward; do \
 		echo "# test_$$test, kernels $$set"; \
 		SRM_KERNELS=$$set $(BUILD)/test_$$test || failed=1; done; done; exit $$failed
 

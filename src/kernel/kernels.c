@@ -12,6 +12,7 @@
 
 #define N_FLOATS	4
 #include "kernel/gemm_loops.h"
+#include "kernel/train_loops.h"
 
 #ifdef SRM_HAVE_KERNELS_AVX2
 #include <cpuid.h>
@@ -32,7 +33,8 @@ const SrmKernels srm_kernels_portable = {
 	.transpose = transpose,
 	.pair_rows = pair_rows,
 	.pack_row = {pack_row_f32, pack_row_bf16, pack_row_int8},
-	.multiply = {multiply_f32, multiply_bf16, multiply_int8}
+	.multiply = {multiply_f32, multiply_bf16, multiply_int8},
+	TRAIN_LOOPS
 };
 
 #define MAX_SETS	8

@@ -23,6 +23,7 @@
 #endif
 
 #include "kernel/gemm_avx2.h"
+#include "kernel/train_loops.h"
 
 #define Vector			__m256i
 #define V(operation)	_mm256_##operation
@@ -296,7 +297,8 @@ const SrmKernels srm_kernels_avx2 = {
 	.transpose = transpose,
 	.pair_rows = pair_rows,
 	.pack_row = {pack_row_f32, pack_row_bf16, pack_row_int8_by_64},
-	.multiply = {multiply_f32, multiply_bf16, multiply_int8_wide}
+	.multiply = {multiply_f32, multiply_bf16, multiply_int8_wide},
+	TRAIN_LOOPS
 };
 
 #ifdef __clang__

@@ -23,6 +23,10 @@
 #endif
 
 #include "kernel/gemm_avx512.h"
+/* Products of training: 12 x 2 of 32 registers for the sums */
+#define WIDTH		16
+#define TILE_ROWS	12
+#include "kernel/train_loops.h"
 
 /* The first n of 16 lanes, or all of them */
 INLINE __mmask16
@@ -380,7 +384,8 @@ const SrmKernels srm_kernels_avx512 = {
 	.transpose = transpose_by_16,
 	.pair_rows = pair_rows,
 	.pack_row = {pack_row_f32, pack_row_bf16, pack_row_int8_by_64},
-	.multiply = {srm_multiply_f32_avx512, multiply_bf16, multiply_int8_wide}
+	.multiply = {srm_multiply_f32_avx512, multiply_bf16, multiply_int8_wide},
+	TRAIN_LOOPS
 };
 
 #ifdef __clang__

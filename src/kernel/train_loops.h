@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * train_loops.h
- *	  The loops of train_kernels.h, in plain C with vectors of the compiler.
+ *	  The loops of training in kernels.h, in plain C with vectors of the compiler.
  *
  * Each set of kernels includes this once, and has it compiled for the
  * processors that it is for.
@@ -13,8 +13,8 @@
 
 #include <math.h>
 
+#include "kernel/kernels.h"
 #include "kernel/kernels_loops.h"
-#include "kernel/train_kernels.h"
 
 #define DEPTH		128			/* a panel of it stays in the first-level cache */
 
@@ -28,10 +28,10 @@
 #endif
 #define N_VECTORS	(SRM_PANEL / WIDTH)
 
-typedef float Vector __attribute__((vector_size(WIDTH * 4), aligned(4), may_alias));
+typedef float TrainVector __attribute__((vector_size(WIDTH * 4), aligned(4), may_alias));
 
 static inline void
-pack(float *panels, const float *b, size_t k_stride, size_t n_stride, size_t n, size_t k)
+pack_columns(float *panels, const float *b, size_t k_stride, size_t n_stride, size_t n, size_t k)
 {
 	for (size_t first = 0; first < n; first += SRM_PANEL)
 	{
@@ -59,14 +59,14 @@ INLINE void
 multiply_tile(float *out, size_t out_stride, const float *a, size_t row, size_t step,
 			  const float *panel, size_t k, bool add, const int rows)
 {
-	Vector		sums[TILE_ROWS][N_VECTORS];
+	TrainVector sums[TILE_ROWS][N_VECTORS];
 
 	for (int i = 0; i < rows; i++)
 		for (int j = 0; j < N_VECTORS; j++)
-			sums[i][j] = (Vector) {0};
+			sums[i][j] = (TrainVector) {0};
 	for (size_t p = 0; p < k; p++)
 	{
-		const Vector *b = (const Vector *) (panel + p * SRM_PANEL);
+		const TrainVector *b = (const TrainVector *) (panel + p * SRM_PANEL);
 
 		for (int i = 0; i < rows; i++)
 		{
@@ -78,7 +78,7 @@ multiply_tile(float *out, size_t out_stride, const float *a, size_t row, size_t 
 	}
 	for (int i = 0; i < rows; i++)
 	{
-		Vector	   *place = (Vector *) (out + (size_t) i * out_stride);
+		TrainVector *place = (TrainVector *) (out + (size_t) i * out_stride);
 
 		for (int j = 0; j < N_VECTORS; j++)
 		{
@@ -154,8 +154,8 @@ multiply_panel(float *out, size_t out_stride, const float *a, size_t row, size_t
 }
 
 static void
-multiply(float *out, size_t out_stride, const float *a, size_t row, size_t step,
-		 const float *panels, size_t m, size_t n, size_t k, bool add)
+multiply_columns(float *out, size_t out_stride, const float *a, size_t row, size_t step,
+				 const float *panels, size_t m, size_t n, size_t k, bool add)
 {
 	for (size_t start = 0; start < k; start += DEPTH)
 	{
@@ -291,5 +291,18 @@ adam(float *w, float *m, float *v, const float *g, const SrmAdamStep *step, size
 		w[i] -= step->decay * w[i] + step->rate * m[i] / (sqrtf(v[i]) * step->correction + step->epsilon);
 	}
 }
+
+/* What a set of kernels has of them. */
+#define TRAIN_LOOPS \
+	.pack_columns = pack_columns, \
+	.multiply_columns = multiply_columns, \
+	.norm_backward = norm_backward, \
+	.silu_backward = silu_backward, \
+	.gelu_tanh_backward = gelu_tanh_backward, \
+	.exp_shift = exp_shift, \
+	.softmax_backward = softmax_backward, \
+	.dot = dot, \
+	.add = add, \
+	.adam = adam
 
 #endif							/* SRM_TRAIN_LOOPS_H */

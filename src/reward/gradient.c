@@ -10,7 +10,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "kernel/train_kernels.h"
+#include "kernel/kernels.h"
 
 #define ROPE_THETA	10000.0
 
@@ -57,10 +57,10 @@ project(float *out, const float *x, const float *weight, const float *bias, cons
 
 	if (panels == NULL)
 		return false;
-	srm_train_kernels->pack(panels, weight, 1, head->dim, d, head->dim);
-	srm_train_kernels->multiply(out, d, x, head->dim, 1, panels, n, d, head->dim, false);
+	srm_kernels->pack_columns(panels, weight, 1, head->dim, d, head->dim);
+	srm_kernels->multiply_columns(out, d, x, head->dim, 1, panels, n, d, head->dim, false);
 	for (size_t i = 0; i < n; i++)
-		srm_train_kernels->add(out + i * d, bias, d);
+		srm_kernels->add(out + i * d, bias, d);
 	return true;
 }
 
@@ -329,14 +329,14 @@ project_backward(float *dx, float *dweight, float *dbias, const float *dout, con
 
 	if (panels == NULL)
 		return false;
-	srm_train_kernels->pack(panels, x, dim, 1, dim, n);
-	srm_train_kernels->multiply(dweight, dim, dout, 1, d, panels, d, dim, n, true);
+	srm_kernels->pack_columns(panels, x, dim, 1, dim, n);
+	srm_kernels->multiply_columns(dweight, dim, dout, 1, d, panels, d, dim, n, true);
 	for (size_t i = 0; i < n; i++)
-		srm_train_kernels->add(dbias, dout + i * d, d);
+		srm_kernels->add(dbias, dout + i * d, d);
 	if (dx == NULL)
 		return true;
-	srm_train_kernels->pack(panels, weight, dim, 1, dim, d);
-	srm_train_kernels->multiply(dx, dim, dout, d, 1, panels, n, dim, d, true);
+	srm_kernels->pack_columns(panels, weight, dim, 1, dim, d);
+	srm_kernels->multiply_columns(dx, dim, dout, d, 1, panels, n, dim, d, true);
 	return true;
 }
 
@@ -357,7 +357,7 @@ aggregator_backward(SrmHead *gradient, float *dstates, const HeadGradients *grad
 						  head->query_weight, head, pass->n_responses, pass->arena, status))
 		return false;
 	for (size_t i = 0; dstates != NULL && i < pass->n_responses; i++)
-		srm_train_kernels->add(dstates + boundary_row(&pass->responses[i], pass->responses[i].n) * dim,
+		srm_kernels->add(dstates + boundary_row(&pass->responses[i], pass->responses[i].n) * dim,
 							   dlast + i * dim, dim);
 	return true;
 }

@@ -55,7 +55,7 @@ norm_rows_backward(float *dx, float *dweight, const float *dout, const float *x,
 				   float eps, size_t n, size_t dim, bool add)
 {
 	for (size_t i = 0; i < n; i++)
-		srm_train_kernels->norm_backward(dx + i * dim, dweight, dout + i * dim, x + i * dim,
+		srm_kernels->norm_backward(dx + i * dim, dweight, dout + i * dim, x + i * dim,
 										 weight, eps, dim, add);
 }
 
@@ -65,7 +65,7 @@ map_rows_backward(const SrmDecoderTrain *train, SrmMap map, float *dx, const flo
 {
 	const SrmMatrix *w = srm_map_matrix(&train->decoder->layers[train->layer], map);
 
-	srm_train_kernels->multiply(dx, w->cols, dout, w->rows, 1, train->panels[map], n, w->cols, w->rows, add);
+	srm_kernels->multiply_columns(dx, w->cols, dout, w->rows, 1, train->panels[map], n, w->cols, w->rows, add);
 }
 
 /* The feed-forward step of active rows first .. first + n - 1: dmiddle from dout. */
@@ -86,8 +86,8 @@ ffn_backward(const SrmDecoderTrain *train, float *dact, float *dnormed, size_t c
 		dchange = train->dffn_out + first * dim;
 	}
 	map_rows_backward(train, SRM_MAP_DOWN, dact, dchange, n, false);
-	(decoder->activation == SRM_ACTIVATION_SILU ? srm_train_kernels->silu_backward :
-	 srm_train_kernels->gelu_tanh_backward) (train->act + start, states->gate + start, states->up + start,
+	(decoder->activation == SRM_ACTIVATION_SILU ? srm_kernels->silu_backward :
+	 srm_kernels->gelu_tanh_backward) (train->act + start, states->gate + start, states->up + start,
 											 dact, n * decoder->ffn_dim);
 	map_rows_backward(train, SRM_MAP_GATE, dnormed, states->gate + start, n, false);
 	map_rows_backward(train, SRM_MAP_UP, dnormed, states->up + start, n, true);
@@ -137,7 +137,7 @@ turn_heads_backward(const SrmDecoderTrain *train, float *dheads, float *dnorm, f
 	for (size_t i = 0; norm != NULL && i < n_heads; i++)
 	{
 		memcpy(copy, dheads + i * head_dim, head_dim * sizeof(float));
-		srm_train_kernels->norm_backward(dheads + i * head_dim, dnorm, copy, raw + i * head_dim, norm,
+		srm_kernels->norm_backward(dheads + i * head_dim, dnorm, copy, raw + i * head_dim, norm,
 										 decoder->norm_eps, head_dim, false);
 	}
 }
@@ -170,7 +170,7 @@ queries_backward(const SrmDecoderTrain *train, float *dnormed, float *gathered, 
 	{
 		size_t		row = train->active[i];
 
-		srm_train_kernels->add(dnormed + (row - first) * dim, gathered + (i - start) * dim, dim);
+		srm_kernels->add(dnormed + (row - first) * dim, gathered + (i - start) * dim, dim);
 		memcpy(train->normed_active + i * dim, train->normed + row * dim, dim * sizeof(float));
 	}
 }
@@ -254,8 +254,8 @@ sum_tile(const MapSum *map, size_t row, size_t col, float *scratch)
 		/* A block of its own: rows that lie a power of two apart share few places of a cache */
 		for (size_t i = 0; i < depth; i++)
 			memcpy(scratch + i * TILE_ROWS, map->dout + (first + i) * map->rows + row, n_rows * sizeof(float));
-		srm_train_kernels->pack(panels, map->x + first * map->cols + col, map->cols, 1, n_cols, depth);
-		srm_train_kernels->multiply(map->dw + row * map->cols + col, map->cols, scratch, 1, TILE_ROWS,
+		srm_kernels->pack_columns(panels, map->x + first * map->cols + col, map->cols, 1, n_cols, depth);
+		srm_kernels->multiply_columns(map->dw + row * map->cols + col, map->cols, scratch, 1, TILE_ROWS,
 									panels, n_rows, n_cols, depth, true);
 	}
 }
@@ -267,7 +267,7 @@ sum_bias(const MapSum *map, size_t row)
 	size_t		n_rows = srm_smaller(map->rows - row, TILE_ROWS);
 
 	for (size_t i = 0; i < map->n; i++)
-		srm_train_kernels->add(map->dbias + row, map->dout + i * map->rows + row, n_rows);
+		srm_kernels->add(map->dbias + row, map->dout + i * map->rows + row, n_rows);
 }
 
 static void
@@ -342,7 +342,7 @@ sum_partials(const SrmDecoderTrain *train, const float *dweight, Partial partial
 	size_t		n = partial <= PARTIAL_ATTENTION ? train->decoder->dim : train->decoder->head_dim;
 
 	for (size_t i = 0; dweight != NULL && i < n_chunks; i++)
-		srm_train_kernels->add((float *) dweight, partial_of(train, i, partial), n);
+		srm_kernels->add((float *) dweight, partial_of(train, i, partial), n);
 }
 
 /* Gradients of the layer's norms. */

@@ -9,7 +9,7 @@
 #define SRM_DECODER_STATES_H
 
 #include "train/decoder_train.h"
-#include "kernel/train_kernels.h"
+#include "kernel/kernels.h"
 
 /*
  * Rows that one task takes through all that is done row by row: what it

@@ -363,7 +363,7 @@ pack_columns(void *arg, size_t task, int thread)
 	first = (task - pack->first_task[map]) * PACKED_COLUMNS;
 	n = pack->backward ? w->cols : w->rows;
 	k = pack->backward ? w->rows : w->cols;
-	srm_train_kernels->pack(train->panels[map] + first * k,
+	srm_kernels->pack_columns(train->panels[map] + first * k,
 							(const float *) w->data + first * (pack->backward ? 1 : w->cols),
 							pack->backward ? w->cols : 1, pack->backward ? 1 : w->cols,
 							n - first < PACKED_COLUMNS ? n - first : PACKED_COLUMNS, k);
@@ -393,9 +393,9 @@ map_rows(const SrmDecoderTrain *train, SrmMap map, float *out, const float *x, s
 	const SrmMatrix *w = srm_map_matrix(layer, map);
 	const float *bias = srm_map_bias(layer, map);
 
-	srm_train_kernels->multiply(out, w->rows, x, w->cols, 1, train->panels[map], n, w->rows, w->cols, false);
+	srm_kernels->multiply_columns(out, w->rows, x, w->cols, 1, train->panels[map], n, w->rows, w->cols, false);
 	for (size_t i = 0; bias != NULL && i < n; i++)
-		srm_train_kernels->add(out + i * w->rows, bias, w->rows);
+		srm_kernels->add(out + i * w->rows, bias, w->rows);
 }
 
 /* The embeddings of a chunk. */

@@ -9,7 +9,7 @@
 
 #include <math.h>
 
-#include "kernel/train_kernels.h"
+#include "kernel/kernels.h"
 
 #define PI				3.14159265358979323846
 #define BLOCK			65536	/* floats of a task */
@@ -105,7 +105,7 @@ step_block(void *arg, size_t block, int thread)
 			continue;
 		if (!item->decays)
 			step.decay = 0.0f;
-		srm_train_kernels->adam(parameters->weights + from, parameters->first + from, parameters->second + from,
+		srm_kernels->adam(parameters->weights + from, parameters->first + from, parameters->second + from,
 								parameters->gradients + from, &step, to - from);
 	}
 }

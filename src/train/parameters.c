@@ -13,7 +13,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "kernel/train_kernels.h"
+#include "kernel/kernels.h"
 #include "train/random.h"
 
 #define ALIGNED_FLOATS	16		/* 64 bytes */
@@ -534,10 +534,10 @@ merge_adapter(void *arg, size_t number, int thread)
 	size_t		n_panels = srm_panel_floats(cols, rank);
 
 	srm_matrix_read(adapter->base, 0, rows * cols, adapter->sum);
-	srm_train_kernels->pack(panels, parameters->weights + adapter->a, cols, 1, cols, rank);
+	srm_kernels->pack_columns(panels, parameters->weights + adapter->a, cols, 1, cols, rank);
 	for (size_t i = 0; i < n_panels; i++)
 		panels[i] *= (float) parameters->scale;
-	srm_train_kernels->multiply(adapter->sum, cols, parameters->weights + adapter->b, rank, 1, panels,
+	srm_kernels->multiply_columns(adapter->sum, cols, parameters->weights + adapter->b, rank, 1, panels,
 								rows, cols, rank, true);
 }
 
@@ -555,10 +555,10 @@ split_adapter(void *arg, size_t number, int thread)
 	float	   *db = parameters->gradients + adapter->b;
 	float	   *panels = srm_threads_scratch(task->threads, thread);
 
-	srm_train_kernels->pack(panels, adapter->dsum, cols, 1, cols, rows);
-	srm_train_kernels->multiply(da, cols, parameters->weights + adapter->b, 1, rank, panels, rank, cols, rows, false);
-	srm_train_kernels->pack(panels, parameters->weights + adapter->a, 1, cols, rank, cols);
-	srm_train_kernels->multiply(db, rank, adapter->dsum, cols, 1, panels, rows, rank, cols, false);
+	srm_kernels->pack_columns(panels, adapter->dsum, cols, 1, cols, rows);
+	srm_kernels->multiply_columns(da, cols, parameters->weights + adapter->b, 1, rank, panels, rank, cols, rows, false);
+	srm_kernels->pack_columns(panels, parameters->weights + adapter->a, 1, cols, rank, cols);
+	srm_kernels->multiply_columns(db, rank, adapter->dsum, cols, 1, panels, rows, rank, cols, false);
 	for (size_t i = 0; i < rank * cols; i++)
 		da[i] *= (float) parameters->scale;
 	for (size_t i = 0; i < rows * rank; i++)

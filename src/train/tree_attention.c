@@ -14,7 +14,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "kernel/train_kernels.h"
+#include "kernel/kernels.h"
 
 #define QUERIES		48			/* of a tile */
 
@@ -134,9 +134,9 @@ pack_segments(const Head *head, float *panels, const float *matrix, bool across)
 		float	   *place = panels + panel_start(head, segment);
 
 		if (across)
-			srm_train_kernels->pack(place, rows, 1, stride, segment->n, head_dim);
+			srm_kernels->pack_columns(place, rows, 1, stride, segment->n, head_dim);
 		else
-			srm_train_kernels->pack(place, rows, stride, 1, head_dim, segment->n);
+			srm_kernels->pack_columns(place, rows, stride, 1, head_dim, segment->n);
 	}
 }
 
@@ -193,9 +193,9 @@ multiply_across(const Head *head, const QueryTile *tile, float *out, const float
 	size_t		stride = attention->n_heads * attention->head_dim;
 
 	if (segment->n_past > 0)
-		srm_train_kernels->multiply(out, head->width, x, stride, 1, panels,
+		srm_kernels->multiply_columns(out, head->width, x, stride, 1, panels,
 									tile->n, padded(segment->n_past), attention->head_dim, false);
-	srm_train_kernels->multiply(out + segment->n_past, head->width, x, stride, 1,
+	srm_kernels->multiply_columns(out + segment->n_past, head->width, x, stride, 1,
 								panels + panel_start(head, segment),
 								tile->n, padded(tile->n_seen), attention->head_dim, false);
 }
@@ -211,13 +211,13 @@ multiply_down(const Head *head, const QueryTile *tile, float *out, const float *
 
 	/* The panels of a segment are as deep as it has rows; those of the past are all seen */
 	if (segment->n_past > 0)
-		srm_train_kernels->multiply(out, stride, weights, head->width, 1, panels,
+		srm_kernels->multiply_columns(out, stride, weights, head->width, 1, panels,
 									tile->n, head_dim, segment->n_past, false);
 	for (size_t first = 0; first < head_dim; first += SRM_PANEL)
 	{
 		size_t		n = head_dim - first < SRM_PANEL ? head_dim - first : SRM_PANEL;
 
-		srm_train_kernels->multiply(out + first, stride, weights + segment->n_past, head->width, 1,
+		srm_kernels->multiply_columns(out + first, stride, weights + segment->n_past, head->width, 1,
 									panels + panel_start(head, segment) + first * segment->n,
 									tile->n, n, tile->n_seen, segment->n_past > 0);
 	}
@@ -298,7 +298,7 @@ backward_scores(const Head *head, const QueryTile *tile)
 		size_t		n;
 		float	   *scores = trim_scores(head, tile, i, &start, &n);
 		float	   *dscores = head->dscores + i * head->width;
-		float		delta = srm_train_kernels->dot(task->out + offset + i * stride,
+		float		delta = srm_kernels->dot(task->out + offset + i * stride,
 												   task->dout + offset + i * stride, attention->head_dim);
 		float		cap = attention->softcap;
 		size_t		end = start + n;
@@ -314,8 +314,8 @@ backward_scores(const Head *head, const QueryTile *tile)
 			dscores[j] -= delta;
 			dscores[j] *= 1.0f - capped * capped;
 		}
-		srm_train_kernels->exp_shift(scores, task->logs[(tile->first + i) * attention->n_heads + tile->head], n);
-		srm_train_kernels->softmax_backward(dscores, scores, cap > 0 ? 0.0f : delta, attention->scale, n);
+		srm_kernels->exp_shift(scores, task->logs[(tile->first + i) * attention->n_heads + tile->head], n);
+		srm_kernels->softmax_backward(dscores, scores, cap > 0 ? 0.0f : delta, attention->scale, n);
 	}
 }
 
@@ -330,9 +330,9 @@ multiply_back(const Head *head, const QueryTile *tile, float *drows, const float
 	size_t		column = head->kv_head * attention->head_dim;
 
 	if (segment->n_past > 0)
-		srm_train_kernels->multiply(drows + past->first * stride + column, stride, weights, 1, head->width,
+		srm_kernels->multiply_columns(drows + past->first * stride + column, stride, weights, 1, head->width,
 									panels, segment->n_past, attention->head_dim, tile->n, true);
-	srm_train_kernels->multiply(drows + segment->first * stride + column, stride,
+	srm_kernels->multiply_columns(drows + segment->first * stride + column, stride,
 								weights + segment->n_past, 1, head->width,
 								panels, tile->n_seen, attention->head_dim, tile->n, true);
 }
@@ -349,9 +349,9 @@ backward_tile(const Head *head, const QueryTile *tile)
 	multiply_across(head, tile, head->dscores, task->dout + offset, head->values_across);
 	backward_scores(head, tile);
 	multiply_down(head, tile, task->dqueries + offset, head->dscores, head->keys);
-	srm_train_kernels->pack(head->queries, attention->queries + offset, stride, 1,
+	srm_kernels->pack_columns(head->queries, attention->queries + offset, stride, 1,
 							attention->head_dim, tile->n);
-	srm_train_kernels->pack(head->dout, task->dout + offset, stride, 1, attention->head_dim, tile->n);
+	srm_kernels->pack_columns(head->dout, task->dout + offset, stride, 1, attention->head_dim, tile->n);
 	multiply_back(head, tile, task->dvalues, head->scores, head->dout);
 	multiply_back(head, tile, task->dkeys, head->dscores, head->queries);
 }

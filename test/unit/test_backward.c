@@ -9,7 +9,7 @@
 #include "testing.h"
 
 #include "train/decoder_train.h"
-#include "kernel/train_kernels.h"
+#include "kernel/kernels.h"
 #include "random_decoder.h"
 
 #define MAX_TENSORS		64
@@ -462,7 +462,7 @@ test_forward_alone(void **state)
 
 /* Products of all shapes, with edges, and element strides of all kinds; against sums in double. */
 static void
-check_products(const SrmTrainKernels *kernels)
+check_products(const SrmKernels *kernels)
 {
 	static const size_t sizes[] = {1, 2, 11, 12, 13, 31, 33, 64, 130, 300};
 	enum
@@ -490,8 +490,8 @@ check_products(const SrmTrainKernels *kernels)
 
 		for (size_t i = 0; i < MAX * MAX; i++)
 			out[i] = 0.5f;
-		kernels->pack(panels, b, across ? 1 : MAX, across ? MAX : 1, n, k);
-		kernels->multiply(out, MAX, a, across ? MAX : 1, across ? 1 : MAX, panels, m, n, k, add);
+		kernels->pack_columns(panels, b, across ? 1 : MAX, across ? MAX : 1, n, k);
+		kernels->multiply_columns(out, MAX, a, across ? MAX : 1, across ? 1 : MAX, panels, m, n, k, add);
 		for (size_t i = 0; i < m; i++)
 			for (size_t j = 0; j < n; j++)
 			{
@@ -515,8 +515,8 @@ static void
 test_products(void **state)
 {
 	(void) state;
-	check_products(&srm_train_kernels_portable);
-	check_products(srm_train_kernels);
+	for (size_t i = 0; srm_kernels_at(i) != NULL; i++)
+		check_products(srm_kernels_at(i));
 }
 
 /* The sets of kernels agree within rounding. */
@@ -529,25 +529,26 @@ test_kernels_agree(void **state)
 		N = 101
 	};
 	float		in[5][N];
-	float		out[2][6][N];
+	float		out[2][6][N];	/* of the plain set, and of another */
 	float		stepped[2][6][N];
-	const SrmTrainKernels *sets[] = {&srm_train_kernels_portable, srm_train_kernels};
 
 	(void) state;
 	for (size_t i = 0; i < 5 * N; i++)
 		in[i / N][i % N] = 3.0f * random_float(&random);
-	for (int i = 0; i < 2; i++)
+	for (size_t number = 0; srm_kernels_at(number) != NULL; number++)
 	{
+		const SrmKernels *kernels = srm_kernels_at(number);
+		int			i = number > 0;
 		SrmAdamStep step = {0.1f, 0.01f, 0.5f, 0.9f, 0.99f, 1.5f, 1e-8f};
 
 		memcpy(out[i], in, sizeof(in));
-		sets[i]->silu_backward(out[i][0], out[i][1], out[i][2], in[3], N);
-		sets[i]->norm_backward(out[i][3], out[i][4], in[0], in[1], in[2], 1e-5f, N, true);
+		kernels->silu_backward(out[i][0], out[i][1], out[i][2], in[3], N);
+		kernels->norm_backward(out[i][3], out[i][4], in[0], in[1], in[2], 1e-5f, N, true);
 		memcpy(out[i][5], in[1], sizeof(in[1]));
-		sets[i]->softmax_backward(out[i][5], in[2], 0.3f, 0.2f, N);
+		kernels->softmax_backward(out[i][5], in[2], 0.3f, 0.2f, N);
 		for (int j = 0; j < N; j++)
 			assert_close(out[i][5][j], (double) in[2][j] * (in[1][j] - 0.3) * 0.2, 1e-5);
-		assert_close(sets[i]->dot(in[0], in[1], N), sets[0]->dot(in[0], in[1], N), 1e-5);
+		assert_close(kernels->dot(in[0], in[1], N), srm_kernels_at(0)->dot(in[0], in[1], N), 1e-5);
 		for (int j = 0; j < 5 * N; j++)
 			assert_close(out[i][j / N][j % N], out[0][j / N][j % N], 1e-5);
 
@@ -555,8 +556,8 @@ test_kernels_agree(void **state)
 		memcpy(stepped[i][5], in[4], sizeof(in[4]));
 		for (int j = 0; j < N; j++)
 			stepped[i][2][j] = fabsf(in[2][j]);
-		sets[i]->adam(stepped[i][0], stepped[i][1], stepped[i][2], in[3], &step, N);
-		sets[i]->gelu_tanh_backward(stepped[i][3], stepped[i][4], stepped[i][5], in[0], N - 1);
+		kernels->adam(stepped[i][0], stepped[i][1], stepped[i][2], in[3], &step, N);
+		kernels->gelu_tanh_backward(stepped[i][3], stepped[i][4], stepped[i][5], in[0], N - 1);
 		for (int j = 0; j < 6 * N; j++)
 			assert_close(stepped[i][j / N][j % N], stepped[0][j / N][j % N], 1e-5);
 	}
