@@ -263,6 +263,11 @@ srm_jinja_to_string(JinjaEval *eval, const JinjaValue *value)
 		return value->string;
 	if (value->type == JINJA_UNDEFINED)
 		return srm_jinja_string_new(eval, "", 0, SRM_FROM_TEMPLATE);
+	if (value->type == JINJA_LIST && value->list->is_parts)
+	{
+		srm_jinja_unsupported(eval, "the text of a list of content parts");
+		return NULL;
+	}
 	return srm_jinja_to_repr(eval, value);
 }
 

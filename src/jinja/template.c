@@ -11,6 +11,7 @@
 
 #include "base/utf8.h"
 #include "jinja/eval.h"
+#include "jinja/message.h"
 
 /* All of these grow with the input, so that long conversations have room. */
 #define BASE_STEPS		((int64_t) 10 * 1000 * 1000)
@@ -21,12 +22,61 @@
 #define BASE_MEMORY		((size_t) 256 * 1024 * 1024)
 #define MEMORY_A_BYTE	64
 #define MAX_INPUT		((size_t) 256 * 1024 * 1024)
+#define MAX_WORD		64
 
 struct SrmTemplate
 {
 	const JinjaNode *body;
 	size_t		source_length;
+	const JinjaToken **words;	/* (n_words) its short strings and names */
+	size_t		n_words;
 };
+
+/* What of a template could be a role, or a key of a message. */
+static bool
+is_word(const JinjaToken *token)
+{
+	return (token->type == JINJA_TOKEN_STRING || token->type == JINJA_TOKEN_NAME) &&
+		token->length > 0 && token->length <= MAX_WORD;
+}
+
+static bool
+collect_words(SrmTemplate *template, const JinjaToken *tokens, SrmArena *arena, SrmStatus *status)
+{
+	size_t		n = 0;
+
+	for (const JinjaToken *token = tokens; token->type != JINJA_TOKEN_EOF; token++)
+		n += is_word(token);
+	template->words = srm_arena_array(arena, n, sizeof(JinjaToken *), status);
+	if (template->words == NULL)
+		return false;
+	for (const JinjaToken *token = tokens; token->type != JINJA_TOKEN_EOF; token++)
+		if (is_word(token))
+			template->words[template->n_words++] = token;
+	return true;
+}
+
+static bool
+has_word(const SrmTemplate *template, const char *text, bool strings_only)
+{
+	for (size_t i = 0; i < template->n_words; i++)
+		if (strcmp(template->words[i]->text, text) == 0 &&
+			(!strings_only || template->words[i]->type == JINJA_TOKEN_STRING))
+			return true;
+	return false;
+}
+
+bool
+srm_template_has_role(const SrmTemplate *template, const char *role)
+{
+	return has_word(template, role, true);
+}
+
+bool
+srm_template_has_key(const SrmTemplate *template, const char *key)
+{
+	return has_word(template, key, false);
+}
 
 SrmTemplate *
 srm_template_parse(const char *source, size_t length, SrmArena *arena, SrmStatus *status)
@@ -53,73 +103,45 @@ srm_template_parse(const char *source, size_t length, SrmArena *arena, SrmStatus
 		return NULL;
 	template->source_length = length;
 	template->body = srm_jinja_parse(tokens, arena, status, &ok);
-	return ok ? template : NULL;
+	return ok && collect_words(template, tokens, arena, status) ? template : NULL;
 }
 
-/*
- * Roles that templates spell out themselves.  They may be half of a special
- * token, as in "<|" ~ role ~ "|>", and are harmless there.
- */
-static bool
-is_usual_role(const char *role)
+bool
+srm_template_variables_check(const char *json, SrmArena *arena, SrmStatus *status)
 {
-	static const char *const roles[] = {
-		"assistant", "developer", "environment", "function", "ipython", "model", "system",
-		"tool", "user",
-	};
+	const SrmJson *object = srm_json_parse(json, strlen(json), "template variables", arena, status);
 
-	for (size_t i = 0; i < sizeof(roles) / sizeof(roles[0]); i++)
-	{
-		if (strcmp(roles[i], role) == 0)
-			return true;
-	}
-	return false;
-}
-
-static JinjaString *
-content_string(JinjaEval *eval, const SrmMessage *message, size_t index)
-{
-	JinjaString *string = srm_jinja_string_new(eval, message->content, message->content_length,
-											   SRM_FROM_CONTENT);
-
-	if (string != NULL)
-		string->run.message = (uint32_t) index;
-	return string;
-}
-
-/* {'role': ..., 'content': ...} */
-static bool
-make_message(JinjaEval *eval, const SrmMessage *message, size_t index, JinjaValue *value)
-{
-	JinjaDict  *dict = srm_jinja_dict_new(eval, 2);
-	JinjaString *role = srm_jinja_string_new(eval, message->role, strlen(message->role),
-											 is_usual_role(message->role) ? SRM_FROM_TEMPLATE : SRM_FROM_USER);
-	JinjaString *content = content_string(eval, message, index);
-
-	if (dict == NULL || role == NULL || content == NULL ||
-		!srm_jinja_text(eval, "role", &dict->keys[0]) ||
-		!srm_jinja_text(eval, "content", &dict->keys[1]))
+	if (object == NULL)
 		return false;
-	dict->values[0] = srm_jinja_string(role);
-	dict->values[1] = srm_jinja_string(content);
-	dict->n = 2;
-	*value = (JinjaValue) {.type = JINJA_DICT, .dict = dict};
+	if (object->type != SRM_JSON_OBJECT)
+		return srm_fail(status, SRM_INVALID_ARGUMENT, "template variables are not a JSON object");
+	for (const SrmJson *member = object->child; member != NULL; member = member->next)
+		if (strcmp(member->key, "messages") == 0 || strcmp(member->key, "add_generation_prompt") == 0)
+			return srm_fail(status, SRM_INVALID_ARGUMENT,
+							"\"%s\" is not a variable that can be set", member->key);
 	return true;
 }
 
+/* Each member of a JSON object as a variable; json may be NULL. */
 static bool
-set_messages(JinjaEval *eval, const SrmMessage *messages, size_t n_messages)
+set_object(JinjaEval *eval, const char *json, SrmOrigin origin)
 {
-	JinjaList  *list = srm_jinja_list_new(eval, n_messages);
+	const SrmJson *object = NULL;
 
-	if (list == NULL)
+	if (json == NULL)
+		return true;
+	object = srm_json_parse(json, strlen(json), "template variables", eval->arena, eval->status);
+	if (object == NULL)
 		return false;
-	for (size_t i = 0; i < n_messages; i++)
+	for (const SrmJson *member = object->child; member != NULL; member = member->next)
 	{
-		if (!make_message(eval, &messages[i], i, &list->items[list->n++]))
+		JinjaValue	value;
+
+		if (!srm_jinja_of_json(eval, member, origin, &value) ||
+			!srm_jinja_scope_set(eval, eval->scope, member->key, value))
 			return false;
 	}
-	return srm_jinja_scope_set(eval, eval->scope, "messages", srm_jinja_list(list));
+	return true;
 }
 
 static bool
@@ -148,6 +170,8 @@ set_variables(JinjaEval *eval, const SrmTemplateVariables *variables)
 	}
 	return srm_jinja_scope_set(eval, eval->scope, "tools", srm_jinja_none()) &&
 		srm_jinja_scope_set(eval, eval->scope, "documents", srm_jinja_none()) &&
+		set_object(eval, variables->of_model, SRM_FROM_TEMPLATE) &&
+		set_object(eval, variables->of_user, SRM_FROM_USER) &&
 		srm_jinja_scope_set(eval, eval->scope, "add_generation_prompt",
 							srm_jinja_bool(variables->add_generation_prompt));
 }
@@ -160,7 +184,8 @@ measure_input(const SrmTemplate *template, const SrmMessage *messages, size_t n_
 	*total = template->source_length;
 	for (size_t i = 0; i < n_messages; i++)
 	{
-		size_t		length = messages[i].content_length + strlen(messages[i].role);
+		size_t		length = messages[i].content_length + strlen(messages[i].role) +
+			(messages[i].json == NULL ? 0 : strlen(messages[i].json));
 
 		if (length > MAX_INPUT - *total)
 		{
@@ -201,17 +226,59 @@ give_rendered(const JinjaBuilder *output, SrmArena *arena, SrmRendered *rendered
 	return true;
 }
 
+/* What one rendering is of. */
+typedef struct Job
+{
+	const SrmTemplate *template;
+	const SrmMessage *messages;
+	size_t		n_messages;
+	const SrmTemplateVariables *variables;
+	bool		joins;			/* lists of content parts are texts */
+	JinjaParts	parts;			/* that were found */
+} Job;
+
 /* The variables' scope lies around the template's own. */
 static bool
-render(JinjaEval *eval, const SrmTemplate *template, const SrmMessage *messages,
-	   size_t n_messages, const SrmTemplateVariables *variables)
+run_template(JinjaEval *eval, Job *job)
 {
+	JinjaValue	messages;
+
 	eval->scope = srm_jinja_scope_new(eval, NULL);
-	if (eval->scope == NULL || !set_messages(eval, messages, n_messages) ||
-		!set_variables(eval, variables))
+	if (eval->scope == NULL ||
+		!srm_jinja_messages(eval, job->messages, job->n_messages, job->joins, &job->parts, &messages) ||
+		!srm_jinja_scope_set(eval, eval->scope, "messages", messages) ||
+		!set_variables(eval, job->variables))
 		return false;
 	eval->scope = srm_jinja_scope_new(eval, eval->scope);
-	return eval->scope != NULL && srm_jinja_run(eval, template->body);
+	return eval->scope != NULL && srm_jinja_run(eval, job->template->body);
+}
+
+static bool
+render(Job *job, size_t input, SrmArena *arena, SrmRendered *rendered, const SrmStop *stop,
+	   SrmStatus *status)
+{
+	JinjaEval	eval = {.status = status, .stop = stop, .date = job->variables->date};
+	JinjaBuilder output;
+	bool		ok;
+
+	set_limits(&eval, input);
+	eval.arena = srm_arena_create(status);
+	if (eval.arena == NULL)
+		return false;
+	srm_jinja_builder_init(&output);
+	eval.output = &output;
+	ok = run_template(&eval, job) && give_rendered(&output, arena, rendered, status);
+	srm_arena_free(eval.arena);
+	return ok;
+}
+
+/* Whether the template could not do with lists what it can do with their texts. */
+static bool
+may_join(const Job *job, const SrmStatus *status)
+{
+	return job->parts.n_lists > 0 && job->parts.n_longer == 0 &&
+		(status->code == SRM_INVALID_ARGUMENT || status->code == SRM_INVALID_MODEL ||
+		 status->code == SRM_NOT_SUPPORTED);
 }
 
 bool
@@ -219,21 +286,21 @@ srm_template_render(const SrmTemplate *template, const SrmMessage *messages, siz
 					const SrmTemplateVariables *variables, SrmArena *arena,
 					SrmRendered *rendered, const SrmStop *stop, SrmStatus *status)
 {
-	JinjaEval	eval = {.status = status, .stop = stop, .date = variables->date};
-	JinjaBuilder output;
+	Job			job = {
+		.template = template, .messages = messages, .n_messages = n_messages,
+		.variables = variables
+	};
 	size_t		input;
-	bool		ok;
 
 	if (!measure_input(template, messages, n_messages, &input, status))
 		return false;
-	set_limits(&eval, input);
-	eval.arena = srm_arena_create(status);
-	if (eval.arena == NULL)
-		return false;
-	srm_jinja_builder_init(&output);
-	eval.output = &output;
-	ok = render(&eval, template, messages, n_messages, variables) &&
-		give_rendered(&output, arena, rendered, status);
-	srm_arena_free(eval.arena);
-	return ok;
+	if (render(&job, input, arena, rendered, stop, status))
+		return true;
+	if (!may_join(&job, status))
+		return job.parts.n_longer > 0 && status->hint[0] == '\0' && status->code != SRM_STOPPED ?
+			srm_fail_hint(status, "A chat template that takes no lists of content parts takes their text as one string.") :
+			false;
+	srm_status_init(status);
+	job.joins = true;
+	return render(&job, input, arena, rendered, stop, status);
 }

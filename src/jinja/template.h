@@ -27,7 +27,11 @@ typedef struct SrmMessage
 	const char *role;			/* UTF-8, no NUL inside, ends in NUL */
 	const char *content;		/* (content_length) bytes of UTF-8 */
 	size_t		content_length;
+	const char *json;			/* the whole message, see srm_message_read(); NULL: role and content are all */
 } SrmMessage;
+
+/* Whether a template sees the same message in both. */
+extern bool srm_message_equal(const SrmMessage *a, const SrmMessage *b);
 
 typedef enum SrmOrigin
 {
@@ -67,9 +71,14 @@ typedef struct SrmTemplateVariables
 	const char *eos_token;
 	const char *pad_token;
 	const char *unk_token;
+	const char *of_model;		/* more of them, a JSON object */
+	const char *of_user;		/* the same, which come before the model's */
 	bool		add_generation_prompt;
 	const char *date;			/* what strftime_now() takes for now */
 } SrmTemplateVariables;
+
+/* Whether a text is a JSON object of variables; what is wrong is in the status. */
+extern bool srm_template_variables_check(const char *json, SrmArena *arena, SrmStatus *status);
 
 /*
  * Parses a template of UTF-8; errors (SRM_INVALID_MODEL, or SRM_NOT_SUPPORTED
@@ -79,8 +88,13 @@ typedef struct SrmTemplateVariables
 extern SrmTemplate *srm_template_parse(const char *source, size_t length,
 									   SrmArena *arena, SrmStatus *status);
 
+/* Whether a template spells out a role, or a key of messages, whatever it does with it. */
+extern bool srm_template_has_role(const SrmTemplate *template, const char *role);
+extern bool srm_template_has_key(const SrmTemplate *template, const char *key);
+
 /*
- * Renders the messages.  The result lies in the arena.  raise_exception()
+ * Renders the messages.  Content that is a list of parts is one for the
+ * template, or, where it cannot take that, the text of its only part.  The result lies in the arena.  raise_exception()
  * in a template is an SRM_INVALID_ARGUMENT with the template's words.
  */
 extern bool srm_template_render(const SrmTemplate *template,

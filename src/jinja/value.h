@@ -72,6 +72,7 @@ typedef struct JinjaList
 	JinjaValue *items;			/* (n) */
 	size_t		n;
 	size_t		capacity;
+	bool		is_parts;		/* of a message's content, which nobody wants printed as a list */
 } JinjaList;
 
 /* In the order of insertion; searched in line, since templates' are short. */

@@ -168,6 +168,7 @@ srm_chat_read(SrmTemplate **chat_template, SrmTemplateVariables *variables,
 	*chat_template = NULL;
 	memset(variables, 0, sizeof(SrmTemplateVariables));
 	variables->date = settings->template_date;
+	variables->of_model = settings->template_variables;
 	if (scratch == NULL)
 		return false;
 	done = read_config(variables, &source, files, scratch, arena, status) &&

@@ -11,8 +11,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "model/config_reader.h"
+#include "base/json_write.h"
+#include "jinja/template.h"
 #include "kernel/pack.h"
+#include "model/config_reader.h"
 
 /* Beyond all that is published, and small enough that no product overflows. */
 #define MAX_LAYERS			1024
@@ -395,6 +397,52 @@ read_template(SrmConfigReader *reader, const SrmJson *json, SrmModelSettings *se
 	return srm_fail_detail(reader->status, "A date is written like \"" SRM_TEMPLATE_DATE "\".");
 }
 
+/* "template_variables": an object, kept as text. */
+static bool
+read_variables(SrmConfigReader *reader, const SrmJson *json, SrmModelSettings *settings)
+{
+	const SrmJson *variables = srm_json_member(json, "template_variables");
+	SrmBuffer	text;
+
+	if (variables == NULL)
+		return true;
+	if (!srm_buffer_init(&text, reader->arena, MAX_TEMPLATE_LENGTH, reader->status) ||
+		!srm_json_write(&text, variables, reader->status))
+		return false;
+	settings->template_variables = text.data;
+	if (srm_template_variables_check(text.data, reader->arena, reader->status))
+		return true;
+	reader->status->code = SRM_INVALID_MODEL;
+	return srm_fail_detail(reader->status, "They are in \"template_variables\" of the object \"srm\".");
+}
+
+/* "response_roles": a list of names. */
+static bool
+read_roles(SrmConfigReader *reader, const SrmJson *json, SrmModelSettings *settings)
+{
+	const SrmJson *list = srm_json_member(json, "response_roles");
+	size_t		n = list == NULL ? 0 : list->n;
+
+	if (list == NULL)
+		return true;
+	settings->response_roles = srm_arena_array(reader->arena, n, sizeof(char *), reader->status);
+	if (settings->response_roles == NULL)
+		return false;
+	for (const SrmJson *item = list->child; item != NULL && list->type == SRM_JSON_ARRAY; item = item->next)
+	{
+		const char *role = srm_json_string(item);
+
+		if (role == NULL)
+			break;
+		role = srm_arena_string(reader->arena, role, strlen(role), reader->status);
+		if (role == NULL)
+			return false;
+		settings->response_roles[settings->n_response_roles++] = role;
+	}
+	return settings->n_response_roles == n && list->type == SRM_JSON_ARRAY ? true :
+		srm_fail(reader->status, SRM_INVALID_MODEL, "\"response_roles\" is not a list of strings");
+}
+
 static bool
 read_settings(SrmConfigReader *reader)
 {
@@ -416,6 +464,8 @@ read_settings(SrmConfigReader *reader)
 		!keep_string(reader, json, "segmenter", "icu", MAX_NAME_LENGTH, &settings->segmenter) ||
 		!keep_string(reader, json, "locale", "", MAX_NAME_LENGTH, &settings->locale) ||
 		!read_template(reader, json, settings) ||
+		!read_variables(reader, json, settings) ||
+		!read_roles(reader, json, settings) ||
 		!keep_string(reader, json, "quantization", NULL, MAX_NAME_LENGTH, &settings->quantization) ||
 		!read_compute(reader, json, &settings->compute) ||
 		!srm_json_get_int(json, "attention_dim", 1, MAX_DIM, 0, &dim, reader->status))

@@ -62,6 +62,9 @@ typedef struct SrmModelSettings
 	const char *locale;			/* "" */
 	const char *chat_template;	/* NULL: that of the tokenizer */
 	const char *template_date;	/* what a chat template takes for today */
+	const char *template_variables; /* NULL: a JSON object of what it may ask for besides */
+	const char **response_roles;	/* (n_response_roles) roles of responses that it does not name */
+	size_t		n_response_roles;
 	int			compute;		/* SRM_COMPUTE_AUTO or an SrmCompute */
 	const char *quantization;	/* NULL, or "int8": maps of the layers have scales */
 	bool		has_scale;		/* mean and std are given */

@@ -161,6 +161,7 @@ push_settings(JsonbParseState **state, const SrmModelSettings *settings)
 	push_string(state, "segmenter", settings->segmenter);
 	push_string(state, "locale", settings->locale);
 	push_string(state, "template_date", settings->template_date);
+	push_string(state, "template_variables", settings->template_variables);
 	push_string(state, "quantization", settings->quantization);
 	if (!settings->has_scale)
 		return;

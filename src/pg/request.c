@@ -16,75 +16,6 @@
 #define has_messages(form)	((form) == SRM_FORM_MESSAGES || (form) == SRM_FORM_MODEL_MESSAGES)
 
 static void
-fail_messages(const char *detail)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("invalid messages"),
-			 errdetail("%s", detail),
-			 errhint("Messages look like [{\"role\": \"user\", \"content\": \"Hi.\"}, {\"role\": \"assistant\", \"content\": \"Hello.\"}].")));
-}
-
-/* The string of a message's key, as UTF-8 with a NUL behind it. */
-static char *
-read_member(JsonbContainer *object, const char *key, size_t *length)
-{
-	JsonbValue	name;
-	JsonbValue *value;
-	SrmText		converted;
-
-	name.type = jbvString;
-	name.val.string.val = unconstify(char *, key);
-	name.val.string.len = (int) strlen(key);
-	value = findJsonbValueFromContainer(object, JB_FOBJECT, &name);
-	if (value == NULL || value->type != jbvString)
-		fail_messages(psprintf("Each message must have a string \"%s\".", key));
-	converted = srm_text_of_bytes(value->val.string.val, value->val.string.len);
-	*length = converted.length;
-	return pnstrdup(converted.data, converted.length);
-}
-
-static void
-read_message(SrmMessage *message, JsonbValue *value)
-{
-	size_t		role_length;
-
-	if (value == NULL || value->type != jbvBinary || !JsonContainerIsObject(value->val.binary.data))
-		fail_messages("Each message must be an object.");
-	message->role = read_member(value->val.binary.data, "role", &role_length);
-	message->content = read_member(value->val.binary.data, "content", &message->content_length);
-}
-
-SrmMessage *
-srm_messages_of_jsonb(Jsonb *messages, size_t *n_messages)
-{
-	SrmMessage *result;
-	uint32		n;
-
-	if (!JB_ROOT_IS_ARRAY(messages) || JB_ROOT_IS_SCALAR(messages))
-		fail_messages("Messages must be an array.");
-	n = JB_ROOT_COUNT(messages);
-	if (n == 0)
-		fail_messages("There must be at least one message.");
-	result = palloc0(sizeof(SrmMessage) * ((Size) n + 1));
-	for (uint32 i = 0; i < n; i++)
-		read_message(&result[i], getIthJsonbValueFromContainer(&messages->root, i));
-	*n_messages = n;
-	return result;
-}
-
-SrmMessage
-srm_message_of_datum(const char *role, Datum content)
-{
-	SrmText		value = srm_text_of_datum(content);
-	SrmMessage	message = {
-		.role = role,.content = value.data,.content_length = value.length
-	};
-
-	return message;
-}
-
-static void
 read_prompt(SrmRequest *request, FunctionCallInfo fcinfo, SrmForm form)
 {
 	request->messages = palloc0(sizeof(SrmMessage) * 2);
@@ -102,6 +33,8 @@ srm_options_of_settings(SrmScoreOptions *options)
 		options->locale = srm_locale;
 	if (srm_template_date[0] != '\0')
 		options->date = srm_template_date;
+	if (srm_template_variables[0] != '\0')
+		options->variables = srm_cstring_of_datum(CStringGetTextDatum(srm_template_variables));
 	if ((size_t) srm_max_tokens < options->max_tokens)
 		options->max_tokens = srm_max_tokens;
 	options->truncation = srm_truncation;
@@ -140,25 +73,11 @@ srm_request_response(const SrmRequest *request)
 	return &request->messages[request->n_messages - 1];
 }
 
-/* A conversation that ends with a question has no response to score. */
-static void
-check_response(const SrmMessage *message)
-{
-	if (strcmp(message->role, "user") != 0 && strcmp(message->role, "system") != 0)
-		return;
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("last message is not a response"),
-			 errdetail("Its role is \"%s\".", message->role),
-			 errhint("The last of the messages is the one that is scored.")));
-}
-
 void
 srm_request_score(SrmRequest *request, SrmScored *scored)
 {
 	SrmCall    *call = request->call;
 
-	check_response(srm_request_response(request));
 	srm_call_check(call, srm_scorer_score(request->model->scorer,
 										  request->messages, request->n_messages,
 										  &request->options, call->arena, scored,
@@ -181,13 +100,6 @@ srm_request_score_responses(SrmRequest *request, const Datum *responses, int n, 
 	pfree(messages);
 }
 
-static bool
-is_same_message(const SrmMessage *a, const SrmMessage *b)
-{
-	return strcmp(a->role, b->role) == 0 && a->content_length == b->content_length &&
-		memcmp(a->content, b->content, a->content_length) == 0;
-}
-
 /*
  * Where the two differ in their last messages only, as most pairs do, the
  * rest is computed once.
@@ -203,10 +115,8 @@ srm_request_score_pair(SrmRequest *request, Jsonb *other, SrmScored *scored)
 
 	responses[0] = *srm_request_response(request);
 	responses[1] = messages[n_messages - 1];
-	check_response(&responses[0]);
-	check_response(&responses[1]);
 	for (size_t i = 0; is_shared && i + 1 < n_messages; i++)
-		is_shared = is_same_message(&messages[i], &request->messages[i]);
+		is_shared = srm_message_equal(&messages[i], &request->messages[i]);
 	if (is_shared)
 	{
 		srm_call_check(call, srm_scorer_score_responses(request->model->scorer, messages,

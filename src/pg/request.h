@@ -19,6 +19,7 @@
 #include "postgres.h"
 #include "utils/jsonb.h"
 
+#include "pg/conversation.h"
 #include "pg/encoding.h"
 #include "pg/models.h"
 
@@ -51,15 +52,6 @@ typedef struct SrmRequest
 	size_t		n_messages;
 	int			next_argument;	/* the first behind the prompt or messages */
 } SrmRequest;
-
-/* A message of a text datum; may point into it. */
-extern SrmMessage srm_message_of_datum(const char *role, Datum content);
-
-/*
- * The messages of a list of {"role": ..., "content": ...}, palloc'd with room
- * for one more; anything else is an error.
- */
-extern SrmMessage *srm_messages_of_jsonb(Jsonb *messages, size_t *n_messages);
 
 /* What the settings say about scoring takes the place of the model's own. */
 extern void srm_options_of_settings(SrmScoreOptions *options);

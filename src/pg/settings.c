@@ -26,6 +26,7 @@ char	   *srm_output_path = NULL;
 char	   *srm_prepared_path = NULL;
 char	   *srm_locale = NULL;
 char	   *srm_template_date = NULL;
+char	   *srm_template_variables = NULL;
 char	   *srm_preload_models = NULL;
 int			srm_aggregation = SRM_AGGREGATION_OF_MODEL;
 int			srm_segmenter = 0;
@@ -114,6 +115,27 @@ check_template_date(char **value, void **extra, GucSource source)
 	return false;
 }
 
+/* The text comes in the encoding of the database, whose ASCII is that of JSON. */
+static bool
+check_template_variables(char **value, void **extra, GucSource source)
+{
+	SrmStatus	status;
+	SrmArena   *arena;
+	bool		valid;
+
+	(void) extra;
+	(void) source;
+	if (**value == '\0')
+		return true;
+	srm_status_init(&status);
+	arena = srm_arena_create(&status);
+	valid = arena != NULL && srm_template_variables_check(*value, arena, &status);
+	srm_arena_free(arena);
+	if (!valid)
+		GUC_check_errdetail("%s", status.detail[0] == '\0' ? status.message : status.detail);
+	return valid;
+}
+
 static void
 define_model_settings(void)
 {
@@ -171,6 +193,11 @@ define_text_settings(void)
 							   "An empty string stands for the model's own, or " SRM_TEMPLATE_DATE ".",
 							   &srm_template_date, "",
 							   PGC_USERSET, 0, check_template_date, NULL, NULL);
+	DefineCustomStringVariable("srm.template_variables",
+							   "Sets variables of chat templates, as a JSON object.",
+							   "They come before the model's own, such as {\"enable_thinking\": false}.",
+							   &srm_template_variables, "",
+							   PGC_USERSET, 0, check_template_variables, NULL, NULL);
 	DefineCustomIntVariable("srm.max_tokens",
 							"Sets the maximum number of tokens of a conversation.",
 							"The model's own maximum holds besides.",

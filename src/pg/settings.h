@@ -19,6 +19,7 @@ extern char *srm_output_path;
 extern char *srm_prepared_path;
 extern char *srm_locale;
 extern char *srm_template_date;
+extern char *srm_template_variables;
 extern char *srm_preload_models;
 extern int	srm_aggregation;
 extern int	srm_segmenter;

@@ -123,14 +123,16 @@ render(FunctionCallInfo fcinfo, SrmForm form)
 {
 	SrmRequest	request;
 	SrmRendered rendered;
+	SrmLayoutOptions options = {0};
 	SrmCall    *call;
 	Datum		result;
 
 	srm_request_begin(&request, fcinfo, form, true);
 	call = request.call;
+	options.date = request.options.date;
+	options.variables = request.options.variables;
 	srm_call_check(call, srm_layout_render(request.model->scorer->model, request.messages,
-										   request.n_messages, request.options.date,
-										   call->arena, &rendered,
+										   request.n_messages, &options, call->arena, &rendered,
 										   &call->stop, &call->status));
 	result = srm_datum_of_utf8(rendered.text, rendered.length);
 	srm_request_end(&request);

@@ -151,13 +151,6 @@ open_trainer(SrmTraining *training)
 	srm_call_check(call, training->trainer != NULL);
 }
 
-static bool
-is_same_message(const SrmMessage *a, const SrmMessage *b)
-{
-	return strcmp(a->role, b->role) == 0 && a->content_length == b->content_length &&
-		memcmp(a->content, b->content, a->content_length) == 0;
-}
-
 /* Whole conversations may come with two prompts, of which a pair has one. */
 static void
 check_prompts(const SrmConversation *chosen, const SrmConversation *rejected)
@@ -165,7 +158,7 @@ check_prompts(const SrmConversation *chosen, const SrmConversation *rejected)
 	bool		same = chosen->n_messages == rejected->n_messages;
 
 	for (size_t i = 0; same && i + 1 < chosen->n_messages; i++)
-		same = is_same_message(&chosen->messages[i], &rejected->messages[i]);
+		same = srm_message_equal(&chosen->messages[i], &rejected->messages[i]);
 	if (!same)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -184,10 +177,8 @@ add_pair(SrmTraining *training, const SrmPairReader *reader, const SrmPairRow *r
 	};
 
 	check_prompts(&row->chosen, &row->rejected);
-	pair.chosen = row->chosen.messages[last].content;
-	pair.chosen_length = row->chosen.messages[last].content_length;
-	pair.rejected = row->rejected.messages[last].content;
-	pair.rejected_length = row->rejected.messages[last].content_length;
+	pair.chosen = row->chosen.messages[last];
+	pair.rejected = row->rejected.messages[last];
 	srm_call_check(call, srm_trainer_add(training->trainer, &pair, &call->stop, &call->status));
 }
 

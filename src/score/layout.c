@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "base/utf8.h"
+#include "score/understood.h"
 
 static const char *const boundary_names[] = {
 	[SRM_BOUNDARY_OFFSET] = "offset",
@@ -25,10 +26,12 @@ typedef struct Draft
 {
 	const SrmModel *model;
 	const SrmLayoutOptions *options;
+	const SrmMessage *messages; /* (message + 1) */
 	const SrmMessage *response;
 	uint32_t	message;		/* index of the response */
 	uint32_t	start;			/* the response's first byte in the rendered text */
 	uint32_t	end;			/* one behind its last */
+	uint32_t	call;			/* where a call behind it ends; 0: there is none */
 	uint32_t   *cuts;			/* (n) where sentences end in the rendered text */
 	SrmRange   *special;		/* (n_special) literal text of the template */
 	size_t		n_special;
@@ -57,10 +60,10 @@ srm_boundary_name(SrmBoundary boundary)
 	return boundary_names[boundary];
 }
 
-bool
-srm_layout_render(const SrmModel *model, const SrmMessage *messages, size_t n_messages,
-				  const char *date, SrmArena *arena, SrmRendered *rendered,
-				  const SrmStop *stop, SrmStatus *status)
+static bool
+render(const SrmModel *model, const SrmMessage *messages, size_t n_messages, bool invites,
+	   const SrmLayoutOptions *options, SrmArena *arena, SrmRendered *rendered,
+	   const SrmStop *stop, SrmStatus *status)
 {
 	SrmTemplateVariables variables = model->variables;
 
@@ -69,10 +72,21 @@ srm_layout_render(const SrmModel *model, const SrmMessage *messages, size_t n_me
 		srm_fail(status, SRM_NOT_SUPPORTED, "model has no chat template");
 		return srm_fail_hint(status, "Add \"chat_template\" to its tokenizer_config.json, or to \"srm\" in its config.json.");
 	}
-	if (date != NULL)
-		variables.date = date;
+	if (options->date != NULL)
+		variables.date = options->date;
+	if (options->variables != NULL && options->variables[0] != '\0')
+		variables.of_user = options->variables;
+	variables.add_generation_prompt = invites;
 	return srm_template_render(model->chat_template, messages, n_messages,
 							   &variables, arena, rendered, stop, status);
+}
+
+bool
+srm_layout_render(const SrmModel *model, const SrmMessage *messages, size_t n_messages,
+				  const SrmLayoutOptions *options, SrmArena *arena, SrmRendered *rendered,
+				  const SrmStop *stop, SrmStatus *status)
+{
+	return render(model, messages, n_messages, false, options, arena, rendered, stop, status);
 }
 
 static bool
@@ -103,6 +117,65 @@ find_response(Draft *draft)
 		draft->end = run->start + run->length;
 		seen = run->offset + run->length;
 	}
+	return true;
+}
+
+/* One behind the last byte at or behind start that a user's text, not the content, has written; 0: none. */
+static uint32_t
+find_call(const Draft *draft, uint32_t start)
+{
+	const SrmRendered *rendered = &draft->layout->rendered;
+
+	for (size_t i = rendered->n_runs; i-- > 0;)
+	{
+		const SrmRun *run = &rendered->runs[i];
+
+		if (run->start + run->length <= start)
+			break;
+		if (run->origin == SRM_FROM_USER)
+			return run->start + run->length;
+	}
+	return 0;
+}
+
+/*
+ * Where a response begins that shows no content: where the conversation parts
+ * from the one before it that invites a response.
+ */
+static bool
+find_start(Draft *draft)
+{
+	const SrmRendered *rendered = &draft->layout->rendered;
+	SrmRendered before;
+	uint32_t	n = 0;
+
+	if (draft->message == 0)
+		return true;
+	if (!render(draft->model, draft->messages, draft->message, true, draft->options, draft->arena,
+				&before, draft->stop, draft->status))
+		return false;
+	while (n < rendered->length && n < before.length && rendered->text[n] == before.text[n])
+		n++;
+	while (n > 0 && n < rendered->length && srm_utf8_is_continuation((unsigned char) rendered->text[n]))
+		n--;
+	draft->start = n;
+	return true;
+}
+
+/* Finds what the template makes of the response's other keys. */
+static bool
+find_other_keys(Draft *draft)
+{
+	bool		has_content = draft->end > 0;
+
+	if (draft->response->json != NULL)
+	{
+		if (!has_content && !find_start(draft))
+			return false;
+		draft->call = find_call(draft, has_content ? draft->end : draft->start);
+	}
+	if (!has_content)
+		draft->end = draft->call;
 	if (draft->end > 0)
 		return true;
 	return srm_fail(draft->status, SRM_INVALID_ARGUMENT,
@@ -219,6 +292,31 @@ cut_sentences(Draft *draft)
 	/* A response of white space alone is one sentence */
 	if (n > 0 && draft->cuts[n - 1] == 0)
 		draft->cuts[n - 1] = draft->end;
+	return true;
+}
+
+/*
+ * A call is a sentence of its own behind the others; it takes in content that
+ * the template leaves out for it.
+ */
+static bool
+add_call(Draft *draft)
+{
+	SrmLayout  *layout = draft->layout;
+	size_t		n = draft->end == draft->call ? 0 : layout->n;
+	size_t		length = draft->response->content_length;
+
+	if (draft->call == 0)
+		return true;
+	layout->sentences = srm_arena_grow(draft->arena, layout->sentences, layout->n, layout->n + 1,
+									   sizeof(SrmSentence), draft->status);
+	draft->cuts = srm_arena_grow(draft->arena, draft->cuts, layout->n, layout->n + 1,
+								 sizeof(uint32_t), draft->status);
+	if (layout->sentences == NULL || draft->cuts == NULL)
+		return false;
+	layout->sentences[n] = (SrmSentence) {.start = n == 0 ? 0 : length,.end = length};
+	draft->cuts[n] = draft->call;
+	layout->n = layout->n_sentences = n + 1;
 	return true;
 }
 
@@ -557,19 +655,22 @@ srm_layout(const SrmModel *model, const SrmMessage *messages, size_t n_messages,
 		   const SrmStop *stop, SrmStatus *status)
 {
 	Draft		draft = {
-		.model = model,.options = options,
+		.model = model,.options = options,.messages = messages,
 		.response = &messages[n_messages - 1],
 		.message = (uint32_t) n_messages - 1,
 		.layout = layout,.arena = arena,.stop = stop,.status = status
 	};
 
 	memset(layout, 0, sizeof(SrmLayout));
-	if (draft.response->content_length == 0)
+	if (draft.response->content_length == 0 && draft.response->json == NULL)
 		return srm_fail(status, SRM_INVALID_ARGUMENT, "response must not be empty");
-	return srm_layout_render(model, messages, n_messages, options->date, arena, &layout->rendered,
+	return srm_layout_render(model, messages, n_messages, options, arena, &layout->rendered,
 							 stop, status) &&
+		srm_check_understood(model, messages, n_messages, &layout->rendered, status) &&
 		find_response(&draft) &&
+		find_other_keys(&draft) &&
 		cut_sentences(&draft) &&
+		add_call(&draft) &&
 		encode(&draft) &&
 		fit(&draft) &&
 		find_gate(&draft);

@@ -5,7 +5,9 @@
  *
  * The response is the content of the last message.  Its sentences are cut in
  * the text that the caller passed; the chat template may trim that text or
- * put it anywhere, and positions lead back all the same.
+ * put it anywhere, and positions lead back all the same.  What a template
+ * writes of the message's other keys behind the content, such as calls of
+ * tools, is one more sentence, empty and at the content's end.
  *
  *-------------------------------------------------------------------------
  */
@@ -36,6 +38,7 @@ typedef struct SrmLayoutOptions
 	size_t		max_tokens;
 	SrmSegmenter *segmenter;
 	const char *date;			/* what the chat template takes for today; NULL: the model's */
+	const char *variables;		/* a JSON object of the template's; NULL or "": none but the model's */
 } SrmLayoutOptions;
 
 /*
@@ -60,9 +63,9 @@ typedef struct SrmLayout
 extern bool srm_boundary_find(const char *name, SrmBoundary *boundary);
 extern const char *srm_boundary_name(SrmBoundary boundary);
 
-/* Only renders: what srm_layout() reads, with no markers; date may be NULL as well. */
+/* Only renders: what srm_layout() reads, with no markers.  Of the options, the date and the variables count. */
 extern bool srm_layout_render(const SrmModel *model, const SrmMessage *messages,
-							  size_t n_messages, const char *date, SrmArena *arena,
+							  size_t n_messages, const SrmLayoutOptions *options, SrmArena *arena,
 							  SrmRendered *rendered, const SrmStop *stop,
 							  SrmStatus *status);
 

@@ -107,18 +107,25 @@ hash_bytes(const char *bytes, size_t length)
 	return hash;
 }
 
+static const char *
+json_of(const SrmMessage *message)
+{
+	return message->json == NULL ? "" : message->json;
+}
+
 static size_t
 measure_key(const SrmMessage *messages, size_t n_messages, const SrmScoreOptions *options)
 {
 	size_t		length = sizeof(options->aggregation) + sizeof(options->max_tokens) +
-		sizeof(options->truncation) + 2 * sizeof(size_t) + strlen(options->locale) +
-		strlen(options->date);
+		sizeof(options->truncation) + 3 * sizeof(size_t) + strlen(options->locale) +
+		strlen(options->date) + strlen(options->variables);
 
 	for (size_t i = 0; i < n_messages && length <= MAX_KEY; i++)
 	{
 		if (messages[i].content_length > MAX_KEY)
 			return MAX_KEY + 1;
-		length += 2 * sizeof(size_t) + strlen(messages[i].role) + messages[i].content_length;
+		length += 3 * sizeof(size_t) + strlen(messages[i].role) + messages[i].content_length +
+			strlen(json_of(&messages[i]));
 	}
 	return length;
 }
@@ -141,10 +148,12 @@ srm_memo_key(SrmMemoKey *key, const SrmMessage *messages, size_t n_messages,
 	out = append(out, &options->truncation, sizeof(options->truncation));
 	out = append_text(out, options->locale, strlen(options->locale));
 	out = append_text(out, options->date, strlen(options->date));
+	out = append_text(out, options->variables, strlen(options->variables));
 	for (size_t i = 0; i < n_messages; i++)
 	{
 		out = append_text(out, messages[i].role, strlen(messages[i].role));
 		out = append_text(out, messages[i].content, messages[i].content_length);
+		out = append_text(out, json_of(&messages[i]), strlen(json_of(&messages[i])));
 	}
 	key->hash = hash_bytes(key->bytes, key->length);
 	key->want_tokens = options->want_tokens;

@@ -433,17 +433,13 @@ add_response(Call *call, Batch *batch, const SrmMessage *response, SrmScored *sc
 	return true;
 }
 
-/* The first response that is the same text, or number itself. */
+/* The first response that is the same, or number itself. */
 static size_t
 find_twin(const SrmMessage *responses, size_t number)
 {
 	size_t		i = 0;
 
-	while (i < number &&
-		   (responses[i].content_length != responses[number].content_length ||
-			memcmp(responses[i].content, responses[number].content,
-				   responses[i].content_length) != 0 ||
-			strcmp(responses[i].role, responses[number].role) != 0))
+	while (i < number && !srm_message_equal(&responses[i], &responses[number]))
 		i++;
 	return i;
 }

@@ -83,6 +83,7 @@ srm_scorer_defaults(const SrmScorer *scorer, SrmScoreOptions *options)
 	options->aggregation = scorer->aggregation;
 	options->locale = scorer->model->settings.locale;
 	options->date = scorer->model->settings.template_date;
+	options->variables = "";
 	options->max_tokens = scorer->model->max_tokens;
 	options->truncation = SRM_TRUNCATION_ERROR;
 	options->n_threads = 1;
@@ -121,6 +122,7 @@ srm_scorer_layout(SrmScorer *scorer, const SrmMessage *messages, size_t n_messag
 		.truncation = options->truncation,
 		.max_tokens = options->max_tokens,
 		.date = options->date,
+		.variables = options->variables,
 		.segmenter = find_segmenter(scorer, options->locale, status)
 	};
 

@@ -31,6 +31,7 @@ typedef struct SrmScoreOptions
 	SrmAggregation aggregation;
 	const char *locale;
 	const char *date;			/* what the chat template takes for today */
+	const char *variables;		/* a JSON object of the chat template's, besides the model's; "": none */
 	size_t		max_tokens;
 	SrmTruncation truncation;
 	int			n_threads;

@@ -78,9 +78,7 @@ lay_out(Draft *draft, int number)
 	if (messages != NULL)
 	{
 		memcpy(messages, pair->prompt, n * sizeof(SrmMessage));
-		messages[n].role = "assistant";
-		messages[n].content = number == 0 ? pair->chosen : pair->rejected;
-		messages[n].content_length = number == 0 ? pair->chosen_length : pair->rejected_length;
+		messages[n] = number == 0 ? pair->chosen : pair->rejected;
 	}
 	if (messages == NULL ||
 		!srm_layout(draft->reader->model, messages, n + 1, &draft->reader->layout, scratch,
@@ -220,6 +218,8 @@ hash_prompt(const SrmTrainPair *pair)
 	{
 		hash = srm_hash_words(hash, pair->prompt[i].role, strlen(pair->prompt[i].role));
 		hash = srm_hash_words(hash, pair->prompt[i].content, pair->prompt[i].content_length);
+		if (pair->prompt[i].json != NULL)
+			hash = srm_hash_words(hash, pair->prompt[i].json, strlen(pair->prompt[i].json));
 	}
 	return hash;
 }

@@ -109,10 +109,8 @@ typedef struct SrmTrainPair
 {
 	const SrmMessage *prompt;	/* (n_prompt) the messages before the response */
 	size_t		n_prompt;
-	const char *chosen;			/* (chosen_length) bytes of UTF-8 */
-	size_t		chosen_length;
-	const char *rejected;		/* (rejected_length) */
-	size_t		rejected_length;
+	SrmMessage	chosen;
+	SrmMessage	rejected;
 	bool		has_margin;		/* margin counts, not that of the options */
 	double		margin;
 	double		weight;			/* factor of the pair's loss, finite and not negative; 1 as a rule */

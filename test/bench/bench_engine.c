@@ -33,7 +33,7 @@ static double
 time_line(SrmScorer *scorer, char *line, int n_threads, SrmArena *arena, SrmStatus *status)
 {
 	char	   *response = line + strcspn(line, "\t");
-	SrmMessage	messages[] = {{"user", line, (size_t) (response - line)}, {"assistant", NULL, 0}};
+	SrmMessage	messages[] = {{"user", line, (size_t) (response - line), NULL}, {"assistant", NULL, 0, NULL}};
 	SrmScoreOptions options;
 	SrmScored	scored;
 	SrmStop		stop = {0};

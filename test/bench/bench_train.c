@@ -59,16 +59,24 @@ read_prompt(const SrmJson *prompt, SrmMessage *messages, size_t capacity)
 
 	if (text != NULL || prompt == NULL)
 	{
-		messages[0] = (SrmMessage) {"user", text == NULL ? "" : text, text == NULL ? 0 : strlen(text)};
+		messages[0] = (SrmMessage) {"user", text == NULL ? "" : text, text == NULL ? 0 : strlen(text), NULL};
 		return 1;
 	}
 	for (const SrmJson *child = prompt->child; child != NULL && n < capacity; child = child->next)
 	{
 		const char *content = text_of(child, "content");
 
-		messages[n++] = (SrmMessage) {text_of(child, "role"), content, strlen(content)};
+		messages[n++] = (SrmMessage) {text_of(child, "role"), content, strlen(content), NULL};
 	}
 	return n;
+}
+
+static SrmMessage
+response_of(const SrmJson *row, const char *key)
+{
+	const char *text = text_of(row, key);
+
+	return (SrmMessage) {.role = "assistant",.content = text,.content_length = strlen(text)};
 }
 
 static void
@@ -81,10 +89,8 @@ add_row(Bench *bench, const char *line, size_t length, uint64_t number, SrmArena
 	if (row == NULL)
 		quit(bench);
 	pair.n_prompt = read_prompt(srm_json_member(row, "prompt"), messages, 256);
-	pair.chosen = text_of(row, "chosen");
-	pair.rejected = text_of(row, "rejected");
-	pair.chosen_length = strlen(pair.chosen);
-	pair.rejected_length = strlen(pair.rejected);
+	pair.chosen = response_of(row, "chosen");
+	pair.rejected = response_of(row, "rejected");
 	if (!srm_trainer_add(bench->trainer, &pair, NULL, &bench->status))
 		quit(bench);
 }

@@ -43,6 +43,17 @@ make_model('none', {}, \%none);
 make_model('named', {}, { chat_template => { default => $dated, tools => '{% bad' } });
 make_model('unknown', { chat_template => "a\n{% include 'x' %}" }, {});
 make_model('raises', { chat_template => "\n{{ raise_exception('no ' ~ messages[0].role) }}" }, {});
+my $whole = "{% for m in messages %}<|{{ m.role }}|>{% if greeting is defined %}{{ greeting }}{% endif %}{{ m.reasoning_content or '' }}" .
+	"{% if m.content is string %}{{ m.content }}{% else %}{% for p in m.content or [] %}[{{ p.text }}]{% endfor %}{% endif %}" .
+	"{% for c in m.tool_calls or [] %}Call {{ c.function | tojson }}.{% endfor %}<|end|>{% endfor %}" .
+	"{% if add_generation_prompt %}<|assistant|>{% endif %}";
+make_model('whole', { chat_template => $whole }, {});
+make_model('offsets', { chat_template => $whole, boundary => 'offset', aggregation => 'sum' }, {});
+make_model('greets', { chat_template => $whole, template_variables => { greeting => 'Hello <|end|>', n => [1, { a => 2 }] } }, {});
+make_model('bad_variables', { template_variables => { messages => 1 } }, {});
+make_model('list_variables', { template_variables => [1] }, {});
+make_model('gpt', { chat_template => $whole, response_roles => ['gpt'] }, {});
+make_model('bad_roles', { response_roles => 'gpt' }, {});
 make_model('endless', { chat_template => '{% for i in range(99999) %}{% for j in range(99999) %}x{% endfor %}{% endfor %}' }, {});
 
 my $node = PostgreSQL::Test::Cluster->new('main');
@@ -68,6 +79,79 @@ sub fails_with
 	like($stderr, $pattern, $name);
 	like($stdout, qr/alive/, "$name: the backend goes on");
 }
+
+# a message's other keys: what is called is a sentence of its own, at the end
+
+sub conversation
+{
+	my (@last) = @_;
+	return "'" . (JSON::PP->new->canonical->encode([{ role => 'user', content => 'Hi.' }, @last]) =~ s/'/''/gr) . "'::jsonb";
+}
+
+sub answer { return { role => 'assistant', @_ } }
+my @calls = map { { type => 'function', function => { name => 'f', arguments => { a => $_ } } } } 1, 2;
+my $called = conversation(answer(content => undef, tool_calls => [$calls[0]]));
+my $called_too = conversation(answer(content => 'One. Two.', tool_calls => \@calls));
+
+is_result("SELECT srm_render('whole', $called_too)",
+	qq(<|user|>Hi.<|end|><|assistant|>One. Two.Call {"name": "f", "arguments": {"a": 1}}.Call {"name": "f", "arguments": {"a": 2}}.<|end|>),
+	'calls are rendered');
+for my $model ('whole', 'offsets')
+{
+	is_result("SELECT sentence_no, start_pos, end_pos, sentence FROM srm_sentence_rewards('$model', $called)", '1|1|0|', "$model: a call alone");
+	is_result("SELECT sentence_no, start_pos, end_pos, sentence FROM srm_sentence_rewards('$model', $called_too)",
+		"1|1|5|One. \n2|6|9|Two.\n3|10|9|", "$model: a call behind content");
+	is_result("SELECT srm_score('$model', $called) <> srm_score('$model', " .
+		conversation(answer(content => undef, tool_calls => [$calls[1]])) . ')', 't', "$model: another call, another score");
+	is_result("SELECT srm_score('$model', " . conversation(answer(content => 'One.')) . ") = srm_score('$model', " .
+		conversation(answer(content => 'One.', tool_calls => [], name => 'x', reasoning_content => undef)) . ')', 't', "$model: nothing is called");
+}
+is_result("SELECT abs(sum(reward) - srm_score('offsets', $called_too)) < 1e-4 FROM srm_sentence_rewards('offsets', $called_too)", 't',
+	'rewards with that of the call add up');
+is_result("SELECT srm_render('whole', " . conversation(answer(content => 'a', reasoning_content => 'Hm. ')) . ')',
+	'<|user|>Hi.<|end|><|assistant|>Hm. a<|end|>', 'reasoning comes before the content');
+
+# parts of content
+
+is_result("SELECT srm_render('whole', " . conversation(answer(content => [{ type => 'text', text => 'a' }, { type => 'text', text => 'b' }])) . ')',
+	'<|user|>Hi.<|end|><|assistant|>[a][b]<|end|>', 'parts as the template asks for them');
+is_result("SELECT string_agg(sentence, '|' ORDER BY sentence_no) FROM srm_sentence_rewards('whole', " .
+	conversation(answer(content => [{ type => 'text', text => 'One. ' }, { type => 'text', text => 'Two.' }])) . ')', 'One. |Two.', 'sentences of parts');
+is_result("SELECT srm_score('default', " . conversation(answer(content => [{ type => 'text', text => 'a' }])) . ") = srm_score('default', " .
+	conversation(answer(content => 'a')) . ')', 't', 'a template that takes no lists has the text of the only part');
+fails_with("SELECT srm_score('default', " . conversation(answer(content => ['a', 'b'])) . ')',
+	qr/cannot apply "\+".*takes their text as one string/s, 'several parts for such a template');
+fails_with("SELECT srm_score('whole', " . conversation(answer(content => [{ type => 'image_url', image_url => { url => 'x' } }])) . ')',
+	qr/0A000: content part of type "image_url" is not supported.*message 2/s, 'a picture');
+fails_with("SELECT srm_score('default', " . conversation(answer(content => 'a', tool_calls => \@calls)) . ')',
+	qr/22023: "tool_calls" of message 2 is not known to the model/, 'a template that would leave a call out');
+fails_with("SELECT srm_score('whole', " . conversation(answer(content => 12345678901234567890, tool_calls => \@calls)) . ')',
+	qr/22023: invalid messages.*Message 2 has a "content" that is neither/s, 'content that is a number');
+
+# roles that answer
+
+fails_with("SELECT srm_score('whole', " . conversation({ role => 'gpt', content => 'a' }) . ')',
+	qr/22023: last message is not a response.*Its role is "gpt".*response_roles/s, 'a role that nobody knows');
+is_result("SELECT srm_score('gpt', " . conversation({ role => 'gpt', content => 'a' }) . ') IS NOT NULL', 't', 'a role of the model');
+fails_with("SELECT srm_score('default', '[{\"role\": \"gpt\", \"content\": \"a\"}, {\"role\": \"assistant\", \"content\": \"a\"}]'::jsonb)",
+	qr/22023: role "gpt" of message 1 is not known to the model/, 'a role before it that the template takes for another');
+is_result("SELECT srm_render('whole', '[{\"role\": \"gpt\", \"content\": \"a\"}, {\"role\": \"assistant\", \"content\": \"a\"}]'::jsonb)",
+	'<|gpt|>a<|end|><|assistant|>a<|end|>', 'one that the template writes');
+fails_with("SELECT srm_score('bad_roles', 'a', 'b')", qr/F0000: "response_roles" is not a list of strings/, 'no list of roles');
+
+# variables: the model's, the session's before them, which functions with a model do not follow
+
+is_result("SELECT srm_render('greets', '[{\"role\": \"assistant\", \"content\": \"a\"}]'::jsonb)", '<|assistant|>Hello <|end|>a<|end|>', 'variables of the model');
+is_result(q(SET srm.model = 'greets'; SET srm.template_variables = '{"greeting": "Ho"}';
+	SELECT srm_render('[{"role": "assistant", "content": "a"}]'), srm_render('greets', '[{"role": "assistant", "content": "a"}]')),
+	'<|assistant|>Hoa<|end|>|<|assistant|>Hello <|end|>a<|end|>', 'and of the session');
+is_result(q(SET srm.model = 'greets'; CREATE TEMP TABLE v AS SELECT srm_score('Hi.', 'a') AS a; SET srm.template_variables = '{"greeting": "Ho"}';
+	SELECT a <> srm_score('Hi.', 'a') FROM v), 't', 'other variables, another score');
+fails_with("LOAD 'srm'; SET srm.template_variables = '[1]'", qr/22023: invalid value.*not a JSON object/s, 'no object');
+fails_with(q(LOAD 'srm'; SET srm.template_variables = '{"messages": []}'), qr/22023: invalid value.*"messages" is not a variable/s, 'messages are none');
+fails_with(q(LOAD 'srm'; SET srm.template_variables = '{"a": '), qr/22023: invalid value/s, 'no JSON');
+fails_with("SELECT srm_score('bad_variables', 'a', 'b')", qr/F0000: "messages" is not a variable that can be set/, 'messages of a model');
+fails_with("SELECT srm_score('list_variables', 'a', 'b')", qr/F0000: template variables are not a JSON object/, 'a list of a model');
 
 # the date: fixed, the model's own, or the setting, which functions with a model do not follow
 

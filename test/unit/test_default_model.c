@@ -52,7 +52,7 @@ read_response(const SrmJson *sentences)
 	assert_true(srm_buffer_init(&buffer, arena, 0, &status));
 	for (const SrmJson *item = sentences->child; item != NULL; item = item->next)
 		assert_true(srm_buffer_append(&buffer, item->text, item->n, &status));
-	return (SrmMessage) {"assistant", buffer.data, buffer.length};
+	return (SrmMessage) {"assistant", buffer.data, buffer.length, NULL};
 }
 
 /* The messages of a prompt, which is text or a list; returns how many. */
@@ -63,14 +63,14 @@ read_prompt(const SrmJson *prompt, SrmMessage *messages)
 
 	if (prompt->type == SRM_JSON_STRING)
 	{
-		messages[0] = (SrmMessage) {"user", prompt->text, prompt->n};
+		messages[0] = (SrmMessage) {"user", prompt->text, prompt->n, NULL};
 		return 1;
 	}
 	for (const SrmJson *item = prompt->child; item != NULL; item = item->next)
 	{
 		const SrmJson *content = srm_json_member(item, "content");
 
-		messages[n++] = (SrmMessage) {srm_json_string(srm_json_member(item, "role")), content->text, content->n};
+		messages[n++] = (SrmMessage) {srm_json_string(srm_json_member(item, "role")), content->text, content->n, NULL};
 	}
 	return n;
 }

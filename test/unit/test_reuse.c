@@ -81,7 +81,7 @@ teardown(void **state)
 static SrmMessage
 message(const char *role, const char *content)
 {
-	return (SrmMessage) {role, content, strlen(content)};
+	return (SrmMessage) {role, content, strlen(content), NULL};
 }
 
 static SrmScored
@@ -385,8 +385,8 @@ test_memo_tokens(void **state)
 static void
 test_memo_keys(void **state)
 {
-	SrmMessage	a[3] = {message("user", "Hi"), message("assistant", "a."), message("user", "b.")};
-	SrmMessage	b[3] = {message("user", "Hia."), message("assistant", "."), message("user", "b.")};
+	SrmMessage	a[3] = {message("user", "Hi"), message("assistant", "a."), message("assistant", "b.")};
+	SrmMessage	b[3] = {message("user", "Hia."), message("assistant", "."), message("assistant", "b.")};
 	SrmMessage	c[3] = {message("user", "Hi"), message("user", "a."), message("assistant", "b.")};
 	uint64_t	n_passes;
 

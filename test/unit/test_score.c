@@ -76,8 +76,8 @@ random_text(int max_pieces)
 static void
 converse(SrmMessage messages[2], const char *prompt, const char *response)
 {
-	messages[0] = (SrmMessage) {"user", prompt, strlen(prompt)};
-	messages[1] = (SrmMessage) {"assistant", response, strlen(response)};
+	messages[0] = (SrmMessage) {"user", prompt, strlen(prompt), NULL};
+	messages[1] = (SrmMessage) {"assistant", response, strlen(response), NULL};
 }
 
 static bool

@@ -18,7 +18,8 @@
 
 #include <cmocka.h>
 
-#include "base/json.h"
+#include "base/json_write.h"
+#include "jinja/message.h"
 #include "jinja/template.h"
 
 #define FOLDER			"test/data/templates/"
@@ -70,18 +71,52 @@ message(const char *role, const char *content)
 	return (SrmMessage) {.role = role, .content = content, .content_length = strlen(content)};
 }
 
+/* A message with keys of its own; what is refused there is not rendered either. */
+static SrmMessage
+whole_message(const SrmJson *json, size_t number, SrmArena *arena)
+{
+	SrmMessage	result;
+	SrmBuffer	text;
+	SrmStatus	status;
+
+	srm_status_init(&status);
+	assert_true(srm_buffer_init(&text, arena, 0, &status) && srm_json_write(&text, json, &status));
+	if (!srm_message_read(&result, text.data, text.length, number, arena, &status))
+		fail_msg("%s %s", status.message, status.detail);
+	return result;
+}
+
 static size_t
-read_messages(const SrmJson *list, SrmMessage *messages)
+read_messages(const SrmJson *list, SrmMessage *messages, SrmArena *arena)
 {
 	size_t		n = 0;
 
 	for (const SrmJson *item = list->child; item != NULL; item = item->next)
 	{
+		const char *content = srm_json_string(srm_json_member(item, "content"));
+
 		assert_true(n < MAX_MESSAGES);
-		messages[n++] = message(srm_json_string(srm_json_member(item, "role")),
-								srm_json_string(srm_json_member(item, "content")));
+		messages[n] = item->n == 2 && content != NULL ?
+			message(srm_json_string(srm_json_member(item, "role")), content) :
+			whole_message(item, n + 1, arena);
+		n++;
 	}
 	return n;
+}
+
+/* A member's text, or NULL. */
+static const char *
+text_of_member(const SrmJson *object, const char *key, SrmArena *arena)
+{
+	const SrmJson *member = srm_json_member(object, key);
+	SrmBuffer	text;
+	SrmStatus	status;
+
+	srm_status_init(&status);
+	if (member == NULL)
+		return NULL;
+	assert_true(srm_buffer_init(&text, arena, 0, &status) && srm_json_write(&text, member, &status));
+	return text.data;
 }
 
 static SrmTemplateVariables
@@ -187,15 +222,16 @@ compare(const char *name, const char *source, size_t length, const SrmMessage *m
 static int
 compare_conversation(const char *file, const char *source, size_t length,
 					 const SrmJson *conversation, const SrmJson *texts,
-					 SrmTemplateVariables *variables)
+					 SrmTemplateVariables *variables, SrmArena *arena)
 {
 	SrmMessage	messages[MAX_MESSAGES];
-	size_t		n = read_messages(srm_json_member(conversation, "messages"), messages);
+	size_t		n = read_messages(srm_json_member(conversation, "messages"), messages, arena);
 	char		name[256];
 	int			failed = 0;
 
 	snprintf(name, sizeof(name), "%s, %s", file,
 			 srm_json_string(srm_json_member(conversation, "name")));
+	variables->of_user = text_of_member(conversation, "variables", arena);
 	variables->add_generation_prompt = false;
 	failed += compare(name, source, length, messages, n, variables, srm_json_string(texts->child));
 	variables->add_generation_prompt = true;
@@ -227,7 +263,7 @@ test_published_templates(void **state)
 		for (const SrmJson *conversation = conversations->child; conversation != NULL;
 			 conversation = conversation->next, texts = texts->next)
 		{
-			failed += compare_conversation(file, source, length, conversation, texts, &variables);
+			failed += compare_conversation(file, source, length, conversation, texts, &variables, arena);
 			n++;
 		}
 	}
@@ -245,7 +281,7 @@ test_expressions(void **state)
 	SrmTemplateVariables variables =
 		read_variables(srm_json_member(json, "tokens"), srm_json_string(srm_json_member(json, "date")));
 	SrmMessage	messages[MAX_MESSAGES];
-	size_t		n_messages = read_messages(srm_json_member(json, "messages"), messages);
+	size_t		n_messages = read_messages(srm_json_member(json, "messages"), messages, arena);
 	int			failed = 0;
 	int			n = 0;
 

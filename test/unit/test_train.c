@@ -66,21 +66,25 @@ start_options(Run *run)
 	run->options.write_f32 = true;
 }
 
+static SrmMessage
+response_of(const char *text)
+{
+	return (SrmMessage) {.role = "assistant",.content = text,.content_length = strlen(text)};
+}
+
 static void
 add_pairs(Run *run)
 {
 	for (int i = 0; i < 40; i++)
 	{
 		char		question[32];
-		SrmMessage	prompt = {"user", question, 0};
+		SrmMessage	prompt = {"user", question, 0, NULL};
 		SrmTrainPair pair = {.prompt = &prompt,.n_prompt = 1,.weight = 1.0,.row = (uint64_t) i + 1};
 
 		snprintf(question, sizeof(question), "Question %d?", i / 2);
 		prompt.content_length = strlen(question);
-		pair.chosen = good[i % 4];
-		pair.rejected = bad[(i / 4 + i) % 4];
-		pair.chosen_length = strlen(pair.chosen);
-		pair.rejected_length = strlen(pair.rejected);
+		pair.chosen = response_of(good[i % 4]);
+		pair.rejected = response_of(bad[(i / 4 + i) % 4]);
 		if (!srm_trainer_add(run->trainer, &pair, NULL, &run->status))
 			fail_msg("%s %s", run->status.message, run->status.detail);
 	}
@@ -168,7 +172,7 @@ score_new_model(const Run *run)
 		for (int j = 0; j < 2; j++)
 		{
 			const char *text = j == 0 ? good[i] : bad[i];
-			SrmMessage	messages[] = {{"user", "Question 99?", 12}, {"assistant", text, strlen(text)}};
+			SrmMessage	messages[] = {{"user", "Question 99?", 12, NULL}, {"assistant", text, strlen(text), NULL}};
 			SrmArena   *arena = srm_arena_create(&status);
 			SrmScored	scored;
 
@@ -428,9 +432,9 @@ static void
 test_odd_pairs(void **state)
 {
 	Run			run;
-	SrmMessage	prompt = {"user", "Hi", 2};
-	SrmTrainPair same = {.prompt = &prompt,.n_prompt = 1,.chosen = "Yes.",.chosen_length = 4,
-		.rejected = "Yes.",.rejected_length = 4,.weight = 1.0,.row = 7
+	SrmMessage	prompt = {"user", "Hi", 2, NULL};
+	SrmTrainPair same = {.prompt = &prompt,.n_prompt = 1,.chosen = response_of("Yes."),
+		.rejected = response_of("Yes."),.weight = 1.0,.row = 7
 	};
 	SrmTrainPair empty = same;
 	SrmTrainPair heavy = same;
@@ -448,15 +452,14 @@ test_odd_pairs(void **state)
 	run.options.max_tokens = 8;
 	run.options.too_long = SRM_TRAIN_LONG_ERROR;
 	run.trainer = srm_trainer_open(&run.options, NULL, &run.status);
-	empty.chosen_length = 0;
+	empty.chosen.content_length = 0;
 	assert_false(srm_trainer_add(run.trainer, &empty, NULL, &run.status));
 	assert_non_null(strstr(run.status.detail, "row 7"));
 	srm_status_init(&run.status);
 	heavy.weight = NAN;
 	assert_false(srm_trainer_add(run.trainer, &heavy, NULL, &run.status));
 	srm_status_init(&run.status);
-	same.rejected = "No. No. No. No. No. No. No. No.";
-	same.rejected_length = strlen(same.rejected);
+	same.rejected = response_of("No. No. No. No. No. No. No. No.");
 	assert_false(srm_trainer_add(run.trainer, &same, NULL, &run.status));
 	assert_int_equal(run.status.code, SRM_LIMIT_EXCEEDED);
 	remove_run(&run);
@@ -495,9 +498,9 @@ check_against_torch(const SrmJson *root, const SrmJson *model)
 		const char *prompt = srm_json_string(srm_json_member(pair, "prompt"));
 		const char *chosen = srm_json_string(srm_json_member(pair, "chosen"));
 		const char *rejected = srm_json_string(srm_json_member(pair, "rejected"));
-		SrmMessage	message = {"user", prompt, strlen(prompt)};
-		SrmTrainPair item = {.prompt = &message,.n_prompt = 1,.chosen = chosen,.chosen_length = strlen(chosen),
-			.rejected = rejected,.rejected_length = strlen(rejected),.weight = 1.0,.row = row++
+		SrmMessage	message = {"user", prompt, strlen(prompt), NULL};
+		SrmTrainPair item = {.prompt = &message,.n_prompt = 1,.chosen = response_of(chosen),
+			.rejected = response_of(rejected),.weight = 1.0,.row = row++
 		};
 
 		assert_true(srm_trainer_add(run.trainer, &item, NULL, &run.status));

@@ -83,6 +83,42 @@ CONVERSATIONS = {
     "long": [("user", "Write on. " * 40), ("assistant", "A line of prose.\n" * 60 + "Ünd Schluß.")],
 }
 
+CALL = {"type": "function", "id": "abcdefghi",
+        "function": {"name": "weather", "arguments": {"city": "Łódź <|im_end|>", "days": 3, "at": 1.5,
+                                                      "more": [None, True, {"x": "'\"\n"}]}}}
+PARTS = [{"type": "text", "text": " Hi."}]
+
+# Messages with more than a role and a string, and variables besides
+WHOLE = {
+    "call and answer": [
+        {"role": "user", "content": "Weather?"},
+        {"role": "assistant", "content": "", "tool_calls": [CALL]},
+        {"role": "tool", "content": "12 °C", "tool_call_id": "abcdefghi", "name": "weather"},
+        {"role": "assistant", "content": "It is 12 °C."}],
+    "call without content": [
+        {"role": "user", "content": "Weather?"},
+        {"role": "assistant", "content": None, "tool_calls": [CALL]}],
+    "call behind content": [
+        {"role": "user", "content": "Weather?"},
+        {"role": "assistant", "content": "Let me see.", "tool_calls": [CALL]}],
+    "reasoning": [
+        {"role": "user", "content": "2 + 2?"},
+        {"role": "assistant", "reasoning_content": "Two and two.", "thinking": "Hm.", "content": "4."}],
+    "key order": [
+        {"content": "Hi.", "role": "user", "name": "Ann"},
+        {"tool_calls": [{"function": {"arguments": {"b": 1, "aa": 2, "a": 3}, "name": "f"}}],
+         "content": "Yes.", "role": "assistant"}],
+    "one part": [
+        {"role": "user", "content": PARTS},
+        {"role": "assistant", "content": [{"type": "text", "text": "Yes.\n"}]}],
+    "several parts": [
+        {"role": "user", "content": PARTS + [{"text": "So? ", "type": "text"}]},
+        {"role": "assistant", "content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]}],
+}
+VARIABLES = {"call and answer": {"tools": [{"type": "function", "function": {
+    "name": "weather", "description": "Tells <it>.", "parameters": {"type": "object", "properties": {}}}}]},
+    "reasoning": {"enable_thinking": False, "keep": True}}
+
 
 class Clock(datetime.datetime):
     @classmethod
@@ -90,13 +126,24 @@ class Clock(datetime.datetime):
         return cls.fromisoformat(DATE)
 
 
-def render(template, messages, generation, tokens):
+def render(template, messages, generation, variables):
     """The text, or None where the template or the messages are refused."""
     try:
         return chat.render_jinja_template(
-            [messages], chat_template=template, add_generation_prompt=generation, **tokens)[0][0]
+            [messages], chat_template=template, add_generation_prompt=generation, **variables)[0][0]
     except Exception:
         return None
+
+
+def render_whole(template, messages, generation, variables):
+    """A list of parts that is refused, or printed as Python does, is the text of its only part."""
+    text = render(template, messages, generation, variables)
+    if (text is None or "[{'t" in text) and any(isinstance(m["content"], list) for m in messages):
+        if any(isinstance(m["content"], list) and len(m["content"]) > 1 for m in messages):
+            return None
+        return render(template, [m | {"content": m["content"][0]["text"]} for m in messages],
+                      generation, variables)
+    return text
 
 
 def as_messages(turns):
@@ -105,16 +152,20 @@ def as_messages(turns):
 
 def rendered():
     cases = []
-    for name, tokens in TEMPLATES.items():
-        with open(os.path.join(FOLDER, name + ".jinja"), encoding="utf-8", newline="") as file:
+    for file_name, tokens in TEMPLATES.items():
+        with open(os.path.join(FOLDER, file_name + ".jinja"), encoding="utf-8", newline="") as file:
             template = file.read()
         texts = [[render(template, as_messages(turns), generation, tokens)
                   for generation in (False, True)] for turns in CONVERSATIONS.values()]
-        assert any(text for pair in texts for text in pair), name
-        cases.append({"file": name + ".jinja", "tokens": tokens, "texts": texts})
+        texts += [[render_whole(template, messages, generation, tokens | VARIABLES.get(name, {}))
+                   for generation in (False, True)] for name, messages in WHOLE.items()]
+        assert any(text for pair in texts for text in pair), file_name
+        cases.append({"file": file_name + ".jinja", "tokens": tokens, "texts": texts})
     return {"date": DATE,
             "conversations": [{"name": name, "messages": as_messages(turns)}
-                              for name, turns in CONVERSATIONS.items()],
+                              for name, turns in CONVERSATIONS.items()] +
+                             [{"name": name, "messages": messages, "variables": VARIABLES.get(name)}
+                              for name, messages in WHOLE.items()],
             "templates": cases}
 
 

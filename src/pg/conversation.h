@@ -1,0 +1,25 @@
+/*-------------------------------------------------------------------------
+ *
+ * conversation.h
+ *	  Messages from SQL.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef SRM_CONVERSATION_H
+#define SRM_CONVERSATION_H
+
+#include "postgres.h"
+#include "utils/jsonb.h"
+
+#include "jinja/template.h"
+
+/* A message of a text datum; may point into it. */
+extern SrmMessage srm_message_of_datum(const char *role, Datum content);
+
+/*
+ * The messages of a list of {"role": ..., "content": ...}, with whatever other
+ * keys they have, palloc'd with room for one more; anything else is an error.
+ */
+extern SrmMessage *srm_messages_of_jsonb(Jsonb *messages, size_t *n_messages);
+
+#endif							/* SRM_CONVERSATION_H */
