@@ -7,6 +7,7 @@
  */
 #include "postgres.h"
 
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
@@ -23,7 +24,7 @@ check_interrupts(void *arg)
 
 	if (call->error != NULL)
 		return true;
-	if (!SRM_INTERRUPTS_PENDING())
+	if (!INTERRUPTS_PENDING_CONDITION())
 		return false;
 	PG_TRY();
 	{
@@ -45,7 +46,7 @@ has_interrupts(void *arg)
 {
 	const SrmCall *call = arg;
 
-	return call->error != NULL || SRM_INTERRUPTS_PENDING();
+	return call->error != NULL || INTERRUPTS_PENDING_CONDITION();
 }
 
 /* Does nothing for what is NULL. */

@@ -12,7 +12,7 @@
 #include "fmgr.h"
 
 #include "base/arena.h"
-#include "base/compat.h"
+#include "pg/compat.h"
 
 /*
  * The functions that the server calls.  pg_noinline, since the JIT compiler
@@ -37,7 +37,7 @@ extern SrmCall *srm_call_begin(void);
 extern void srm_call_end(SrmCall *call);
 
 /* Raises what the engine reported; to be called once it has returned false or NULL. */
-extern void srm_call_raise(SrmCall *call) pg_attribute_noreturn();
+pg_noreturn extern void srm_call_raise(SrmCall *call);
 
 /* What the engine says, in the encoding of the database; may be palloc'd. */
 extern const char *srm_call_text(const char *text);

@@ -10,8 +10,8 @@
 #include "mb/pg_wchar.h"
 #include "utils/builtins.h"
 
-#include "base/compat.h"
 #include "base/utf8.h"
+#include "pg/compat.h"
 #include "pg/encoding.h"
 
 SrmText

@@ -14,26 +14,26 @@
 #include "jinja/transcript.h"
 
 static void
-push_string(JsonbParseState **state, JsonbIteratorToken token, const char *text, size_t length)
+push_string(JsonbInState *state, JsonbIteratorToken token, const char *text, size_t length)
 {
 	JsonbValue	value;
 
 	value.type = jbvString;
 	value.val.string.val = unconstify(char *, text);
 	value.val.string.len = (int) length;
-	pushJsonbValue(state, token, &value);
+	srm_push_jsonb(state, token, &value);
 }
 
 /* {"role": ..., "content": ...} */
 static void
-push_message(JsonbParseState **state, const char *text, const SrmTurn *turn)
+push_message(JsonbInState *state, const char *text, const SrmTurn *turn)
 {
-	pushJsonbValue(state, WJB_BEGIN_OBJECT, NULL);
+	srm_push_jsonb(state, WJB_BEGIN_OBJECT, NULL);
 	push_string(state, WJB_KEY, "role", 4);
 	push_string(state, WJB_VALUE, turn->role, strlen(turn->role));
 	push_string(state, WJB_KEY, "content", 7);
 	push_string(state, WJB_VALUE, text + turn->start, turn->end - turn->start);
-	pushJsonbValue(state, WJB_END_OBJECT, NULL);
+	srm_push_jsonb(state, WJB_END_OBJECT, NULL);
 }
 
 /*
@@ -48,11 +48,11 @@ SRM_FUNCTION(srm_sql_messages)
 	SrmTranscript transcript = {
 		.text = VARDATA_ANY(argument),.length = VARSIZE_ANY_EXHDR(argument)
 	};
-	JsonbParseState *state = NULL;
+	JsonbInState state = {0};
 	SrmTurn		turn;
 	bool		has_turn = false;
 
-	pushJsonbValue(&state, WJB_BEGIN_ARRAY, NULL);
+	srm_push_jsonb(&state, WJB_BEGIN_ARRAY, NULL);
 	while (srm_transcript_next(&transcript, &turn))
 	{
 		push_message(&state, transcript.text, &turn);
@@ -63,5 +63,6 @@ SRM_FUNCTION(srm_sql_messages)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("transcript has no turns"),
 				 errhint("Turns begin with \"Human:\" or \"Assistant:\" behind an empty line.")));
-	PG_RETURN_JSONB_P(JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_ARRAY, NULL)));
+	srm_push_jsonb(&state, WJB_END_ARRAY, NULL);
+	PG_RETURN_JSONB_P(JsonbValueToJsonb(state.result));
 }

@@ -105,19 +105,19 @@ SRM_FUNCTION(srm_sql_models)
 }
 
 static void
-push_key(JsonbParseState **state, const char *key)
+push_key(JsonbInState *state, const char *key)
 {
 	JsonbValue	value;
 
 	value.type = jbvString;
 	value.val.string.val = unconstify(char *, key);
 	value.val.string.len = (int) strlen(key);
-	pushJsonbValue(state, WJB_KEY, &value);
+	srm_push_jsonb(state, WJB_KEY, &value);
 }
 
 /* A string of the model's config, which is UTF-8; NULL is left out. */
 static void
-push_string(JsonbParseState **state, const char *key, const char *string)
+push_string(JsonbInState *state, const char *key, const char *string)
 {
 	JsonbValue	value;
 
@@ -127,33 +127,33 @@ push_string(JsonbParseState **state, const char *key, const char *string)
 	value.type = jbvString;
 	value.val.string.val = TextDatumGetCString(srm_datum_of_utf8(string, strlen(string)));
 	value.val.string.len = (int) strlen(value.val.string.val);
-	pushJsonbValue(state, WJB_VALUE, &value);
+	srm_push_jsonb(state, WJB_VALUE, &value);
 }
 
 static void
-push_number(JsonbParseState **state, const char *key, double number)
+push_number(JsonbInState *state, const char *key, double number)
 {
 	JsonbValue	value;
 
 	push_key(state, key);
 	value.type = jbvNumeric;
 	value.val.numeric = DatumGetNumeric(DirectFunctionCall1(float8_numeric, Float8GetDatum(number)));
-	pushJsonbValue(state, WJB_VALUE, &value);
+	srm_push_jsonb(state, WJB_VALUE, &value);
 }
 
 static void
-push_boolean(JsonbParseState **state, const char *key, bool boolean)
+push_boolean(JsonbInState *state, const char *key, bool boolean)
 {
 	JsonbValue	value;
 
 	push_key(state, key);
 	value.type = jbvBool;
 	value.val.boolean = boolean;
-	pushJsonbValue(state, WJB_VALUE, &value);
+	srm_push_jsonb(state, WJB_VALUE, &value);
 }
 
 static void
-push_settings(JsonbParseState **state, const SrmModelSettings *settings)
+push_settings(JsonbInState *state, const SrmModelSettings *settings)
 {
 	push_string(state, "aggregation", settings->aggregation);
 	push_string(state, "boundary", settings->boundary);
@@ -170,7 +170,7 @@ push_settings(JsonbParseState **state, const SrmModelSettings *settings)
 }
 
 static void
-push_shape(JsonbParseState **state, const SrmModel *model)
+push_shape(JsonbInState *state, const SrmModel *model)
 {
 	const SrmDecoder *decoder = &model->decoder;
 
@@ -191,10 +191,9 @@ SRM_FUNCTION(srm_sql_model_info)
 	SrmOpenModel *open = srm_models_open(call, srm_cstring_of_datum(PG_GETARG_DATUM(0)),
 										 SRM_COMPUTE_OF_MODEL);
 	const SrmModel *model = open->scorer->model;
-	JsonbParseState *state = NULL;
-	JsonbValue *result;
+	JsonbInState state = {0};
 
-	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+	srm_push_jsonb(&state, WJB_BEGIN_OBJECT, NULL);
 	push_string(&state, "name", open->name);
 	push_string(&state, "digest", srm_models_digest(call, open));
 	push_string(&state, "architecture", model->architecture);
@@ -211,7 +210,7 @@ SRM_FUNCTION(srm_sql_model_info)
 	push_boolean(&state, "prepared_shared", !model->prepared.is_private);
 	push_number(&state, "passes", (double) open->scorer->n_passes);
 	push_number(&state, "computed_tokens", (double) open->scorer->n_computed);
-	result = pushJsonbValue(&state, WJB_END_OBJECT, NULL);
+	srm_push_jsonb(&state, WJB_END_OBJECT, NULL);
 	srm_call_end(call);
-	PG_RETURN_JSONB_P(JsonbValueToJsonb(result));
+	PG_RETURN_JSONB_P(JsonbValueToJsonb(state.result));
 }

@@ -46,6 +46,28 @@ fail_name(const char *name)
 			 errdetail("A model name is the name of a directory, without a path.")));
 }
 
+/* A directory of the path, unless it is empty. */
+static List *
+add_directory(List *directories, char *directory)
+{
+	return directory[0] == '\0' ? directories : lappend(directories, directory);
+}
+
+/* Where extensions lie that the server finds: with each, the models that came with it. */
+static List *
+add_system(List *directories)
+{
+	char	   *next = pstrdup(SRM_EXTENSION_PATH);
+	char	   *directory;
+	char		share[MAXPGPATH];
+
+	get_share_path(my_exec_path, share);
+	while ((directory = strsep(&next, ":")) != NULL)
+		directories = lappend(directories, psprintf("%s/srm/models",
+													strcmp(directory, "$system") == 0 ? share : directory));
+	return directories;
+}
+
 /* The directories of srm.model_path, in order, as palloc'd cstrings. */
 static List *
 search_path(void)
@@ -53,20 +75,14 @@ search_path(void)
 	List	   *directories = NIL;
 	char	   *next = pstrdup(srm_model_path);
 	char	   *directory;
-	char		share[MAXPGPATH];
 
 	while ((directory = strsep(&next, ":")) != NULL)
-	{
 		if (strcmp(directory, SRM_SYSTEM_MODELS) == 0)
-		{
-			get_share_path(my_exec_path, share);
-			directory = psprintf("%s/srm/models", share);
-		}
+			directories = add_system(directories);
 		else if (strcmp(directory, SRM_OUTPUT_MODELS) == 0)
-			directory = srm_settings_path(srm_output_path);
-		if (directory[0] != '\0')
-			directories = lappend(directories, directory);
-	}
+			directories = add_directory(directories, srm_settings_path(srm_output_path));
+		else
+			directories = add_directory(directories, directory);
 	return directories;
 }
 

@@ -13,8 +13,8 @@
 #include "miscadmin.h"
 #include "utils/guc.h"
 
-#include "base/compat.h"
 #include "kernel/workspace.h"
+#include "pg/compat.h"
 #include "pg/models.h"
 #include "pg/settings.h"
 #include "reward/reward.h"
