@@ -21,11 +21,12 @@
 
 typedef struct Block
 {
-	struct Block *next;
+	_Alignas(64) struct Block *next;	/* so that data starts on a cache line */
 	size_t		size;			/* of the data that follows this header */
 	size_t		used;
-	char		pad[40];		/* data starts on a cache line */
 } Block;
+
+_Static_assert(sizeof(Block) % 64 == 0, "data starts on a cache line");
 
 struct SrmArena
 {
