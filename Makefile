@@ -93,10 +93,10 @@ $(BUILD)/src/%.o: src/%.c $(wildcard src/*/*.h)
 $(BUILD)/libsrm.a: $(ENGINE_OBJS)
 	rm -f $@ && $(AR) crs $@ $^
 
-$(BUILD)/test_%: test/unit/test_%.c $(wildcard test/unit/*.h) $(BUILD)/libsrm.a
+$(BUILD)/test_%: test/unit/test_%.c $(wildcard test/*.h test/unit/*.h) $(BUILD)/libsrm.a
 	$(ENGINE_CC) $(ENGINE_CFLAGS) $(SANITIZE) $(ENGINE_CPPFLAGS) $< $(BUILD)/libsrm.a -lcmocka $(ENGINE_LIBS) -o $@
 
-$(BUILD)/bench_%: test/bench/bench_%.c $(BUILD)/libsrm.a
+$(BUILD)/bench_%: test/bench/bench_%.c $(wildcard test/*.h) $(BUILD)/libsrm.a
 	$(ENGINE_CC) $(ENGINE_CFLAGS) $(ENGINE_CPPFLAGS) $< $(BUILD)/libsrm.a $(ENGINE_LIBS) -o $@
 
 $(BUILD)/fuzz_%: test/fuzz/fuzz_%.c $(BUILD)/libsrm.a
@@ -119,7 +119,9 @@ unit: $(UNIT_TESTS)
 		echo "# $$(basename $$test)"; $$test || failed=1; done; \
 	for set in $(KERNEL_SETS); do for test in decoder reuse backward; do \
 		echo "# test_$$test, kernels $$set"; \
-		SRM_KERNELS=$$set $(BUILD)/test_$$test || failed=1; done; done; exit $$failed
+		SRM_KERNELS=$$set $(BUILD)/test_$$test || failed=1; done; done; \
+	echo "# test_kernels, which looks that the environment chooses nothing"; \
+	SRM_KERNELS=portable $(BUILD)/test_kernels || failed=1; exit $$failed
 
 sanitize:
 	LSAN_OPTIONS=suppressions=test/unit/leaks.supp:print_suppressions=0 \

@@ -7,7 +7,6 @@
  */
 #include "kernel/kernels.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #define N_FLOATS	4
@@ -75,6 +74,8 @@ has_f16c(void)
 	return __get_cpuid(1, &eax, &ebx, &ecx, &edx) != 0 && (ecx & bit_F16C) != 0;
 }
 
+#if defined(SRM_HAVE_KERNELS_AVX_VNNI) || defined(SRM_HAVE_KERNELS_AVX512_BF16)
+
 /*
  * Whether leaf 7 / 1 of cpuid has a bit in eax: what not every compiler knows by name.  That the
  * system keeps the registers is checked with AVX2 and AVX-512 F.
@@ -93,6 +94,8 @@ has_bit_of_leaf_7_1(unsigned int bit)
 #define BIT_AVX_VNNI	4
 #define BIT_AVX512_BF16	5
 
+#endif
+
 /* Each set needs what those before it need; but for AVX-VNNI, which AVX-512 can do without. */
 static void
 add_sets_of_x86(void)
@@ -103,11 +106,13 @@ add_sets_of_x86(void)
 	if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma") || !has_f16c())
 		return;
 	add_set(&srm_kernels_avx2, "avx2");
+#ifdef SRM_HAVE_KERNELS_AVX_VNNI
 	if (has_bit_of_leaf_7_1(BIT_AVX_VNNI))
 	{
 		set = add_set(&srm_kernels_avx2, "avx_vnni");
 		set->multiply[SRM_COMPUTE_INT8] = srm_multiply_int8_avx_vnni;
 	}
+#endif
 	if (!__builtin_cpu_supports("avx512f") || !__builtin_cpu_supports("avx512bw") ||
 		!__builtin_cpu_supports("avx512dq") || !__builtin_cpu_supports("avx512vl"))
 		return;
@@ -116,12 +121,14 @@ add_sets_of_x86(void)
 		return;
 	set = add_set(&srm_kernels_avx512, "avx512_vnni");
 	set->multiply[SRM_COMPUTE_INT8] = srm_multiply_int8_avx512_vnni;
+#ifdef SRM_HAVE_KERNELS_AVX512_BF16
 	if (!has_bit_of_leaf_7_1(BIT_AVX512_BF16))
 		return;
 	set = add_set(set, "avx512_bf16");
 	set->fast_bf16 = true;
 	set->pack_row[SRM_COMPUTE_BF16] = srm_pack_row_avx512_bf16;
 	set->multiply[SRM_COMPUTE_BF16] = srm_multiply_bf16_avx512_bf16;
+#endif
 }
 
 #endif							/* SRM_HAVE_KERNELS_AVX2 */
@@ -130,14 +137,21 @@ __attribute__((constructor))
 static void
 choose_kernels(void)
 {
-	const char *name = getenv("SRM_KERNELS");
-
 	add_set(&srm_kernels_portable, "portable");
 #ifdef SRM_HAVE_KERNELS_AVX2
 	add_sets_of_x86();
 #endif
 	srm_kernels = &sets[n_sets - 1];
-	for (size_t i = 0; name != NULL && i < n_sets; i++)
+}
+
+bool
+srm_kernels_choose(const char *name)
+{
+	for (size_t i = 0; i < n_sets; i++)
 		if (strcmp(sets[i].name, name) == 0)
+		{
 			srm_kernels = &sets[i];
+			return true;
+		}
+	return false;
 }

@@ -20,8 +20,23 @@
 #include "kernel/gemm.h"
 #include "kernel/pack.h"
 
-#if defined(__x86_64__) && defined(__GNUC__)
+/* What compilers can build: gcc from 8 on, or clang from 7 on; some sets need newer ones. */
+#if defined(__clang__)
+#define SRM_COMPILER(gcc, clang)	(__clang_major__ >= (clang))
+#elif defined(__GNUC__)
+#define SRM_COMPILER(gcc, clang)	(__GNUC__ >= (gcc))
+#else
+#define SRM_COMPILER(gcc, clang)	0
+#endif
+
+#if defined(__x86_64__) && SRM_COMPILER(8, 7)
 #define SRM_HAVE_KERNELS_AVX2
+#if SRM_COMPILER(10, 9)
+#define SRM_HAVE_KERNELS_AVX512_BF16
+#endif
+#if SRM_COMPILER(11, 12)
+#define SRM_HAVE_KERNELS_AVX_VNNI
+#endif
 #endif
 
 /* What an AdamW step needs besides the vectors. */
@@ -144,11 +159,14 @@ extern void srm_multiply_bf16_avx512_bf16(const SrmTile *tile);
 extern void srm_pack_row_avx512_bf16(void *out, const float *x, size_t n);
 #endif
 
-/*
- * The fastest set that this processor runs, or the one that the environment variable
- * SRM_KERNELS names, for tests and measurements; chosen before main().
- */
+/* The fastest set that this processor runs; chosen before main(). */
 extern const SrmKernels *srm_kernels;
+
+/*
+ * Takes another set, for tests and measurements; false where this processor
+ * has none of that name.  Not while anything computes.
+ */
+extern bool srm_kernels_choose(const char *name);
 
 /* The sets that this processor runs, the plain one first; NULL from their number on. */
 extern const SrmKernels *srm_kernels_at(size_t number);

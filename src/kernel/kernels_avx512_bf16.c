@@ -7,7 +7,7 @@
  */
 #include "kernel/kernels.h"
 
-#ifdef SRM_HAVE_KERNELS_AVX2
+#ifdef SRM_HAVE_KERNELS_AVX512_BF16
 
 #include <immintrin.h>
 #include <stdint.h>
@@ -47,4 +47,4 @@ srm_pack_row_avx512_bf16(void *out, const float *x, size_t n)
 #pragma clang attribute pop
 #endif
 
-#endif							/* SRM_HAVE_KERNELS_AVX2 */
+#endif							/* SRM_HAVE_KERNELS_AVX512_BF16 */

@@ -7,7 +7,7 @@
  */
 #include "kernel/kernels.h"
 
-#ifdef SRM_HAVE_KERNELS_AVX2
+#ifdef SRM_HAVE_KERNELS_AVX_VNNI
 
 #include <immintrin.h>
 #include <stdint.h>
@@ -95,4 +95,4 @@ srm_multiply_int8_avx_vnni(const SrmTile *tile)
 #pragma clang attribute pop
 #endif
 
-#endif							/* SRM_HAVE_KERNELS_AVX2 */
+#endif							/* SRM_HAVE_KERNELS_AVX_VNNI */

@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../kernels_environment.h"
 #include "../unit/random_decoder.h"
 #include "kernel/pack.h"
 
@@ -229,6 +230,7 @@ main(int argc, char **argv)
 		fputs(usage, stderr);
 		return 2;
 	}
+	choose_kernels_of_environment();
 	srm_status_init(&status);
 	arena = srm_arena_create(&status);
 	tokens = arena == NULL ? NULL : srm_arena_array(arena, options.n_tokens, sizeof(int32_t), &status);

@@ -15,6 +15,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "../kernels_environment.h"
 #include "score/scorer.h"
 
 #define CACHE_BYTES ((size_t) 256 << 20)	/* as srm.prompt_cache by default */
@@ -70,6 +71,7 @@ main(int argc, char **argv)
 		fprintf(stderr, "usage: bench_engine MODEL_DIRECTORY THREADS\n");
 		return 2;
 	}
+	choose_kernels_of_environment();
 	srm_status_init(&status);
 	arena = srm_arena_create(&status);
 	scorer = arena == NULL ? NULL : srm_scorer_open(argv[1], &options, &stop, &status);

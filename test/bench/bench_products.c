@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "../kernels_environment.h"
 #include "../unit/random_decoder.h"
 #include "kernel/kernels.h"
 #include "kernel/linear.h"
@@ -139,6 +140,7 @@ main(int argc, char **argv)
 		fprintf(stderr, "usage: bench_products [ROWS [THREADS]]\n");
 		return 2;
 	}
+	choose_kernels_of_environment();
 	srm_status_init(&status);
 	threads = srm_threads_start(n_threads, &status);
 	for (SrmCompute compute = SRM_COMPUTE_F32; threads != NULL && compute <= SRM_COMPUTE_INT8; compute++)

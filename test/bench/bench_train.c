@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../kernels_environment.h"
 #include "base/json.h"
 #include "train/train.h"
 
@@ -201,6 +202,7 @@ main(int argc, char **argv)
 		fprintf(stderr, "usage: bench_train BASE PAIRS.jsonl STEPS [NAME=VALUE ...]\n");
 		return 2;
 	}
+	choose_kernels_of_environment();
 	srm_status_init(&bench.status);
 	srm_train_defaults(&bench.options);
 	bench.options.base = argv[1];

@@ -6,6 +6,7 @@
  *
  *-------------------------------------------------------------------------
  */
+#include "../kernels_environment.h"
 #include "testing.h"
 
 #include "train/decoder_train.h"
@@ -577,5 +578,6 @@ main(void)
 		cmocka_unit_test(test_forward_alone)
 	};
 
+	choose_kernels_of_environment();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

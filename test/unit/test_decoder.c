@@ -14,6 +14,7 @@
 
 #include <cmocka.h>
 
+#include "../kernels_environment.h"
 #include "nn/decoder.h"
 #include "plain_decoder.h"
 #include "random_decoder.h"
@@ -626,5 +627,6 @@ main(void)
 		TEST(test_decoder_strange_rope),
 	};
 
+	choose_kernels_of_environment();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -409,10 +409,31 @@ test_outliers(void **state)
 	with_each_set(compare_outliers);
 }
 
+/* Nothing but srm_kernels_choose() changes the choice: not the environment, which `make unit` sets. */
+static void
+test_choice(void **state)
+{
+	const SrmKernels *fastest = srm_kernels;
+
+	(void) state;
+	for (size_t i = 0; srm_kernels_at(i) != NULL; i++)
+	{
+		assert_ptr_equal(srm_kernels, fastest);
+		assert_true(srm_kernels_choose(srm_kernels_at(i)->name));
+		assert_ptr_equal(srm_kernels, srm_kernels_at(i));
+		srm_kernels = fastest;
+		if (srm_kernels_at(i + 1) == NULL)
+			assert_ptr_equal(srm_kernels_at(i), fastest);
+	}
+	assert_false(srm_kernels_choose("abacus"));
+	assert_ptr_equal(srm_kernels, fastest);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_choice),
 		cmocka_unit_test(test_kernels),
 		cmocka_unit_test(test_kernels_extremes),
 		cmocka_unit_test(test_turn),

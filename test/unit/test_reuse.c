@@ -6,6 +6,7 @@
  *
  *-------------------------------------------------------------------------
  */
+#include "../kernels_environment.h"
 #include "testing.h"
 
 #include "score/scorer.h"
@@ -470,5 +471,6 @@ main(void)
 		TEST(test_memo_is_bounded),
 	};
 
+	choose_kernels_of_environment();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
