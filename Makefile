@@ -73,11 +73,8 @@ uninstall-models:
 
 ENGINE_CC ?= $(CC)
 ENGINE_CFLAGS = -std=gnu11 -g -O2 -Wall -Wextra -Wmissing-prototypes
-ENGINE_CPPFLAGS = -DFRONTEND -D_GNU_SOURCE -Isrc \
-	-isystem $(includedir_server) -isystem $(includedir_internal) $(shell pkg-config --cflags icu-i18n)
-pg_library = $(firstword $(wildcard $(pkglibdir)/lib$(1).a $(libdir)/lib$(1).a))
-ENGINE_LIBS = $(call pg_library,pgcommon) $(call pg_library,pgport) \
-	$(shell pkg-config --libs icu-i18n) -lcrypto -lpthread -lm
+ENGINE_CPPFLAGS = -D_GNU_SOURCE -Isrc $(shell pkg-config --cflags icu-i18n)
+ENGINE_LIBS = $(shell pkg-config --libs icu-i18n) -lpthread -lm
 BUILD = build
 ENGINE_OBJS = $(ENGINE_SOURCES:%.c=$(BUILD)/%.o)
 UNIT_TESTS = $(patsubst test/unit/%.c,$(BUILD)/%,$(sort $(wildcard test/unit/test_*.c)))
@@ -124,7 +121,6 @@ unit: $(UNIT_TESTS)
 	SRM_KERNELS=portable $(BUILD)/test_kernels || failed=1; exit $$failed
 
 sanitize:
-	LSAN_OPTIONS=suppressions=test/unit/leaks.supp:print_suppressions=0 \
 	$(MAKE) BUILD=build/sanitize SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=all' unit
 
 .PHONY: engine bench fuzz fuzzers unit sanitize

@@ -98,7 +98,7 @@ step_fuzz() {
 	check 'build' build fuzz
 	for fuzzer in "$COPY"/build/fuzz/fuzz_*; do
 		[ -x "$fuzzer" ] || continue
-		check "$(basename "$fuzzer")" as_user env ASAN_OPTIONS=detect_leaks=0 \
+		check "$(basename "$fuzzer")" as_user \
 			"$fuzzer" -max_total_time=10 -timeout=20 -rss_limit_mb=4096 -verbosity=0 -print_final_stats=0
 	done
 }

@@ -1,21 +1,19 @@
 /*-------------------------------------------------------------------------
  *
  * json.c
- *	  A JSON document as a tree, read by PostgreSQL's own parser.
+ *	  A JSON document as a tree.
+ *
+ * Recursive descent over text that is known to be UTF-8.  A level of the
+ * document is a level of recursion, so that MAX_DEPTH bounds the stack.
  *
  *-------------------------------------------------------------------------
  */
-#ifdef FRONTEND
-#include "postgres_fe.h"
-#else
-#include "postgres.h"
-#endif
-
-#include "base/compat.h"
-
 #include "base/json.h"
 
+#include <errno.h>
 #include <math.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "base/utf8.h"
 
@@ -24,184 +22,93 @@
 #define STRING_BLOCK	((size_t) 64 * 1024)
 #define NODE_BLOCK		1024
 
-typedef struct Builder
+#define END_OF_TEXT		(-1)
+
+typedef struct Reader
 {
+	const char *start;
+	const char *at;				/* what is read next */
+	const char *end;
+	const char *what;			/* the document, in messages */
+	int			depth;			/* containers not closed yet */
 	SrmArena   *arena;
 	SrmStatus  *status;
-	SrmJson    *root;
-	SrmJson    *open[MAX_DEPTH + 1];	/* containers not closed yet */
-	SrmJson    *last[MAX_DEPTH + 1];	/* the newest child of each */
-	int			depth;
-	const char *key;			/* of the member that comes next */
 	char	   *strings;		/* room for strings, packed without gaps */
 	size_t		room;
 	SrmJson    *nodes;			/* n_nodes of them, cleared and not used yet */
 	size_t		n_nodes;
-} Builder;
+} Reader;
 
-/*
- * The actions cannot stop the parser in releases before 16; after a failure
- * they do nothing more.
- */
+/* Says what is wrong at a place of the text: "Expected a value", "Invalid escape". */
 static bool
-has_failed(Builder *builder)
+fail_at(Reader *reader, const char *place, const char *problem)
 {
-	return builder->status->code != SRM_OK;
+	const char *line = reader->start;
+	size_t		number = 1;
+
+	for (const char *c = reader->start; c < place; c++)
+		if (*c == '\n')
+		{
+			line = c + 1;
+			number++;
+		}
+	srm_fail(reader->status, SRM_INVALID_MODEL, "invalid JSON in %s", reader->what);
+	return srm_fail_detail(reader->status, "%s at line %zu, column %zu.", problem, number,
+						   srm_utf8_count(line, (size_t) (place - line)) + 1);
 }
 
-/* Keeps a string of the parser, and frees the parser's copy. */
-static const char *
-take_string(Builder *builder, char *text, size_t length)
+static int
+peek(const Reader *reader)
 {
-	char	   *copy;
+	return reader->at < reader->end ? (unsigned char) *reader->at : END_OF_TEXT;
+}
 
-	if (length + 1 > builder->room)
+static void
+skip_space(Reader *reader)
+{
+	while (reader->at < reader->end &&
+		   (*reader->at == ' ' || *reader->at == '\n' || *reader->at == '\r' || *reader->at == '\t'))
+		reader->at++;
+}
+
+/* Room for a string of that many bytes and its NUL; use_room() takes what it needed. */
+static char *
+find_room(Reader *reader, size_t length)
+{
+	if (length + 1 > reader->room)
 	{
 		size_t		size = length + 1 > STRING_BLOCK ? length + 1 : STRING_BLOCK;
 
-		builder->strings = srm_arena_alloc(builder->arena, size, builder->status);
-		builder->room = builder->strings == NULL ? 0 : size;
+		reader->strings = srm_arena_alloc(reader->arena, size, reader->status);
+		reader->room = reader->strings == NULL ? 0 : size;
 	}
-	copy = builder->strings;
-	if (copy != NULL)
-	{
-		memcpy(copy, text, length + 1);
-		builder->strings += length + 1;
-		builder->room -= length + 1;
-	}
-	pfree(text);
-	return copy;
+	return reader->strings;
+}
+
+static void
+use_room(Reader *reader, size_t length)
+{
+	reader->strings[length] = '\0';
+	reader->strings += length + 1;
+	reader->room -= length + 1;
 }
 
 /* A cleared node; they come in blocks, since a vocabulary has a million. */
 static SrmJson *
-take_node(Builder *builder)
+take_node(Reader *reader)
 {
-	if (builder->n_nodes == 0)
+	if (reader->n_nodes == 0)
 	{
-		builder->nodes = srm_arena_array(builder->arena, NODE_BLOCK, sizeof(SrmJson), builder->status);
-		if (builder->nodes == NULL)
+		reader->nodes = srm_arena_array(reader->arena, NODE_BLOCK, sizeof(SrmJson), reader->status);
+		if (reader->nodes == NULL)
 			return NULL;
-		builder->n_nodes = NODE_BLOCK;
+		reader->n_nodes = NODE_BLOCK;
 	}
-	builder->n_nodes--;
-	return builder->nodes++;
+	reader->n_nodes--;
+	return reader->nodes++;
 }
 
-/* Hangs a new node below the container that is open. */
-static SrmJson *
-add_node(Builder *builder, SrmJsonType type)
-{
-	SrmJson    *node = take_node(builder);
-	int			depth = builder->depth;
-
-	if (node == NULL)
-		return NULL;
-	node->type = type;
-	node->key = builder->key;
-	builder->key = NULL;
-	if (depth == 0)
-		builder->root = node;
-	else
-	{
-		if (builder->last[depth] == NULL)
-			builder->open[depth]->child = node;
-		else
-			builder->last[depth]->next = node;
-		builder->last[depth] = node;
-		builder->open[depth]->n++;
-	}
-	return node;
-}
-
-static void
-open_container(Builder *builder, SrmJsonType type)
-{
-	SrmJson    *node;
-
-	if (has_failed(builder))
-		return;
-	node = add_node(builder, type);
-	if (node == NULL)
-		return;
-	builder->depth++;			/* check_depth() has bounded it */
-	builder->open[builder->depth] = node;
-	builder->last[builder->depth] = NULL;
-}
-
-static SRM_JSON_ACTION
-object_start(void *state)
-{
-	open_container(state, SRM_JSON_OBJECT);
-	SRM_JSON_ACTION_DONE;
-}
-
-static SRM_JSON_ACTION
-array_start(void *state)
-{
-	open_container(state, SRM_JSON_ARRAY);
-	SRM_JSON_ACTION_DONE;
-}
-
-static SRM_JSON_ACTION
-container_end(void *state)
-{
-	Builder    *builder = state;
-
-	if (!has_failed(builder))
-		builder->depth--;
-	SRM_JSON_ACTION_DONE;
-}
-
-static SRM_JSON_ACTION
-field_start(void *state, char *name, bool isnull)
-{
-	Builder    *builder = state;
-
-	(void) isnull;
-	if (has_failed(builder))
-		pfree(name);
-	else
-		builder->key = take_string(builder, name, strlen(name));
-	SRM_JSON_ACTION_DONE;
-}
-
-static SrmJsonType
-scalar_type(JsonTokenType type)
-{
-	switch (type)
-	{
-		case JSON_TOKEN_STRING:
-			return SRM_JSON_STRING;
-		case JSON_TOKEN_NUMBER:
-			return SRM_JSON_NUMBER;
-		case JSON_TOKEN_TRUE:
-			return SRM_JSON_TRUE;
-		case JSON_TOKEN_FALSE:
-			return SRM_JSON_FALSE;
-		default:
-			return SRM_JSON_NULL;
-	}
-}
-
-static SRM_JSON_ACTION
-scalar(void *state, char *token, JsonTokenType type)
-{
-	Builder    *builder = state;
-	SrmJson    *node;
-
-	node = has_failed(builder) ? NULL : add_node(builder, scalar_type(type));
-	if (node == NULL)
-	{
-		pfree(token);
-		SRM_JSON_ACTION_DONE;
-	}
-	node->n = (uint32_t) strlen(token);
-	node->text = take_string(builder, token, node->n);
-	SRM_JSON_ACTION_DONE;
-}
-
-/* The value of four hexadecimal digits, or -1. */
+/* The value of four hexadecimal digits, or -1; reads no further than the first that is none. */
 static int
 read_hex(const char *text)
 {
@@ -222,135 +129,300 @@ read_hex(const char *text)
 }
 
 /*
- * Resolves an escape of a character beyond ASCII, surrogate pairs included.
- * Returns the bytes read, 0 for an escape that the parser may deal with.
+ * The character of \uXXXX, or of two of them, which *at points behind the \u of; 0 with a
+ * failure.  A quote stands behind it, so that what is read lies in the text.
  */
-static size_t
-resolve_escape(const char *in, size_t rest, char *out, size_t *written)
+static uint32_t
+read_code(Reader *reader, const char **at)
 {
-	int			code = rest >= 6 && in[1] == 'u' ? read_hex(in + 2) : -1;
+	const char *place = *at - 2;
+	int			code = read_hex(*at);
 	int			low;
 
-	*written = 0;
-	if (code < 0x80 || (code >= 0xDC00 && code <= 0xDFFF))
-		return 0;
-	if (code < 0xD800 || code > 0xDBFF)
+	if (code <= 0)
 	{
-		*written = srm_utf8_encode((uint32_t) code, out);
-		return 6;
+		fail_at(reader, place, code == 0 ? "\\u0000 cannot be represented" : "Invalid escape");
+		return 0;
 	}
-	low = rest >= 12 && in[6] == '\\' && in[7] == 'u' ? read_hex(in + 8) : -1;
+	*at += 4;
+	if (code < 0xD800 || code > 0xDFFF)
+		return (uint32_t) code;
+	low = code < 0xDC00 && (*at)[0] == '\\' && (*at)[1] == 'u' ? read_hex(*at + 2) : -1;
 	if (low < 0xDC00 || low > 0xDFFF)
+	{
+		fail_at(reader, place, "Unpaired surrogate");
 		return 0;
-	*written = srm_utf8_encode(0x10000 + (((uint32_t) code - 0xD800) << 10) +
-							   ((uint32_t) low - 0xDC00), out);
-	return 12;
-}
-
-/* Bytes before the next quote or backslash, or all of them. */
-static size_t
-plain_length(const char *text, size_t length)
-{
-	size_t		n = 0;
-
-	while (n < length && text[n] != '"' && text[n] != '\\')
-		n++;
-	return n;
-}
-
-/* The end of the string whose first byte, behind the quote, is at start; copies it to out. */
-static size_t
-copy_string(const char *json, size_t length, size_t start, char *out, size_t *n)
-{
-	size_t		i = start;
-
-	while (i < length)
-	{
-		size_t		plain = plain_length(json + i, length - i);
-		size_t		written = 0;
-		size_t		taken;
-
-		memcpy(out + *n, json + i, plain);
-		*n += plain;
-		i += plain;
-		if (i >= length || json[i] == '"')
-			break;
-		taken = resolve_escape(json + i, length - i, out + *n, &written);
-		if (taken == 0)
-		{
-			/* The parser deals with it: copied with the byte it escapes */
-			taken = written = i + 1 < length ? 2 : 1;
-			memcpy(out + *n, json + i, taken);
-		}
-		*n += written;
-		i += taken;
 	}
-	return i;
+	*at += 6;
+	return 0x10000 + (((uint32_t) code - 0xD800) << 10) + ((uint32_t) low - 0xDC00);
 }
 
-/*
- * Copies the document to out with escapes beyond ASCII resolved, which never
- * makes it longer, and finds its depth outside strings.
- */
-static size_t
-prepare(const char *json, size_t length, char *out, int *max_depth)
+/* Writes what an escape stands for, given what is behind its backslash; NULL with a failure. */
+static char *
+read_escape(Reader *reader, const char **at, char *out)
 {
-	int			depth = 0;
-	size_t		n = 0;
-	size_t		i = 0;
+	static const char letters[] = "\"\\/bfnrt";
+	static const char meanings[] = "\"\\/\b\f\n\r\t";
+	char		letter = *(*at)++;
+	const char *found = memchr(letters, letter, sizeof(letters) - 1);
+	uint32_t	code;
 
-	*max_depth = 0;
-	while (i < length)
+	if (found != NULL)
 	{
-		char		c = json[i++];
+		*out = meanings[found - letters];
+		return out + 1;
+	}
+	if (letter != 'u')
+	{
+		fail_at(reader, *at - 2, "Invalid escape");
+		return NULL;
+	}
+	code = read_code(reader, at);
+	return code == 0 ? NULL : out + srm_utf8_encode(code, out);
+}
 
-		out[n++] = c;
-		if (c == '{' || c == '[')
-			*max_depth = ++depth > *max_depth ? depth : *max_depth;
-		else if (c == '}' || c == ']')
-			depth--;
-		else if (c == '"')
+/* The quote that ends the string whose text begins here, or NULL with a failure. */
+static const char *
+find_quote(Reader *reader, bool *has_escapes)
+{
+	*has_escapes = false;
+	for (const char *c = reader->at; c < reader->end; c++)
+	{
+		if (*c == '"')
+			return c;
+		if ((unsigned char) *c < ' ')
 		{
-			i = copy_string(json, length, i, out, &n);
-			if (i < length)
-				out[n++] = json[i++];
+			fail_at(reader, c, "Control character in a string");
+			return NULL;
+		}
+		if (*c == '\\' && c + 1 < reader->end)
+		{
+			*has_escapes = true;
+			c++;
 		}
 	}
-	out[n] = '\0';
-	return n;
+	fail_at(reader, reader->end, "The text ends within a string");
+	return NULL;
+}
+
+/* Reads what stands between here, behind a quote, and the quote that ends it. */
+static bool
+read_string(Reader *reader, const char **text, uint32_t *length)
+{
+	bool		has_escapes;
+	const char *quote = find_quote(reader, &has_escapes);
+	const char *at = reader->at;
+	char	   *out = quote == NULL ? NULL : find_room(reader, (size_t) (quote - at));
+	char	   *start = out;
+
+	if (out == NULL)
+		return false;
+	while (has_escapes && out != NULL && at < quote)
+		if (*at == '\\')
+		{
+			at++;
+			out = read_escape(reader, &at, out);
+		}
+		else
+			*out++ = *at++;
+	if (out == NULL)
+		return false;
+	memcpy(out, at, (size_t) (quote - at));
+	out += quote - at;
+	*text = start;
+	*length = (uint32_t) (out - start);
+	use_room(reader, (size_t) (out - start));
+	reader->at = quote + 1;
+	return true;
+}
+
+/* Skips digits; false where there is none. */
+static bool
+skip_digits(Reader *reader)
+{
+	const char *start = reader->at;
+
+	while (reader->at < reader->end && *reader->at >= '0' && *reader->at <= '9')
+		reader->at++;
+	return reader->at > start;
+}
+
+/* As RFC 8259 writes it: no sign before it but -, no zeros, and digits on both sides of a point. */
+static bool
+skip_number(Reader *reader)
+{
+	if (peek(reader) == '-')
+		reader->at++;
+	if (peek(reader) == '0')
+		reader->at++;
+	else if (!skip_digits(reader))
+		return false;
+	if (peek(reader) == '.')
+	{
+		reader->at++;
+		if (!skip_digits(reader))
+			return false;
+	}
+	if (peek(reader) == 'e' || peek(reader) == 'E')
+	{
+		reader->at++;
+		if (peek(reader) == '+' || peek(reader) == '-')
+			reader->at++;
+		return skip_digits(reader);
+	}
+	return true;
+}
+
+/* A number is kept as it is written. */
+static bool
+read_number(Reader *reader, SrmJson *node)
+{
+	const char *start = reader->at;
+	size_t		length;
+	char	   *text;
+
+	if (!skip_number(reader))
+		return fail_at(reader, start, "Invalid number");
+	length = (size_t) (reader->at - start);
+	text = find_room(reader, length);
+	if (text == NULL)
+		return false;
+	memcpy(text, start, length);
+	use_room(reader, length);
+	node->type = SRM_JSON_NUMBER;
+	node->text = text;
+	node->n = (uint32_t) length;
+	return true;
 }
 
 static bool
-run_parser(Builder *builder, char *json, size_t length, const char *what)
+read_word(Reader *reader, SrmJson *node, SrmJsonType type, const char *word)
 {
-	JsonLexContext *lexer = srm_make_json_lexer(json, length);
-	JsonSemAction actions = {
-		.semstate = builder,
-		.object_start = object_start,
-		.object_end = container_end,
-		.array_start = array_start,
-		.array_end = container_end,
-		.object_field_start = field_start,
-		.scalar = scalar
-	};
-	JsonParseErrorType result = pg_parse_json(lexer, &actions);
+	size_t		length = strlen(word);
 
-	if (result != JSON_SUCCESS)
+	if ((size_t) (reader->end - reader->at) < length || memcmp(reader->at, word, length) != 0)
+		return fail_at(reader, reader->at, "Expected a value");
+	reader->at += length;
+	node->type = type;
+	node->text = word;
+	node->n = (uint32_t) length;
+	return true;
+}
+
+static bool read_value(Reader *reader, SrmJson *node);
+
+/* "key": */
+static bool
+read_key(Reader *reader, SrmJson *member)
+{
+	uint32_t	length;
+
+	skip_space(reader);
+	if (peek(reader) != '"')
+		return fail_at(reader, reader->at, "Expected a name in double quotes");
+	reader->at++;
+	if (!read_string(reader, &member->key, &length))
+		return false;
+	skip_space(reader);
+	if (peek(reader) != ':')
+		return fail_at(reader, reader->at, "Expected \":\"");
+	reader->at++;
+	return true;
+}
+
+/* What is between a bracket, which has been read, and the one that closes it. */
+static bool
+read_children(Reader *reader, SrmJson *parent, char close)
+{
+	SrmJson   **link = &parent->child;
+	bool		is_object = parent->type == SRM_JSON_OBJECT;
+
+	skip_space(reader);
+	while (parent->n > 0 || peek(reader) != close)
 	{
-		srm_fail(builder->status, SRM_INVALID_MODEL, "invalid JSON in %s", what);
-		srm_fail_detail(builder->status, "The error is in line %d.", lexer->line_number);
+		SrmJson    *child = take_node(reader);
+
+		if (child == NULL || (is_object && !read_key(reader, child)) || !read_value(reader, child))
+			return false;
+		*link = child;
+		link = &child->next;
+		parent->n++;
+		skip_space(reader);
+		if (peek(reader) == close)
+			break;
+		if (peek(reader) != ',')
+			return fail_at(reader, reader->at,
+						   is_object ? "Expected \",\" or \"}\"" : "Expected \",\" or \"]\"");
+		reader->at++;
 	}
-	srm_free_json_lexer(lexer);
-	return builder->status->code == SRM_OK;
+	reader->at++;
+	return true;
+}
+
+static bool
+read_container(Reader *reader, SrmJson *node, SrmJsonType type, char close)
+{
+	if (reader->depth == MAX_DEPTH)
+	{
+		srm_fail(reader->status, SRM_INVALID_MODEL, "JSON in %s is nested too deeply", reader->what);
+		return srm_fail_detail(reader->status, "The limit is %d levels.", MAX_DEPTH);
+	}
+	reader->at++;
+	reader->depth++;
+	node->type = type;
+	if (!read_children(reader, node, close))
+		return false;
+	reader->depth--;
+	return true;
+}
+
+static bool
+read_value(Reader *reader, SrmJson *node)
+{
+	int			first;
+
+	skip_space(reader);
+	first = peek(reader);
+	switch (first)
+	{
+		case '{':
+			return read_container(reader, node, SRM_JSON_OBJECT, '}');
+		case '[':
+			return read_container(reader, node, SRM_JSON_ARRAY, ']');
+		case '"':
+			reader->at++;
+			node->type = SRM_JSON_STRING;
+			return read_string(reader, &node->text, &node->n);
+		case 't':
+			return read_word(reader, node, SRM_JSON_TRUE, "true");
+		case 'f':
+			return read_word(reader, node, SRM_JSON_FALSE, "false");
+		case 'n':
+			return read_word(reader, node, SRM_JSON_NULL, "null");
+		default:
+			if (first == '-' || (first >= '0' && first <= '9'))
+				return read_number(reader, node);
+			return fail_at(reader, reader->at, "Expected a value");
+	}
+}
+
+static bool
+read_document(Reader *reader, SrmJson *root)
+{
+	if (!read_value(reader, root))
+		return false;
+	skip_space(reader);
+	return reader->at == reader->end || fail_at(reader, reader->at, "Expected the end of the text");
 }
 
 SrmJson *
 srm_json_parse(const char *json, size_t length, const char *what,
 			   SrmArena *arena, SrmStatus *status)
 {
-	Builder		builder = {.arena = arena,.status = status};
-	int			depth;
-	char	   *copy;
+	Reader		reader = {
+		.start = json, .at = json, .end = json + length, .what = what, .arena = arena, .status = status
+	};
+	SrmJson    *root;
 
 	if (length > MAX_LENGTH)
 	{
@@ -358,22 +430,13 @@ srm_json_parse(const char *json, size_t length, const char *what,
 		srm_fail_detail(status, "It has %zu bytes, the limit is %zu.", length, MAX_LENGTH);
 		return NULL;
 	}
-	if (!srm_utf8_valid(json, length) || memchr(json, '\0', length) != NULL)
+	if (!srm_utf8_valid(json, length))
 	{
 		srm_fail(status, SRM_INVALID_MODEL, "invalid byte sequence for UTF-8 in %s", what);
 		return NULL;
 	}
-	copy = srm_arena_alloc(arena, length + 1, status);
-	if (copy == NULL)
-		return NULL;
-	length = prepare(json, length, copy, &depth);
-	if (depth > MAX_DEPTH)
-	{
-		srm_fail(status, SRM_INVALID_MODEL, "JSON in %s is nested too deeply", what);
-		srm_fail_detail(status, "The limit is %d levels.", MAX_DEPTH);
-		return NULL;
-	}
-	return run_parser(&builder, copy, length, what) ? builder.root : NULL;
+	root = take_node(&reader);
+	return root != NULL && read_document(&reader, root) ? root : NULL;
 }
 
 const SrmJson *
@@ -412,25 +475,40 @@ srm_json_number(const SrmJson *json, double *value)
 	return isfinite(*value);
 }
 
+/* An integer, 1e3 and 12.0 included; false for what is none, or is beyond 64 bits. */
+static bool
+read_integer(const SrmJson *json, double number, int64_t *value)
+{
+	char	   *end;
+
+	errno = 0;
+	*value = strtoll(json->text, &end, 10);
+	if (*end == '\0')
+		return errno == 0;
+	*value = number >= -0x1p63 && number < 0x1p63 ? (int64_t) number : 0;
+	return number == (double) *value;
+}
+
 bool
 srm_json_get_int(const SrmJson *object, const char *key, int64_t minimum,
 				 int64_t maximum, int64_t fallback, int64_t *value, SrmStatus *status)
 {
 	const SrmJson *json = srm_json_member(object, key);
 	double		number;
+	int64_t		integer;
 
 	*value = fallback;
 	if (json == NULL)
 		return true;
 	if (!srm_json_number(json, &number) || number != floor(number))
 		return fail_type(key, "an integer", status);
-	if (number < (double) minimum || number > (double) maximum)
+	if (!read_integer(json, number, &integer) || integer < minimum || integer > maximum)
 	{
 		srm_fail(status, SRM_INVALID_MODEL, "value of \"%s\" is out of range", key);
 		return srm_fail_detail(status, "It is %s, and must be between %lld and %lld.",
 							   json->text, (long long) minimum, (long long) maximum);
 	}
-	*value = (int64_t) number;
+	*value = integer;
 	return true;
 }
 

@@ -1,12 +1,11 @@
 /*-------------------------------------------------------------------------
  *
  * json.h
- *	  A JSON document as a tree, read by PostgreSQL's own parser.
+ *	  A JSON document as a tree.
  *
- * The parser is the server's common/jsonapi.h, which front-end programs have
- * too.  Depth is bounded before it starts, so that it cannot run out of
- * stack; escapes beyond ASCII are resolved before it starts, so that the
- * encoding of the database does not matter.
+ * What RFC 8259 allows is read, and nothing else: no comments, no commas at
+ * the end, no NaN, no byte order mark.  Of what it allows, depth beyond 100 and NUL in strings
+ * are refused, and surrogates that make no pair, since they are no UTF-8.
  *
  *-------------------------------------------------------------------------
  */
@@ -40,7 +39,8 @@ typedef struct SrmJson
 
 /*
  * Parses UTF-8.  Errors are SRM_INVALID_MODEL and name what, such as
- * "file \"config.json\"".  The tree and its strings lie in the arena.
+ * "file \"config.json\"", with the line and the column, in characters, as detail.
+ * The tree and its strings lie in the arena; json need not end in NUL.
  */
 extern SrmJson *srm_json_parse(const char *json, size_t length, const char *what,
 							   SrmArena *arena, SrmStatus *status);

@@ -7,25 +7,19 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifdef FRONTEND
-#include "postgres_fe.h"
-#else
-#include "postgres.h"
-#endif
-
-#include "base/compat.h"
-
 #include "model/model.h"
 
 #include <errno.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
+#include "base/sha256.h"
 #include "model/directory.h"
 #include "model/file.h"
 #include "model/weights.h"
 
 #define CHUNK_SIZE		((size_t) 1024 * 1024)
-#define HASH_SIZE		32		/* bytes of SHA-256 */
 #define MAX_FILES		1100	/* shards, their index, and the small files */
 
 typedef struct Digester
@@ -38,12 +32,6 @@ typedef struct Digester
 	const SrmStop *stop;
 	SrmStatus  *status;
 } Digester;
-
-static bool
-fail_hash(SrmStatus *status)
-{
-	return srm_fail(status, SRM_INTERNAL, "could not compute a SHA-256 hash");
-}
 
 static bool
 add_name(Digester *digester, const char *name, bool always)
@@ -92,14 +80,14 @@ list_names(Digester *digester)
 }
 
 static void
-print_hex(char *out, const uint8 *hash)
+print_hex(char *out, const unsigned char *hash)
 {
-	for (int i = 0; i < HASH_SIZE; i++)
+	for (int i = 0; i < SRM_SHA256_SIZE; i++)
 	{
 		out[2 * i] = "0123456789abcdef"[hash[i] >> 4];
 		out[2 * i + 1] = "0123456789abcdef"[hash[i] & 15];
 	}
-	out[2 * HASH_SIZE] = '\0';
+	out[2 * SRM_SHA256_SIZE] = '\0';
 }
 
 /* Hashes an open file to its end. */
@@ -117,8 +105,7 @@ hash_contents(Digester *digester, const SrmFile *file, SrmSha256 *hash)
 								 file->path, strerror(errno));
 		if (n == 0)
 			return true;
-		if (!srm_sha256_update(hash, (const uint8 *) digester->chunk, (size_t) n))
-			return fail_hash(digester->status);
+		srm_sha256_update(hash, digester->chunk, (size_t) n);
 		if (!srm_continue(digester->stop, digester->status))
 			return false;
 	}
@@ -128,18 +115,17 @@ static bool
 hash_file(Digester *digester, const char *name, char hex[SRM_DIGEST_LENGTH + 1])
 {
 	const char *path = srm_files_path(digester->files, name, digester->status);
-	uint8		bytes[HASH_SIZE] = {0};
-	SrmSha256  *hash;
+	unsigned char bytes[SRM_SHA256_SIZE];
+	SrmSha256	hash;
 	SrmFile		file;
 	bool		done;
 
 	if (path == NULL || !srm_file_open(&file, path, false, digester->status))
 		return false;
-	hash = srm_sha256_begin();
-	done = hash != NULL ? hash_contents(digester, &file, hash) : fail_hash(digester->status);
+	srm_sha256_init(&hash);
+	done = hash_contents(digester, &file, &hash);
 	srm_file_close(&file);
-	if (!srm_sha256_end(hash, bytes) && done)
-		return fail_hash(digester->status);
+	srm_sha256_final(&hash, bytes);
 	print_hex(hex, bytes);
 	return done;
 }
@@ -148,30 +134,23 @@ hash_file(Digester *digester, const char *name, char hex[SRM_DIGEST_LENGTH + 1])
 static bool
 hash_names(Digester *digester, char digest[SRM_DIGEST_LENGTH + 1])
 {
-	SrmSha256  *hash;
-	uint8		bytes[HASH_SIZE] = {0};
-	char	  (*hex)[SRM_DIGEST_LENGTH + 1];
-	bool		done;
+	unsigned char bytes[SRM_SHA256_SIZE];
+	char		hex[SRM_DIGEST_LENGTH + 1];
+	SrmSha256	hash;
 
-	hex = srm_arena_array(digester->arena, digester->n_names, sizeof(*hex), digester->status);
-	if (hex == NULL)
-		return false;
+	srm_sha256_init(&hash);
 	for (size_t i = 0; i < digester->n_names; i++)
-		if (!hash_file(digester, digester->names[i], hex[i]))
-			return false;
-	hash = srm_sha256_begin();
-	done = hash != NULL;
-	for (size_t i = 0; done && i < digester->n_names; i++)
 	{
 		const char *name = digester->names[i];
 
-		done = srm_sha256_update(hash, (const uint8 *) hex[i], SRM_DIGEST_LENGTH) &&
-			srm_sha256_update(hash, (const uint8 *) "  ", 2) &&
-			srm_sha256_update(hash, (const uint8 *) name, strlen(name)) &&
-			srm_sha256_update(hash, (const uint8 *) "\n", 1);
+		if (!hash_file(digester, name, hex))
+			return false;
+		srm_sha256_update(&hash, hex, SRM_DIGEST_LENGTH);
+		srm_sha256_update(&hash, "  ", 2);
+		srm_sha256_update(&hash, name, strlen(name));
+		srm_sha256_update(&hash, "\n", 1);
 	}
-	if (!srm_sha256_end(hash, bytes) || !done)
-		return fail_hash(digester->status);
+	srm_sha256_final(&hash, bytes);
 	print_hex(digest, bytes);
 	return true;
 }

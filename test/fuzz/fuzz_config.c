@@ -4,9 +4,6 @@
  *	  Any bytes as a config.json: an error that says something, or a
  *	  description that no later step has to doubt.
  *
- * To be run with ASAN_OPTIONS=detect_leaks=0: outside the server, PostgreSQL's
- * JSON parser leaves memory behind when it fails.
- *
  *-------------------------------------------------------------------------
  */
 #include <math.h>

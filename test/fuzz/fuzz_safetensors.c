@@ -4,9 +4,6 @@
  *	  Any bytes as a safetensors file: an error that says something, or
  *	  tensors that lie inside the file.
  *
- * To be run with ASAN_OPTIONS=detect_leaks=0: outside the server, PostgreSQL's
- * JSON parser leaves memory behind when it fails.
- *
  *-------------------------------------------------------------------------
  */
 #include <stdint.h>

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * test_base.c
- *	  Tests of status, arena, UTF-8, buffers, maps and JSON.
+ *	  Tests of status, arena, UTF-8, buffers, maps and SHA-256.
  *
  *-------------------------------------------------------------------------
  */
@@ -16,8 +16,8 @@
 
 #include "base/arena.h"
 #include "base/buffer.h"
-#include "base/json.h"
 #include "base/map.h"
+#include "base/sha256.h"
 #include "base/utf8.h"
 
 static SrmArena *arena;
@@ -207,114 +207,69 @@ test_map(void **state)
 	assert_int_equal(srm_map_get(&map, "key 7", 5), 70);
 }
 
-static SrmJson *
-parse(const char *json)
-{
-	srm_status_init(&status);
-	return srm_json_parse(json, strlen(json), "file \"x\"", arena, &status);
-}
-
-static void
-test_json_tree(void **state)
-{
-	const SrmJson *json = parse("{\"a\": [1, -2.5e3, {\"b\": \"x\"}], \"c\": null, \"d\": true, \"a2\": \"\"}");
-	const SrmJson *array = srm_json_member(json, "a");
-	double		number;
-
-	(void) state;
-	assert_non_null(json);
-	assert_int_equal(json->n, 4);
-	assert_int_equal(array->n, 3);
-	assert_true(srm_json_number(array->child->next, &number));
-	assert_true(number == -2500.0);
-	assert_string_equal(srm_json_string(srm_json_member(array->child->next->next, "b")), "x");
-	assert_null(srm_json_member(json, "c"));
-	assert_null(srm_json_member(json, "e"));
-	assert_null(srm_json_member(srm_json_member(json, "e"), "f"));
-	assert_int_equal(srm_json_member(json, "d")->type, SRM_JSON_TRUE);
-}
-
-static void
-test_json_escapes(void **state)
-{
-	const SrmJson *json = parse("[\"\\u00e4\\u20ac\\ud83d\\ude00\\n\\\\u0041\\u0041\\\"\"]");
-
-	(void) state;
-	assert_non_null(json);
-	assert_string_equal(json->child->text, "\xC3\xA4\xE2\x82\xAC\xF0\x9F\x98\x80\n\\u0041A\"");
-}
-
-/* what is no JSON is refused with the line */
-static void
-test_json_invalid(void **state)
-{
-	static const char *const texts[] = {
-		"", "{", "[1,]", "{\"a\" 1}", "[\"\\ud83d\"]", "[\"\\udc00x\"]", "[\"\\u0000\"]",
-		"nul", "[1] 2", "{\"a\":1,}", "[\"a\nb\"]", "[01]", "\xff", "[\"\\"
-	};
-
-	(void) state;
-	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
-	{
-		assert_null(parse(texts[i]));
-		assert_int_equal(status.code, SRM_INVALID_MODEL);
-	}
-	assert_null(parse("{\"a\":\n\n tru}"));
-	assert_string_equal(status.message, "invalid JSON in file \"x\"");
-	assert_string_equal(status.detail, "The error is in line 3.");
-}
-
-/* arrays in arrays, as many as depth */
+/* the hash of a text, as hexadecimal digits */
 static const char *
-nest(int depth)
+hash_of(const char *text, size_t length, size_t piece)
 {
-	char	   *json = srm_arena_array(arena, 2 * (size_t) depth + 1, 1, &status);
+	static char hex[2 * SRM_SHA256_SIZE + 1];
+	unsigned char bytes[SRM_SHA256_SIZE];
+	SrmSha256	hash;
 
-	memset(json, '[', depth);
-	memset(json + depth, ']', depth);
-	return json;
+	srm_sha256_init(&hash);
+	for (size_t i = 0; i < length; i += piece)
+		srm_sha256_update(&hash, text + i, length - i < piece ? length - i : piece);
+	srm_sha256_final(&hash, bytes);
+	for (size_t i = 0; i < sizeof(bytes); i++)
+		snprintf(hex + 2 * i, 3, "%02x", bytes[i]);
+	return hex;
 }
 
+/* the examples of FIPS 180-2, and the empty text; then lengths around the ends of blocks, by sha256sum */
 static void
-test_json_depth(void **state)
+test_sha256_vectors(void **state)
 {
+	static const char two_blocks[] = "abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq";
+	char	   *many = srm_arena_alloc(arena, 1000000, &status);
+
 	(void) state;
-	assert_non_null(parse(nest(100)));
-	assert_null(parse(nest(101)));
-	assert_string_equal(status.message, "JSON in file \"x\" is nested too deeply");
-	assert_null(parse(nest(1000000)));
-	/* brackets in strings do not count */
-	assert_non_null(parse("[\"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[["
-						  "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[\\\"[[\"]"));
+	memset(many, 'a', 1000000);
+	assert_string_equal(hash_of("", 0, 1), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+	assert_string_equal(hash_of("abc", 3, 3), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+	assert_string_equal(hash_of(two_blocks, 56, 56),
+						"248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1");
+	assert_string_equal(hash_of(many, 1000000, 1000000),
+						"cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
+	assert_string_equal(hash_of(many, 55, 55),
+						"9f4390f8d30c2dd92ec9f095b65e2b9ae9b0a925a5258e241c9f1e910f734318");
+	assert_string_equal(hash_of(many, 63, 63),
+						"7d3e74a05d7db15bce4ad9ec0658ea98e3f06eeecf16b4c6fff2da457ddc2f34");
+	assert_string_equal(hash_of(many, 64, 64),
+						"ffe054fe7ae0cb6dc65c3af9b61d5209f439851db43d0ba5997337df154668eb");
+	assert_string_equal(hash_of(many, 119, 119),
+						"31eba51c313a5c08226adf18d4a359cfdfd8d2e816b13f4af952f7ea6584dcfb");
 }
 
+/* pieces do not matter, and the processor's instructions give what plain C gives */
 static void
-test_json_typed(void **state)
+test_sha256_pieces(void **state)
 {
-	const SrmJson *json = parse("{\"i\": 12, \"f\": 1.5, \"s\": \"x\", \"b\": false, \"big\": 1e300, \"n\": null}");
-	int64_t		integer;
-	double		number;
-	bool		boolean;
-	const char *string;
+	unsigned char text[1000];
+	char		whole[2 * SRM_SHA256_SIZE + 1];
+	uint32_t	plain[8] = {1, 2, 3, 4, 5, 6, 7, 0xFFFFFFFF};
+	uint32_t	fast[8] = {1, 2, 3, 4, 5, 6, 7, 0xFFFFFFFF};
 
 	(void) state;
-	assert_true(srm_json_get_int(json, "i", 1, 100, 7, &integer, &status));
-	assert_int_equal(integer, 12);
-	assert_true(srm_json_get_int(json, "n", 1, 100, 7, &integer, &status));
-	assert_int_equal(integer, 7);
-	assert_true(srm_json_get_double(json, "f", 0, &number, &status));
-	assert_true(number == 1.5);
-	assert_true(srm_json_get_bool(json, "b", true, &boolean, &status));
-	assert_false(boolean);
-	assert_true(srm_json_get_string(json, "s", "y", &string, &status));
-	assert_string_equal(string, "x");
-	assert_false(srm_json_get_int(json, "big", 1, 100, 7, &integer, &status));
-	assert_string_equal(status.message, "value of \"big\" is out of range");
-	srm_status_init(&status);
-	assert_false(srm_json_get_int(json, "f", 1, 100, 7, &integer, &status));
-	srm_status_init(&status);
-	assert_false(srm_json_get_string(json, "i", "y", &string, &status));
-	assert_int_equal(status.code, SRM_INVALID_MODEL);
+	for (size_t i = 0; i < sizeof(text); i++)
+		text[i] = (unsigned char) (i * i + 7 * i / 3);
+	for (size_t length = 0; length < 300; length += 7)
+	{
+		snprintf(whole, sizeof(whole), "%s", hash_of((char *) text, length, 1000));
+		for (size_t piece = 1; piece < 130; piece += 9)
+			assert_string_equal(hash_of((char *) text, length, piece), whole);
+	}
+	srm_sha256_blocks_plain(plain, text, 15);
+	srm_sha256_blocks(fast, text, 15);
+	assert_memory_equal(plain, fast, sizeof(plain));
 }
 
 #define TEST(name)	cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -333,11 +288,8 @@ main(void)
 		TEST(test_utf8_round_trip),
 		TEST(test_buffer),
 		TEST(test_map),
-		TEST(test_json_tree),
-		TEST(test_json_escapes),
-		TEST(test_json_invalid),
-		TEST(test_json_depth),
-		TEST(test_json_typed),
+		TEST(test_sha256_vectors),
+		TEST(test_sha256_pieces),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
