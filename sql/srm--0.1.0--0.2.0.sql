@@ -2,3 +2,63 @@
 
 \echo Use "ALTER EXTENSION srm UPDATE TO '0.2.0'" to load this file. \quit
 
+
+-- scoring tables
+
+CREATE TABLE srm.score_job (
+	job bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
+	role oid NOT NULL,
+	source text NOT NULL,
+	target text NOT NULL,
+	model text NOT NULL,
+	n_rows bigint NOT NULL,
+	statements text[] NOT NULL,
+	search_path text NOT NULL,
+	started_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+	finished_at timestamptz
+);
+
+COMMENT ON TABLE srm.score_job IS 'tables that are scored, written by srm_score_table()';
+
+CREATE TABLE srm.score_worker (
+	job bigint NOT NULL REFERENCES srm.score_job ON DELETE CASCADE,
+	pid integer NOT NULL,
+	n_rows bigint NOT NULL DEFAULT 0,
+	n_bad bigint NOT NULL DEFAULT 0,
+	n_tokens bigint NOT NULL DEFAULT 0,
+	started_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+	updated_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+	PRIMARY KEY (job, pid)
+);
+
+COMMENT ON TABLE srm.score_worker IS 'what each process has done for a table that is scored';
+
+CREATE VIEW srm.progress AS
+SELECT job, role::pg_catalog.regrole AS owner, source, target, model,
+	CASE WHEN finished_at IS NOT NULL THEN 'finished' WHEN pids IS NOT NULL THEN 'running' ELSE 'stopped' END AS state,
+	n_rows AS rows_total, rows_done, greatest(n_rows - rows_done, 0) AS rows_left, rows_bad,
+	rows_done / seconds AS rows_per_second, tokens / seconds AS tokens_per_second,
+	CASE WHEN finished_at IS NULL AND rows_done > 0
+		THEN pg_catalog.make_interval(secs => greatest(n_rows - rows_done, 0) * seconds / rows_done) END AS time_left,
+	CASE WHEN finished_at IS NULL THEN pids END AS pids, started_at, finished_at
+FROM (SELECT j.*, COALESCE(w.rows_done, 0) AS rows_done, COALESCE(w.rows_bad, 0) AS rows_bad, COALESCE(w.tokens, 0) AS tokens, w.pids,
+		greatest(extract(epoch FROM COALESCE(j.finished_at, w.updated_at, j.started_at) - j.started_at), 0.001)::double precision AS seconds
+	FROM srm.score_job AS j
+	LEFT JOIN (SELECT w.job, sum(w.n_rows)::bigint AS rows_done, sum(w.n_bad)::bigint AS rows_bad, sum(w.n_tokens)::bigint AS tokens,
+			max(w.updated_at) AS updated_at, array_agg(a.pid ORDER BY a.pid) FILTER (WHERE a.pid IS NOT NULL) AS pids
+		FROM srm.score_worker AS w LEFT JOIN pg_catalog.pg_stat_get_activity(NULL) AS a ON a.pid = w.pid
+		GROUP BY w.job) AS w USING (job)) AS s;
+
+COMMENT ON VIEW srm.progress IS 'progress of srm_score_table(): rows, pace, time left, and the processes at work';
+
+GRANT SELECT ON srm.progress TO PUBLIC;
+
+CREATE PROCEDURE srm_score_table(source regclass, target text, key text DEFAULT NULL,
+	prompt text DEFAULT NULL, response text DEFAULT NULL, messages text DEFAULT NULL,
+	chosen text DEFAULT NULL, rejected text DEFAULT NULL, model text DEFAULT NULL,
+	filter text DEFAULT NULL, sentences text DEFAULT NULL,
+	batch integer DEFAULT 100, workers integer DEFAULT 1)
+	AS 'MODULE_PATHNAME', 'srm_sql_score_table'
+	LANGUAGE C;
+
+COMMENT ON PROCEDURE srm_score_table IS 'scores the rows of a table or view into another table, in committed batches';

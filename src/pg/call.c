@@ -7,8 +7,10 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
+#include "nodes/parsenodes.h"
 #include "utils/memutils.h"
 
 #include "pg/call.h"
@@ -160,4 +162,18 @@ srm_call_warn_private(const SrmStatus *problem, const char *model, size_t bytes)
 			 errdetail("%s  This session holds %zu MB of its own.", srm_call_text(problem->message),
 					   (bytes + 1024 * 1024 - 1) / (1024 * 1024)),
 			 errhint("Check the directory in \"srm.prepared_path\", and the space on its disk.")));
+}
+
+void
+srm_call_check_can_commit(FunctionCallInfo fcinfo, const char *procedure)
+{
+	CallContext *context = (CallContext *) fcinfo->context;
+
+	if (context != NULL && IsA(context, CallContext) && !context->atomic && !IsSubTransaction())
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_ACTIVE_SQL_TRANSACTION),
+			 errmsg("%s cannot run inside a transaction block", procedure),
+			 errdetail("It commits as it goes, so that others see its progress."),
+			 errhint("CALL it as a statement of its own, outside of BEGIN and of functions, with autocommit on.")));
 }

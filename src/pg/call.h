@@ -48,6 +48,9 @@ extern void srm_call_warn(const SrmStatus *status, const char *model);
 /* Warns that the prepared weights of a model, so many bytes, could not be shared. */
 extern void srm_call_warn_private(const SrmStatus *problem, const char *model, size_t bytes);
 
+/* For a procedure that commits as it goes: an error where it cannot. */
+extern void srm_call_check_can_commit(FunctionCallInfo fcinfo, const char *procedure);
+
 #define srm_call_check(call, done) \
 	do { \
 		if (!(done)) \

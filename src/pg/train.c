@@ -20,7 +20,6 @@
 #include "common/hashfn.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
-#include "nodes/parsenodes.h"
 #include "storage/lmgr.h"
 #include "storage/lock.h"
 #include "utils/builtins.h"
@@ -87,20 +86,6 @@ show_notice(void *arg, const char *message)
 		FlushErrorState();
 	}
 	PG_END_TRY();
-}
-
-static void
-check_can_commit(FunctionCallInfo fcinfo)
-{
-	CallContext *context = (CallContext *) fcinfo->context;
-
-	if (context != NULL && IsA(context, CallContext) && !context->atomic && !IsSubTransaction())
-		return;
-	ereport(ERROR,
-			(errcode(ERRCODE_ACTIVE_SQL_TRANSACTION),
-			 errmsg("srm_train cannot run inside a transaction block"),
-			 errdetail("It commits as it goes, so that others see its progress."),
-			 errhint("CALL it as a statement of its own, outside of BEGIN and of functions, with autocommit on.")));
 }
 
 /*
@@ -390,7 +375,7 @@ SRM_FUNCTION(srm_sql_train)
 	SrmTraining *training;
 
 	PreventCommandDuringRecovery("srm_train()");
-	check_can_commit(fcinfo);
+	srm_call_check_can_commit(fcinfo, "srm_train");
 	context = AllocSetContextCreate(PortalContext, "srm training", ALLOCSET_DEFAULT_SIZES);
 	old = MemoryContextSwitchTo(context);
 	training = make_training(fcinfo);

@@ -9,73 +9,14 @@
 
 #include <math.h>
 
-#include "access/htup_details.h"
-#include "catalog/namespace.h"
-#include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
-#include "miscadmin.h"
 #include "utils/builtins.h"
-#include "utils/lsyscache.h"
-#include "utils/syscache.h"
 #include "utils/timestamp.h"
 
 #include "pg/encoding.h"
+#include "pg/owner.h"
 #include "pg/training_log.h"
-
-/* Who calls, to go back to. */
-typedef struct Caller
-{
-	Oid			user;
-	int			context;
-} Caller;
-
-static Oid
-owner_of_log(void)
-{
-	Oid			relation = get_relname_relid("training_log", get_namespace_oid("srm", false));
-	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relation));
-	Oid			owner;
-
-	if (!HeapTupleIsValid(tuple))
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_TABLE),
-				 errmsg("relation \"%s\" does not exist", "srm.training_log"),
-				 errhint("Run ALTER EXTENSION srm UPDATE.")));
-	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
-	ReleaseSysCache(tuple);
-	return owner;
-}
-
-/*
- * From here to leave_owner() only statements of this file run.  They name the
- * schema of all that they touch and use no operator that a search path could
- * change; an error resets the user with the transaction.
- */
-static void
-become_owner(Caller *caller)
-{
-	Oid			owner = owner_of_log();
-
-	GetUserIdAndSecContext(&caller->user, &caller->context);
-	SetUserIdAndSecContext(owner, caller->context | SECURITY_LOCAL_USERID_CHANGE |
-						   SECURITY_RESTRICTED_OPERATION);
-}
-
-static void
-leave_owner(const Caller *caller)
-{
-	SetUserIdAndSecContext(caller->user, caller->context);
-}
-
-static void
-execute(const char *statement, int n, Oid *types, Datum *values, const char *nulls, int expected)
-{
-	int			result = SPI_execute_with_args(statement, n, types, values, nulls, false, 0);
-
-	if (result != expected)
-		elog(ERROR, "unexpected result %d of statement \"%s\"", result, statement);
-}
 
 /* The number in the one row that a statement gave; 0 for NULL. */
 static int64
@@ -96,7 +37,7 @@ last_run(const char *model)
 	Oid			types[] = {TEXTOID};
 	Datum		values[] = {srm_datum_of_utf8(model, strlen(model))};
 
-	execute("SELECT pg_catalog.max(run) FROM srm.training_log WHERE model OPERATOR(pg_catalog.=) $1",
+	srm_owner_execute("SELECT pg_catalog.max(run) FROM srm.training_log WHERE model OPERATOR(pg_catalog.=) $1",
 			1, types, values, NULL, SPI_OK_SELECT);
 	return get_number();
 }
@@ -107,7 +48,7 @@ delete_from(int64 run, uint64 step)
 	Oid			types[] = {INT8OID, INT8OID};
 	Datum		values[] = {Int64GetDatum(run), Int64GetDatum((int64) step)};
 
-	execute("DELETE FROM srm.training_log WHERE run OPERATOR(pg_catalog.=) $1"
+	srm_owner_execute("DELETE FROM srm.training_log WHERE run OPERATOR(pg_catalog.=) $1"
 			" AND step OPERATOR(pg_catalog.>=) $2",
 			2, types, values, NULL, SPI_OK_DELETE);
 }
@@ -115,20 +56,17 @@ delete_from(int64 run, uint64 step)
 int64
 srm_training_log_begin(const char *model, bool resumes, uint64 first_step)
 {
-	Caller		caller;
 	int64		run = 0;
 
-	become_owner(&caller);
 	if (resumes)
 		run = last_run(model);
 	if (run > 0)
 		delete_from(run, first_step);
 	else
 	{
-		execute("SELECT pg_catalog.nextval('srm.training_run')", 0, NULL, NULL, NULL, SPI_OK_SELECT);
+		srm_owner_execute("SELECT pg_catalog.nextval('srm.training_run')", 0, NULL, NULL, NULL, SPI_OK_SELECT);
 		run = get_number();
 	}
-	leave_owner(&caller);
 	return run;
 }
 
@@ -158,7 +96,6 @@ srm_training_log_put(int64 run, const char *model, const SrmTrainReport *report)
 	FLOAT8OID, FLOAT8OID, FLOAT8OID, FLOAT8OID, INTERVALOID};
 	Datum		values[11];
 	char		nulls[11];
-	Caller		caller;
 
 	memset(nulls, ' ', sizeof(nulls));
 	values[0] = Int64GetDatum(run);
@@ -172,10 +109,8 @@ srm_training_log_put(int64 run, const char *model, const SrmTrainReport *report)
 	set_number(&values[8], &nulls[8], report->learning_rate);
 	set_number(&values[9], &nulls[9], report->tokens_per_second);
 	set_time(&values[10], &nulls[10], report->seconds_left);
-	become_owner(&caller);
-	execute("INSERT INTO srm.training_log (run, step, model, epoch, loss, accuracy,"
+	srm_owner_execute("INSERT INTO srm.training_log (run, step, model, epoch, loss, accuracy,"
 			" held_out_loss, held_out_accuracy, learning_rate, tokens_per_second, time_left)"
 			" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
 			11, types, values, nulls, SPI_OK_INSERT);
-	leave_owner(&caller);
 }
