@@ -21,6 +21,7 @@ typedef enum SrmCode
 	SRM_FILE_ACCESS,			/* a file cannot be opened or read; see errnum */
 	SRM_INVALID_MODEL,			/* a model file has wrong contents */
 	SRM_UNDEFINED_MODEL,		/* no model of that name */
+	SRM_DUPLICATE_MODEL,		/* a model of that name is there already */
 	SRM_INVALID_ARGUMENT,		/* a bad argument */
 	SRM_LIMIT_EXCEEDED,			/* too much of a good one */
 	SRM_NOT_SUPPORTED,			/* not in this build */

@@ -23,6 +23,15 @@ srm_name_is_model(const char *name)
 }
 
 bool
+srm_name_check(const char *name, SrmStatus *status)
+{
+	if (srm_name_is_model(name))
+		return true;
+	srm_fail(status, SRM_INVALID_ARGUMENT, "invalid model name \"%s\"", name);
+	return srm_fail_detail(status, "A model name is the name of a directory, without a path.");
+}
+
+bool
 srm_name_is_file(const char *name)
 {
 	size_t		length = strlen(name);

@@ -8,7 +8,7 @@
 #ifndef SRM_NAME_H
 #define SRM_NAME_H
 
-#include <stdbool.h>
+#include "base/status.h"
 
 #define SRM_MAX_MODEL_NAME	128
 #define SRM_MAX_FILE_NAME	200
@@ -18,6 +18,9 @@
  * which starts with no dot and has neither "@" nor control characters.
  */
 extern bool srm_name_is_model(const char *name);
+
+/* The same, with SRM_INVALID_ARGUMENT where it cannot. */
+extern bool srm_name_check(const char *name, SrmStatus *status);
 
 /* Whether a text is a file's name that cannot lead out of its directory. */
 extern bool srm_name_is_file(const char *name);

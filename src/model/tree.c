@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * tree.c
- *	  Directories that are removed with what they hold.
+ *	  Model directories as a whole: told from others, renamed, removed.
  *
  *-------------------------------------------------------------------------
  */
@@ -13,7 +13,10 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
+
+#include "model/name.h"
 
 #define MAX_DEPTH	8			/* a model's directory has one level */
 
@@ -93,4 +96,56 @@ srm_tree_clean(int parent_fd, const char *mark)
 			!is_itself_or_parent(entry->d_name))
 			remove_abandoned(parent_fd, entry->d_name);
 	closedir(stream);
+}
+
+bool
+srm_tree_is_model(int parent_fd, const char *name)
+{
+	static const char *const files[] = {"config.json", "adapter_config.json"};
+	struct stat st;
+
+	if (fstatat(parent_fd, name, &st, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISDIR(st.st_mode))
+		return false;
+	for (int i = 0; i < 2; i++)
+	{
+		char		path[SRM_MAX_MODEL_NAME + 32];
+		int			n = snprintf(path, sizeof(path), "%s/%s", name, files[i]);
+
+		if (n > 0 && n < (int) sizeof(path) && fstatat(parent_fd, path, &st, 0) == 0)
+			return true;
+	}
+	return false;
+}
+
+bool
+srm_tree_rename(int parent_fd, const char *old_name, const char *new_name)
+{
+	struct stat st;
+
+#ifdef RENAME_NOREPLACE
+	if (renameat2(parent_fd, old_name, parent_fd, new_name, RENAME_NOREPLACE) == 0)
+		return true;
+	if (errno != EINVAL && errno != ENOSYS)
+		return false;
+#endif
+
+	/*
+	 * What comes between the next two is not replaced either, where it is a
+	 * model: a directory takes the place of an empty one alone.
+	 */
+	if (fstatat(parent_fd, new_name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		errno = EEXIST;
+	else if (errno == ENOENT && renameat(parent_fd, old_name, parent_fd, new_name) == 0)
+		return true;
+	if (errno == ENOTEMPTY || errno == ENOTDIR)
+		errno = EEXIST;
+	return false;
+}
+
+bool
+srm_tree_fail_exists(const char *parent, const char *name, SrmStatus *status)
+{
+	srm_fail(status, SRM_DUPLICATE_MODEL, "model \"%s\" already exists", name);
+	srm_fail_detail(status, "It is in directory \"%s\".", parent);
+	return srm_fail_hint(status, "Choose another name, or replace or drop that model.");
 }

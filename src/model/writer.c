@@ -33,7 +33,7 @@ struct SrmWriter
 	SrmArena   *arena;			/* owns this struct, too */
 	const char *parent;
 	const char *name;
-	const char *path;			/* "parent/name" */
+	const char *path;			/* "parent/name"; of one that is being made, as all below */
 	const char *hidden;			/* the temporary name in parent */
 	bool		replace;
 	unsigned	mode;
@@ -60,25 +60,38 @@ fail_write(const SrmWriter *writer, const char *doing, const char *file, int err
 						 file, strerror(errnum));
 }
 
+/* The same of a file in the temporary directory. */
+static bool
+fail_file(const SrmWriter *writer, const char *doing, const char *file, int errnum, SrmStatus *status)
+{
+	return srm_fail_file(status, errnum, "could not %s file \"%s/%s/%s\": %s", doing, writer->parent,
+						 writer->hidden, file, strerror(errnum));
+}
+
+static int
+open_parent(const char *parent, SrmStatus *status)
+{
+	int			fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		srm_fail_file(status, errno, "could not open directory \"%s\": %s", parent, strerror(errno));
+	return fd;
+}
+
 /* Whether there is something of that name, and whether a model may take its place. */
 static bool
 check_place(const SrmWriter *writer, SrmStatus *status)
 {
-	char		config[SRM_MAX_MODEL_NAME + 16];
 	struct stat st;
 
 	if (fstatat(writer->parent_fd, writer->name, &st, AT_SYMLINK_NOFOLLOW) != 0)
 		return errno == ENOENT || fail_write(writer, "stat", writer->name, errno, status);
 	if (!writer->replace)
-	{
-		srm_fail(status, SRM_INVALID_ARGUMENT, "model \"%s\" already exists", writer->name);
-		return srm_fail_detail(status, "It is in directory \"%s\".", writer->parent);
-	}
-	snprintf(config, sizeof(config), "%s/config.json", writer->name);
-	if (S_ISDIR(st.st_mode) && fstatat(writer->parent_fd, config, &st, 0) == 0)
+		return srm_tree_fail_exists(writer->parent, writer->name, status);
+	if (srm_tree_is_model(writer->parent_fd, writer->name))
 		return true;
-	return srm_fail(status, SRM_INVALID_ARGUMENT, "\"%s\" is not a model directory, and will not be replaced",
-					writer->path);
+	return srm_fail(status, SRM_INVALID_ARGUMENT, "\"%s/%s\" is not a model directory, and will not be replaced",
+					writer->parent, writer->name);
 }
 
 /*
@@ -127,10 +140,9 @@ open_writer(SrmWriter *writer, const char *parent, const char *name, SrmStatus *
 	writer->hidden = join(writer, ".%s%s.tmp.%ld", name, "", status);
 	if (status->code != SRM_OK)
 		return false;
-	writer->parent_fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	writer->parent_fd = open_parent(parent, status);
 	if (writer->parent_fd < 0)
-		return srm_fail_file(status, errno, "could not open directory \"%s\": %s", parent,
-							 strerror(errno));
+		return false;
 	srm_tree_clean(writer->parent_fd, ".tmp.");
 	return check_place(writer, status) && make_hidden(writer, status);
 }
@@ -142,12 +154,8 @@ srm_writer_begin(const char *parent, const char *name, bool replace, unsigned mo
 	SrmArena   *arena;
 	SrmWriter  *writer;
 
-	if (!srm_name_is_model(name))
-	{
-		srm_fail(status, SRM_INVALID_ARGUMENT, "invalid model name \"%s\"", name);
-		srm_fail_detail(status, "A model name is the name of a directory, without a path.");
+	if (!srm_name_check(name, status))
 		return NULL;
-	}
 	arena = srm_arena_create(status);
 	writer = arena == NULL ? NULL : srm_arena_array(arena, 1, sizeof(SrmWriter), status);
 	if (writer == NULL)
@@ -163,6 +171,22 @@ srm_writer_begin(const char *parent, const char *name, bool replace, unsigned mo
 		return writer;
 	srm_writer_close(writer);
 	return NULL;
+}
+
+bool
+srm_writer_check(const char *parent, const char *name, bool replace, SrmStatus *status)
+{
+	SrmWriter	writer = {.parent = parent,.name = name,.replace = replace};
+	bool		done;
+
+	if (!srm_name_check(name, status))
+		return false;
+	writer.parent_fd = open_parent(parent, status);
+	if (writer.parent_fd < 0)
+		return false;
+	done = check_place(&writer, status);
+	close(writer.parent_fd);
+	return done;
 }
 
 const char *
@@ -184,7 +208,7 @@ create_file(SrmWriter *writer, const char *file, SrmStatus *status)
 	fd = openat(writer->fd, file, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
 				writer->mode & 0666);
 	if (fd < 0)
-		fail_write(writer, "create file", file, errno, status);
+		fail_file(writer, "create", file, errno, status);
 	return fd;
 }
 
@@ -192,17 +216,17 @@ static bool
 write_all(const SrmWriter *writer, int fd, const char *file, const char *data, size_t size,
 		  SrmStatus *status)
 {
-	return srm_file_write(fd, data, size) || fail_write(writer, "write file", file, errno, status);
+	return srm_file_write(fd, data, size) || fail_file(writer, "write", file, errno, status);
 }
 
 /* Flushes and closes a file; on some file systems a full disk shows only here. */
 static bool
 finish_file(const SrmWriter *writer, int fd, const char *file, SrmStatus *status)
 {
-	bool		done = fsync(fd) == 0 || fail_write(writer, "fsync file", file, errno, status);
+	bool		done = fsync(fd) == 0 || fail_file(writer, "fsync", file, errno, status);
 
 	if (close(fd) != 0 && done)
-		done = fail_write(writer, "close file", file, errno, status);
+		done = fail_file(writer, "close", file, errno, status);
 	return done;
 }
 
@@ -375,16 +399,22 @@ exchange(SrmWriter *writer, SrmStatus *status)
 	return true;
 }
 
+/*
+ * The place was looked at before, but somebody may have taken it since: only who
+ * replaces takes anything away.
+ */
 static bool
 put_in_place(SrmWriter *writer, SrmStatus *status)
 {
 	struct stat st;
-	bool		taken = fstatat(writer->parent_fd, writer->name, &st, AT_SYMLINK_NOFOLLOW) == 0;
 
-	if (taken)
+	if (writer->replace && fstatat(writer->parent_fd, writer->name, &st, AT_SYMLINK_NOFOLLOW) == 0)
 		return exchange(writer, status);
-	return renameat(writer->parent_fd, writer->hidden, writer->parent_fd, writer->name) == 0 ||
-		fail_write(writer, "rename", writer->hidden, errno, status);
+	if (srm_tree_rename(writer->parent_fd, writer->hidden, writer->name))
+		return true;
+	if (errno == EEXIST)
+		return srm_tree_fail_exists(writer->parent, writer->name, status);
+	return fail_write(writer, "rename", writer->hidden, errno, status);
 }
 
 bool

@@ -23,12 +23,17 @@ typedef struct SrmWriter SrmWriter;
 
 /*
  * Begins a model in an existing directory.  With replace, there may be a model
- * of that name, and only a model: a directory without a config.json, or a file, is
- * never replaced.  mode is that of directories, such as 0700; files have it
+ * of that name, and only a model: any other directory, or a file, is never replaced.  mode is that of directories, such as 0700; files have it
  * without the bits for execution.  NULL, with the status set, if it cannot be done.
  */
 extern SrmWriter *srm_writer_begin(const char *parent, const char *name, bool replace,
 								   unsigned mode, SrmStatus *status);
+
+/*
+ * Whether one could begin now: SRM_DUPLICATE_MODEL where the name is taken.  To
+ * be asked before long work whose result will be written.
+ */
+extern bool srm_writer_check(const char *parent, const char *name, bool replace, SrmStatus *status);
 
 /* Where the model will be: "parent/name". */
 extern const char *srm_writer_path(const SrmWriter *writer);
@@ -63,7 +68,10 @@ extern bool srm_writer_end_tensors(SrmWriter *writer, SrmStatus *status);
 extern bool srm_writer_put_tensors(SrmWriter *writer, const char *file, SrmTensorPlan *plans,
 								   size_t n, const SrmStop *stop, SrmStatus *status);
 
-/* Flushes all files to disk and puts the model into its place. */
+/*
+ * Flushes all files to disk and puts the model into its place.  Without replace
+ * this never takes anything away: SRM_DUPLICATE_MODEL where the name was taken meanwhile.
+ */
 extern bool srm_writer_commit(SrmWriter *writer, SrmStatus *status);
 
 /* Removes what was not committed, and frees the writer; NULL is allowed. */

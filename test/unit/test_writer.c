@@ -8,6 +8,7 @@
  */
 #include "model_fixture.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/wait.h>
@@ -42,6 +43,52 @@ tear_down(void **state)
 	close(fd);
 	srm_arena_free(arena);
 	return 0;
+}
+
+/* What the system's calls do here beside what they always do. */
+static bool has_renameat2 = true;
+static bool rival_at_renameat2;
+static bool rival_at_renameat;
+
+extern int	__real_renameat2(int old_fd, const char *old, int new_fd, const char *new, unsigned flags);
+extern int	__wrap_renameat2(int old_fd, const char *old, int new_fd, const char *new, unsigned flags);
+extern int	__real_renameat(int old_fd, const char *old, int new_fd, const char *new);
+extern int	__wrap_renameat(int old_fd, const char *old, int new_fd, const char *new);
+
+/* Somebody else makes a model of that name. */
+static void
+make_rival(int fd, const char *name)
+{
+	char		path[300];
+	int			file;
+
+	snprintf(path, sizeof(path), "%s/config.json", name);
+	assert_int_equal(mkdirat(fd, name, 0700), 0);
+	file = openat(fd, path, O_WRONLY | O_CREAT | O_EXCL, 0600);
+	assert_true(file >= 0);
+	assert_int_equal(write(file, "rival", 5), 5);
+	close(file);
+}
+
+int
+__wrap_renameat2(int old_fd, const char *old, int new_fd, const char *new, unsigned flags)
+{
+	if (rival_at_renameat2)
+		make_rival(new_fd, new);
+	rival_at_renameat2 = false;
+	if (has_renameat2)
+		return __real_renameat2(old_fd, old, new_fd, new, flags);
+	errno = ENOSYS;
+	return -1;
+}
+
+int
+__wrap_renameat(int old_fd, const char *old, int new_fd, const char *new)
+{
+	if (rival_at_renameat)
+		make_rival(new_fd, new);
+	rival_at_renameat = false;
+	return __real_renameat(old_fd, old, new_fd, new);
 }
 
 /* Entries of the parent, hidden ones included. */
@@ -370,6 +417,8 @@ test_file_names(void **state)
 	assert_false(srm_writer_put(writer, "x", "a", 1, &status));
 	assert_int_equal(status.code, SRM_FILE_ACCESS);
 	assert_int_equal(status.errnum, EEXIST);
+	/* the message has the file that it is about */
+	assert_non_null(strstr(status.message, ".tmp."));
 	srm_writer_close(writer);
 }
 
@@ -400,6 +449,55 @@ test_replace(void **state)
 	}
 	srm_model_close(model);
 	srm_model_close(other);
+}
+
+/* a name that is taken at the last moment stays taken; replacing it still works */
+static void
+check_rival(bool renameat2, bool late)
+{
+	SrmWriter  *writer = write_copy("test/data/models/llama", "name", false);
+	struct stat st;
+
+	has_renameat2 = renameat2;
+	rival_at_renameat2 = !late;
+	rival_at_renameat = late;
+	assert_false(srm_writer_commit(writer, &status));
+	assert_int_equal(status.code, SRM_DUPLICATE_MODEL);
+	assert_string_equal(status.message, "model \"name\" already exists");
+	srm_writer_close(writer);
+	assert_int_equal(count_entries(), 1);
+	assert_int_equal(stat(in_parent("name/config.json"), &st), 0);
+	assert_int_equal(st.st_size, strlen("rival"));
+	srm_status_init(&status);
+	commit(write_copy("test/data/models/llama", "name", true));
+	assert_int_equal(stat(in_parent("name/config.json"), &st), 0);
+	assert_true(st.st_size > (off_t) strlen("rival"));
+	assert_int_equal(count_entries(), 1);
+	has_renameat2 = true;
+}
+
+static void
+test_rival(void **state)
+{
+	(void) state;
+	check_rival(true, false);
+	srm_tree_remove(AT_FDCWD, in_parent("name"));
+	check_rival(false, false);
+	srm_tree_remove(AT_FDCWD, in_parent("name"));
+	check_rival(false, true);
+}
+
+/* whether a name is free can be asked before the work */
+static void
+test_check(void **state)
+{
+	(void) state;
+	assert_true(srm_writer_check(parent, "name", false, &status));
+	commit(write_copy("test/data/models/llama", "name", false));
+	assert_true(srm_writer_check(parent, "name", true, &status));
+	assert_false(srm_writer_check(parent, "name", false, &status));
+	assert_int_equal(status.code, SRM_DUPLICATE_MODEL);
+	assert_int_equal(count_entries(), 1);
 }
 
 /* what a crash left behind goes with the next writer; what is being written stays */
@@ -476,6 +574,8 @@ main(void)
 		TEST(test_names),
 		TEST(test_file_names),
 		TEST(test_replace),
+		TEST(test_rival),
+		TEST(test_check),
 		TEST(test_leftovers),
 		TEST(test_modes),
 		TEST(test_bad_parent),
