@@ -301,6 +301,21 @@ srm_writer_copy_texts(SrmWriter *writer, const char *directory, const SrmStop *s
 	return done;
 }
 
+size_t
+srm_writer_text_bytes(const char *directory)
+{
+	int			fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	size_t		bytes = 0;
+	struct stat st;
+
+	for (int i = 0; fd >= 0 && text_files[i] != NULL; i++)
+		if (fstatat(fd, text_files[i], &st, 0) == 0)
+			bytes += (size_t) st.st_size;
+	if (fd >= 0)
+		close(fd);
+	return bytes;
+}
+
 bool
 srm_writer_begin_tensors(SrmWriter *writer, const char *file, SrmTensorPlan *plans, size_t n,
 						 SrmStatus *status)

@@ -53,6 +53,9 @@ extern bool srm_writer_put_json(SrmWriter *writer, const char *file, const SrmJs
 extern bool srm_writer_copy_texts(SrmWriter *writer, const char *directory,
 								  const SrmStop *stop, SrmStatus *status);
 
+/* The bytes of those files. */
+extern size_t srm_writer_text_bytes(const char *directory);
+
 /*
  * Writes a safetensors file.  begin sorts the plans into the order in which
  * the data must be appended, in pieces of any size; append with NULL for data

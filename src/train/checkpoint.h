@@ -11,7 +11,17 @@
 #ifndef SRM_CHECKPOINT_H
 #define SRM_CHECKPOINT_H
 
+#include "model/owner.h"
 #include "train/parameters.h"
+
+/* Where checkpoints of a run are, and what tells them from those of others. */
+typedef struct SrmCheckpoint
+{
+	const char *directory;		/* made on demand */
+	unsigned	mode;			/* of the directory; files have it without the bits for execution */
+	uint64_t	hash;			/* of options, pairs and base */
+	SrmOwner	owner;
+} SrmCheckpoint;
 
 /* What a run knows beside its arrays. */
 typedef struct SrmRunState
@@ -29,21 +39,33 @@ typedef struct SrmRunState
 	double		gradient_norm;
 } SrmRunState;
 
-/* hash stands for options, pairs and base. */
-extern bool srm_checkpoint_write(const char *directory, uint64_t hash, const SrmRunState *state,
+/* What can be seen without reading all of a checkpoint. */
+typedef struct SrmCheckpointInfo
+{
+	bool		exists;
+	bool		is_readable;	/* it begins as this build writes them; else the next two say nothing */
+	uint64_t	step;
+	SrmOwner	owner;
+	size_t		bytes;
+} SrmCheckpointInfo;
+
+extern bool srm_checkpoint_write(const SrmCheckpoint *checkpoint, const SrmRunState *state,
 								 const SrmParameters *parameters, SrmStatus *status);
 
 /*
  * SRM_FILE_ACCESS where there is none, SRM_INVALID_ARGUMENT where it belongs to another
  * run or is damaged; parameters are then of no use.
  */
-extern bool srm_checkpoint_read(const char *directory, uint64_t hash, SrmRunState *state,
+extern bool srm_checkpoint_read(const SrmCheckpoint *checkpoint, SrmRunState *state,
 								SrmParameters *parameters, SrmStatus *status);
+
+/* False, with the status set, only where it cannot be told whether there is one. */
+extern bool srm_checkpoint_find(const char *directory, SrmCheckpointInfo *info, SrmStatus *status);
 
 /* Removes the file, and the directory if nothing else is in it; what is not there is no error. */
 extern void srm_checkpoint_remove(const char *directory);
 
-/* The greatest size of the file. */
+/* The size of the file. */
 extern size_t srm_checkpoint_bytes(const SrmParameters *parameters);
 
 #endif							/* SRM_CHECKPOINT_H */

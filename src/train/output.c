@@ -15,6 +15,7 @@
 
 #include "base/json_write.h"
 #include "model/config.h"
+#include "model/owner.h"
 #include "model/weights.h"
 #include "model/writer.h"
 #include "kernel/pack.h"
@@ -431,9 +432,34 @@ srm_output_model(const SrmModel *base, const SrmTrainOptions *options, const Srm
 	done = output.writer != NULL && open_base(&output) && list_parts(&output) && plan_tensors(&output) &&
 		write_config(&output, settings) &&
 		srm_writer_copy_texts(output.writer, base->directory, stop, status) &&
+		srm_owner_write(output.writer, &options->owner, status) &&
 		write_tensors(&output) &&
 		srm_writer_commit(output.writer, status);
 	srm_writer_close(output.writer);
+	srm_files_close(output.files);
+	srm_arena_free(output.arena);
+	return done;
+}
+
+bool
+srm_output_bytes(const SrmModel *base, const SrmTrainOptions *options, const SrmParameters *parameters,
+				 size_t *bytes, const SrmStop *stop, SrmStatus *status)
+{
+	Output		output = {.base = base,.options = options,.parameters = parameters,.stop = stop,.status = status};
+	SrmBuffer	header;
+	bool		done;
+
+	if (options->lora_adapter)
+		return srm_output_adapter_bytes(base, options, parameters, bytes, status);
+	output.arena = srm_arena_create(status);
+	if (output.arena == NULL)
+		return false;
+	done = open_base(&output) && list_parts(&output) && plan_tensors(&output) &&
+		srm_buffer_init(&header, output.arena, 0, status) &&
+		srm_safetensors_plan(output.plans, output.n_plans, &header, status);
+	*bytes = done ? header.length + srm_writer_text_bytes(base->directory) : 0;
+	for (size_t i = 0; done && i < output.n_plans; i++)
+		*bytes += output.plans[i].size;
 	srm_files_close(output.files);
 	srm_arena_free(output.arena);
 	return done;

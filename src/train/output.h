@@ -10,6 +10,14 @@
 
 #include "train/parameters.h"
 
+/*
+ * Bytes that the files of srm_output_model() or, where the options say so,
+ * srm_output_adapter() will take; fails where they could not be written.
+ */
+extern bool srm_output_bytes(const SrmModel *base, const SrmTrainOptions *options,
+							 const SrmParameters *parameters, size_t *bytes,
+							 const SrmStop *stop, SrmStatus *status);
+
 /* What config.json says of the new model's rewards. */
 typedef struct SrmOutputSettings
 {
@@ -34,5 +42,9 @@ extern bool srm_output_model(const SrmModel *base, const SrmTrainOptions *option
 extern bool srm_output_adapter(const SrmModel *base, const SrmTrainOptions *options,
 							   const SrmOutputSettings *settings, const SrmParameters *parameters,
 							   const SrmStop *stop, SrmStatus *status);
+
+/* The same as srm_output_bytes() for adapters, which it calls. */
+extern bool srm_output_adapter_bytes(const SrmModel *base, const SrmTrainOptions *options,
+									 const SrmParameters *parameters, size_t *bytes, SrmStatus *status);
 
 #endif							/* SRM_TRAIN_OUTPUT_H */

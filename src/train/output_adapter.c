@@ -13,6 +13,7 @@
 #include "base/json_write.h"
 #include "model/config.h"
 #include "model/directory.h"
+#include "model/owner.h"
 #include "model/writer.h"
 
 #define MAX_NAME_SIZE	256
@@ -215,9 +216,30 @@ srm_output_adapter(const SrmModel *base, const SrmTrainOptions *options, const S
 		return false;
 	output.writer = srm_writer_begin(options->output, options->name, options->replace, options->directory_mode, status);
 	done = output.writer != NULL && read_config(&output) && plan_tensors(&output) && write_config(&output) &&
+		srm_owner_write(output.writer, &options->owner, status) &&
 		srm_writer_put_tensors(output.writer, "adapter_model.safetensors", output.plans, output.n_plans, stop, status) &&
 		srm_writer_commit(output.writer, status);
 	srm_writer_close(output.writer);
+	srm_arena_free(output.arena);
+	return done;
+}
+
+bool
+srm_output_adapter_bytes(const SrmModel *base, const SrmTrainOptions *options, const SrmParameters *parameters,
+						 size_t *bytes, SrmStatus *status)
+{
+	Output		output = {.base = base,.options = options,.parameters = parameters,.status = status};
+	SrmBuffer	header;
+	bool		done;
+
+	output.arena = srm_arena_create(status);
+	if (output.arena == NULL)
+		return false;
+	done = read_config(&output) && plan_tensors(&output) && srm_buffer_init(&header, output.arena, 0, status) &&
+		srm_safetensors_plan(output.plans, output.n_plans, &header, status);
+	*bytes = done ? header.length : 0;
+	for (size_t i = 0; done && i < output.n_plans; i++)
+		*bytes += output.plans[i].size;
 	srm_arena_free(output.arena);
 	return done;
 }

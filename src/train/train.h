@@ -21,6 +21,7 @@
 #ifndef SRM_TRAIN_H
 #define SRM_TRAIN_H
 
+#include "model/owner.h"
 #include "reward/reward.h"
 #include "score/layout.h"
 #include "jinja/template.h"
@@ -54,7 +55,7 @@ typedef struct SrmTrainOptions
 	const char *output;			/* directory in which the new model's directory appears */
 	const char *name;			/* of the new model's directory */
 	const char *checkpoint;		/* directory for the state of this run, made on demand; NULL: none */
-	bool		resume;			/* go on from the checkpoint there [false] */
+	bool		resume;			/* go on from the checkpoint there; else one that is there is discarded [false] */
 	bool		replace;		/* an existing model of the name is replaced, else an error [false] */
 
 	SrmTrainPart part;			/* [full] */
@@ -100,7 +101,8 @@ typedef struct SrmTrainOptions
 	size_t		checkpoint_seconds; /* time between checkpoints, written behind a step [300] */
 	bool		write_f32;		/* weights as f32, not in the base's type [false] */
 	const char *prepared;		/* directory of prepared weights, for SRM_TRAIN_HEAD; NULL: in memory [NULL] */
-	unsigned	directory_mode; /* of directories that are made, but for checkpoints [0700] */
+	unsigned	directory_mode; /* of directories that are made; files have it without execution [0700] */
+	SrmOwner	owner;			/* of the model and its checkpoints [nobody] */
 
 	SrmNotice	notice;
 } SrmTrainOptions;
@@ -126,6 +128,8 @@ typedef struct SrmTrainPlan
 	size_t		n_held_out;
 	uint64_t	n_steps;
 	uint64_t	first_step;		/* the step that a resumed run goes on with; 1 otherwise */
+	uint64_t	first_report;	/* the step that is reported first: the one before where only
+								 * its evaluation is missing */
 	size_t		n_parameters;	/* that are trained */
 	size_t		memory;			/* bytes that the run needs */
 } SrmTrainPlan;
@@ -148,6 +152,8 @@ typedef struct SrmTrainReport
 	double		seconds_left;	/* of the run, by the pace so far */
 	bool		done;			/* this was the last step */
 	bool		stopped_early;	/* by patience */
+	const SrmStatus *unsaved;	/* why a checkpoint could not be written, until the next call; NULL:
+								 * it could, or it was not time */
 } SrmTrainReport;
 
 typedef struct SrmTrainer SrmTrainer;
@@ -178,8 +184,10 @@ extern bool srm_trainer_add(SrmTrainer *trainer, const SrmTrainPair *pair,
 /*
  * Splits the pairs, computes the memory that the run needs and checks it
  * (SRM_LIMIT_EXCEEDED), reads the checkpoint where the options say so
- * (SRM_INVALID_ARGUMENT where it belongs to other options, pairs or base), and, for SRM_TRAIN_HEAD,
+ * (SRM_INVALID_ARGUMENT where it belongs to other options, pairs or base), checks the space
+ * on the disk (SRM_FILE_ACCESS with ENOSPC), and, for SRM_TRAIN_HEAD,
  * computes the states of all pairs.  At least one pair must be left to train on.
+ * Once all of this has gone well, a checkpoint that is not resumed from is removed.
  */
 extern bool srm_trainer_begin(SrmTrainer *trainer, SrmTrainPlan *plan,
 							  const SrmStop *stop, SrmStatus *status);
@@ -188,15 +196,22 @@ extern bool srm_trainer_begin(SrmTrainer *trainer, SrmTrainPlan *plan,
  * One step: a batch of pairs forth and back, an update, and where it is time
  * an evaluation and a checkpoint.  Not to be called once done was reported.
  *
- * After SRM_STOPPED the weights are those behind the last complete step; a checkpoint of them
- * has been written if there was none yet.  A loss or gradient that is not
+ * A checkpoint that cannot be written does not end the run: the report says why, and the
+ * one before stays.  After SRM_STOPPED the weights are those behind the last complete step; a
+ * checkpoint of them has been written, or the report says why not.  A loss or gradient that is not
  * finite is SRM_INVALID_ARGUMENT; the message names the step and the pair's row.
  */
 extern bool srm_trainer_step(SrmTrainer *trainer, SrmTrainReport *report,
 							 const SrmStop *stop, SrmStatus *status);
 
-/* Writes a checkpoint of the state behind the last complete step now. */
+/*
+ * Writes a checkpoint of the state behind the last complete step now, if there is none
+ * of it.  It only computes and writes files, so that it may be called while a process ends.
+ */
 extern bool srm_trainer_save(SrmTrainer *trainer, SrmStatus *status);
+
+/* The step behind which the checkpoint on disk stands; 0: there is none of this run. */
+extern uint64_t srm_trainer_saved_step(const SrmTrainer *trainer);
 
 /*
  * Writes the model as it is now, or as it was at its best where there is patience,

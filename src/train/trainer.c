@@ -21,6 +21,7 @@
 #include "train/output.h"
 #include "train/pass.h"
 #include "train/random.h"
+#include "train/room.h"
 
 #define EVALUATED_PAIRS	64		/* of a piece of an evaluation */
 
@@ -42,8 +43,10 @@ struct SrmTrainer
 	uint64_t	epoch_steps;
 	uint64_t	hash;			/* of options, pairs and base */
 	SrmRunState state;
-	uint64_t	saved_step;		/* of the checkpoint */
-	double		saved_at;		/* seconds */
+	uint64_t	saved_step;		/* of the checkpoint; 0: there is none */
+	uint64_t	saved_evaluation;	/* its evaluated_step */
+	double		saved_at;		/* seconds; when a checkpoint was last tried */
+	SrmStatus	unsaved;		/* why the last one failed */
 	uint64_t	order_epoch;	/* of the order below, from 1 on; 0: none yet */
 	uint32_t   *order;			/* (n_train) */
 	const SrmPair **batch;		/* (batch) */
@@ -329,48 +332,85 @@ compute_states(SrmTrainer *trainer, const SrmStop *stop, SrmStatus *status)
 	return done;
 }
 
+static SrmCheckpoint
+checkpoint_of(const SrmTrainer *trainer)
+{
+	return (SrmCheckpoint) {
+		.directory = trainer->options.checkpoint,.mode = trainer->options.directory_mode,
+		.hash = trainer->hash,.owner = trainer->options.owner
+	};
+}
+
+static void
+note_saved(SrmTrainer *trainer)
+{
+	trainer->saved_step = trainer->state.step;
+	trainer->saved_evaluation = trainer->state.evaluated_step;
+}
+
 static bool
 resume(SrmTrainer *trainer, SrmStatus *status)
 {
+	SrmCheckpoint checkpoint = checkpoint_of(trainer);
 	char		message[128];
 
 	if (trainer->options.checkpoint == NULL)
 		return srm_fail(status, SRM_INVALID_ARGUMENT, "a run without checkpoints cannot be resumed");
-	if (!srm_checkpoint_read(trainer->options.checkpoint, trainer->hash, &trainer->state, trainer->parameters, status))
+	if (!srm_checkpoint_read(&checkpoint, &trainer->state, trainer->parameters, status))
 		return false;
-	trainer->saved_step = trainer->state.step;
+	note_saved(trainer);
 	snprintf(message, sizeof(message), "resuming behind step %llu", (unsigned long long) trainer->state.step);
 	notify(trainer, message);
 	return true;
 }
 
 static bool
-merge(SrmTrainer *trainer, SrmThreads *threads, const SrmStop *stop, SrmStatus *status)
+check_room(const SrmTrainer *trainer, const SrmStop *stop, SrmStatus *status)
 {
-	return srm_parameters_merge(trainer->parameters, threads, stop, status);
+	const SrmTrainOptions *options = &trainer->options;
+	SrmCheckpointInfo there = {0};
+	size_t		model_bytes;
+
+	if (options->checkpoint != NULL && !srm_checkpoint_find(options->checkpoint, &there, status))
+		return false;
+	return srm_output_bytes(trainer->model, options, trainer->parameters, &model_bytes, stop, status) &&
+		srm_room_check(options, srm_checkpoint_bytes(trainer->parameters), model_bytes, there.bytes, status);
 }
 
 static bool
 start_run(SrmTrainer *trainer, const SrmTrainSize *size, const SrmStop *stop, SrmStatus *status)
 {
+	SrmParameters *parameters = srm_parameters_create(trainer->model, &trainer->options, status);
 	SrmThreads *threads;
 	bool		done;
 
-	trainer->parameters = srm_parameters_create(trainer->model, &trainer->options, status);
-	if (trainer->parameters == NULL)
+	trainer->parameters = parameters;
+	if (parameters == NULL)
 		return false;
-	trainer->passes = srm_passes_create(trainer->model, &trainer->options, trainer->parameters,
+	trainer->passes = srm_passes_create(trainer->model, &trainer->options, parameters,
 										trainer->options.part == SRM_TRAIN_HEAD ? NULL : size, status);
 	threads = trainer->passes == NULL ? NULL : srm_threads_start(trainer->options.n_threads, status);
 	if (threads == NULL)
 		return false;
-	done = merge(trainer, threads, stop, status);
+	done = srm_parameters_merge(parameters, threads, stop, status);
 	if (done)
 		trainer->hash = hash_run(trainer);
 	if (done && trainer->options.resume)
-		done = resume(trainer, status) && merge(trainer, threads, stop, status);
+		done = resume(trainer, status) && srm_parameters_merge(parameters, threads, stop, status);
 	srm_threads_end(threads);
-	return done && (trainer->options.part != SRM_TRAIN_HEAD || compute_states(trainer, stop, status));
+	return done && check_room(trainer, stop, status) &&
+		(trainer->options.part != SRM_TRAIN_HEAD || compute_states(trainer, stop, status));
+}
+
+/* Whether the last step is to be evaluated, and has not been: it may have been stopped there. */
+static bool
+awaits_evaluation(const SrmTrainer *trainer)
+{
+	uint64_t	every = trainer->options.evaluate_every > 0 ? trainer->options.evaluate_every : trainer->epoch_steps;
+	uint64_t	step = trainer->state.step;
+
+	return trainer->dataset->n_held_out > 0 && step > 0 && trainer->state.evaluated_step < step &&
+		(step % every == 0 || step == trainer->n_steps);
 }
 
 bool
@@ -383,6 +423,8 @@ srm_trainer_begin(SrmTrainer *trainer, SrmTrainPlan *plan, const SrmStop *stop, 
 	if (!plan_steps(trainer, status) || !check_memory(trainer, &size, &plan->memory, status) ||
 		!start_run(trainer, &size, stop, status))
 		return false;
+	if (trainer->options.checkpoint != NULL && !trainer->options.resume)
+		srm_checkpoint_remove(trainer->options.checkpoint);
 	tell_start(trainer);
 	trainer->saved_at = now();
 	plan->n_pairs = trainer->dataset->n;
@@ -391,6 +433,7 @@ srm_trainer_begin(SrmTrainer *trainer, SrmTrainPlan *plan, const SrmStop *stop, 
 	plan->n_held_out = trainer->dataset->n_held_out;
 	plan->n_steps = trainer->n_steps;
 	plan->first_step = trainer->state.step + 1;
+	plan->first_report = plan->first_step - (awaits_evaluation(trainer) ? 1 : 0);
 	plan->n_parameters = trainer->parameters->n_trained;
 	return true;
 }
@@ -476,7 +519,7 @@ update(SrmTrainer *trainer, uint64_t step, SrmThreads *threads, const SrmStop *s
 	trainer->n_tokens += sums.n_tokens;
 
 	/* From here on the step counts, so that nothing may stop the merge */
-	return merge(trainer, threads, NULL, status);
+	return srm_parameters_merge(trainer->parameters, threads, NULL, status);
 }
 
 static bool
@@ -498,17 +541,6 @@ evaluate(SrmTrainer *trainer, uint64_t step, SrmPairSums *sums, SrmThreads *thre
 	}
 	trainer->evaluation_seconds = now() - began;
 	return true;
-}
-
-/* Whether the last step is to be evaluated, and has not been: it may have been stopped there. */
-static bool
-awaits_evaluation(const SrmTrainer *trainer)
-{
-	uint64_t	every = trainer->options.evaluate_every > 0 ? trainer->options.evaluate_every : trainer->epoch_steps;
-	uint64_t	step = trainer->state.step;
-
-	return trainer->dataset->n_held_out > 0 && step > 0 && trainer->state.evaluated_step < step &&
-		(step % every == 0 || step == trainer->n_steps);
 }
 
 /* Keeps the best weights, and sees whether it is time to end. */
@@ -557,27 +589,34 @@ fill_report(const SrmTrainer *trainer, SrmTrainReport *report)
 	report->stopped_early = state->stopped_early != 0;
 }
 
+uint64_t
+srm_trainer_saved_step(const SrmTrainer *trainer)
+{
+	return trainer->saved_step;
+}
+
 bool
 srm_trainer_save(SrmTrainer *trainer, SrmStatus *status)
 {
-	if (trainer->options.checkpoint == NULL)
+	SrmCheckpoint checkpoint = checkpoint_of(trainer);
+
+	if (trainer->options.checkpoint == NULL ||
+		(trainer->state.step == trainer->saved_step && trainer->state.evaluated_step == trainer->saved_evaluation))
 		return true;
-	if (!srm_checkpoint_write(trainer->options.checkpoint, trainer->hash, &trainer->state, trainer->parameters, status))
+	if (!srm_checkpoint_write(&checkpoint, &trainer->state, trainer->parameters, status))
 		return false;
-	trainer->saved_step = trainer->state.step;
-	trainer->saved_at = now();
+	note_saved(trainer);
 	return true;
 }
 
-/* A run that is stopped leaves all its complete steps behind; the stop stays what it is reported as. */
+/* Hours of work are not lost over a disk that is full now and may have room later. */
 static void
-save_stopped(SrmTrainer *trainer)
+try_to_save(SrmTrainer *trainer, SrmTrainReport *report)
 {
-	SrmStatus	ignored;
-
-	srm_status_init(&ignored);
-	if (trainer->state.step > trainer->saved_step)
-		srm_trainer_save(trainer, &ignored);
+	srm_status_init(&trainer->unsaved);
+	if (!srm_trainer_save(trainer, &trainer->unsaved))
+		report->unsaved = &trainer->unsaved;
+	trainer->saved_at = now();
 }
 
 /* A step, or the evaluation that a stop kept from its end. */
@@ -620,15 +659,17 @@ srm_trainer_step(SrmTrainer *trainer, SrmTrainReport *report, const SrmStop *sto
 		srm_threads_end(threads);
 		if (!done)
 		{
+			/* A run that is stopped leaves all its complete steps behind */
 			if (status->code == SRM_STOPPED)
-				save_stopped(trainer);
+				try_to_save(trainer, report);
 			return false;
 		}
 	}
 	fill_report(trainer, report);
 	report->done = is_over(trainer);
-	return (!report->done && now() - trainer->saved_at < (double) trainer->options.checkpoint_seconds) ||
-		srm_trainer_save(trainer, status);
+	if (report->done || now() - trainer->saved_at >= (double) trainer->options.checkpoint_seconds)
+		try_to_save(trainer, report);
+	return true;
 }
 
 bool
@@ -642,7 +683,7 @@ srm_trainer_finish(SrmTrainer *trainer, const SrmStop *stop, SrmStatus *status)
 	{
 		memcpy(parameters->weights, parameters->best, parameters->n_floats * sizeof(float));
 		threads = srm_threads_start(trainer->options.n_threads, status);
-		done = threads != NULL && merge(trainer, threads, stop, status);
+		done = threads != NULL && srm_parameters_merge(parameters, threads, stop, status);
 		srm_threads_end(threads);
 	}
 	if (!done ||
