@@ -62,3 +62,23 @@ CREATE PROCEDURE srm_score_table(source regclass, target text, key text DEFAULT 
 	LANGUAGE C;
 
 COMMENT ON PROCEDURE srm_score_table IS 'scores the rows of a table or view into another table, in committed batches';
+
+-- models
+
+CREATE FUNCTION srm_drop_model(name text)
+	RETURNS void
+	AS 'MODULE_PATHNAME', 'srm_sql_drop_model'
+	LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 1000;
+
+COMMENT ON FUNCTION srm_drop_model(text) IS 'removes a model from the directory in srm.output_path';
+
+REVOKE EXECUTE ON FUNCTION srm_drop_model(text) FROM PUBLIC;
+
+CREATE FUNCTION srm_rename_model(old_name text, new_name text)
+	RETURNS void
+	AS 'MODULE_PATHNAME', 'srm_sql_rename_model'
+	LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 1000;
+
+COMMENT ON FUNCTION srm_rename_model(text, text) IS 'gives a model in the directory in srm.output_path another name';
+
+REVOKE EXECUTE ON FUNCTION srm_rename_model(text, text) FROM PUBLIC;

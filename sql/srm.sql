@@ -340,6 +340,24 @@ COMMENT ON FUNCTION srm_quantize(text, text, boolean) IS 'writes a copy of a mod
 
 REVOKE EXECUTE ON FUNCTION srm_quantize(text, text, boolean) FROM PUBLIC;
 
+CREATE FUNCTION srm_drop_model(name text)
+	RETURNS void
+	AS 'MODULE_PATHNAME', 'srm_sql_drop_model'
+	LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 1000;
+
+COMMENT ON FUNCTION srm_drop_model(text) IS 'removes a model from the directory in srm.output_path';
+
+REVOKE EXECUTE ON FUNCTION srm_drop_model(text) FROM PUBLIC;
+
+CREATE FUNCTION srm_rename_model(old_name text, new_name text)
+	RETURNS void
+	AS 'MODULE_PATHNAME', 'srm_sql_rename_model'
+	LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 1000;
+
+COMMENT ON FUNCTION srm_rename_model(text, text) IS 'gives a model in the directory in srm.output_path another name';
+
+REVOKE EXECUTE ON FUNCTION srm_rename_model(text, text) FROM PUBLIC;
+
 -- evaluation
 
 CREATE FUNCTION srm_evaluate(query text, model text DEFAULT NULL, aggregation text DEFAULT NULL)

@@ -9,9 +9,10 @@
 
 #include <sys/stat.h>
 
+#include "catalog/pg_extension.h"
 #include "common/file_perm.h"
 #include "common/file_utils.h"
-#include "miscadmin.h"
+#include "common/hashfn.h"
 #include "utils/memutils.h"
 
 #include "model/name.h"
@@ -47,15 +48,15 @@ is_same(const char *a, const char *b)
 }
 
 /* A model that is found before it would hide the new one from those who name it. */
-static void
-check_name(const char *name, const char *directory)
+void
+srm_output_check_path(const char *name, const char *directory)
 {
 	char	   *path = psprintf("%s/%s", directory, name);
 	char	   *found = srm_name_is_model(name) ? srm_models_find_directory(name) : NULL;
 
 	if (found != NULL && !is_same(found, path))
 		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				(errcode(ERRCODE_DUPLICATE_OBJECT),
 				 errmsg("model \"%s\" already exists", name),
 				 errdetail("Directory \"%s\" comes first in \"srm.model_path\".", found),
 				 errhint("Choose another name.")));
@@ -76,53 +77,70 @@ srm_output_make_directory(const char *directory)
 	pfree(path);
 }
 
-/* The writer says so, too, but only once there is something to write. */
-static void
-check_free(const char *name, const char *directory)
+/*
+ * No kind of lock of the server's own is meant: it is not an object of the catalogs, and
+ * models can be made on a standby, too, where those cannot be locked.
+ */
+void
+srm_output_lock(LOCKTAG *lock, const char *directory, const char *name, bool for_session)
 {
 	char	   *path = psprintf("%s/%s", directory, name);
-	struct stat st;
 
-	if (lstat(path, &st) == 0)
+	memset(lock, 0, sizeof(LOCKTAG));
+	lock->locktag_field2 = ExtensionRelationId;
+	lock->locktag_field3 = hash_bytes((const unsigned char *) path, (int) strlen(path));
+	lock->locktag_type = LOCKTAG_USERLOCK;
+	lock->locktag_lockmethodid = DEFAULT_LOCKMETHOD;
+	if (LockAcquire(lock, ExclusiveLock, for_session, true) == LOCKACQUIRE_NOT_AVAIL)
 		ereport(ERROR,
-				(errcode(ERRCODE_DUPLICATE_OBJECT),
-				 errmsg("model \"%s\" already exists", name),
-				 errdetail("It is in directory \"%s\".", directory),
-				 errhint("Choose another name, or say that it is to be replaced.")));
+				(errcode(ERRCODE_OBJECT_IN_USE),
+				 errmsg("model \"%s\" is being written by another session", srm_call_text(name))));
 	pfree(path);
 }
 
-char *
-srm_output_prepare(const char *name, bool replace)
+void
+srm_output_take(SrmPlace *place, SrmCall *call, const char *name, bool replace, bool for_session)
 {
-	char	   *directory = srm_output_directory();
+	char	   *path;
+	struct stat st;
 
-	if (!srm_name_is_model(name))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("invalid model name \"%s\"", name),
-				 errdetail("A model name is the name of a directory, without a path.")));
-	check_name(name, directory);
-	srm_output_make_directory(directory);
-	if (!replace)
-		check_free(name, directory);
-	return directory;
+	srm_call_check(call, srm_name_check(name, &call->status));
+	place->name = name;
+	place->for_session = for_session;
+	place->directory = srm_output_directory();
+	srm_output_check_path(name, place->directory);
+	srm_output_make_directory(place->directory);
+	srm_output_lock(&place->lock, place->directory, name, for_session);
+	srm_call_check(call, srm_writer_check(place->directory, name, replace, &call->status));
+	path = psprintf("%s/%s", place->directory, name);
+	memset(&place->owner, 0, sizeof(SrmOwner));
+	if (stat(path, &st) == 0)
+	{
+		srm_owner_read(&place->owner, path);
+		srm_model_owner_check(&place->owner, "model", name);
+	}
+	if (place->owner.name[0] == '\0')
+		srm_model_owner_of_caller(&place->owner);
+	pfree(path);
+}
+
+void
+srm_output_release(SrmPlace *place)
+{
+	LockRelease(&place->lock, ExclusiveLock, place->for_session);
 }
 
 SrmOutput *
 srm_output_begin(SrmCall *call, const char *name, bool replace)
 {
 	SrmOutput  *output = MemoryContextAllocZero(call->context, sizeof(SrmOutput));
-	char	   *directory = srm_output_directory();
 
 	output->callback.func = release_output;
 	output->callback.arg = output;
 	MemoryContextRegisterResetCallback(call->context, &output->callback);
-	check_name(name, directory);
-	srm_output_make_directory(directory);
-	output->writer = srm_writer_begin(directory, name, replace, pg_dir_create_mode, &call->status);
+	srm_output_take(&output->place, call, name, replace, false);
+	output->writer = srm_writer_begin(output->place.directory, name, replace, pg_dir_create_mode, &call->status);
 	srm_call_check(call, output->writer != NULL);
-	pfree(directory);
 	return output;
 }
 
@@ -141,6 +159,7 @@ srm_output_announce(const char *path)
 void
 srm_output_commit(SrmCall *call, SrmOutput *output)
 {
+	srm_call_check(call, srm_owner_write(output->writer, &output->place.owner, &call->status));
 	srm_call_check(call, srm_writer_commit(output->writer, &call->status));
 	srm_output_announce(srm_writer_path(output->writer));
 }
@@ -149,4 +168,5 @@ void
 srm_output_end(SrmOutput *output)
 {
 	release_output(output);
+	srm_output_release(&output->place);
 }

@@ -12,16 +12,12 @@
 #include "postgres.h"
 
 #include <math.h>
-#include <sys/stat.h>
 
 #include "access/xact.h"
-#include "catalog/pg_extension.h"
 #include "common/file_perm.h"
-#include "common/hashfn.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
-#include "storage/lmgr.h"
-#include "storage/lock.h"
+#include "storage/ipc.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/portal.h"
@@ -34,6 +30,7 @@
 #include "pg/settings.h"
 #include "pg/train_arguments.h"
 #include "pg/training_log.h"
+#include "train/checkpoint.h"
 
 /* A row and a NOTICE at least this often, however long a step takes */
 #define LOG_MS		10000
@@ -46,9 +43,8 @@ typedef struct SrmTraining
 	SrmTrainOptions options;
 	SrmTrainer *trainer;
 	MemoryContextCallback callback;
-	LOCKTAG		lock;			/* of the new model's name */
+	SrmPlace	place;			/* of the new model */
 	int64		run;
-	uint64		step;			/* the last complete one; 0: none */
 	TimestampTz logged_at;
 	TimestampTz noticed_at;
 	/* Since the last row */
@@ -57,12 +53,20 @@ typedef struct SrmTraining
 	double		accuracies;
 } SrmTraining;
 
+/*
+ * The run whose steps this backend is at, for save_at_exit(); NULL: none.  Set by
+ * run_and_finish(), and reset by it or with the run's memory.
+ */
+static SrmTraining *running = NULL;
+
 /* Does nothing for what is NULL. */
 static void
 release_trainer(void *arg)
 {
 	SrmTraining *training = arg;
 
+	if (running == training)
+		running = NULL;
 	srm_trainer_close(training->trainer);
 	training->trainer = NULL;
 }
@@ -88,23 +92,6 @@ show_notice(void *arg, const char *message)
 	PG_END_TRY();
 }
 
-/*
- * One run at a time may make a model of a name.  The lock outlives the
- * transactions of the run, and goes with an error.
- */
-static void
-lock_name(SrmTraining *training)
-{
-	char	   *path = psprintf("%s/%s", training->options.output, training->arguments.name);
-
-	SET_LOCKTAG_OBJECT(training->lock, InvalidOid, ExtensionRelationId,
-					   hash_bytes((const unsigned char *) path, (int) strlen(path)), 0);
-	if (LockAcquire(&training->lock, ExclusiveLock, true, true) == LOCKACQUIRE_NOT_AVAIL)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_IN_USE),
-				 errmsg("model \"%s\" is being trained by another session", training->arguments.name)));
-}
-
 /* Checkpoints lie beside the models, under a name that no model can have. */
 static const char *
 checkpoint_directory(const SrmTraining *training)
@@ -115,6 +102,35 @@ checkpoint_directory(const SrmTraining *training)
 	return psprintf("%s/%s", parent, training->arguments.name);
 }
 
+/* A checkpoint may stand for hours, and is not discarded but knowingly, and by those whose it is. */
+static void
+check_checkpoint(SrmTraining *training)
+{
+	SrmCall    *call = training->call;
+	SrmTrainOptions *options = &training->options;
+	const char *name = srm_call_text(options->name);
+	SrmCheckpointInfo info;
+	char	   *role;
+
+	srm_call_check(call, srm_checkpoint_find(options->checkpoint, &info, &call->status));
+	if (!info.exists)
+		return;
+	role = srm_model_owner_name(&info.owner);
+	if (!options->resume && !options->replace)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 info.is_readable ?
+				 errmsg("there is a checkpoint of model \"%s\" behind step %llu%s", name,
+						(unsigned long long) info.step, role != NULL ? psprintf(" by role \"%s\"", role) : "") :
+				 errmsg("there is a checkpoint of model \"%s\" that this version cannot read", name),
+				 srm_model_owner_may(&info.owner) ?
+				 errhint("resume => true goes on from it, replace => true discards it.") :
+				 errhint("Choose another name.")));
+	srm_model_owner_check(&info.owner, "checkpoint of model", options->name);
+	if (options->resume && info.owner.name[0] != '\0')
+		options->owner = info.owner;
+}
+
 static void
 open_trainer(SrmTraining *training)
 {
@@ -122,16 +138,18 @@ open_trainer(SrmTraining *training)
 	SrmTrainOptions *options = &training->options;
 
 	options->name = training->arguments.name;
-	options->output = srm_output_prepare(options->name, options->replace);
+	srm_output_take(&training->place, call, options->name, options->replace, true);
+	options->output = training->place.directory;
+	options->owner = training->place.owner;
 	options->base = srm_models_resolve(call, training->arguments.base);
 	options->checkpoint = checkpoint_directory(training);
+	check_checkpoint(training);
 	options->n_threads = srm_settings_threads();
 	options->prepared = srm_settings_path(srm_prepared_path);
 	options->directory_mode = pg_dir_create_mode;
 	options->memory_limit = (size_t) srm_training_memory * 1024;
 	options->notice.callback = show_notice;
 	options->notice.arg = call;
-	lock_name(training);
 	training->trainer = srm_trainer_open(options, &call->stop, &call->status);
 	srm_call_check(call, training->trainer != NULL);
 }
@@ -202,9 +220,8 @@ begin_training(SrmTraining *training)
 	SrmTrainPlan plan;
 
 	srm_call_check(call, srm_trainer_begin(training->trainer, &plan, &call->stop, &call->status));
-	training->step = plan.first_step - 1;
 	training->run = srm_training_log_begin(training->arguments.name, training->options.resume,
-										   plan.first_step);
+										   plan.first_report);
 	ereport(NOTICE,
 			(errmsg("training model \"%s\" on %zu pairs, with %zu held out",
 					srm_call_text(training->arguments.name), plan.n_train, plan.n_held_out),
@@ -258,7 +275,6 @@ report_step(SrmTraining *training, const SrmTrainReport *report)
 {
 	TimestampTz now = GetCurrentTimestamp();
 
-	training->step = report->step;
 	training->n_steps++;
 	training->losses += report->loss;
 	training->accuracies += report->accuracy;
@@ -270,17 +286,32 @@ report_step(SrmTraining *training, const SrmTrainReport *report)
 		log_report(training, report, now);
 }
 
+static void
+warn_unsaved(const SrmTraining *training, const SrmStatus *unsaved)
+{
+	uint64		step = srm_trainer_saved_step(training->trainer);
+
+	errno = unsaved->errnum;
+	ereport(WARNING,
+			(unsaved->code == SRM_FILE_ACCESS ? errcode_for_file_access() : errcode(ERRCODE_WARNING),
+			 errmsg("could not save the state of training model \"%s\"", srm_call_text(training->arguments.name)),
+			 errdetail_internal("%s", srm_call_text(unsaved->message)),
+			 step > 0 ? errhint("The checkpoint behind step " UINT64_FORMAT " is kept.", step) : 0));
+}
+
 /* An error that left a checkpoint says what can be done with it. */
 static void
 raise_step(SrmTraining *training)
 {
 	SrmCall    *call = training->call;
+	uint64		step = srm_trainer_saved_step(training->trainer);
+	char	   *hint = psprintf("Call srm_train again with the same arguments and resume => true to go on behind step "
+								UINT64_FORMAT ".", step);
 
-	if (call->error != NULL && call->error->hint == NULL)
-		call->error->hint =
-			MemoryContextStrdup(call->context,
-								psprintf("Call srm_train again with the same arguments and resume => true to go on behind step "
-										 UINT64_FORMAT ".", training->step));
+	if (step > 0 && call->error != NULL && call->error->hint == NULL)
+		call->error->hint = MemoryContextStrdup(call->context, hint);
+	if (step > 0 && call->error == NULL && call->status.hint[0] == '\0')
+		srm_fail_hint(&call->status, "%s", hint);
 	srm_call_raise(call);
 }
 
@@ -292,6 +323,7 @@ static void
 report_or_save(SrmTraining *training, const SrmTrainReport *report)
 {
 	SrmCall    *call = training->call;
+	SrmStatus	unsaved;
 
 	HOLD_CANCEL_INTERRUPTS();
 	PG_TRY();
@@ -311,8 +343,9 @@ report_or_save(SrmTraining *training, const SrmTrainReport *report)
 		return;
 	}
 	/* The error has ended the wait of cancels */
-	if (!srm_trainer_save(training->trainer, &call->status))
-		ReThrowError(call->error);
+	srm_status_init(&unsaved);
+	if (!srm_trainer_save(training->trainer, &unsaved))
+		warn_unsaved(training, &unsaved);
 	raise_step(training);
 }
 
@@ -321,6 +354,7 @@ run_steps(SrmTraining *training)
 {
 	SrmCall    *call = training->call;
 	SrmTrainReport report = {0};
+	bool		stopped;
 	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "srm training step",
 												  ALLOCSET_DEFAULT_SIZES);
 
@@ -329,7 +363,10 @@ run_steps(SrmTraining *training)
 		/* Each statement leaves SPI's own context behind */
 		MemoryContextReset(scratch);
 		MemoryContextSwitchTo(scratch);
-		if (!srm_trainer_step(training->trainer, &report, &call->stop, &call->status))
+		stopped = !srm_trainer_step(training->trainer, &report, &call->stop, &call->status);
+		if (report.unsaved != NULL)
+			warn_unsaved(training, report.unsaved);
+		if (stopped)
 			raise_step(training);
 		report_or_save(training, &report);
 	}
@@ -348,9 +385,58 @@ finish_training(SrmTraining *training)
 
 	if (!srm_trainer_finish(training->trainer, &call->stop, &call->status))
 		raise_step(training);
+	running = NULL;
 	srm_output_announce(psprintf("%s/%s", training->options.output, training->arguments.name));
 	release_trainer(training);
-	LockRelease(&training->lock, ExclusiveLock, true);
+	srm_output_release(&training->place);
+}
+
+/*
+ * A backend that is terminated, also by a shutdown, leaves its complete steps behind.
+ *
+ * It ends where it looks for interrupts: between two steps, or inside one while
+ * the threads rest and no weight is being changed, so that the state in memory is that
+ * behind the last complete step.  This runs before the transaction is aborted, which
+ * would free it, and while the lock on the name is still held; it reads memory, and writes
+ * a file beside the old one before renaming it, so that a kill that does not wait does no harm.
+ */
+static void
+save_at_exit(int code, Datum arg)
+{
+	SrmTraining *training = running;
+	SrmStatus	unsaved;
+
+	(void) code;
+	(void) arg;
+	if (training == NULL)
+		return;
+	running = NULL;
+	srm_status_init(&unsaved);
+	if (srm_trainer_save(training->trainer, &unsaved))
+		ereport(LOG,
+				(errmsg("training of a model ends with a checkpoint behind step " UINT64_FORMAT,
+						srm_trainer_saved_step(training->trainer))));
+	else
+		ereport(LOG,
+				(errmsg("training of a model ends without a checkpoint of its last steps: %s", unsaved.message)));
+}
+
+static void
+run_and_finish(SrmTraining *training)
+{
+	before_shmem_exit(save_at_exit, (Datum) 0);
+	running = training;
+	PG_TRY();
+	{
+		run_steps(training);
+		finish_training(training);
+	}
+	PG_FINALLY();
+	{
+		running = NULL;
+		cancel_before_shmem_exit(save_at_exit, (Datum) 0);
+	}
+	PG_END_TRY();
 }
 
 /* What a run allocates outlives its transactions, and goes with the statement. */
@@ -387,8 +473,7 @@ SRM_FUNCTION(srm_sql_train)
 	commit();
 	begin_training(training);
 	commit();
-	run_steps(training);
-	finish_training(training);
+	run_and_finish(training);
 	SPI_finish();
 	srm_call_end(training->call);
 	MemoryContextSwitchTo(old);

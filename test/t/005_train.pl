@@ -78,7 +78,7 @@ my ($session, $pid) = start_run('stopped', $long);
 wait_for_rows('stopped', 3);
 pass('rows of a run are seen while it runs');
 is($node->safe_psql('postgres', "SELECT count(*) FROM srm_models() WHERE name = 'stopped'"), '0', 'its model is not');
-fails_with(call('stopped', $long), qr/55006: model "stopped" is being trained by another session/, 'one run a name');
+fails_with(call('stopped', $long), qr/55006: model "stopped" is being written by another session/, 'one run a name');
 $node->safe_psql('postgres', "SELECT pg_cancel_backend($pid)");
 $node->poll_query_until('postgres', "SELECT state = 'idle' FROM pg_stat_activity WHERE pid = $pid");
 like(slurp_file($node->logfile), qr/ERROR:  canceling statement due to user request\n.*HINT: .*resume => true/,
