@@ -36,7 +36,7 @@ take_model(SrmCall *call, LOCKTAG *lock, const char *directory, const char *name
 	/* What is not there is for the engine to say */
 	if (access(path, F_OK) == 0)
 	{
-		srm_owner_read(&owner, path);
+		srm_ownership_read(&owner, path);
 		srm_model_owner_check(&owner, "model", name);
 	}
 	pfree(path);

@@ -8,12 +8,12 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef SRM_MODEL_OWNER_H
-#define SRM_MODEL_OWNER_H
+#ifndef SRM_PG_MODEL_OWNER_H
+#define SRM_PG_MODEL_OWNER_H
 
 #include "postgres.h"
 
-#include "model/owner.h"
+#include "model/ownership.h"
 
 /* The role that calls. */
 extern void srm_model_owner_of_caller(SrmOwner *owner);
@@ -27,4 +27,4 @@ extern char *srm_model_owner_name(const SrmOwner *owner);
 /* Raises an error unless the caller may; what is "model" or "checkpoint of model". */
 extern void srm_model_owner_check(const SrmOwner *owner, const char *what, const char *name);
 
-#endif							/* SRM_MODEL_OWNER_H */
+#endif							/* SRM_PG_MODEL_OWNER_H */

@@ -116,7 +116,7 @@ srm_output_take(SrmPlace *place, SrmCall *call, const char *name, bool replace, 
 	memset(&place->owner, 0, sizeof(SrmOwner));
 	if (stat(path, &st) == 0)
 	{
-		srm_owner_read(&place->owner, path);
+		srm_ownership_read(&place->owner, path);
 		srm_model_owner_check(&place->owner, "model", name);
 	}
 	if (place->owner.name[0] == '\0')
@@ -159,7 +159,7 @@ srm_output_announce(const char *path)
 void
 srm_output_commit(SrmCall *call, SrmOutput *output)
 {
-	srm_call_check(call, srm_owner_write(output->writer, &output->place.owner, &call->status));
+	srm_call_check(call, srm_ownership_write(output->writer, &output->place.owner, &call->status));
 	srm_call_check(call, srm_writer_commit(output->writer, &call->status));
 	srm_output_announce(srm_writer_path(output->writer));
 }

@@ -15,7 +15,7 @@
 
 #include "base/json_write.h"
 #include "model/config.h"
-#include "model/owner.h"
+#include "model/ownership.h"
 #include "model/weights.h"
 #include "model/writer.h"
 #include "kernel/pack.h"
@@ -432,7 +432,7 @@ srm_output_model(const SrmModel *base, const SrmTrainOptions *options, const Srm
 	done = output.writer != NULL && open_base(&output) && list_parts(&output) && plan_tensors(&output) &&
 		write_config(&output, settings) &&
 		srm_writer_copy_texts(output.writer, base->directory, stop, status) &&
-		srm_owner_write(output.writer, &options->owner, status) &&
+		srm_ownership_write(output.writer, &options->owner, status) &&
 		write_tensors(&output) &&
 		srm_writer_commit(output.writer, status);
 	srm_writer_close(output.writer);

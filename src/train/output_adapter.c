@@ -13,7 +13,7 @@
 #include "base/json_write.h"
 #include "model/config.h"
 #include "model/directory.h"
-#include "model/owner.h"
+#include "model/ownership.h"
 #include "model/writer.h"
 
 #define MAX_NAME_SIZE	256
@@ -216,7 +216,7 @@ srm_output_adapter(const SrmModel *base, const SrmTrainOptions *options, const S
 		return false;
 	output.writer = srm_writer_begin(options->output, options->name, options->replace, options->directory_mode, status);
 	done = output.writer != NULL && read_config(&output) && plan_tensors(&output) && write_config(&output) &&
-		srm_owner_write(output.writer, &options->owner, status) &&
+		srm_ownership_write(output.writer, &options->owner, status) &&
 		srm_writer_put_tensors(output.writer, "adapter_model.safetensors", output.plans, output.n_plans, stop, status) &&
 		srm_writer_commit(output.writer, status);
 	srm_writer_close(output.writer);

@@ -1,6 +1,6 @@
 /*-------------------------------------------------------------------------
  *
- * owner.h
+ * ownership.h
  *	  Who made a model, in a file of its directory.
  *
  * The engine keeps what it is told and looks at nothing; what an owner may do is
@@ -8,8 +8,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef SRM_OWNER_H
-#define SRM_OWNER_H
+#ifndef SRM_OWNERSHIP_H
+#define SRM_OWNERSHIP_H
 
 #include <stdint.h>
 
@@ -26,9 +26,9 @@ typedef struct SrmOwner
 } SrmOwner;
 
 /* The owner of a model directory; nobody where its file is missing or makes no sense. */
-extern void srm_owner_read(SrmOwner *owner, const char *directory);
+extern void srm_ownership_read(SrmOwner *owner, const char *directory);
 
 /* Writes the file; nobody leaves none. */
-extern bool srm_owner_write(SrmWriter *writer, const SrmOwner *owner, SrmStatus *status);
+extern bool srm_ownership_write(SrmWriter *writer, const SrmOwner *owner, SrmStatus *status);
 
-#endif							/* SRM_OWNER_H */
+#endif							/* SRM_OWNERSHIP_H */

@@ -1,11 +1,11 @@
 /*-------------------------------------------------------------------------
  *
- * owner.c
+ * ownership.c
  *	  Who made a model, in a file of its directory.
  *
  *-------------------------------------------------------------------------
  */
-#include "model/owner.h"
+#include "model/ownership.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -31,7 +31,7 @@ take_members(SrmOwner *owner, const SrmJson *json)
 }
 
 void
-srm_owner_read(SrmOwner *owner, const char *directory)
+srm_ownership_read(SrmOwner *owner, const char *directory)
 {
 	SrmStatus	ignored;
 	SrmArena   *arena;
@@ -59,7 +59,7 @@ srm_owner_read(SrmOwner *owner, const char *directory)
 }
 
 bool
-srm_owner_write(SrmWriter *writer, const SrmOwner *owner, SrmStatus *status)
+srm_ownership_write(SrmWriter *writer, const SrmOwner *owner, SrmStatus *status)
 {
 	SrmArena   *arena;
 	SrmJson    *object;
