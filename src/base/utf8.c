@@ -73,6 +73,16 @@ srm_utf8_count(const char *text, size_t length)
 	return n;
 }
 
+size_t
+srm_utf8_clip(const char *text, size_t length, size_t limit)
+{
+	if (length <= limit)
+		return length;
+	while (limit > 0 && srm_utf8_is_continuation((unsigned char) text[limit]))
+		limit--;
+	return limit;
+}
+
 uint32_t
 srm_utf8_next(const char *text, size_t length, size_t *offset)
 {

@@ -19,6 +19,9 @@ extern bool srm_utf8_valid(const char *text, size_t length);
 /* Characters in valid text. */
 extern size_t srm_utf8_count(const char *text, size_t length);
 
+/* How many bytes of valid text, at most limit, end with a whole character. */
+extern size_t srm_utf8_clip(const char *text, size_t length, size_t limit);
+
 /*
  * The code point at *offset of valid text, whose length is beyond it; moves
  * *offset to the next one.

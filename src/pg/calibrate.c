@@ -46,7 +46,10 @@ score_query(SrmJudge *judge, const char *query, Moments *moments)
 
 	srm_pairs_open(&reader, query, false);
 	while (srm_pairs_next(&reader, &row))
+	{
+		srm_pairs_look_at(&reader, SRM_COLUMN_RESPONSE, &row.chosen);
 		add_score(moments, srm_judge_score(judge, &row.chosen, reader.n_batches));
+	}
 	srm_pairs_close(&reader);
 }
 

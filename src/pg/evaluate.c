@@ -123,6 +123,13 @@ put_result(SrmRows *rows, const char *category, const SrmEvaluation *evaluation)
 	srm_rows_put(rows, values, nulls);
 }
 
+static double
+score_response(SrmJudge *judge, SrmPairReader *reader, SrmPairColumn column, const SrmConversation *conversation)
+{
+	srm_pairs_look_at(reader, column, conversation);
+	return srm_judge_score(judge, conversation, reader->n_batches);
+}
+
 static void
 evaluate_query(SrmJudge *judge, const char *query, Categories *categories, SrmEvaluation *all)
 {
@@ -132,8 +139,8 @@ evaluate_query(SrmJudge *judge, const char *query, Categories *categories, SrmEv
 	srm_pairs_open(&reader, query, true);
 	while (srm_pairs_next(&reader, &row))
 	{
-		double		chosen = srm_judge_score(judge, &row.chosen, reader.n_batches);
-		double		rejected = srm_judge_score(judge, &row.rejected, reader.n_batches);
+		double		chosen = score_response(judge, &reader, SRM_COLUMN_CHOSEN, &row.chosen);
+		double		rejected = score_response(judge, &reader, SRM_COLUMN_REJECTED, &row.rejected);
 		double		chosen_length = response_length(&row.chosen);
 		double		rejected_length = response_length(&row.rejected);
 

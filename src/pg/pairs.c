@@ -13,15 +13,19 @@
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "parser/parse_coerce.h"
+#include "tcop/utility.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/plancache.h"
 
+#include "base/utf8.h"
 #include "pg/pairs.h"
 #include "pg/request.h"
 
 #define BATCH_ROWS	32
+#define SHOWN_BYTES	60			/* of a response, in a message */
 
 static const char *const column_names[SRM_N_COLUMNS] = {
 	[SRM_COLUMN_PROMPT] = "prompt",
@@ -149,13 +153,92 @@ find_columns(SrmPairReader *reader)
 				 errmsg("query gives both a column \"prompt\" and a column \"messages\"")));
 }
 
+/* The beginning of a response, as a message can show it. */
+static const char *
+show_beginning(const SrmMessage *response)
+{
+	size_t		length = srm_utf8_clip(response->content, response->content_length, SHOWN_BYTES);
+
+	return srm_call_text(psprintf("%.*s%s", (int) length, response->content,
+								  length < response->content_length ? "..." : ""));
+}
+
 static void
 name_row(void *arg)
 {
 	const SrmPairReader *reader = arg;
 
-	if (reader->n_read > 0)
+	if (reader->n_read == 0)
+		return;
+	if (reader->column == SRM_N_COLUMNS)
 		errcontext("row " UINT64_FORMAT " of the query", reader->n_read);
+	else if (reader->response == NULL)
+		errcontext("column \"%s\" of row " UINT64_FORMAT " of the query", column_names[reader->column], reader->n_read);
+	else
+		errcontext("column \"%s\" of row " UINT64_FORMAT " of the query, \"%s\"", column_names[reader->column],
+				   reader->n_read, show_beginning(reader->response));
+}
+
+static SrmMessage *
+response_of(const SrmConversation *conversation)
+{
+	return &conversation->messages[conversation->n_messages - 1];
+}
+
+void
+srm_pairs_look_at(SrmPairReader *reader, SrmPairColumn column, const SrmConversation *conversation)
+{
+	reader->column = column;
+	reader->response = response_of(conversation);
+}
+
+static void
+fail_query(const char *detail)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("query must only read rows"),
+			 errdetail_internal("%s", detail),
+			 errhint("Give a SELECT, VALUES or TABLE statement, without FOR UPDATE, and without WITH clauses that write.")));
+}
+
+/* What a read-only cursor cannot do, the server would say in terms of cursors. */
+static void
+check_query(SPIPlanPtr plan)
+{
+	List	   *sources = SPI_plan_get_plan_sources(plan);
+	CachedPlanSource *source;
+	ListCell   *cell;
+
+	if (sources == NIL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("query is empty")));
+	if (list_length(sources) > 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("query has more than one statement")));
+	source = linitial(sources);
+	foreach(cell, source->query_list)
+	{
+		const Query *query = lfirst_node(Query, cell);
+
+		if (query->commandType != CMD_SELECT || query->rowMarks != NIL)
+			fail_query(psprintf("Its command is %s.", GetCommandTagName(CreateCommandTag((Node *) query))));
+		if (query->hasModifyingCTE)
+			fail_query("It has a WITH clause that writes.");
+	}
+}
+
+static Portal
+open_cursor(const char *query)
+{
+	SPIPlanPtr	plan = SPI_prepare_cursor(query, 0, NULL, CURSOR_OPT_NO_SCROLL);
+
+	if (plan == NULL)
+		elog(ERROR, "could not prepare query: %s", SPI_result_code_string(SPI_result));
+	check_query(plan);
+	return SPI_cursor_open(NULL, plan, NULL, NULL, true);
 }
 
 void
@@ -164,12 +247,8 @@ srm_pairs_open(SrmPairReader *reader, const char *query, bool wants_pairs)
 	memset(reader, 0, sizeof(SrmPairReader));
 	reader->wants_pairs = wants_pairs;
 	reader->context = AllocSetContextCreate(CurrentMemoryContext, "srm pairs", ALLOCSET_DEFAULT_SIZES);
-	reader->portal = SPI_cursor_open_with_args(NULL, query, 0, NULL, NULL, NULL, true,
-											   CURSOR_OPT_NO_SCROLL);
-	if (reader->portal->tupDesc == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("query gives no rows")));
+	reader->column = SRM_N_COLUMNS;
+	reader->portal = open_cursor(query);
 	find_columns(reader);
 	reader->error_context.callback = name_row;
 	reader->error_context.arg = reader;
@@ -266,7 +345,7 @@ read_prompt(const SrmPairReader *reader, HeapTuple tuple)
 
 /* A response behind the prompt, or a conversation that has one. */
 static SrmConversation
-read_conversation(const SrmPairReader *reader, HeapTuple tuple, SrmPairColumn column,
+read_conversation(SrmPairReader *reader, HeapTuple tuple, SrmPairColumn column,
 				  const SrmConversation *prompt)
 {
 	SrmConversation result = {NULL, 0};
@@ -274,6 +353,7 @@ read_conversation(const SrmPairReader *reader, HeapTuple tuple, SrmPairColumn co
 	bool		is_null;
 	Datum		value = get_value(reader, tuple, column, &is_null);
 
+	reader->column = column;
 	if (is_conversation(reader, column))
 	{
 		result.messages = srm_messages_of_jsonb(DatumGetJsonbP(value), &result.n_messages);
@@ -292,10 +372,13 @@ read_conversation(const SrmPairReader *reader, HeapTuple tuple, SrmPairColumn co
 }
 
 static void
-read_row(const SrmPairReader *reader, HeapTuple tuple, SrmPairRow *row)
+read_row(SrmPairReader *reader, HeapTuple tuple, SrmPairRow *row)
 {
-	SrmConversation prompt = read_prompt(reader, tuple);
+	SrmConversation prompt;
 
+	reader->column = SRM_N_COLUMNS;
+	reader->response = NULL;
+	prompt = read_prompt(reader, tuple);
 	memset(row, 0, sizeof(SrmPairRow));
 	row->category = get_string(reader, tuple, SRM_COLUMN_CATEGORY);
 	row->margin = get_number(reader, tuple, SRM_COLUMN_MARGIN, NAN, -HUGE_VAL);
@@ -304,12 +387,28 @@ read_row(const SrmPairReader *reader, HeapTuple tuple, SrmPairRow *row)
 		row->margin = 0.0;
 	row->weight = get_number(reader, tuple, SRM_COLUMN_WEIGHT, 1.0, 0.0);
 	if (!reader->wants_pairs)
-	{
 		row->chosen = read_conversation(reader, tuple, SRM_COLUMN_RESPONSE, &prompt);
-		return;
+	else
+	{
+		row->chosen = read_conversation(reader, tuple, SRM_COLUMN_CHOSEN, &prompt);
+		row->rejected = read_conversation(reader, tuple, SRM_COLUMN_REJECTED, &prompt);
 	}
-	row->chosen = read_conversation(reader, tuple, SRM_COLUMN_CHOSEN, &prompt);
-	row->rejected = read_conversation(reader, tuple, SRM_COLUMN_REJECTED, &prompt);
+	reader->column = SRM_N_COLUMNS;
+}
+
+/* Whether a conversation ends with nothing at all, which no model can score. */
+static bool
+has_empty_response(const SrmConversation *conversation)
+{
+	const SrmMessage *response = response_of(conversation);
+
+	return response->content_length == 0 && response->json == NULL;
+}
+
+static bool
+is_empty(const SrmPairReader *reader, const SrmPairRow *row)
+{
+	return has_empty_response(&row->chosen) || (reader->wants_pairs && has_empty_response(&row->rejected));
 }
 
 bool
@@ -327,14 +426,18 @@ srm_pairs_next(SrmPairReader *reader, SrmPairRow *row)
 			return false;
 		tuple = reader->batch->vals[reader->i_batch++];
 		reader->n_read++;
-		if (!has_null(reader, tuple))
+		if (has_null(reader, tuple))
 		{
-			old = MemoryContextSwitchTo(reader->context);
-			read_row(reader, tuple, row);
-			MemoryContextSwitchTo(old);
-			return true;
+			reader->n_null++;
+			continue;
 		}
-		reader->n_null++;
+		old = MemoryContextSwitchTo(reader->context);
+		read_row(reader, tuple, row);
+		MemoryContextSwitchTo(old);
+		if (!is_empty(reader, row))
+			return true;
+		reader->n_empty++;
+		MemoryContextReset(reader->context);
 	}
 }
 
@@ -349,4 +452,9 @@ srm_pairs_close(SrmPairReader *reader)
 				(errmsg_plural("left out " UINT64_FORMAT " row with NULL",
 							   "left out " UINT64_FORMAT " rows with NULL",
 							   (unsigned long) reader->n_null, reader->n_null)));
+	if (reader->n_empty > 0)
+		ereport(NOTICE,
+				(errmsg_plural("left out " UINT64_FORMAT " row with an empty response",
+							   "left out " UINT64_FORMAT " rows with an empty response",
+							   (unsigned long) reader->n_empty, reader->n_empty)));
 }

@@ -14,7 +14,7 @@
  *	  category		any type
  *	  margin, weight	numbers
  *
- * Rows with NULL in one of the first four are counted and left out.
+ * Rows with NULL in one of the first four, or with an empty response, are counted and left out.
  *
  *-------------------------------------------------------------------------
  */
@@ -65,13 +65,16 @@ typedef struct SrmPairReader
 	int			columns[SRM_N_COLUMNS]; /* attribute numbers; 0: not in the query */
 	Oid			types[SRM_N_COLUMNS];
 	uint64		n_read;			/* rows so far, left out ones included */
-	uint64		n_null;			/* of them left out */
+	uint64		n_null;			/* of them left out for a NULL, */
+	uint64		n_empty;		/* and for an empty response */
 	uint64		n_batches;		/* how often the query ran; it may close open models */
 	struct SPITupleTable *batch;
 	uint64		n_batch;		/* rows of the batch */
 	uint64		i_batch;		/* next row of the batch */
 	MemoryContext context;		/* of the rows of one batch */
 	ErrorContextCallback error_context;
+	SrmPairColumn column;		/* that errors are about; SRM_N_COLUMNS: no certain one */
+	const SrmMessage *response; /* of that column, once it was read */
 } SrmPairReader;
 
 /*
@@ -85,6 +88,10 @@ extern void srm_pairs_open(SrmPairReader *reader, const char *query, bool wants_
  * next call, or until that of the reader's context.
  */
 extern bool srm_pairs_next(SrmPairReader *reader, SrmPairRow *row);
+
+/* Errors name this column and the beginning of its response, until the next row or column. */
+extern void srm_pairs_look_at(SrmPairReader *reader, SrmPairColumn column,
+							  const SrmConversation *conversation);
 
 /* Ends the cursor; tells of rows that were left out, in a NOTICE. */
 extern void srm_pairs_close(SrmPairReader *reader);

@@ -117,6 +117,16 @@ SRM_FUNCTION(srm_sql_sentence_rewards_response)
 /* Responses that are scored side by side; texts and results of no more lie in memory. */
 #define MAX_SIDE_BY_SIDE	64
 
+static void
+check_element(Datum element, int number)
+{
+	if (VARSIZE_ANY_EXHDR(DatumGetPointer(element)) == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("response must not be empty"),
+				 errdetail("It is element %d of the array.", number)));
+}
+
 /* Turns texts into their scores, as many as go side by side; returns how many elements it saw. */
 static int
 score_elements(SrmRequest *request, Datum *elements, const bool *nulls, int n)
@@ -161,6 +171,9 @@ scores(FunctionCallInfo fcinfo, SrmForm form)
 				(errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
 				 errmsg("array of responses must have one dimension")));
 	deconstruct_array(responses, TEXTOID, -1, false, TYPALIGN_INT, &elements, &nulls, &n);
+	for (int i = 0; i < n; i++)
+		if (!nulls[i])
+			check_element(elements[i], i + 1);
 	for (int i = 0; i < n;)
 		i += score_elements(&request, elements + i, nulls + i, n - i);
 	srm_request_end(&request);

@@ -7,11 +7,14 @@
  */
 #include "train/dataset.h"
 
+#include <stdio.h>
 #include <string.h>
 
+#include "base/utf8.h"
 #include "train/random.h"
 
 #define SCRATCH_LIMIT	((size_t) 1024 * 1024)
+#define SHOWN_BYTES		60		/* of a response, in a message */
 
 /* A pair in work: both conversations laid out. */
 typedef struct Draft
@@ -47,9 +50,28 @@ srm_dataset_free(SrmDataset *dataset)
 		srm_arena_free(dataset->arena);
 }
 
-/* An error of the layout, with the pair that it is about. */
+static const SrmMessage *
+response_of(const Draft *draft, int number)
+{
+	return number == 0 ? &draft->pair->chosen : &draft->pair->rejected;
+}
+
+/* Adds to a failure which response it is about. */
 static bool
-fail_row(const Draft *draft, const SrmStatus *found)
+name_response(const Draft *draft, int number, const char *detail)
+{
+	const SrmMessage *response = response_of(draft, number);
+	size_t		length = srm_utf8_clip(response->content, response->content_length, SHOWN_BYTES);
+
+	return srm_fail_detail(draft->status, "%s%sIt is response \"%s\" of the pair of row %llu, \"%.*s%s\".", detail,
+						   detail[0] == '\0' ? "" : " ", number == 0 ? "chosen" : "rejected",
+						   (unsigned long long) draft->pair->row, (int) length, response->content,
+						   length < response->content_length ? "..." : "");
+}
+
+/* An error of the layout, with the response that it is about. */
+static bool
+fail_row(const Draft *draft, int number, const SrmStatus *found)
 {
 	SrmStatus	kept = *found;
 
@@ -57,8 +79,7 @@ fail_row(const Draft *draft, const SrmStatus *found)
 	srm_fail(draft->status, kept.code, "%s", kept.message);
 	if (kept.code == SRM_STOPPED || kept.code == SRM_OUT_OF_MEMORY)
 		return false;
-	srm_fail_detail(draft->status, "%s%sThe pair is that of row %llu.", kept.detail,
-					kept.detail[0] == '\0' ? "" : " ", (unsigned long long) draft->pair->row);
+	name_response(draft, number, kept.detail);
 	if (kept.hint[0] != '\0')
 		srm_fail_hint(draft->status, "%s", kept.hint);
 	return false;
@@ -78,16 +99,16 @@ lay_out(Draft *draft, int number)
 	if (messages != NULL)
 	{
 		memcpy(messages, pair->prompt, n * sizeof(SrmMessage));
-		messages[n] = number == 0 ? pair->chosen : pair->rejected;
+		messages[n] = *response_of(draft, number);
 	}
 	if (messages == NULL ||
 		!srm_layout(draft->reader->model, messages, n + 1, &draft->reader->layout, scratch,
 					&draft->layouts[number], draft->stop, &status))
-		return fail_row(draft, &status);
+		return fail_row(draft, number, &status);
 	if (draft->layouts[number].n_prompt > 0)
 		return true;
 	srm_fail(&status, SRM_NOT_SUPPORTED, "chat template puts nothing before the response");
-	return fail_row(draft, &status);
+	return fail_row(draft, number, &status);
 }
 
 typedef enum Fit
@@ -103,7 +124,9 @@ fit_pair(const Draft *draft, size_t *excess)
 {
 	const SrmPairReader *reader = draft->reader;
 	const SrmLayout *layouts = draft->layouts;
-	size_t		longest = layouts[0].tokens.n > layouts[1].tokens.n ? layouts[0].tokens.n : layouts[1].tokens.n;
+	int			number = layouts[0].tokens.n > layouts[1].tokens.n ? 0 : 1;
+	size_t		longest = layouts[number].tokens.n;
+	char		detail[100];
 	size_t		prompt = layouts[0].n_prompt < layouts[1].n_prompt ? layouts[0].n_prompt : layouts[1].n_prompt;
 
 	*excess = longest > reader->max_tokens ? longest - reader->max_tokens : 0;
@@ -114,8 +137,8 @@ fit_pair(const Draft *draft, size_t *excess)
 	if (reader->too_long == SRM_TRAIN_LONG_SKIP)
 		return FIT_SKIP;
 	srm_fail(draft->status, SRM_LIMIT_EXCEEDED, "pair has too many tokens");
-	srm_fail_detail(draft->status, "The pair of row %llu has a conversation of %zu tokens; the limit is %zu.",
-					(unsigned long long) draft->pair->row, longest, reader->max_tokens);
+	snprintf(detail, sizeof(detail), "The conversation has %zu tokens; the limit is %zu.", longest, reader->max_tokens);
+	name_response(draft, number, detail);
 	return FIT_ERROR;
 }
 

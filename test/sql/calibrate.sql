@@ -42,6 +42,10 @@ RESET srm.aggregation;
 SELECT abs((srm_model_info(:'model')->>'mean')::double precision - avg(score::double precision)) < 1e-9 AS mean
 FROM (SELECT srm_score('default', prompt, response) AS score FROM answers LIMIT 3) AS s;
 
+-- rows with an empty response are left out
+
+SELECT n FROM srm_calibrate(:'model', 'SELECT prompt, CASE response WHEN ''lol what'' THEN '''' ELSE response END AS response FROM answers');
+
 -- what is refused
 
 SELECT * FROM srm_calibrate(NULL, 'SELECT * FROM answers');
@@ -51,6 +55,8 @@ SELECT * FROM srm_calibrate('default', 'SELECT * FROM answers', '../other');
 SELECT * FROM srm_calibrate('default', 'SELECT * FROM answers', 'llama@0123');
 SELECT * FROM srm_calibrate('default', 'SELECT prompt, response AS chosen FROM answers', :'other');
 SELECT * FROM srm_calibrate('default', 'SELECT * FROM answers WHERE false', :'other');
+SELECT * FROM srm_calibrate('default', '', :'other');
+SELECT * FROM srm_calibrate('default', 'UPDATE answers SET prompt = '''' RETURNING *', :'other');
 SELECT * FROM srm_calibrate('default', 'SELECT * FROM answers LIMIT 1', :'other');
 SELECT count(*) FROM srm_models() WHERE name = :'other';
 

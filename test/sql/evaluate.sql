@@ -83,12 +83,27 @@ SELECT * FROM srm_evaluate('SELECT prompt, prompt, chosen, rejected FROM judged'
 SELECT * FROM srm_evaluate('SELECT prompt, messages, chosen, rejected FROM listed');
 SELECT * FROM srm_evaluate('DELETE FROM judged RETURNING prompt, chosen, rejected');
 SELECT * FROM srm_evaluate('DROP TABLE judged');
+SELECT * FROM srm_evaluate('UPDATE judged SET id = id RETURNING *');
+SELECT * FROM srm_evaluate('WITH gone AS (DELETE FROM judged RETURNING *) SELECT * FROM gone');
+SELECT * FROM srm_evaluate('SELECT * FROM judged FOR UPDATE');
+SELECT * FROM srm_evaluate('EXPLAIN SELECT * FROM judged');
+SELECT * FROM srm_evaluate(' ; -- nothing');
+SELECT n FROM srm_evaluate('VALUES (1)');
 SELECT * FROM srm_evaluate('SELECT * FROM judged; SELECT * FROM judged');
 SELECT * FROM srm_evaluate('SELECT * FROM nowhere');
 
--- an error names the row
+-- rows with an empty response are left out as those with NULL are
 
-SELECT * FROM srm_evaluate('SELECT prompt, chosen, CASE id WHEN 3 THEN '''' ELSE rejected END AS rejected FROM judged ORDER BY id');
+SELECT category, n FROM srm_evaluate('SELECT prompt, chosen, CASE id WHEN 3 THEN '''' WHEN 4 THEN NULL ELSE rejected END AS rejected, category FROM judged');
+SELECT n FROM srm_evaluate($$SELECT messages, rejected, CASE prompt WHEN 'Is the sky green?'
+	THEN jsonb_set(chosen_message, '{0,content}', '""') ELSE chosen_message END AS chosen FROM listed$$);
+
+-- an error names row and column, and shows the beginning of the response
+
+SET srm.max_tokens = 24;
+SELECT * FROM srm_evaluate('SELECT prompt, ''Yes.'' AS chosen, CASE id WHEN 4 THEN repeat(''no, never '', 100) ELSE ''No.'' END AS rejected FROM judged WHERE id > 2 ORDER BY id');
+SELECT * FROM srm_evaluate('SELECT prompt, ''a'' || repeat(''ü'', 100) AS chosen, rejected FROM judged ORDER BY id');
+RESET srm.max_tokens;
 SELECT * FROM srm_evaluate('SELECT prompt, ''{}''::jsonb AS chosen, rejected FROM judged');
 
 -- a query that scores, too

@@ -93,6 +93,12 @@ CALL srm_train('x', 'SELECT * FROM lessons', too_long => 'cut');
 CALL srm_train('x', 'SELECT * FROM lessons', batch => 0);
 CALL srm_train('x', 'SELECT * FROM lessons', checkpoint_every => '0 seconds');
 CALL srm_train('x', 'SELECT * FROM lessons WHERE false', base => 'attention-marker');
+CALL srm_train('x', '', base => 'attention-marker');
+CALL srm_train('x', 'UPDATE lessons SET id = id RETURNING *', base => 'attention-marker');
+CALL srm_train('x', 'SELECT prompt, '''' AS chosen, rejected FROM lessons', base => 'attention-marker');
+\set VERBOSITY default
+CALL srm_train('x', 'SELECT prompt, chosen, repeat(rejected, 50) AS rejected FROM lessons ORDER BY id', base => 'attention-marker', too_long => 'error', max_tokens => 100);
+\set VERBOSITY terse
 CALL srm_train('x', 'SELECT prompt, chosen FROM lessons', base => 'attention-marker');
 BEGIN;
 CALL srm_train('x', 'SELECT * FROM lessons', base => 'attention-marker');
