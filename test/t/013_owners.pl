@@ -8,7 +8,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 my $node = PostgreSQL::Test::Cluster->new('main');
-$node->init;
+$node->init(allows_streaming => 1);
 $node->append_conf('postgresql.conf', qq{
 srm.model_path = '\$system:\$output:$ENV{TESTDIR}/test/data/models'
 });
@@ -178,6 +178,19 @@ $session->quit;
 opendir(my $directory, $models) or die $!;
 is(join(' ', sort grep { !/^\.{1,2}$/ } readdir $directory), '.training directory run', 'nothing is left of what was dropped');
 closedir $directory;
+
+# on a standby, whose models are its own
+
+$node->backup('standby');
+my $standby = PostgreSQL::Test::Cluster->new('standby');
+$standby->init_from_backup($node, 'standby', has_streaming => 1);
+$standby->start;
+$standby->safe_psql('postgres', "SELECT srm_quantize('llama', 'here')");
+is($standby->safe_psql('postgres', "SELECT count(*) FROM srm_models() WHERE name = 'here'"), '1', 'a model is made on a standby');
+$standby->safe_psql('postgres', "SELECT srm_rename_model('here', 'there')");
+$standby->safe_psql('postgres', "SELECT srm_drop_model('there')");
+is($standby->safe_psql('postgres', "SELECT count(*) FROM srm_models() WHERE name IN ('here', 'there')"), '0', 'renamed and dropped');
+$standby->stop;
 
 unlike(slurp_file($node->logfile), qr/terminated by signal|PANIC/, 'no backend crashed');
 

@@ -148,6 +148,18 @@ test_utf8_valid(void **state)
 
 /* every scalar value survives encoding and decoding, and counts as one */
 static void
+test_utf8_clip(void **state)
+{
+	static const char text[] = "a\xC3\xA4\xE2\x82\xAC\xF0\x9F\x98\x80";
+	static const size_t ends[] = {0, 1, 1, 3, 3, 3, 6, 6, 6, 6, 10, 10};
+
+	(void) state;
+	for (size_t limit = 0; limit < sizeof(ends) / sizeof(ends[0]); limit++)
+		assert_int_equal(srm_utf8_clip(text, 10, limit), ends[limit]);
+	assert_int_equal(srm_utf8_clip("", 0, 5), 0);
+}
+
+static void
 test_utf8_round_trip(void **state)
 {
 	(void) state;
@@ -285,6 +297,7 @@ main(void)
 		TEST(test_arena_overflow),
 		TEST(test_arena_reset),
 		TEST(test_utf8_valid),
+		TEST(test_utf8_clip),
 		TEST(test_utf8_round_trip),
 		TEST(test_buffer),
 		TEST(test_map),
