@@ -147,25 +147,12 @@ set_object(JinjaEval *eval, const char *json, SrmOrigin origin)
 static bool
 set_variables(JinjaEval *eval, const SrmTemplateVariables *variables)
 {
-	const struct
-	{
-		const char *name;
-		const char *text;
-	}			tokens[] = {
-		{"bos_token", variables->bos_token},
-		{"eos_token", variables->eos_token},
-		{"pad_token", variables->pad_token},
-		{"unk_token", variables->unk_token},
-	};
-
-	for (size_t i = 0; i < sizeof(tokens) / sizeof(tokens[0]); i++)
+	for (size_t i = 0; i < variables->n_tokens; i++)
 	{
 		JinjaValue	value;
 
-		if (tokens[i].text == NULL)
-			continue;
-		if (!srm_jinja_text(eval, tokens[i].text, &value) ||
-			!srm_jinja_scope_set(eval, eval->scope, tokens[i].name, value))
+		if (!srm_jinja_text(eval, variables->tokens[i].text, &value) ||
+			!srm_jinja_scope_set(eval, eval->scope, variables->tokens[i].name, value))
 			return false;
 	}
 	return srm_jinja_scope_set(eval, eval->scope, "tools", srm_jinja_none()) &&

@@ -64,13 +64,18 @@ typedef struct SrmRendered
 /* Whether a text is a day, from 1970 on, written like the one above. */
 extern bool srm_template_date_valid(const char *date);
 
+/* A special token under the name that a template has for it, such as "bos_token". */
+typedef struct SrmTemplateToken
+{
+	const char *name;
+	const char *text;
+} SrmTemplateToken;
+
 /* What a template may ask for besides the messages; NULL: undefined. */
 typedef struct SrmTemplateVariables
 {
-	const char *bos_token;
-	const char *eos_token;
-	const char *pad_token;
-	const char *unk_token;
+	const SrmTemplateToken *tokens; /* (n_tokens) */
+	size_t		n_tokens;
 	const char *of_model;		/* more of them, a JSON object */
 	const char *of_user;		/* the same, which come before the model's */
 	bool		add_generation_prompt;

@@ -13,11 +13,8 @@
 #include "base/json.h"
 #include "base/utf8.h"
 
-#define CONFIG_FILE			"tokenizer_config.json"
 #define TEMPLATE_FILE		"chat_template.jinja"
-#define MAX_CONFIG_SIZE		((size_t) 16 * 1024 * 1024)
 #define MAX_TEMPLATE_SIZE	((size_t) 1024 * 1024)
-#define MAX_TOKEN_LENGTH	256
 
 typedef struct Source
 {
@@ -25,27 +22,6 @@ typedef struct Source
 	size_t		length;
 	const char *path;			/* for messages */
 } Source;
-
-/* A token is a string, or an object whose "content" is; null is no token. */
-static bool
-read_token(const SrmJson *config, const char *key, const char **token, SrmArena *arena,
-		   SrmStatus *status)
-{
-	const SrmJson *json = srm_json_member(config, key);
-	const char *text;
-
-	*token = NULL;
-	if (json == NULL)
-		return true;
-	text = srm_json_string(json->type == SRM_JSON_OBJECT ? srm_json_member(json, "content") : json);
-	if (text == NULL || strlen(text) > MAX_TOKEN_LENGTH)
-	{
-		srm_fail(status, SRM_INVALID_MODEL, "invalid value of \"%s\" in file \"%s\"", key, CONFIG_FILE);
-		return srm_fail_detail(status, "Expected a token of at most %d bytes.", MAX_TOKEN_LENGTH);
-	}
-	*token = srm_arena_string(arena, text, strlen(text), status);
-	return *token != NULL;
-}
 
 /* The entry named "default" of a list of templates, or NULL. */
 static const SrmJson *
@@ -84,26 +60,47 @@ find_template(const SrmJson *config, const char *path, Source *source, SrmStatus
 	return true;
 }
 
+/* The tokens that have a name. */
 static bool
-read_config(SrmTemplateVariables *variables, Source *source, SrmModelFiles *files,
-			SrmArena *scratch, SrmArena *arena, SrmStatus *status)
+name_tokens(SrmTemplateVariables *variables, const SrmSpecialTokens *special, SrmArena *arena,
+			SrmStatus *status)
 {
-	SrmContents contents;
-	const SrmJson *config;
-	char		what[256];
+	SrmTemplateToken *tokens = srm_arena_array(arena, special->n_named, sizeof(SrmTemplateToken), status);
 
-	if (!srm_files_read(files, CONFIG_FILE, true, MAX_CONFIG_SIZE, scratch, &contents, status))
+	if (tokens == NULL)
 		return false;
-	if (!contents.found)
-		return true;
-	snprintf(what, sizeof(what), "file \"%s\"", contents.path);
-	config = srm_json_parse(contents.data, contents.size, what, scratch, status);
-	return config != NULL &&
-		read_token(config, "bos_token", &variables->bos_token, arena, status) &&
-		read_token(config, "eos_token", &variables->eos_token, arena, status) &&
-		read_token(config, "pad_token", &variables->pad_token, arena, status) &&
-		read_token(config, "unk_token", &variables->unk_token, arena, status) &&
-		find_template(config, contents.path, source, status);
+	for (size_t i = 0; i < special->n_named; i++)
+	{
+		const SrmNamedToken *named = &special->named[i];
+
+		tokens[i].name = srm_arena_string(arena, named->name, strlen(named->name), status);
+		tokens[i].text = srm_arena_string(arena, named->content, strlen(named->content), status);
+		if (tokens[i].name == NULL || tokens[i].text == NULL)
+			return false;
+	}
+	variables->tokens = tokens;
+	variables->n_tokens = special->n_named;
+	return true;
+}
+
+/* Tokens that got no id, since the embedding has no row for them. */
+static bool
+check_tokens(const SrmModel *model, const Source *source, const SrmSpecialTokens *special,
+			 SrmStatus *status)
+{
+	for (size_t i = 0; i < special->n_tokens && source->text != NULL; i++)
+	{
+		const char *content = special->tokens[i].content;
+
+		if (srm_tokenizer_find(model->tokenizer, content) >= 0 ||
+			memmem(source->text, source->length, content, strlen(content)) == NULL)
+			continue;
+		srm_fail(status, SRM_INVALID_MODEL, "token \"%s\" of the chat template is not in the model's vocabulary",
+				 content);
+		return srm_fail_detail(status, "The tokenizer's files name it, but it would be the token %zu, and the embedding has %zu.",
+							   (size_t) srm_tokenizer_n_ids(model->tokenizer), model->decoder.vocab_size);
+	}
+	return true;
 }
 
 static bool
@@ -157,24 +154,23 @@ parse_source(SrmTemplate **chat_template, const Source *source, SrmArena *arena,
 }
 
 bool
-srm_chat_read(SrmTemplate **chat_template, SrmTemplateVariables *variables,
-			  const SrmModelSettings *settings, SrmModelFiles *files,
-			  SrmArena *arena, SrmStatus *status)
+srm_chat_read(SrmModel *model, const SrmTokenizerFiles *files, SrmStatus *status)
 {
 	SrmArena   *scratch = srm_arena_create(status);
+	SrmTemplateVariables *variables = &model->variables;
 	Source		source = {0};
 	bool		done;
 
-	*chat_template = NULL;
-	memset(variables, 0, sizeof(SrmTemplateVariables));
-	variables->date = settings->template_date;
-	variables->of_model = settings->template_variables;
+	variables->date = model->settings.template_date;
+	variables->of_model = model->settings.template_variables;
 	if (scratch == NULL)
 		return false;
-	done = read_config(variables, &source, files, scratch, arena, status) &&
-		read_template_file(&source, files, scratch, status) &&
-		prefer_settings(&source, settings) &&
-		parse_source(chat_template, &source, arena, status);
+	done = name_tokens(variables, &files->special, model->arena, status) &&
+		find_template(files->trees.config, files->config_path, &source, status) &&
+		read_template_file(&source, model->files, scratch, status) &&
+		prefer_settings(&source, &model->settings) &&
+		check_tokens(model, &source, &files->special, status) &&
+		parse_source(&model->chat_template, &source, model->arena, status);
 	srm_arena_free(scratch);
 	return done;
 }

@@ -10,6 +10,7 @@
 
 #include "model/directory.h"
 #include "model/model.h"
+#include "model/tokenizer_files.h"
 #include "jinja/template.h"
 
 /*
@@ -17,9 +18,10 @@
  * may ask for, into the arena.  That of the model's own settings comes first,
  * then chat_template.jinja, then that in tokenizer_config.json, where of several the
  * one named "default" counts.  Both files may be absent.
+ *
+ * A template that writes a special token which the model's tokenizer has no
+ * id for is SRM_INVALID_MODEL: it would be read as plain text.
  */
-extern bool srm_chat_read(SrmTemplate **chat_template, SrmTemplateVariables *variables,
-						  const SrmModelSettings *settings, SrmModelFiles *files,
-						  SrmArena *arena, SrmStatus *status);
+extern bool srm_chat_read(SrmModel *model, const SrmTokenizerFiles *files, SrmStatus *status);
 
 #endif							/* SRM_CHAT_H */

@@ -73,6 +73,8 @@ list_names(Digester *digester)
 		!add_name(digester, "config.json", true) ||
 		!add_name(digester, "tokenizer.json", true) ||
 		!add_name(digester, "tokenizer_config.json", false) ||
+		!add_name(digester, "special_tokens_map.json", false) ||
+		!add_name(digester, "added_tokens.json", false) ||
 		!add_name(digester, "chat_template.jinja", false))
 		return false;
 	qsort(digester->names, digester->n_names, sizeof(char *), compare_names);

@@ -123,9 +123,11 @@ static bool
 read_tokenizer(SrmModel *model, const SrmModelOptions *options, SrmArena *scratch,
 			   const SrmStop *stop, SrmStatus *status)
 {
+	SrmTokenizerFiles files;
 	int32_t		n_ids;
 
-	if (!srm_prepared_tokenizer(model, options, stop, status))
+	if (!srm_tokenizer_files_read(&files, model->files, model->decoder.vocab_size, scratch, status) ||
+		!srm_prepared_tokenizer(model, &files, options, stop, status))
 		return false;
 	n_ids = srm_tokenizer_n_ids(model->tokenizer);
 	if ((size_t) n_ids > model->decoder.vocab_size)
@@ -136,7 +138,8 @@ read_tokenizer(SrmModel *model, const SrmModelOptions *options, SrmArena *scratc
 							   (int) n_ids, model->decoder.vocab_size);
 	}
 	return find_marker(model, scratch, stop, status) &&
-		find_gate_tokens(model, scratch, stop, status) && check_reward_token(model, status);
+		find_gate_tokens(model, scratch, stop, status) && check_reward_token(model, status) &&
+		srm_chat_read(model, &files, status);
 }
 
 /* A directory that is replaced meanwhile could give the parts of two models. */
@@ -163,8 +166,6 @@ fill_model(SrmModel *model, const char *directory, const SrmModelOptions *option
 	return read_config(&config, model->files, model->arena, scratch, status) &&
 		read_weights(model, &config, scratch, stop, status) &&
 		read_tokenizer(model, options, scratch, stop, status) &&
-		srm_chat_read(&model->chat_template, &model->variables, &model->settings, model->files, model->arena,
-					  status) &&
 		(options == NULL || options->compute == SRM_COMPUTE_PLAIN ||
 		 srm_prepared_open(model, options, stop, status)) &&
 		check_unchanged(model, status);

@@ -3,8 +3,8 @@
  * prepared_tokenizer.c
  *	  A model's tokenizer, its tables made once and shared by all processes.
  *
- * A file is a header of a fixed size, which tells of which tokenizer.json it
- * was made, and an image of the tokenizer.  It is written under a name of its
+ * A file is a header of a fixed size, which tells of which tokenizer.json and of
+ * what in the files beside it it was made, and an image of the tokenizer.  It is written under a name of its
  * own and renamed into place, without waiting for anybody: two processes that
  * write at once write the same.
  *
@@ -28,7 +28,7 @@
 
 #define TOKENIZER_FILE		"tokenizer.json"
 #define MAX_TOKENIZER_SIZE	((size_t) 256 * 1024 * 1024)
-#define MAGIC				"SRMTOKF1"
+#define MAGIC				"SRMTOKF2"
 #define NAME_SIZE			64
 
 /* A multiple of 64 bytes; as a whole it is what the model asks for, or the file is not used. */
@@ -36,6 +36,8 @@ typedef struct Header
 {
 	char		magic[8];
 	uint64_t	stamp[7];		/* of tokenizer.json */
+	uint64_t	others;			/* hash of the other files */
+	uint64_t	unused[7];
 	char		directory[SRM_PREPARED_DIRECTORY];
 } Header;
 
@@ -44,6 +46,7 @@ _Static_assert(sizeof(Header) % 64 == 0, "an image is aligned to 64 bytes");
 typedef struct Sharer
 {
 	SrmModel   *model;
+	const SrmTokenizerFiles *files;
 	const SrmModelOptions *options;
 	int			directory;		/* descriptor; -1: nothing is shared */
 	Header		header;
@@ -51,7 +54,7 @@ typedef struct Sharer
 } Sharer;
 
 static void
-fill_header(Header *header, const char *directory, const SrmFileStamp *stamp)
+fill_header(Header *header, const char *directory, const SrmFileStamp *stamp, uint64_t others)
 {
 	memset(header, 0, sizeof(Header));
 	memcpy(header->magic, MAGIC, sizeof(header->magic));
@@ -62,16 +65,19 @@ fill_header(Header *header, const char *directory, const SrmFileStamp *stamp)
 	header->stamp[4] = (uint64_t) stamp->modified_ns;
 	header->stamp[5] = (uint64_t) stamp->changed_s;
 	header->stamp[6] = (uint64_t) stamp->changed_ns;
+	header->others = others;
 	snprintf(header->directory, sizeof(header->directory), "%s", directory);
 }
 
 /* What keeps weights from being shared is said there. */
 static void
-open_sharer(Sharer *sharer, SrmModel *model, const SrmModelOptions *options, const SrmFile *file)
+open_sharer(Sharer *sharer, SrmModel *model, const SrmTokenizerFiles *files,
+			const SrmModelOptions *options, const SrmFile *file)
 {
 	const char *directory = model->directory;
 
 	sharer->model = model;
+	sharer->files = files;
 	sharer->options = options;
 	sharer->directory = -1;
 	if (options == NULL || options->prepared == NULL || options->compute == SRM_COMPUTE_PLAIN ||
@@ -79,7 +85,7 @@ open_sharer(Sharer *sharer, SrmModel *model, const SrmModelOptions *options, con
 		(mkdir(options->prepared, options->mode) != 0 && errno != EEXIST))
 		return;
 	sharer->directory = open(options->prepared, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	fill_header(&sharer->header, directory, &file->stamp);
+	fill_header(&sharer->header, directory, &file->stamp, files->hash);
 	snprintf(sharer->name, sizeof(sharer->name), "%016" PRIx64 "." SRM_PREPARED_TOKENIZER,
 			 srm_hash_bytes(0, directory, strlen(directory)));
 }
@@ -162,7 +168,8 @@ static bool
 share(const Sharer *sharer, const char *json, size_t length, SrmArena *scratch, SrmStatus *status)
 {
 	size_t		size;
-	const char *image = srm_tokenizer_pack(json, length, scratch, &size, status);
+	const char *image = srm_tokenizer_pack(json, length, &sharer->files->special, scratch,
+										   &size, status);
 
 	/* Another process may have made it meanwhile */
 	return image != NULL &&
@@ -184,14 +191,14 @@ load(const Sharer *sharer, const SrmFile *file, SrmArena *scratch, const SrmStop
 	if (sharer->directory >= 0 && share(sharer, json, file->size, scratch, status))
 		return true;
 	if (status->code == SRM_OK)
-		model->tokenizer = srm_tokenizer_load(json, file->size, model->arena, status);
+		model->tokenizer = srm_tokenizer_load(json, file->size, &sharer->files->special, model->arena, status);
 	return model->tokenizer != NULL ||
 		srm_fail_hint(status, "Check file \"%s\".", file->path);
 }
 
 bool
-srm_prepared_tokenizer(SrmModel *model, const SrmModelOptions *options, const SrmStop *stop,
-					   SrmStatus *status)
+srm_prepared_tokenizer(SrmModel *model, const SrmTokenizerFiles *files,
+					   const SrmModelOptions *options, const SrmStop *stop, SrmStatus *status)
 {
 	SrmArena   *scratch = srm_arena_create(status);
 	Sharer		sharer;
@@ -200,7 +207,7 @@ srm_prepared_tokenizer(SrmModel *model, const SrmModelOptions *options, const Sr
 
 	if (scratch != NULL && srm_files_open(model->files, TOKENIZER_FILE, false, &file, status))
 	{
-		open_sharer(&sharer, model, options, &file);
+		open_sharer(&sharer, model, files, options, &file);
 		done = load(&sharer, &file, scratch, stop, status);
 		if (sharer.directory >= 0)
 			close(sharer.directory);

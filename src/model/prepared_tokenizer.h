@@ -13,15 +13,18 @@
 #define SRM_PREPARED_TOKENIZER_H
 
 #include "model/model.h"
+#include "model/tokenizer_files.h"
 
 #define SRM_PREPARED_TOKENIZER	"tok"	/* the files' names: KEY.tok */
 
 /*
- * Sets model->tokenizer from the model's tokenizer.json.  options are those of
+ * Sets model->tokenizer from the model's tokenizer.json, and what the others of
+ * its files say.  options are those of
  * srm_model_open(), NULL included; the mapping goes with srm_prepared_close().
  */
-extern bool srm_prepared_tokenizer(SrmModel *model, const SrmModelOptions *options,
-								   const SrmStop *stop, SrmStatus *status);
+extern bool srm_prepared_tokenizer(SrmModel *model, const SrmTokenizerFiles *files,
+								   const SrmModelOptions *options, const SrmStop *stop,
+								   SrmStatus *status);
 
 /* Whether an open file is one of this build's layout of a model directory that exists. */
 extern bool srm_prepared_tokenizer_is_current(int fd);

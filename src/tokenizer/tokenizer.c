@@ -147,12 +147,13 @@ hide_special_tokens(SrmTokenizer *tokenizer, SrmArena *scratch, SrmStatus *statu
 }
 
 /*
- * tables are those of an image, or NULL where the JSON has them.  What becomes of
+ * tables are those of an image, or NULL where the JSON has them; the added tokens
+ * of an image are all there.  What becomes of
  * tokens later, by post-processor and decoder, is no part of encoding.
  */
 static bool
-load_parts(SrmTokenizer *tokenizer, const SrmJson *json, const SrmTokenizerTables *tables,
-		   SrmArena *arena, SrmArena *scratch, SrmStatus *status)
+load_parts(SrmTokenizer *tokenizer, SrmJson *json, const SrmTokenizerTables *tables,
+		   const SrmSpecialTokens *special, SrmArena *arena, SrmArena *scratch, SrmStatus *status)
 {
 	const SrmJson *model = srm_json_member(json, "model");
 
@@ -167,6 +168,8 @@ load_parts(SrmTokenizer *tokenizer, const SrmJson *json, const SrmTokenizerTable
 	tokenizer->normalizer = srm_normalizer_load(srm_json_member(json, "normalizer"),
 												arena, status);
 	return tokenizer->normalizer != NULL &&
+		(special == NULL ||
+		 srm_special_tokens_merge(special, json, tokenizer->vocabulary, scratch, status)) &&
 		srm_added_tokens_load(&tokenizer->added, srm_json_member(json, "added_tokens"),
 							  tokenizer->vocabulary, tokenizer->normalizer, arena, status) &&
 		(tables != NULL || hide_special_tokens(tokenizer, scratch, status));
@@ -174,15 +177,16 @@ load_parts(SrmTokenizer *tokenizer, const SrmJson *json, const SrmTokenizerTable
 
 /* Takes the JSON, and leaves the tree of it in scratch. */
 static SrmTokenizer *
-load_json(const char *json, size_t length, const SrmTokenizerTables *tables, SrmArena *arena,
-		  SrmArena *scratch, SrmJson **tree, SrmStatus *status)
+load_json(const char *json, size_t length, const SrmTokenizerTables *tables,
+		  const SrmSpecialTokens *special, SrmArena *arena, SrmArena *scratch, SrmJson **tree,
+		  SrmStatus *status)
 {
 	SrmTokenizer *tokenizer = srm_arena_array(arena, 1, sizeof(SrmTokenizer), status);
 
 	if (tokenizer == NULL)
 		return NULL;
 	*tree = srm_json_parse(json, length, "file \"tokenizer.json\"", scratch, status);
-	if (*tree != NULL && load_parts(tokenizer, *tree, tables, arena, scratch, status))
+	if (*tree != NULL && load_parts(tokenizer, *tree, tables, special, arena, scratch, status))
 		return tokenizer;
 	srm_tokenizer_free(tokenizer);
 	return NULL;
@@ -190,23 +194,24 @@ load_json(const char *json, size_t length, const SrmTokenizerTables *tables, Srm
 
 /* The tree of the JSON, which goes at once, takes many times the room of what is kept of it. */
 static SrmTokenizer *
-load_apart(const char *json, size_t length, const SrmTokenizerTables *tables, SrmArena *arena,
-		   SrmStatus *status)
+load_apart(const char *json, size_t length, const SrmTokenizerTables *tables,
+		   const SrmSpecialTokens *special, SrmArena *arena, SrmStatus *status)
 {
 	SrmArena   *scratch = srm_arena_create(status);
 	SrmTokenizer *tokenizer = NULL;
 	SrmJson    *tree;
 
 	if (scratch != NULL)
-		tokenizer = load_json(json, length, tables, arena, scratch, &tree, status);
+		tokenizer = load_json(json, length, tables, special, arena, scratch, &tree, status);
 	srm_arena_free(scratch);
 	return tokenizer;
 }
 
 SrmTokenizer *
-srm_tokenizer_load(const char *json, size_t length, SrmArena *arena, SrmStatus *status)
+srm_tokenizer_load(const char *json, size_t length, const SrmSpecialTokens *special,
+				   SrmArena *arena, SrmStatus *status)
 {
-	return load_apart(json, length, NULL, arena, status);
+	return load_apart(json, length, NULL, special, arena, status);
 }
 
 /* Takes out of the JSON what an image has in its tables, and what nobody reads. */
@@ -245,8 +250,8 @@ make_image(const SrmTokenizer *tokenizer, SrmJson *json, SrmArena *scratch, SrmA
 }
 
 const char *
-srm_tokenizer_pack(const char *json, size_t length, SrmArena *arena, size_t *size,
-				   SrmStatus *status)
+srm_tokenizer_pack(const char *json, size_t length, const SrmSpecialTokens *special,
+				   SrmArena *arena, size_t *size, SrmStatus *status)
 {
 	SrmArena   *scratch = srm_arena_create(status);
 	SrmTokenizer *tokenizer = NULL;
@@ -254,7 +259,7 @@ srm_tokenizer_pack(const char *json, size_t length, SrmArena *arena, size_t *siz
 	const char *image = NULL;
 
 	if (scratch != NULL)
-		tokenizer = load_json(json, length, NULL, scratch, scratch, &tree, status);
+		tokenizer = load_json(json, length, NULL, special, scratch, scratch, &tree, status);
 	if (tokenizer != NULL)
 		image = make_image(tokenizer, tree, scratch, arena, size, status);
 	srm_tokenizer_free(tokenizer);
@@ -268,7 +273,7 @@ srm_tokenizer_open(const void *image, size_t size, SrmArena *arena, SrmStatus *s
 	SrmTokenizerTables tables;
 
 	if (srm_tokenizer_image_read(image, size, &tables))
-		return load_apart(tables.settings, tables.n_settings, &tables, arena, status);
+		return load_apart(tables.settings, tables.n_settings, &tables, NULL, arena, status);
 	srm_fail(status, SRM_INVALID_MODEL, "invalid image of a tokenizer");
 	return NULL;
 }

@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include "base/arena.h"
+#include "tokenizer/special_tokens.h"
 
 typedef struct SrmTokenizer SrmTokenizer;
 
@@ -48,12 +49,14 @@ typedef struct SrmRange
 } SrmRange;
 
 /*
- * Loads the contents of a tokenizer.json, which need not outlive the call.
+ * Loads the contents of a tokenizer.json, with what other files say about its
+ * special tokens, or NULL; none of them need outlive the call.
  * Memory comes from the arena, which the tokenizer must not outlive; what
  * lies outside it (ICU's objects) goes with srm_tokenizer_free().  One
  * tokenizer serves one thread at a time.
  */
 extern SrmTokenizer *srm_tokenizer_load(const char *json, size_t length,
+										const SrmSpecialTokens *special,
 										SrmArena *arena, SrmStatus *status);
 extern void srm_tokenizer_free(SrmTokenizer *tokenizer);	/* NULL is allowed */
 
@@ -65,7 +68,8 @@ extern void srm_tokenizer_free(SrmTokenizer *tokenizer);	/* NULL is allowed */
  * An image of any bytes is safe; NULL, with SRM_INVALID_MODEL, for one that is
  * damaged.  An image that is damaged later may give wrong tokens.
  */
-extern const char *srm_tokenizer_pack(const char *json, size_t length, SrmArena *arena,
+extern const char *srm_tokenizer_pack(const char *json, size_t length,
+									  const SrmSpecialTokens *special, SrmArena *arena,
 									  size_t *size, SrmStatus *status);
 extern SrmTokenizer *srm_tokenizer_open(const void *image, size_t size, SrmArena *arena,
 										SrmStatus *status);

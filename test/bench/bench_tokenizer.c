@@ -65,7 +65,7 @@ bench_load(const char *json, size_t length, SrmTokenizer **tokenizer, SrmArena *
 		srm_arena_free(*arena);
 		*arena = srm_arena_create(status);
 		start = now();
-		*tokenizer = srm_tokenizer_load(json, length, *arena, status);
+		*tokenizer = srm_tokenizer_load(json, length, NULL, *arena, status);
 		if (*tokenizer == NULL)
 			return -1.0;
 		if (now() - start < best)
@@ -80,7 +80,7 @@ bench_open(const char *json, size_t length, SrmStatus *status)
 {
 	SrmArena   *packed = srm_arena_create(status);
 	size_t		size = 0;
-	const char *image = srm_tokenizer_pack(json, length, packed, &size, status);
+	const char *image = srm_tokenizer_pack(json, length, NULL, packed, &size, status);
 	double		best = 1e9;
 
 	for (int run = 0; run < N_RUNS && image != NULL; run++)

@@ -49,8 +49,9 @@ check_rendered(const SrmRendered *rendered)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+	const SrmTemplateToken tokens[] = {{"bos_token", "<s>"}, {"eos_token", "</s>"}};
 	const SrmTemplateVariables variables = {
-		.bos_token = "<s>", .eos_token = "</s>", .add_generation_prompt = true, .date = "2024-07-26",
+		.tokens = tokens, .n_tokens = 2, .add_generation_prompt = true, .date = "2024-07-26",
 	};
 	SrmStatus	status;
 	SrmArena   *arena;

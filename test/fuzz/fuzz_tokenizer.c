@@ -79,7 +79,7 @@ static void
 fuzz_file(const char *data, size_t length, SrmArena *arena, SrmStatus *status)
 {
 	static const char text[] = "Hi <s> it's 12 \xC3\xA9\xCC\x81 \xE4\xBD\xA0\xF0\x9F\x98\x80\n\n ab";
-	SrmTokenizer *tokenizer = srm_tokenizer_load(data, length, arena, status);
+	SrmTokenizer *tokenizer = srm_tokenizer_load(data, length, NULL, arena, status);
 
 	check((tokenizer == NULL) == (status->code != SRM_OK));
 	if (tokenizer != NULL)
@@ -139,7 +139,7 @@ static void
 fuzz_text(const char *json, size_t size, const char *text, size_t length, SrmArena *arena,
 		  SrmStatus *status)
 {
-	SrmTokenizer *tokenizer = srm_tokenizer_load(json, size, arena, status);
+	SrmTokenizer *tokenizer = srm_tokenizer_load(json, size, NULL, arena, status);
 
 	check(tokenizer != NULL);
 	encode(tokenizer, text, length, arena);

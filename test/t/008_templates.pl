@@ -56,6 +56,15 @@ make_model('gpt', { chat_template => $whole, response_roles => ['gpt'] }, {});
 make_model('bad_roles', { response_roles => 'gpt' }, {});
 make_model('endless', { chat_template => '{% for i in range(99999) %}{% for j in range(99999) %}x{% endfor %}{% endfor %}' }, {});
 
+# special tokens that files beside tokenizer.json name
+make_model('beside', {}, {});
+{
+	my $json = JSON::PP->new->utf8->canonical;
+	my $tokenizer = $json->decode(slurp_file("$default/tokenizer.json"));
+	@{ $tokenizer->{added_tokens} } = grep { $_->{content} ne '<|end|>' } @{ $tokenizer->{added_tokens} };
+	write_file("$models/beside/tokenizer.json", $json->encode($tokenizer));
+}
+
 my $node = PostgreSQL::Test::Cluster->new('main');
 $node->init;
 $node->append_conf('postgresql.conf', "srm.model_path = '\$system:$models'");
@@ -110,6 +119,10 @@ is_result("SELECT abs(sum(reward) - srm_score('offsets', $called_too)) < 1e-4 FR
 	'rewards with that of the call add up');
 is_result("SELECT srm_render('whole', " . conversation(answer(content => 'a', reasoning_content => 'Hm. ')) . ')',
 	'<|user|>Hi.<|end|><|assistant|>Hm. a<|end|>', 'reasoning comes before the content');
+
+# a token that tokenizer_config.json alone names is one
+
+is_result("SELECT srm_score('beside', 'Hi', 'Yo.') = srm_score('default', 'Hi', 'Yo.')", 't', 'the end of turns by its name');
 
 # parts of content
 

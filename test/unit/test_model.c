@@ -12,6 +12,17 @@
 
 #include "model/safetensors.h"
 
+/* The token that templates know under a name, or NULL. */
+static const char *
+named_token(const SrmModel *model, const char *name)
+{
+	for (size_t i = 0; i < model->variables.n_tokens; i++)
+		if (strcmp(model->variables.tokens[i].name, name) == 0)
+			return model->variables.tokens[i].text;
+	return NULL;
+}
+
+
 /* what a plain model's files say */
 static void
 test_good_model(void **state)
@@ -40,9 +51,9 @@ test_good_model(void **state)
 	assert_true(model->value_bias == 0);
 	assert_null(model->decoder.layers[1].query_bias);
 	assert_non_null(model->chat_template);
-	assert_null(model->variables.bos_token);
-	assert_string_equal(model->variables.eos_token, "<|im_end|>");
-	assert_string_equal(model->variables.pad_token, "<|endoftext|>");
+	assert_null(named_token(model, "bos_token"));
+	assert_string_equal(named_token(model, "eos_token"), "<|im_end|>");
+	assert_string_equal(named_token(model, "pad_token"), "<|endoftext|>");
 	assert_true(model->mapped_bytes > 100000);
 	assert_true(srm_model_private_bytes(model) > 0);
 	assert_false(srm_model_changed(model));
@@ -519,8 +530,8 @@ test_chat_template(void **state)
 			   " {\"name\": \"default\", \"template\": \"x\"}], \"bos_token\": {\"content\": \"<s>\"}}");
 	model = open_fixture();
 	assert_non_null(model->chat_template);
-	assert_string_equal(model->variables.bos_token, "<s>");
-	assert_null(model->variables.eos_token);
+	assert_string_equal(named_token(model, "bos_token"), "<s>");
+	assert_null(named_token(model, "eos_token"));
 	srm_model_close(model);
 
 	write_text("tokenizer_config.json", "{\"chat_template\": {\"tool\": \"{% bad\", \"default\": \"x\"}}");
@@ -550,6 +561,24 @@ test_chat_template(void **state)
 	model = open_fixture();
 	assert_null(model->chat_template);
 	srm_model_close(model);
+}
+
+/* what no row of the embedding is for must not be in the template */
+static void
+test_template_tokens(void **state)
+{
+	SrmModel   *model;
+
+	(void) state;
+	copy_model("llama");
+	edit_file("tokenizer_config.json", "\"bos_token\": null", "\"additional_special_tokens\": [\"<1>\", \"<2>\", \"<3>\", \"<4>\", \"<no row>\"]");
+	model = open_fixture();
+	assert_int_equal(srm_tokenizer_find(model->tokenizer, "<4>"), 303);
+	assert_int_equal(srm_tokenizer_find(model->tokenizer, "<no row>"), -1);
+	srm_model_close(model);
+	edit_file("tokenizer_config.json", "{{ '<|im_start|>'", "{{ '<no row><|im_start|>'");
+	expect_failure(SRM_INVALID_MODEL, "token \"<no row>\" of the chat template is not in the model's vocabulary", "embedding");
+	remove(in_fixture("tokenizer_config.json"));
 }
 
 /* a template in "srm" comes before all others, and the calendar of templates stands there, too */
@@ -772,6 +801,7 @@ main(void)
 		cmocka_unit_test(test_chat_template),
 		cmocka_unit_test(test_own_template),
 		cmocka_unit_test(test_template_dates),
+		cmocka_unit_test(test_template_tokens),
 		cmocka_unit_test(test_changed),
 		cmocka_unit_test(test_digest),
 		cmocka_unit_test(test_summary),

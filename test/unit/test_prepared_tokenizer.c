@@ -160,6 +160,15 @@ test_replaced(void **state)
 	check_model(true);
 	assert_int_not_equal(inode(path), first);
 	srm_model_close(old);
+	/* so does what the files beside it say */
+	first = inode(path);
+	edit_file("tokenizer_config.json", "\"bos_token\": null", "\"bos_token\": \"o, w\"");
+	check_model(true);
+	assert_int_not_equal(inode(path), first);
+	first = inode(path);
+	write_text("added_tokens.json", "{}");
+	check_model(true);
+	assert_int_not_equal(inode(path), first);
 	edit_file("tokenizer.json", "\"version\": \"1.0\"", "\"version\": \"2.0\"");
 	assert_null(srm_model_open(fixture, &options, NULL, &status));
 	assert_int_equal(status.code, SRM_NOT_SUPPORTED);
@@ -192,9 +201,9 @@ test_cleaned(void **state)
 	close(make_abandoned(abandoned, "1"));
 	fd = make_abandoned(locked, "2");
 	assert_int_equal(flock(fd, LOCK_EX), 0);
-	/* a model that does not exist, in the header behind 64 bytes */
+	/* a model that does not exist, in the header behind 128 bytes */
 	snprintf(gone, sizeof(gone), "%s/0123456789abcdef.tok", directory);
-	memcpy(bytes.data + 64, "/nowhere", 9);
+	memcpy(bytes.data + 128, "/nowhere", 9);
 	file = fopen(gone, "wb");
 	assert_int_equal(fwrite(bytes.data, 1, bytes.size, file), bytes.size);
 	fclose(file);

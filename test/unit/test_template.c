@@ -120,15 +120,16 @@ text_of_member(const SrmJson *object, const char *key, SrmArena *arena)
 }
 
 static SrmTemplateVariables
-read_variables(const SrmJson *tokens, const char *date)
+read_variables(const SrmJson *tokens, const char *date, SrmArena *arena)
 {
-	return (SrmTemplateVariables) {
-		.bos_token = srm_json_string(srm_json_member(tokens, "bos_token")),
-		.eos_token = srm_json_string(srm_json_member(tokens, "eos_token")),
-		.pad_token = srm_json_string(srm_json_member(tokens, "pad_token")),
-		.unk_token = srm_json_string(srm_json_member(tokens, "unk_token")),
-		.date = date,
-	};
+	SrmStatus	status;
+	SrmTemplateToken *named = srm_arena_array(arena, tokens->n, sizeof(SrmTemplateToken), &status);
+	size_t		n = 0;
+
+	assert_non_null(named);
+	for (const SrmJson *token = tokens->child; token != NULL; token = token->next)
+		named[n++] = (SrmTemplateToken) {token->key, srm_json_string(token)};
+	return (SrmTemplateVariables) {.tokens = named,.n_tokens = n,.date = date};
 }
 
 /* The runs tile the text, those that could be one are one, and content is content. */
@@ -254,7 +255,7 @@ test_published_templates(void **state)
 	(void) state;
 	for (const SrmJson *item = srm_json_member(json, "templates")->child; item != NULL; item = item->next)
 	{
-		SrmTemplateVariables variables = read_variables(srm_json_member(item, "tokens"), date);
+		SrmTemplateVariables variables = read_variables(srm_json_member(item, "tokens"), date, arena);
 		const char *file = srm_json_string(srm_json_member(item, "file"));
 		const SrmJson *texts = srm_json_member(item, "texts")->child;
 		size_t		length;
@@ -279,7 +280,8 @@ test_expressions(void **state)
 	SrmArena   *arena = srm_arena_create(&status);
 	const SrmJson *json = read_json(arena, "expressions.json");
 	SrmTemplateVariables variables =
-		read_variables(srm_json_member(json, "tokens"), srm_json_string(srm_json_member(json, "date")));
+		read_variables(srm_json_member(json, "tokens"), srm_json_string(srm_json_member(json, "date")),
+					   arena);
 	SrmMessage	messages[MAX_MESSAGES];
 	size_t		n_messages = read_messages(srm_json_member(json, "messages"), messages, arena);
 	int			failed = 0;
@@ -305,7 +307,8 @@ render_two(const char *source, const char *user, const char *assistant, SrmArena
 		   SrmRendered *rendered)
 {
 	const SrmMessage messages[2] = {message("user", user), message("assistant", assistant)};
-	const SrmTemplateVariables variables = {.bos_token = "<s>", .eos_token = "</s>"};
+	const SrmTemplateToken tokens[] = {{"bos_token", "<s>"}, {"eos_token", "</s>"}};
+	const SrmTemplateVariables variables = {.tokens = tokens, .n_tokens = 2};
 	SrmStatus	status;
 
 	if (!render(source, strlen(source), messages, 2, &variables, arena, rendered, &status))
@@ -729,7 +732,8 @@ test_damaged_templates(void **state)
 	const SrmMessage messages[3] = {
 		message("system", " <s> "), message("user", "<tool_response> é"), message("assistant", "<think>\n</think>\n\nx "),
 	};
-	const SrmTemplateVariables variables = {.bos_token = "<s>", .eos_token = "</s>", .date = "2024-07-26"};
+	const SrmTemplateToken tokens[] = {{"bos_token", "<s>"}, {"eos_token", "</s>"}};
+	const SrmTemplateVariables variables = {.tokens = tokens, .n_tokens = 2, .date = "2024-07-26"};
 	uint32_t	random = 20240726;
 	int			n_rendered = 0;
 

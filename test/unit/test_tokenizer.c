@@ -267,7 +267,7 @@ test_special_words(void **state)
 		.options = "\"ignore_merges\":true,"
 	};
 	SrmTokenizer *tokenizers[] = {
-		load_parts(&parts), srm_tokenizer_load(unigram, sizeof(unigram) - 1, arena, &status)
+		load_parts(&parts), srm_tokenizer_load(unigram, sizeof(unigram) - 1, NULL, arena, &status)
 	};
 	SrmRange	all = {0, 2};
 	SrmTokens	tokens;

@@ -134,7 +134,7 @@ test_invalid(void **state)
 static void
 expect_json_refusal(const char *json, SrmCode code, const char *text)
 {
-	SrmTokenizer *tokenizer = srm_tokenizer_load(json, strlen(json), arena, &status);
+	SrmTokenizer *tokenizer = srm_tokenizer_load(json, strlen(json), NULL, arena, &status);
 
 	if (tokenizer != NULL || status.code != code ||
 		(strstr(status.message, text) == NULL && strstr(status.detail, text) == NULL))
@@ -213,7 +213,7 @@ load_charsmap(const unsigned char *bytes, size_t n)
 	char	   *json = srm_arena_alloc(arena, size, &status);
 
 	snprintf(json, size, CHARSMAP("%s"), base64);
-	return srm_tokenizer_load(json, strlen(json), arena, &status);
+	return srm_tokenizer_load(json, strlen(json), NULL, arena, &status);
 }
 
 /* a table of rules that leads anywhere is refused, when it is loaded or when a text gets there */
@@ -284,7 +284,7 @@ test_growth(void **state)
 
 		sprintf(json, "{\"normalizer\":{\"type\":\"Replace\",\"pattern\":{%s},\"content\":\"%04000d\"},"
 				"\"model\":{\"type\":\"Unigram\",\"unk_id\":0,\"vocab\":[[\"a\",-1]]}}", patterns[i], 0);
-		tokenizer = srm_tokenizer_load(json, strlen(json), arena, &status);
+		tokenizer = srm_tokenizer_load(json, strlen(json), NULL, arena, &status);
 		assert_non_null(tokenizer);
 		memset(text, 'a', 1 << 16);
 		assert_false(srm_tokenizer_encode(tokenizer, text, 1 << 16, NULL, 0, arena, &tokens, NULL, &status));
@@ -374,7 +374,7 @@ test_damaged_unigram(void **state)
 				json[(size_t) rand() % length] = (char) rand();
 			else
 				table[24 + rand() % 1400] = "AQgw/+05"[rand() % 8];
-		tokenizer = srm_tokenizer_load(json, length, arena, &status);
+		tokenizer = srm_tokenizer_load(json, length, NULL, arena, &status);
 		assert_int_equal(tokenizer == NULL, status.code != SRM_OK);
 		srm_status_init(&status);
 		if (tokenizer != NULL)
@@ -407,7 +407,7 @@ test_damaged(void **state)
 		memcpy(copy, json, length);
 		if (i >= length)
 			copy[i % length] = (char) rand();
-		tokenizer = srm_tokenizer_load(copy, n, arena, &status);
+		tokenizer = srm_tokenizer_load(copy, n, NULL, arena, &status);
 		free(copy);
 		assert_int_equal(tokenizer == NULL, status.code != SRM_OK);
 		srm_status_init(&status);

@@ -114,7 +114,7 @@ test_refused(void **state)
 	static const char json[] = "{\"model\": {\"type\": \"WordPiece\"}}";
 
 	(void) state;
-	assert_null(srm_tokenizer_pack(json, sizeof(json) - 1, arena, &size, &status));
+	assert_null(srm_tokenizer_pack(json, sizeof(json) - 1, NULL, arena, &size, &status));
 	assert_int_equal(status.code, SRM_NOT_SUPPORTED);
 }
 

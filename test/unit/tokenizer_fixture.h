@@ -62,7 +62,7 @@ load_named(const char *name)
 
 	snprintf(path, sizeof(path), FOLDER "%s.json", name);
 	json = read_text_file(path, &length);
-	tokenizer = srm_tokenizer_load(json, length, arena, &status);
+	tokenizer = srm_tokenizer_load(json, length, NULL, arena, &status);
 	if (tokenizer == NULL)
 		fail_msg("%s: %s (%s)", path, status.message, status.detail);
 	return tokenizer;
@@ -79,7 +79,7 @@ pack_named(const char *name, size_t *size)
 
 	snprintf(path, sizeof(path), FOLDER "%s.json", name);
 	json = read_text_file(path, &length);
-	image = srm_tokenizer_pack(json, length, arena, size, &status);
+	image = srm_tokenizer_pack(json, length, NULL, arena, size, &status);
 	if (image == NULL)
 		fail_msg("%s: %s (%s)", path, status.message, status.detail);
 	return (char *) image;
@@ -176,7 +176,7 @@ static inline SrmTokenizer *
 load_parts(const Parts *parts)
 {
 	char	   *json = make_json(parts);
-	SrmTokenizer *tokenizer = srm_tokenizer_load(json, strlen(json), arena, &status);
+	SrmTokenizer *tokenizer = srm_tokenizer_load(json, strlen(json), NULL, arena, &status);
 
 	if (tokenizer == NULL)
 		fail_msg("%s (%s)", status.message, status.detail);
@@ -188,7 +188,7 @@ static inline void
 expect_refusal(const Parts *parts, SrmCode code, const char *text)
 {
 	char	   *json = make_json(parts);
-	SrmTokenizer *tokenizer = srm_tokenizer_load(json, strlen(json), arena, &status);
+	SrmTokenizer *tokenizer = srm_tokenizer_load(json, strlen(json), NULL, arena, &status);
 
 	if (tokenizer != NULL || status.code != code ||
 		(strstr(status.message, text) == NULL && strstr(status.detail, text) == NULL))
