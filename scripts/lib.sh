@@ -101,3 +101,10 @@ stop_server() {
 
 	as_user "$("$(find_pg_config)" --bindir)/pg_ctl" -D "$directory/data" -m fast -w stop >/dev/null
 }
+
+# Copies the files of this checkout, those that are new among them, to directory $1.
+copy_checkout() {
+	(cd "$ROOT" && git ls-files -z --cached --others --exclude-standard 2>/dev/null ||
+		find . -type f -not -path './.git/*' -not -path './build/*' -print0) |
+		(cd "$ROOT" && xargs -0 -r ls -d 2>/dev/null) | (cd "$ROOT" && tar -cf - -T -) | tar -xf - -C "$1"
+}

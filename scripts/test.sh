@@ -8,7 +8,7 @@
 set -uo pipefail
 . "$(dirname "$0")/lib.sh"
 
-STEPS=${*:-checks build unit sanitize fuzz install regress tap demo}
+STEPS=${*:-checks build unit sanitize fuzz install regress tap matrix demo}
 PASSED=0
 FAILED=0
 LOG=
@@ -143,6 +143,19 @@ step_tap() {
 	count 'TAP tests' "$passed" "$failed"
 }
 
+# Releases whose server cannot be had are shown, and not counted.
+step_matrix() {
+	say 'regression tests on other servers'
+	bash "$COPY/scripts/matrix.sh" 14 16 17 18 >"$LOG" 2>&1
+	local status=$?
+	local failed
+
+	grep -E '^PostgreSQL ' "$LOG" | sed 's/^/        /'
+	failed=$(sed -n 's/^[0-9]* passed, \([0-9]*\) failed$/\1/p' "$LOG")
+	[ $status -ne 0 ] && [ "${failed:-0}" -eq 0 ] && failed=1
+	count 'regression tests' "$(sed -n 's/^\([0-9]*\) passed, [0-9]* failed$/\1/p' "$LOG")" "$failed"
+}
+
 step_demo() {
 	say 'the demo'
 	check 'scripts/demo.sh' env DEMO_STOP=1 bash "$ROOT/scripts/demo.sh"
@@ -157,8 +170,7 @@ COPY=$WORK/srm
 LOG=$WORK/step.log
 trap 'as_root rm -rf "$WORK"' EXIT
 mkdir "$COPY"
-(cd "$ROOT" && git ls-files -z --cached --others --exclude-standard 2>/dev/null || find . -type f -not -path './.git/*' -not -path './build/*' -print0) |
-	(cd "$ROOT" && xargs -0 -r ls -d 2>/dev/null) | (cd "$ROOT" && tar -cf - -T -) | tar -xf - -C "$COPY"
+copy_checkout "$COPY"
 as_root chown -R "$(server_user)" "$COPY"
 
 for step in $STEPS; do
