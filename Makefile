@@ -4,6 +4,8 @@
 #   make install             into the server that pg_config belongs to
 #   make unit                C unit tests of the engine, without a server
 #   make sanitize            the same under address and undefined-behaviour sanitizers
+#   make fuzz fuzz_run       the fuzzers, FUZZ_SECONDS each; needs clang
+#   make valgrind            tests of what reads files, under valgrind
 #   make installcheck        regression tests against a running server
 #   make prove_installcheck  tests that start servers of their own
 
@@ -100,17 +102,32 @@ $(BUILD)/test_%: test/unit/test_%.c $(wildcard test/*.h test/unit/*.h) $(BUILD)/
 $(BUILD)/bench_%: test/bench/bench_%.c $(wildcard test/*.h) $(BUILD)/libsrm.a
 	$(ENGINE_CC) $(ENGINE_CFLAGS) $(ENGINE_CPPFLAGS) $< $(BUILD)/libsrm.a $(ENGINE_LIBS) -o $@
 
-$(BUILD)/fuzz_%: test/fuzz/fuzz_%.c $(BUILD)/libsrm.a
-	clang $(ENGINE_CFLAGS) $(SANITIZE) -fsanitize=fuzzer $(ENGINE_CPPFLAGS) $< $(BUILD)/libsrm.a $(ENGINE_LIBS) -o $@
+$(BUILD)/fuzz_%: test/fuzz/fuzz_%.c $(wildcard test/fuzz/*.h) $(BUILD)/libsrm.a
+	$(ENGINE_CC) $(ENGINE_CFLAGS) $(SANITIZE) -fsanitize=fuzzer $(ENGINE_CPPFLAGS) $< $(BUILD)/libsrm.a $(ENGINE_LIBS) -o $@
 
 $(BUILD)/segment_text: tools/segment_text.c $(BUILD)/libsrm.a
 	$(ENGINE_CC) $(ENGINE_CFLAGS) $(ENGINE_CPPFLAGS) $< $(BUILD)/libsrm.a $(ENGINE_LIBS) -o $@
 
 engine: $(BUILD)/libsrm.a
 bench: $(BENCHES)
+
+# make fuzz builds the fuzzers and their seeds; make fuzz_run_NAME, or make fuzz_run for
+# all of them, runs what is in test/fuzz/fuzz_NAME.c for FUZZ_SECONDS.
+FUZZ_CC ?= $(firstword $(notdir $(foreach name,clang clang-19 clang-18 clang-17 clang-16 clang-15 clang-14,$(shell command -v $(name)))))
+FUZZ_SECONDS ?= 60
+FUZZ_ENV = ASAN_OPTIONS=allocator_may_return_null=1
+FUZZ_FLAGS ?= -timeout=20 -rss_limit_mb=4096 -verbosity=0
+FUZZ_NAMES = $(patsubst test/fuzz/fuzz_%.c,%,$(sort $(wildcard test/fuzz/fuzz_*.c)))
 fuzz:
-	$(MAKE) BUILD=build/fuzz ENGINE_CC=clang SANITIZE='-fsanitize=address,undefined,fuzzer-no-link' fuzzers
+	@test -n "$(FUZZ_CC)" || { echo "the fuzzers need clang: make FUZZ_CC=..."; exit 1; }
+	$(MAKE) BUILD=build/fuzz ENGINE_CC=$(FUZZ_CC) SANITIZE='-fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=all' fuzzers
+	sh test/fuzz/corpus.sh build/fuzz/corpus
 fuzzers: $(FUZZERS)
+fuzz_run: $(FUZZ_NAMES:%=fuzz_run_%)
+fuzz_run_%: fuzz
+	@mkdir -p build/fuzz/found/fuzz_$* build/fuzz/corpus/fuzz_$*
+	$(FUZZ_ENV) build/fuzz/fuzz_$* $(FUZZ_FLAGS) -max_total_time=$(FUZZ_SECONDS) -artifact_prefix=build/fuzz/ \
+		build/fuzz/found/fuzz_$* build/fuzz/corpus/fuzz_$*
 
 # What passes, their reuse and training promise about bits holds for each set of kernels; a set
 # that the processor does not have is the one it chooses.
@@ -127,7 +144,14 @@ unit: $(UNIT_TESTS)
 sanitize:
 	$(MAKE) BUILD=build/sanitize SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=all' unit
 
-.PHONY: engine bench fuzz fuzzers unit sanitize
+# Those tests that read files, under valgrind, which knows no AVX-512: slow.
+VALGRIND = valgrind --quiet --error-exitcode=1 --leak-check=full --errors-for-leak-kinds=definite
+VALGRIND_TESTS = base json model bad_heads heads prepared prepared_tokenizer quantize copy writer template tokenizer_image
+valgrind: $(VALGRIND_TESTS:%=$(BUILD)/test_%)
+	@failed=0; for test in $^; do \
+		echo "# $$(basename $$test)"; SRM_KERNELS=portable $(VALGRIND) $$test || failed=1; done; exit $$failed
+
+.PHONY: engine bench fuzz fuzzers fuzz_run unit sanitize valgrind
 
 prove_installcheck:
 	rm -rf $(CURDIR)/tmp_check

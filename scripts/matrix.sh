@@ -100,6 +100,21 @@ build_for() {
 	as_root make -s -C "$copy" PG_CONFIG="$PG_CONFIG" with_llvm=no $(install_options "$release") install
 }
 
+# Sets REGRESS and CLIENTS, pg_regress and the directory of psql: the server's, or,
+# since some wheels have broken ones, those of another server.
+find_clients() {
+	local config
+
+	for config in "$PG_CONFIG" /usr/lib/postgresql/*/bin/pg_config; do
+		REGRESS=$(dirname "$("$config" --pgxs)")/../test/regress/pg_regress
+		CLIENTS=$("$config" --bindir)
+		if "$REGRESS" --version >/dev/null 2>&1 && "$CLIENTS/psql" --version >/dev/null 2>&1; then
+			return 0
+		fi
+	done
+	return 1
+}
+
 # Runs the regression tests of release $1 on a server of its own.
 test_on() {
 	local release=$1
@@ -114,10 +129,12 @@ test_on() {
 		settings+=("extension_control_path = '${control%/extension/srm.control}:\$system'"
 			"dynamic_library_path = '$(dirname "$(find "$WORK/elsewhere$release" -name srm.so)"):\$libdir'")
 	fi
+	find_clients || return 1
 	mkdir "$cluster"
 	start_server "$cluster" "${settings[@]}" || return 1
-	as_user env PGHOST="$PGHOST" PGPORT="$PGPORT" PGUSER=postgres LD_LIBRARY_PATH="$("$PG_CONFIG" --libdir)" \
-		make -s -C "$copy" PG_CONFIG="$PG_CONFIG" with_llvm=no installcheck
+	as_user env PGHOST="$PGHOST" PGPORT="$PGPORT" PGUSER=postgres \
+		make -s -C "$copy" PG_CONFIG="$PG_CONFIG" with_llvm=no \
+		pg_regress_installcheck="$REGRESS --inputdir=. --bindir='$CLIENTS'" installcheck
 	status=$?
 	stop_server "$cluster"
 	return $status

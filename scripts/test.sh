@@ -96,10 +96,9 @@ step_fuzz() {
 
 	say 'fuzzers'
 	check 'build' build fuzz
-	for fuzzer in "$COPY"/build/fuzz/fuzz_*; do
-		[ -x "$fuzzer" ] || continue
-		check "$(basename "$fuzzer")" as_user \
-			"$fuzzer" -max_total_time=10 -timeout=20 -rss_limit_mb=4096 -verbosity=0 -print_final_stats=0
+	for fuzzer in "$COPY"/test/fuzz/fuzz_*.c; do
+		fuzzer=$(basename "$fuzzer" .c)
+		check "$fuzzer" build FUZZ_SECONDS=8 "fuzz_run_${fuzzer#fuzz_}"
 	done
 }
 

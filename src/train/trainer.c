@@ -358,6 +358,9 @@ resume(SrmTrainer *trainer, SrmStatus *status)
 		return srm_fail(status, SRM_INVALID_ARGUMENT, "a run without checkpoints cannot be resumed");
 	if (!srm_checkpoint_read(&checkpoint, &trainer->state, trainer->parameters, status))
 		return false;
+	if (trainer->state.step > trainer->n_steps || trainer->state.evaluated_step > trainer->state.step)
+		return srm_fail(status, SRM_INVALID_ARGUMENT, "checkpoint in \"%s\" is of a step that the run does not have",
+						checkpoint.directory);
 	note_saved(trainer);
 	snprintf(message, sizeof(message), "resuming behind step %llu", (unsigned long long) trainer->state.step);
 	notify(trainer, message);

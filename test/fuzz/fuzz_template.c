@@ -17,9 +17,9 @@
 extern int	LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const SrmMessage messages[3] = {
-	{"system", " Be brief.\n", 11},
-	{"user", "<tool_response> \xC3\xA9, {{ x }}", 27},
-	{"critic", "<think>\nHm.</think>\n\n No. ", 26},
+	{"system", " Be brief.\n", 11, NULL},
+	{"user", "<tool_response> \xC3\xA9, {{ x }}", 27, NULL},
+	{"critic", "<think>\nHm.</think>\n\n No. ", 26, NULL},
 };
 
 static void
