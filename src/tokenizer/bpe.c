@@ -63,29 +63,26 @@ find_byte(const SrmBpe *bpe, int byte)
 }
 
 /*
- * Looks up the bytes.  The tokenizers library drops what has neither a token
- * nor a stand-in without a word; text that vanishes is refused here.
+ * Looks up the bytes.  Vocabularies of bytes lack some that hardly any text has
+ * (those of SmolLM2 lack 0x04), and may have nothing in their stead: such a
+ * byte is dropped, as by the tokenizers library.
  */
 static bool
 find_bytes(SrmBpe *bpe, const char *unknown, SrmStatus *status)
 {
-	bool		has_stand_in;
-
 	bpe->unknown_id = unknown == NULL ? -1 :
 		srm_vocabulary_find_any(&bpe->vocabulary, unknown, strlen(unknown));
 	if (!bpe->byte_level && !bpe->byte_fallback)
 		return bpe->unknown_id >= 0 ||
 			fail_part("neither byte_fallback nor an unknown token", status);
-	/* A stand-in and byte_fallback do not go together: it would come too late */
-	has_stand_in = bpe->unknown_id >= 0 && !bpe->byte_fallback;
 	for (int i = 0; i < 256; i++)
 	{
 		bpe->byte_ids[i] = find_byte(bpe, i);
-		if (bpe->byte_ids[i] < 0 && !has_stand_in && is_text_byte(i))
+		/* A stand-in and byte_fallback do not go together: it would come too late */
+		if (bpe->byte_ids[i] < 0 && bpe->byte_fallback && is_text_byte(i))
 		{
 			srm_fail(status, SRM_NOT_SUPPORTED, "tokenizer without a token for every byte is not supported");
-			return srm_fail_detail(status, "The vocabulary lacks byte 0x%02X%s.", i,
-								   bpe->byte_fallback ? "" : " and an unknown token");
+			return srm_fail_detail(status, "The vocabulary lacks byte 0x%02X.", i);
 		}
 	}
 	return true;
@@ -136,23 +133,33 @@ add_unknown(const SrmBpe *bpe, SrmWord *word, size_t length, bool was_unknown)
 		add_symbol(word, bpe->unknown_id, length);
 }
 
-/* One symbol a byte. */
+/*
+ * One symbol a byte.  A byte that is dropped counts as one of the symbol before
+ * it, or behind it at the start.
+ */
 static void
 split_bytes(const SrmBpe *bpe, const char *text, size_t length, SrmWord *word)
 {
 	bool		was_unknown = false;
+	size_t		n_dropped = 0;	/* at the start */
 
 	word->n = 0;
 	for (size_t i = 0; i < length; i++)
 	{
 		int32_t		id = bpe->byte_ids[(unsigned char) text[i]];
 
-		if (id < 0)
-			add_unknown(bpe, word, 1, was_unknown);
-		else
+		if (id >= 0)
 			add_symbol(word, id, 1);
+		else if (bpe->unknown_id >= 0)
+			add_unknown(bpe, word, 1, was_unknown);
+		else if (word->n > 0)
+			word->symbols[word->n - 1].length++;
+		else
+			n_dropped++;
 		was_unknown = id < 0;
 	}
+	if (word->n > 0)
+		word->symbols[0].length += (uint32_t) n_dropped;
 }
 
 /* One symbol a character, or one a byte of a character that is no token. */
