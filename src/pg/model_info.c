@@ -12,6 +12,7 @@
 #include "utils/jsonb.h"
 
 #include "pg/encoding.h"
+#include "pg/model_owner.h"
 #include "pg/models.h"
 #include "pg/rows.h"
 
@@ -115,19 +116,38 @@ push_key(JsonbInState *state, const char *key)
 	srm_push_jsonb(state, WJB_KEY, &value);
 }
 
+/* A string in the encoding of the database; NULL is left out. */
+static void
+push_text(JsonbInState *state, const char *key, const char *text)
+{
+	JsonbValue	value;
+
+	if (text == NULL)
+		return;
+	push_key(state, key);
+	value.type = jbvString;
+	value.val.string.val = unconstify(char *, text);
+	value.val.string.len = (int) strlen(text);
+	srm_push_jsonb(state, WJB_VALUE, &value);
+}
+
 /* A string of the model's config, which is UTF-8; NULL is left out. */
 static void
 push_string(JsonbInState *state, const char *key, const char *string)
 {
-	JsonbValue	value;
+	if (string != NULL)
+		push_text(state, key, TextDatumGetCString(srm_datum_of_utf8(string, strlen(string))));
+}
 
-	if (string == NULL)
-		return;
-	push_key(state, key);
-	value.type = jbvString;
-	value.val.string.val = TextDatumGetCString(srm_datum_of_utf8(string, strlen(string)));
-	value.val.string.len = (int) strlen(value.val.string.val);
-	srm_push_jsonb(state, WJB_VALUE, &value);
+static void
+push_owner(JsonbInState *state, const char *directory)
+{
+	SrmOwner	owner;
+	char	   *role;
+
+	srm_ownership_read(&owner, directory);
+	role = srm_model_owner_name(&owner);
+	push_text(state, "owner", role == NULL ? NULL : srm_call_text(role));
 }
 
 static void
@@ -196,6 +216,7 @@ SRM_FUNCTION(srm_sql_model_info)
 	srm_push_jsonb(&state, WJB_BEGIN_OBJECT, NULL);
 	push_string(&state, "name", open->name);
 	push_string(&state, "digest", srm_models_digest(call, open));
+	push_owner(&state, open->directory);
 	push_string(&state, "architecture", model->architecture);
 	push_string(&state, "dtype", model->dtype);
 	push_number(&state, "parameters", (double) model->n_parameters);

@@ -87,6 +87,7 @@ sub install
 
 value(as('alice', "SELECT srm_quantize('llama', 'mine')"));
 is(owner('mine'), 'alice', 'a model says who made it');
+is(value("SELECT srm_model_info('mine')->>'owner', srm_model_info('default')->>'owner' IS NULL"), 'alice|t', 'also in SQL');
 my $before = slurp_file("$models/mine/model.safetensors");
 my $must = qr/42501: must be owner of model "mine".*DETAIL: +Its owner is role "alice"/s;
 fails_with(as('bob', "SELECT srm_quantize('default', 'mine', true)"), $must, 'another one cannot replace it with srm_quantize');
