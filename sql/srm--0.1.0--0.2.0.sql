@@ -82,3 +82,80 @@ CREATE FUNCTION srm_rename_model(old_name text, new_name text)
 COMMENT ON FUNCTION srm_rename_model(text, text) IS 'gives a model in the directory in srm.output_path another name';
 
 REVOKE EXECUTE ON FUNCTION srm_rename_model(text, text) FROM PUBLIC;
+
+-- pictures
+
+CREATE FUNCTION srm_heat_html(sentences text[], rewards real[]) RETURNS text
+	AS 'MODULE_PATHNAME', 'srm_sql_heat_html'
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION srm_heat_html(text[], real[]) IS 'sentences coloured by their rewards, as HTML';
+CREATE FUNCTION srm_heat_ansi(sentences text[], rewards real[]) RETURNS text
+	AS 'MODULE_PATHNAME', 'srm_sql_heat_ansi'
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION srm_heat_ansi(text[], real[]) IS 'sentences coloured by their rewards, for a terminal';
+CREATE FUNCTION srm_heatmap(prompt text, response text) RETURNS text
+	LANGUAGE sql STABLE STRICT PARALLEL SAFE COST 100000
+	BEGIN ATOMIC
+		SELECT srm_heat_html(array_agg(s.sentence ORDER BY s.sentence_no), array_agg(s.reward ORDER BY s.sentence_no))
+		FROM srm_sentence_rewards(prompt, response) AS s;
+	END;
+
+COMMENT ON FUNCTION srm_heatmap(text, text) IS 'HTML of a response, its sentences coloured by their rewards by the model in srm.model';
+CREATE FUNCTION srm_heatmap(messages jsonb) RETURNS text
+	LANGUAGE sql STABLE STRICT PARALLEL SAFE COST 100000
+	BEGIN ATOMIC
+		SELECT srm_heat_html(array_agg(s.sentence ORDER BY s.sentence_no), array_agg(s.reward ORDER BY s.sentence_no))
+		FROM srm_sentence_rewards(messages) AS s;
+	END;
+
+COMMENT ON FUNCTION srm_heatmap(jsonb) IS 'HTML of a response, its sentences coloured by their rewards by the model in srm.model';
+CREATE FUNCTION srm_heatmap(model text, prompt text, response text) RETURNS text
+	LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE COST 100000
+	BEGIN ATOMIC
+		SELECT srm_heat_html(array_agg(s.sentence ORDER BY s.sentence_no), array_agg(s.reward ORDER BY s.sentence_no))
+		FROM srm_sentence_rewards(model, prompt, response) AS s;
+	END;
+
+COMMENT ON FUNCTION srm_heatmap(text, text, text) IS 'HTML of a response, its sentences coloured by their rewards by a model';
+CREATE FUNCTION srm_heatmap(model text, messages jsonb) RETURNS text
+	LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE COST 100000
+	BEGIN ATOMIC
+		SELECT srm_heat_html(array_agg(s.sentence ORDER BY s.sentence_no), array_agg(s.reward ORDER BY s.sentence_no))
+		FROM srm_sentence_rewards(model, messages) AS s;
+	END;
+
+COMMENT ON FUNCTION srm_heatmap(text, jsonb) IS 'HTML of a response, its sentences coloured by their rewards by a model';
+CREATE FUNCTION srm_heat(prompt text, response text) RETURNS text
+	LANGUAGE sql STABLE STRICT PARALLEL SAFE COST 100000
+	BEGIN ATOMIC
+		SELECT srm_heat_ansi(array_agg(s.sentence ORDER BY s.sentence_no), array_agg(s.reward ORDER BY s.sentence_no))
+		FROM srm_sentence_rewards(prompt, response) AS s;
+	END;
+
+COMMENT ON FUNCTION srm_heat(text, text) IS 'a response for a terminal, its sentences coloured by their rewards by the model in srm.model';
+CREATE FUNCTION srm_heat(messages jsonb) RETURNS text
+	LANGUAGE sql STABLE STRICT PARALLEL SAFE COST 100000
+	BEGIN ATOMIC
+		SELECT srm_heat_ansi(array_agg(s.sentence ORDER BY s.sentence_no), array_agg(s.reward ORDER BY s.sentence_no))
+		FROM srm_sentence_rewards(messages) AS s;
+	END;
+
+COMMENT ON FUNCTION srm_heat(jsonb) IS 'a response for a terminal, its sentences coloured by their rewards by the model in srm.model';
+CREATE FUNCTION srm_heat(model text, prompt text, response text) RETURNS text
+	LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE COST 100000
+	BEGIN ATOMIC
+		SELECT srm_heat_ansi(array_agg(s.sentence ORDER BY s.sentence_no), array_agg(s.reward ORDER BY s.sentence_no))
+		FROM srm_sentence_rewards(model, prompt, response) AS s;
+	END;
+
+COMMENT ON FUNCTION srm_heat(text, text, text) IS 'a response for a terminal, its sentences coloured by their rewards by a model';
+CREATE FUNCTION srm_heat(model text, messages jsonb) RETURNS text
+	LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE COST 100000
+	BEGIN ATOMIC
+		SELECT srm_heat_ansi(array_agg(s.sentence ORDER BY s.sentence_no), array_agg(s.reward ORDER BY s.sentence_no))
+		FROM srm_sentence_rewards(model, messages) AS s;
+	END;
+
+COMMENT ON FUNCTION srm_heat(text, jsonb) IS 'a response for a terminal, its sentences coloured by their rewards by a model';
