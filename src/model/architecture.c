@@ -10,44 +10,41 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Kinds of tensors of a layer; field is a member of SrmLayer. */
-#define TENSOR(file_name, which, n_rows, n_cols, field) \
-	.name = file_name, .step = SRM_STEP_ ## which, .rows = SRM_SIZE_ ## n_rows, \
-	.cols = SRM_SIZE_ ## n_cols, .offset = offsetof(SrmLayer, field)
-#define NORM(name, field)				{TENSOR(name, ALWAYS, DIM, NONE, field), .is_norm = true}
-#define HEAD_NORM(name, field)			{TENSOR(name, HEAD_NORM, HEAD, NONE, field), .is_norm = true}
-#define MAP(name, rows, cols, field)	{TENSOR(name, ALWAYS, rows, cols, field)}
-#define BIAS(name, step, rows, field)	{TENSOR(name, step, rows, NONE, field)}
-#define PART(name, rows, cols, field, packed_as, number) \
-	{TENSOR(name, ALWAYS, rows, cols, field), .packing = &packed_as, .part = number}
-#define BIAS_PART(name, step, rows, field, packed_as, number) \
-	{TENSOR(name, step, rows, NONE, field), .packing = &packed_as, .part = number}
+/* The tensor of a weight, and where there is one only with a step, or that packs several. */
+#define TENSOR(file_name, number)	{.name = file_name, .weight = SRM_WEIGHT_ ## number}
+#define OPTION(file_name, which, number) \
+	{.name = file_name, .weight = SRM_WEIGHT_ ## number, .step = SRM_STEP_ ## which}
+#define PART(file_name, number, packed_as, place) \
+	{.name = file_name, .weight = SRM_WEIGHT_ ## number, .packing = &packed_as, .part = place}
+#define OPTION_PART(file_name, which, number, packed_as, place) \
+	{.name = file_name, .weight = SRM_WEIGHT_ ## number, .step = SRM_STEP_ ## which, \
+		.packing = &packed_as, .part = place}
 #define END_OF_LIST	{.name = NULL}
 
 /* Llama's names, which most others took over. */
 #define LLAMA_ATTENTION \
-	NORM("input_layernorm.weight", attention_norm), \
-	MAP("self_attn.q_proj.weight", QUERY, DIM, query), \
-	MAP("self_attn.k_proj.weight", KEY, DIM, key), \
-	MAP("self_attn.v_proj.weight", KEY, DIM, value), \
-	MAP("self_attn.o_proj.weight", DIM, QUERY, output), \
-	BIAS("self_attn.q_proj.bias", QKV_BIAS, QUERY, query_bias), \
-	BIAS("self_attn.k_proj.bias", QKV_BIAS, KEY, key_bias), \
-	BIAS("self_attn.v_proj.bias", QKV_BIAS, KEY, value_bias), \
-	BIAS("self_attn.o_proj.bias", OUTPUT_BIAS, DIM, output_bias), \
-	HEAD_NORM("self_attn.q_norm.weight", query_norm), \
-	HEAD_NORM("self_attn.k_norm.weight", key_norm)
+	TENSOR("input_layernorm.weight", ATTENTION_NORM), \
+	TENSOR("self_attn.q_proj.weight", QUERY), \
+	TENSOR("self_attn.k_proj.weight", KEY), \
+	TENSOR("self_attn.v_proj.weight", VALUE), \
+	TENSOR("self_attn.o_proj.weight", OUTPUT), \
+	OPTION("self_attn.q_proj.bias", QKV_BIAS, QUERY_BIAS), \
+	OPTION("self_attn.k_proj.bias", QKV_BIAS, KEY_BIAS), \
+	OPTION("self_attn.v_proj.bias", QKV_BIAS, VALUE_BIAS), \
+	OPTION("self_attn.o_proj.bias", OUTPUT_BIAS, OUTPUT_BIAS), \
+	OPTION("self_attn.q_norm.weight", HEAD_NORM, QUERY_NORM), \
+	OPTION("self_attn.k_norm.weight", HEAD_NORM, KEY_NORM)
 #define LLAMA_FEED_FORWARD \
-	MAP("mlp.gate_proj.weight", FFN, DIM, gate), \
-	MAP("mlp.up_proj.weight", FFN, DIM, up), \
-	MAP("mlp.down_proj.weight", DIM, FFN, down), \
-	BIAS("mlp.gate_proj.bias", MLP_BIAS, FFN, gate_bias), \
-	BIAS("mlp.up_proj.bias", MLP_BIAS, FFN, up_bias), \
-	BIAS("mlp.down_proj.bias", MLP_BIAS, DIM, down_bias)
+	TENSOR("mlp.gate_proj.weight", GATE), \
+	TENSOR("mlp.up_proj.weight", UP), \
+	TENSOR("mlp.down_proj.weight", DOWN), \
+	OPTION("mlp.gate_proj.bias", MLP_BIAS, GATE_BIAS), \
+	OPTION("mlp.up_proj.bias", MLP_BIAS, UP_BIAS), \
+	OPTION("mlp.down_proj.bias", MLP_BIAS, DOWN_BIAS)
 
 static const SrmLayerTensor llama_layer[] = {
 	LLAMA_ATTENTION,
-	NORM("post_attention_layernorm.weight", ffn_norm),
+	TENSOR("post_attention_layernorm.weight", FFN_NORM),
 	LLAMA_FEED_FORWARD,
 	END_OF_LIST
 };
@@ -55,10 +52,10 @@ static const SrmLayerTensor llama_layer[] = {
 /* The same name as Llama's for another norm, and two that Llama does not have */
 static const SrmLayerTensor gemma2_layer[] = {
 	LLAMA_ATTENTION,
-	NORM("post_attention_layernorm.weight", post_attention_norm),
-	NORM("pre_feedforward_layernorm.weight", ffn_norm),
+	TENSOR("post_attention_layernorm.weight", POST_ATTENTION_NORM),
+	TENSOR("pre_feedforward_layernorm.weight", FFN_NORM),
 	LLAMA_FEED_FORWARD,
-	NORM("post_feedforward_layernorm.weight", post_ffn_norm),
+	TENSOR("post_feedforward_layernorm.weight", POST_FFN_NORM),
 	END_OF_LIST
 };
 
@@ -68,34 +65,34 @@ static const SrmPacking by_map = {query_key_value, false};
 static const SrmPacking gate_before_up = {gate_up, false};
 
 static const SrmLayerTensor phi3_layer[] = {
-	NORM("input_layernorm.weight", attention_norm),
-	PART("self_attn.qkv_proj.weight", QUERY, DIM, query, by_map, 0),
-	PART("self_attn.qkv_proj.weight", KEY, DIM, key, by_map, 1),
-	PART("self_attn.qkv_proj.weight", KEY, DIM, value, by_map, 2),
-	MAP("self_attn.o_proj.weight", DIM, QUERY, output),
-	NORM("post_attention_layernorm.weight", ffn_norm),
-	PART("mlp.gate_up_proj.weight", FFN, DIM, gate, gate_before_up, 0),
-	PART("mlp.gate_up_proj.weight", FFN, DIM, up, gate_before_up, 1),
-	MAP("mlp.down_proj.weight", DIM, FFN, down),
+	TENSOR("input_layernorm.weight", ATTENTION_NORM),
+	PART("self_attn.qkv_proj.weight", QUERY, by_map, 0),
+	PART("self_attn.qkv_proj.weight", KEY, by_map, 1),
+	PART("self_attn.qkv_proj.weight", VALUE, by_map, 2),
+	TENSOR("self_attn.o_proj.weight", OUTPUT),
+	TENSOR("post_attention_layernorm.weight", FFN_NORM),
+	PART("mlp.gate_up_proj.weight", GATE, gate_before_up, 0),
+	PART("mlp.gate_up_proj.weight", UP, gate_before_up, 1),
+	TENSOR("mlp.down_proj.weight", DOWN),
 	END_OF_LIST
 };
 
 static const SrmPacking by_key_head = {query_key_value, true};
 
 static const SrmLayerTensor internlm2_layer[] = {
-	NORM("attention_norm.weight", attention_norm),
-	PART("attention.wqkv.weight", QUERY, DIM, query, by_key_head, 0),
-	PART("attention.wqkv.weight", KEY, DIM, key, by_key_head, 1),
-	PART("attention.wqkv.weight", KEY, DIM, value, by_key_head, 2),
-	MAP("attention.wo.weight", DIM, QUERY, output),
-	BIAS_PART("attention.wqkv.bias", QKV_BIAS, QUERY, query_bias, by_key_head, 0),
-	BIAS_PART("attention.wqkv.bias", QKV_BIAS, KEY, key_bias, by_key_head, 1),
-	BIAS_PART("attention.wqkv.bias", QKV_BIAS, KEY, value_bias, by_key_head, 2),
-	BIAS("attention.wo.bias", OUTPUT_BIAS, DIM, output_bias),
-	NORM("ffn_norm.weight", ffn_norm),
-	MAP("feed_forward.w1.weight", FFN, DIM, gate),
-	MAP("feed_forward.w3.weight", FFN, DIM, up),
-	MAP("feed_forward.w2.weight", DIM, FFN, down),
+	TENSOR("attention_norm.weight", ATTENTION_NORM),
+	PART("attention.wqkv.weight", QUERY, by_key_head, 0),
+	PART("attention.wqkv.weight", KEY, by_key_head, 1),
+	PART("attention.wqkv.weight", VALUE, by_key_head, 2),
+	TENSOR("attention.wo.weight", OUTPUT),
+	OPTION_PART("attention.wqkv.bias", QKV_BIAS, QUERY_BIAS, by_key_head, 0),
+	OPTION_PART("attention.wqkv.bias", QKV_BIAS, KEY_BIAS, by_key_head, 1),
+	OPTION_PART("attention.wqkv.bias", QKV_BIAS, VALUE_BIAS, by_key_head, 2),
+	OPTION("attention.wo.bias", OUTPUT_BIAS, OUTPUT_BIAS),
+	TENSOR("ffn_norm.weight", FFN_NORM),
+	TENSOR("feed_forward.w1.weight", GATE),
+	TENSOR("feed_forward.w3.weight", UP),
+	TENSOR("feed_forward.w2.weight", DOWN),
 	END_OF_LIST
 };
 
@@ -235,40 +232,19 @@ srm_architecture_list(char *list, size_t size)
 	}
 }
 
-size_t
-srm_architecture_size(const SrmDecoder *decoder, SrmSize size)
-{
-	switch (size)
-	{
-		case SRM_SIZE_DIM:
-			return decoder->dim;
-		case SRM_SIZE_QUERY:
-			return decoder->n_heads * decoder->head_dim;
-		case SRM_SIZE_KEY:
-			return decoder->n_kv_heads * decoder->head_dim;
-		case SRM_SIZE_HEAD:
-			return decoder->head_dim;
-		case SRM_SIZE_FFN:
-			return decoder->ffn_dim;
-		case SRM_SIZE_NONE:
-			break;
-	}
-	return 0;
-}
-
-SrmRows
+SrmPackedRows
 srm_architecture_rows(const SrmDecoder *decoder, const SrmLayerTensor *tensor)
 {
 	const SrmPacking *packing = tensor->packing;
-	size_t		n_rows = srm_architecture_size(decoder, tensor->rows);
+	size_t		n_rows = srm_weight_rows(decoder, tensor->weight);
 	size_t		n_groups = packing != NULL && packing->by_key_head ? decoder->n_kv_heads : 1;
-	SrmRows		rows = {0};
+	SrmPackedRows rows = {0};
 
 	if (packing == NULL)
-		return (SrmRows) {.total = n_rows};
+		return (SrmPackedRows) {.total = n_rows};
 	for (int i = 0; packing->sizes[i] != SRM_SIZE_NONE; i++)
 	{
-		size_t		size = srm_architecture_size(decoder, packing->sizes[i]);
+		size_t		size = srm_size_of(decoder, packing->sizes[i]);
 
 		if (i < tensor->part)
 			rows.first += size / n_groups;

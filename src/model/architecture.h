@@ -10,7 +10,7 @@
 #ifndef SRM_ARCHITECTURE_H
 #define SRM_ARCHITECTURE_H
 
-#include "nn/decoder.h"
+#include "nn/layer.h"
 
 /* Steps of a layer that not every model has. */
 typedef enum SrmStep
@@ -23,17 +23,6 @@ typedef enum SrmStep
 	SRM_N_STEPS
 } SrmStep;
 
-/* Sizes that the shapes of tensors are made of. */
-typedef enum SrmSize
-{
-	SRM_SIZE_NONE,				/* no such dimension: the tensor is a vector */
-	SRM_SIZE_DIM,
-	SRM_SIZE_QUERY,				/* n_heads * head_dim */
-	SRM_SIZE_KEY,				/* n_kv_heads * head_dim */
-	SRM_SIZE_HEAD,				/* head_dim */
-	SRM_SIZE_FFN
-} SrmSize;
-
 /*
  * Several maps in one tensor: the rows of one behind those of another, or so
  * for each key head (its queries, its key, its value, and then the next).
@@ -44,15 +33,12 @@ typedef struct SrmPacking
 	bool		by_key_head;
 } SrmPacking;
 
-/* Where a tensor of a layer goes. */
+/* The tensor of a weight of a layer. */
 typedef struct SrmLayerTensor
 {
 	const char *name;			/* behind the layer's number; NULL ends a list */
+	SrmWeightNumber weight;
 	SrmStep		step;
-	SrmSize		rows;
-	SrmSize		cols;
-	size_t		offset;			/* in SrmLayer: of an SrmMatrix, or a const float * */
-	bool		is_norm;
 	const SrmPacking *packing;	/* NULL: the tensor holds nothing else */
 	int			part;			/* which of the packed maps it is */
 } SrmLayerTensor;
@@ -108,18 +94,15 @@ extern const SrmArchitecture *srm_architecture_find(const char *name, const char
 extern void srm_architecture_list(char *list, size_t size);
 
 /* Rows of a map within a tensor that packs several. */
-typedef struct SrmRows
+typedef struct SrmPackedRows
 {
 	size_t		total;			/* of the tensor */
 	size_t		first;
 	size_t		run;			/* as in SrmMatrix; 0: the rows lie together */
 	size_t		stride;
-} SrmRows;
-
-/* A size in numbers; 0 for SRM_SIZE_NONE. */
-extern size_t srm_architecture_size(const SrmDecoder *decoder, SrmSize size);
+} SrmPackedRows;
 
 /* Where the rows of a map or vector of a layer lie in its tensor. */
-extern SrmRows srm_architecture_rows(const SrmDecoder *decoder, const SrmLayerTensor *tensor);
+extern SrmPackedRows srm_architecture_rows(const SrmDecoder *decoder, const SrmLayerTensor *tensor);
 
 #endif							/* SRM_ARCHITECTURE_H */

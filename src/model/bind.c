@@ -17,7 +17,7 @@
 
 /* out (n) = the rows of a vector that packs several */
 static bool
-bind_packed_vector(SrmBinder *binder, const char *name, const SrmRows *rows, size_t n, const float **out)
+bind_packed_vector(SrmBinder *binder, const char *name, const SrmPackedRows *rows, size_t n, const float **out)
 {
 	const SrmMatrix order = {.rows = n, .run = rows->run, .stride = rows->stride};
 	float	   *vector = srm_arena_array(binder->model->arena, n, sizeof(float), binder->status);
@@ -46,19 +46,22 @@ bind_norm(SrmBinder *binder, const char *name, size_t n, const float **norm)
 }
 
 static bool
-bind_layer_tensor(SrmBinder *binder, const SrmLayerTensor *tensor, const char *name, void *place)
+bind_layer_tensor(SrmBinder *binder, const SrmLayerTensor *tensor, const char *name, const SrmLayer *layer)
 {
 	const SrmDecoder *decoder = &binder->model->decoder;
-	size_t		n_rows = srm_architecture_size(decoder, tensor->rows);
-	SrmRows		rows = srm_architecture_rows(decoder, tensor);
+	const SrmWeight *weight = &srm_layer_weights[tensor->weight];
+	size_t		n_rows = srm_weight_rows(decoder, tensor->weight);
+	SrmPackedRows rows = srm_architecture_rows(decoder, tensor);
 
-	if (tensor->is_norm)
-		return bind_norm(binder, name, n_rows, place);
-	if (tensor->cols == SRM_SIZE_NONE)
-		return tensor->packing == NULL ? srm_binder_vector(binder, name, n_rows, place) :
-			bind_packed_vector(binder, name, &rows, n_rows, place);
-	((SrmMatrix *) place)->rows = n_rows;
-	return srm_binder_rows(binder, name, &rows, srm_architecture_size(decoder, tensor->cols), place);
+	if (weight->role == SRM_ROLE_NORM)
+		return bind_norm(binder, name, n_rows, srm_weight_vector(layer, tensor->weight));
+	if (weight->role == SRM_ROLE_BIAS && tensor->packing == NULL)
+		return srm_binder_vector(binder, name, n_rows, srm_weight_vector(layer, tensor->weight));
+	if (weight->role == SRM_ROLE_BIAS)
+		return bind_packed_vector(binder, name, &rows, n_rows, srm_weight_vector(layer, tensor->weight));
+	srm_weight_matrix(layer, tensor->weight)->rows = n_rows;
+	return srm_binder_rows(binder, name, &rows, srm_size_of(decoder, weight->cols),
+						   srm_weight_matrix(layer, tensor->weight));
 }
 
 static bool
@@ -66,7 +69,7 @@ bind_layer(SrmBinder *binder, size_t number)
 {
 	const SrmArchitecture *row = binder->config->architecture;
 	const SrmDecoder *decoder = &binder->model->decoder;
-	char	   *layer = (char *) &decoder->layers[number];
+	const SrmLayer *layer = &decoder->layers[number];
 
 	for (const SrmLayerTensor *tensor = row->layer_tensors; tensor->name != NULL; tensor++)
 	{
@@ -76,7 +79,7 @@ bind_layer(SrmBinder *binder, size_t number)
 			continue;
 		snprintf(name, sizeof(name), "%s%s%zu.%s", binder->prefix, row->layer_prefix, number,
 				 tensor->name);
-		if (!bind_layer_tensor(binder, tensor, name, layer + tensor->offset))
+		if (!bind_layer_tensor(binder, tensor, name, layer))
 			return false;
 	}
 	decoder->layers[number].window = binder->config->windows[number];
@@ -98,7 +101,7 @@ srm_bind_is_layer_map(const SrmConfig *config, const char *name)
 	if (n_digits == 0 || name[n_digits] != '.')
 		return false;
 	for (const SrmLayerTensor *tensor = row->layer_tensors; tensor->name != NULL; tensor++)
-		if (tensor->cols != SRM_SIZE_NONE && strcmp(name + n_digits + 1, tensor->name) == 0)
+		if (srm_weight_is_matrix(tensor->weight) && strcmp(name + n_digits + 1, tensor->name) == 0)
 			return true;
 	return false;
 }

@@ -77,7 +77,7 @@ find_matrix(SrmBinder *binder, const char *name, const size_t shape[2])
 
 /* The scales of int8 rows, from the first row of the map on. */
 static bool
-bind_scales(SrmBinder *binder, const SrmTensor *tensor, const SrmRows *rows, SrmMatrix *matrix)
+bind_scales(SrmBinder *binder, const SrmTensor *tensor, const SrmPackedRows *rows, SrmMatrix *matrix)
 {
 	const SrmTensor *scales = srm_weights_find_scales(binder->weights, tensor);
 	const size_t shape[] = {rows->total, 1};
@@ -94,7 +94,7 @@ bind_scales(SrmBinder *binder, const SrmTensor *tensor, const SrmRows *rows, Srm
  * first releases of safetensors may miss that.
  */
 bool
-srm_binder_rows(SrmBinder *binder, const char *name, const SrmRows *rows, size_t cols, SrmMatrix *matrix)
+srm_binder_rows(SrmBinder *binder, const char *name, const SrmPackedRows *rows, size_t cols, SrmMatrix *matrix)
 {
 	const size_t shape[] = {rows->total, cols};
 	const SrmTensor *tensor = find_matrix(binder, name, shape);
@@ -118,7 +118,7 @@ srm_binder_rows(SrmBinder *binder, const char *name, const SrmRows *rows, size_t
 bool
 srm_binder_matrix(SrmBinder *binder, const char *name, size_t rows, size_t cols, SrmMatrix *matrix)
 {
-	const SrmRows all = {.total = rows};
+	const SrmPackedRows all = {.total = rows};
 
 	matrix->rows = rows;
 	return srm_binder_rows(binder, name, &all, cols, matrix);

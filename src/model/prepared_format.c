@@ -17,20 +17,14 @@
 #define MAGIC			"SRMPREP1"
 #define BYTE_ORDER_MARK	UINT32_C(0x01020304)
 #define PAGE			((size_t) 4096)
-#define PER_LAYER		7
 #define MAX_SIZE		(SIZE_MAX / 4)
 
 static void
-list_layer(SrmPreparedPlan *plan, SrmLayer *layer)
+list_layer(SrmPreparedPlan *plan, const SrmLayer *layer)
 {
-	SrmMatrix  *matrices[PER_LAYER] = {
-		&layer->query, &layer->key, &layer->value, &layer->output,
-		&layer->gate, &layer->up, &layer->down
-	};
-
-	for (int i = 0; i < PER_LAYER; i++)
-		if (matrices[i]->data != NULL)
-			plan->matrices[plan->n++].matrix = matrices[i];
+	for (int i = 0; i < SRM_N_WEIGHTS; i++)
+		if (srm_weight_is_matrix(i) && srm_weight_matrix(layer, i)->data != NULL)
+			plan->matrices[plan->n++].matrix = srm_weight_matrix(layer, i);
 }
 
 static bool
@@ -89,7 +83,7 @@ srm_prepared_plan(SrmPreparedPlan *plan, const SrmModel *model, int compute, Srm
 	const SrmDecoder *decoder = &model->decoder;
 
 	memset(plan, 0, sizeof(SrmPreparedPlan));
-	plan->matrices = srm_arena_array(arena, decoder->n_layers * PER_LAYER,
+	plan->matrices = srm_arena_array(arena, decoder->n_layers * SRM_N_WEIGHTS,
 									 sizeof(SrmPreparedMatrix), status);
 	if (plan->matrices == NULL)
 		return false;

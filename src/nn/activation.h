@@ -8,7 +8,7 @@
 #ifndef SRM_ACTIVATION_H
 #define SRM_ACTIVATION_H
 
-#include "nn/decoder.h"
+#include "nn/layer.h"
 
 /*
  * out (n) = activation(gate) * up, where

@@ -56,12 +56,6 @@ srm_cache_free(SrmCache *cache)
 }
 
 size_t
-srm_cache_tokens(const SrmCache *cache)
-{
-	return cache->n_tokens;
-}
-
-size_t
 srm_cache_bytes(const SrmCache *cache)
 {
 	size_t		bytes = 0;

@@ -9,8 +9,9 @@
 #define SRM_DECODER_PASS_H
 
 #include "base/arena.h"
-#include "nn/cache.h"
 #include "kernel/threads.h"
+#include "nn/cache.h"
+#include "nn/sequence.h"
 
 /* Rows of the pass that are one sequence. */
 typedef struct SrmBlock

@@ -11,7 +11,7 @@
 #ifndef SRM_ROPE_H
 #define SRM_ROPE_H
 
-#include "nn/decoder.h"
+#include "nn/layer.h"
 
 /* frequencies (head_dim / 2) */
 extern void srm_rope_frequencies(float *frequencies, const SrmRope *rope, size_t head_dim);

@@ -61,9 +61,9 @@ norm_rows_backward(float *dx, float *dweight, const float *dout, const float *x,
 
 /* dx (n, w.cols) = dout (n, w.rows) * w */
 static void
-map_rows_backward(const SrmDecoderTrain *train, SrmMap map, float *dx, const float *dout, size_t n, bool add)
+map_rows_backward(const SrmDecoderTrain *train, SrmWeightNumber map, float *dx, const float *dout, size_t n, bool add)
 {
-	const SrmMatrix *w = srm_map_matrix(&train->decoder->layers[train->layer], map);
+	const SrmMatrix *w = srm_weight_matrix(&train->decoder->layers[train->layer], map);
 
 	srm_kernels->multiply_columns(dx, w->cols, dout, w->rows, 1, train->panels[map], n, w->cols, w->rows, add);
 }
@@ -85,12 +85,12 @@ ffn_backward(const SrmDecoderTrain *train, float *dact, float *dnormed, size_t c
 						   states->ffn_out + first * dim, layer->post_ffn_norm, decoder->norm_eps, n, dim, false);
 		dchange = train->dffn_out + first * dim;
 	}
-	map_rows_backward(train, SRM_MAP_DOWN, dact, dchange, n, false);
+	map_rows_backward(train, SRM_WEIGHT_DOWN, dact, dchange, n, false);
 	(decoder->activation == SRM_ACTIVATION_SILU ? srm_kernels->silu_backward :
 	 srm_kernels->gelu_tanh_backward) (train->act + start, states->gate + start, states->up + start,
 											 dact, n * decoder->ffn_dim);
-	map_rows_backward(train, SRM_MAP_GATE, dnormed, states->gate + start, n, false);
-	map_rows_backward(train, SRM_MAP_UP, dnormed, states->up + start, n, true);
+	map_rows_backward(train, SRM_WEIGHT_GATE, dnormed, states->gate + start, n, false);
+	map_rows_backward(train, SRM_WEIGHT_UP, dnormed, states->up + start, n, true);
 
 	memcpy(train->dmiddle + first * dim, train->dout + first * dim, n * dim * sizeof(float));
 	norm_rows_backward(train->dmiddle + first * dim, partial_of(train, chunk, PARTIAL_FFN), dnormed,
@@ -121,7 +121,7 @@ finish_rows_backward(void *arg, size_t task, int thread)
 						   layer->post_attention_norm, decoder->norm_eps, n, dim, false);
 		dchange = train->dattention_out + first * dim;
 	}
-	map_rows_backward(train, SRM_MAP_OUTPUT, train->dattended + first * srm_q_dim(decoder), dchange, n, false);
+	map_rows_backward(train, SRM_WEIGHT_OUTPUT, train->dattended + first * srm_q_dim(decoder), dchange, n, false);
 }
 
 /* Gradients of heads (n_heads * head_dim) of a row, from behind the rope to before the norm. */
@@ -162,10 +162,10 @@ queries_backward(const SrmDecoderTrain *train, float *dnormed, float *gathered, 
 		return;
 	if (train->active == NULL)
 	{
-		map_rows_backward(train, SRM_MAP_QUERY, dnormed, train->dqueries + start * q_dim, n, true);
+		map_rows_backward(train, SRM_WEIGHT_QUERY, dnormed, train->dqueries + start * q_dim, n, true);
 		return;
 	}
-	map_rows_backward(train, SRM_MAP_QUERY, gathered, train->dqueries + start * q_dim, end - start, false);
+	map_rows_backward(train, SRM_WEIGHT_QUERY, gathered, train->dqueries + start * q_dim, end - start, false);
 	for (size_t i = start; i < end; i++)
 	{
 		size_t		row = train->active[i];
@@ -212,8 +212,8 @@ project_rows_backward(void *arg, size_t task, int thread)
 		turn_heads_backward(train, train->dkeys + i * kv_dim, partial_of(train, task, PARTIAL_KEY), copy,
 							states->raw_keys == NULL ? NULL : states->raw_keys + i * kv_dim,
 							layer->key_norm, decoder->n_kv_heads, i);
-	map_rows_backward(train, SRM_MAP_KEY, dnormed, train->dkeys + first * kv_dim, n, false);
-	map_rows_backward(train, SRM_MAP_VALUE, dnormed, train->dvalues + first * kv_dim, n, true);
+	map_rows_backward(train, SRM_WEIGHT_KEY, dnormed, train->dkeys + first * kv_dim, n, false);
+	map_rows_backward(train, SRM_WEIGHT_VALUE, dnormed, train->dvalues + first * kv_dim, n, true);
 	queries_backward(train, dnormed, gathered, copy, task, first, n);
 	residual_backward(train, first, n);
 	norm_rows_backward(train->din + first * dim, partial_of(train, task, PARTIAL_ATTENTION), dnormed, x,
@@ -235,8 +235,8 @@ typedef struct MapSum
 typedef struct SumTask
 {
 	const SrmDecoderTrain *train;
-	MapSum		maps[SRM_N_MAPS];
-	size_t		first_task[SRM_N_MAPS + 1];
+	MapSum		maps[SRM_N_WEIGHTS];
+	size_t		first_task[SRM_N_WEIGHTS + 1];
 } SumTask;
 
 /* dw += dout^T x for one tile of dw, TILE_DEPTH rows of dout and x at a time. */
@@ -292,14 +292,14 @@ sum_map(void *arg, size_t task, int thread)
 }
 
 static MapSum
-map_sum(const SrmDecoderTrain *train, SrmMap map, const float *dout, const float *x, size_t n)
+map_sum(const SrmDecoderTrain *train, SrmWeightNumber map, const float *dbias, const float *dout, const float *x, size_t n)
 {
 	const SrmLayer *gradient = &train->gradient->layers[train->layer];
-	const SrmMatrix *w = srm_map_matrix(&train->decoder->layers[train->layer], map);
+	const SrmMatrix *w = srm_weight_matrix(&train->decoder->layers[train->layer], map);
 
 	return (MapSum) {
-		.dw = (float *) srm_map_matrix(gradient, map)->data,
-		.dbias = (float *) srm_map_bias(gradient, map),
+		.dw = (float *) srm_weight_matrix(gradient, map)->data,
+		.dbias = (float *) dbias,
 		.dout = dout, .x = x, .rows = w->rows, .cols = w->cols, .n = n
 	};
 }
@@ -308,31 +308,32 @@ map_sum(const SrmDecoderTrain *train, SrmMap map, const float *dout, const float
 static bool
 sum_maps(const SrmDecoderTrain *train)
 {
+	const SrmLayer *gradient = &train->gradient->layers[train->layer];
 	const SrmLayerStates *states = &train->states[train->layer];
 	SumTask		sum = {.train = train};
 	size_t		n = train->n_active;
 	size_t		n_rows = train->batch->n_rows;
 	MapSum	   *maps = sum.maps;
 
-	maps[SRM_MAP_QUERY] = map_sum(train, SRM_MAP_QUERY, train->dqueries,
+	maps[SRM_WEIGHT_QUERY] = map_sum(train, SRM_WEIGHT_QUERY, gradient->query_bias, train->dqueries,
 								  train->active == NULL ? train->normed : train->normed_active, n);
-	maps[SRM_MAP_KEY] = map_sum(train, SRM_MAP_KEY, train->dkeys, train->normed, n_rows);
-	maps[SRM_MAP_VALUE] = map_sum(train, SRM_MAP_VALUE, train->dvalues, train->normed, n_rows);
-	maps[SRM_MAP_OUTPUT] = map_sum(train, SRM_MAP_OUTPUT,
+	maps[SRM_WEIGHT_KEY] = map_sum(train, SRM_WEIGHT_KEY, gradient->key_bias, train->dkeys, train->normed, n_rows);
+	maps[SRM_WEIGHT_VALUE] = map_sum(train, SRM_WEIGHT_VALUE, gradient->value_bias, train->dvalues, train->normed, n_rows);
+	maps[SRM_WEIGHT_OUTPUT] = map_sum(train, SRM_WEIGHT_OUTPUT, gradient->output_bias,
 								   train->dattention_out == NULL ? train->dmiddle : train->dattention_out,
 								   states->attended, n);
-	maps[SRM_MAP_GATE] = map_sum(train, SRM_MAP_GATE, states->gate, train->ffn_normed, n);
-	maps[SRM_MAP_UP] = map_sum(train, SRM_MAP_UP, states->up, train->ffn_normed, n);
-	maps[SRM_MAP_DOWN] = map_sum(train, SRM_MAP_DOWN,
+	maps[SRM_WEIGHT_GATE] = map_sum(train, SRM_WEIGHT_GATE, gradient->gate_bias, states->gate, train->ffn_normed, n);
+	maps[SRM_WEIGHT_UP] = map_sum(train, SRM_WEIGHT_UP, gradient->up_bias, states->up, train->ffn_normed, n);
+	maps[SRM_WEIGHT_DOWN] = map_sum(train, SRM_WEIGHT_DOWN, gradient->down_bias,
 								 train->dffn_out == NULL ? train->dout : train->dffn_out, train->act, n);
-	for (int i = 0; i < SRM_N_MAPS; i++)
+	for (int i = 0; i < SRM_N_WEIGHTS; i++)
 	{
 		size_t		tiles = srm_divide_up(maps[i].rows, TILE_ROWS) * srm_divide_up(maps[i].cols, TILE_COLS);
 
 		sum.first_task[i + 1] = sum.first_task[i] +
 			(maps[i].dw == NULL && maps[i].dbias == NULL ? 0 : tiles);
 	}
-	return srm_threads_run_or_stop(train->threads, sum.first_task[SRM_N_MAPS], sum_map, &sum,
+	return srm_threads_run_or_stop(train->threads, sum.first_task[SRM_N_WEIGHTS], sum_map, &sum,
 								   train->stop, train->status);
 }
 

@@ -17,21 +17,6 @@
  */
 #define SRM_CHUNK	96
 
-typedef enum SrmMap
-{
-	SRM_MAP_QUERY,
-	SRM_MAP_KEY,
-	SRM_MAP_VALUE,
-	SRM_MAP_OUTPUT,
-	SRM_MAP_GATE,
-	SRM_MAP_UP,
-	SRM_MAP_DOWN,
-	SRM_N_MAPS
-} SrmMap;
-
-extern const SrmMatrix *srm_map_matrix(const SrmLayer *layer, SrmMap map);
-extern const float *srm_map_bias(const SrmLayer *layer, SrmMap map);
-
 /*
  * States of a layer that backward reads.  Active rows are those that matter
  * behind the layer's attention: all of them, but in the last layer the wanted ones.
@@ -64,7 +49,7 @@ struct SrmDecoderTrain
 	uint32_t   *positions;		/* (rows) */
 	float	  **inputs;			/* (n_layers + 1) of (rows, dim): the residual stream */
 	SrmLayerStates *states;		/* (n_layers), all the same with recompute */
-	float	   *panels[SRM_N_MAPS]; /* of the layer at work, one way or the other */
+	float	   *panels[SRM_N_WEIGHTS]; /* of the matrices of the layer at work, one way or the other */
 
 	/* Backward */
 	float	   *dout;			/* (active, dim) */

@@ -22,38 +22,6 @@
 
 #define PACKED_COLUMNS	(4 * SRM_PANEL)	/* of a task */
 
-const SrmMatrix *
-srm_map_matrix(const SrmLayer *layer, SrmMap map)
-{
-	const SrmMatrix *const matrices[] = {
-		[SRM_MAP_QUERY] = &layer->query,
-		[SRM_MAP_KEY] = &layer->key,
-		[SRM_MAP_VALUE] = &layer->value,
-		[SRM_MAP_OUTPUT] = &layer->output,
-		[SRM_MAP_GATE] = &layer->gate,
-		[SRM_MAP_UP] = &layer->up,
-		[SRM_MAP_DOWN] = &layer->down
-	};
-
-	return matrices[map];
-}
-
-const float *
-srm_map_bias(const SrmLayer *layer, SrmMap map)
-{
-	const float *const biases[] = {
-		[SRM_MAP_QUERY] = layer->query_bias,
-		[SRM_MAP_KEY] = layer->key_bias,
-		[SRM_MAP_VALUE] = layer->value_bias,
-		[SRM_MAP_OUTPUT] = layer->output_bias,
-		[SRM_MAP_GATE] = layer->gate_bias,
-		[SRM_MAP_UP] = layer->up_bias,
-		[SRM_MAP_DOWN] = layer->down_bias
-	};
-
-	return biases[map];
-}
-
 static size_t
 largest(size_t a, size_t b)
 {
@@ -179,11 +147,13 @@ add_all(Buffers *buffers, SrmDecoderTrain *train, const SrmDecoder *decoder, con
 		add_buffer(buffers, &inputs[i], size->n_rows, decoder->dim);
 	for (size_t i = 0; i < (size->recompute ? 1 : n_kept); i++)
 		add_states(buffers, &states[i], decoder, size->n_rows);
-	for (int map = 0; map < SRM_N_MAPS; map++)
+	for (int i = 0; i < SRM_N_WEIGHTS; i++)
 	{
-		const SrmMatrix *matrix = srm_map_matrix(&decoder->layers[0], (SrmMap) map);
+		const SrmMatrix *matrix = srm_weight_matrix(&decoder->layers[0], i);
 
-		add_buffer(buffers, &train->panels[map],
+		if (!srm_weight_is_matrix(i))
+			continue;
+		add_buffer(buffers, &train->panels[i],
 				   largest(srm_panel_floats(matrix->rows, matrix->cols),
 						   srm_panel_floats(matrix->cols, matrix->rows)), 1);
 	}
@@ -217,10 +187,12 @@ srm_decoder_train_bytes(const SrmDecoder *decoder, const SrmTrainSize *size, int
 	for (size_t i = 0; i < (size->backward && !size->recompute ? decoder->n_layers : 1); i++)
 		add_states(&buffers, &states, decoder, size->n_rows);
 	add_buffer(&buffers, &input, size->n_positions, decoder->head_dim);
-	for (int map = 0; map < SRM_N_MAPS; map++)
+	for (int i = 0; i < SRM_N_WEIGHTS; i++)
 	{
-		const SrmMatrix *matrix = srm_map_matrix(&decoder->layers[0], (SrmMap) map);
+		const SrmMatrix *matrix = srm_weight_matrix(&decoder->layers[0], i);
 
+		if (!srm_weight_is_matrix(i))
+			continue;
 		add_buffer(&buffers, &input, largest(srm_panel_floats(matrix->rows, matrix->cols),
 											 srm_panel_floats(matrix->cols, matrix->rows)), 1);
 	}
@@ -342,7 +314,7 @@ typedef struct PackTask
 {
 	SrmDecoderTrain *train;
 	bool		backward;
-	size_t		first_task[SRM_N_MAPS + 1];
+	size_t		first_task[SRM_N_WEIGHTS + 1];
 } PackTask;
 
 static void
@@ -359,7 +331,7 @@ pack_columns(void *arg, size_t task, int thread)
 	(void) thread;
 	while (task >= pack->first_task[map + 1])
 		map++;
-	w = srm_map_matrix(&train->decoder->layers[train->layer], (SrmMap) map);
+	w = srm_weight_matrix(&train->decoder->layers[train->layer], map);
 	first = (task - pack->first_task[map]) * PACKED_COLUMNS;
 	n = pack->backward ? w->cols : w->rows;
 	k = pack->backward ? w->rows : w->cols;
@@ -374,24 +346,22 @@ srm_pack_layer(SrmDecoderTrain *train, bool backward)
 {
 	PackTask	pack = {.train = train, .backward = backward};
 
-	for (int map = 0; map < SRM_N_MAPS; map++)
+	for (int map = 0; map < SRM_N_WEIGHTS; map++)
 	{
-		const SrmMatrix *w = srm_map_matrix(&train->decoder->layers[train->layer], (SrmMap) map);
-		size_t		n = backward ? w->cols : w->rows;
+		const SrmMatrix *w = srm_weight_matrix(&train->decoder->layers[train->layer], map);
+		size_t		n = !srm_weight_is_matrix(map) ? 0 : backward ? w->cols : w->rows;
 
 		pack.first_task[map + 1] = pack.first_task[map] + (n + PACKED_COLUMNS - 1) / PACKED_COLUMNS;
 	}
-	return srm_threads_run_or_stop(train->threads, pack.first_task[SRM_N_MAPS], pack_columns, &pack,
+	return srm_threads_run_or_stop(train->threads, pack.first_task[SRM_N_WEIGHTS], pack_columns, &pack,
 								   train->stop, train->status);
 }
 
 /* out (n, w.rows) = x (n, w.cols) * w^T + bias */
 static void
-map_rows(const SrmDecoderTrain *train, SrmMap map, float *out, const float *x, size_t n)
+map_rows(const SrmDecoderTrain *train, SrmWeightNumber map, const float *bias, float *out, const float *x, size_t n)
 {
-	const SrmLayer *layer = &train->decoder->layers[train->layer];
-	const SrmMatrix *w = srm_map_matrix(layer, map);
-	const float *bias = srm_map_bias(layer, map);
+	const SrmMatrix *w = srm_weight_matrix(&train->decoder->layers[train->layer], map);
 
 	srm_kernels->multiply_columns(out, w->rows, x, w->cols, 1, train->panels[map], n, w->rows, w->cols, false);
 	for (size_t i = 0; bias != NULL && i < n; i++)
@@ -440,15 +410,16 @@ static void
 project_keys(const SrmDecoderTrain *train, const float *normed, size_t first, size_t n)
 {
 	const SrmDecoder *decoder = train->decoder;
+	const SrmLayer *layer = &decoder->layers[train->layer];
 	const SrmLayerStates *states = &train->states[train->layer];
 	size_t		kv_dim = srm_kv_dim(decoder);
 
-	map_rows(train, SRM_MAP_KEY, states->keys + first * kv_dim, normed, n);
-	map_rows(train, SRM_MAP_VALUE, states->values + first * kv_dim, normed, n);
+	map_rows(train, SRM_WEIGHT_KEY, layer->key_bias, states->keys + first * kv_dim, normed, n);
+	map_rows(train, SRM_WEIGHT_VALUE, layer->value_bias, states->values + first * kv_dim, normed, n);
 	for (size_t i = first; i < first + n; i++)
 		turn_heads(train, states->keys + i * kv_dim,
 				   states->raw_keys == NULL ? NULL : states->raw_keys + i * kv_dim,
-				   decoder->layers[train->layer].key_norm, decoder->n_kv_heads, i);
+				   layer->key_norm, decoder->n_kv_heads, i);
 }
 
 /* Queries of the active rows among first .. first + n - 1, whose normed states are given. */
@@ -456,6 +427,7 @@ static void
 project_queries(const SrmDecoderTrain *train, float *gathered, const float *normed, size_t first, size_t n)
 {
 	const SrmDecoder *decoder = train->decoder;
+	const SrmLayer *layer = &decoder->layers[train->layer];
 	const SrmLayerStates *states = &train->states[train->layer];
 	size_t		q_dim = srm_q_dim(decoder);
 	size_t		start = srm_active_before(train, first);
@@ -469,11 +441,11 @@ project_queries(const SrmDecoderTrain *train, float *gathered, const float *norm
 		normed = gathered;
 	}
 	if (start < end)
-		map_rows(train, SRM_MAP_QUERY, states->queries + start * q_dim, normed, end - start);
+		map_rows(train, SRM_WEIGHT_QUERY, layer->query_bias, states->queries + start * q_dim, normed, end - start);
 	for (size_t i = start; i < end; i++)
 		turn_heads(train, states->queries + i * q_dim,
 				   states->raw_queries == NULL ? NULL : states->raw_queries + i * q_dim,
-				   decoder->layers[train->layer].query_norm, decoder->n_heads, srm_active_row(train, i));
+				   layer->query_norm, decoder->n_heads, srm_active_row(train, i));
 }
 
 /* From the residual stream to queries, keys and values. */
@@ -525,7 +497,7 @@ finish_attention(const SrmDecoderTrain *train, float *change, float *gathered, s
 				   dim * sizeof(float));
 		residual = gathered;
 	}
-	map_rows(train, SRM_MAP_OUTPUT, change, states->attended + first * srm_q_dim(decoder), n);
+	map_rows(train, SRM_WEIGHT_OUTPUT, layer->output_bias, change, states->attended + first * srm_q_dim(decoder), n);
 	add_change(train, states->middle + first * dim, residual, change,
 			   states->attention_out == NULL ? NULL : states->attention_out + first * dim,
 			   layer->post_attention_norm, n);
@@ -549,11 +521,11 @@ finish_rows(void *arg, size_t task, int thread)
 
 	finish_attention(train, change, normed, first, n);
 	srm_norm_forward(normed, states->middle + first * dim, layer->ffn_norm, decoder->norm_eps, n, dim);
-	map_rows(train, SRM_MAP_GATE, states->gate + first * ffn_dim, normed, n);
-	map_rows(train, SRM_MAP_UP, states->up + first * ffn_dim, normed, n);
+	map_rows(train, SRM_WEIGHT_GATE, layer->gate_bias, states->gate + first * ffn_dim, normed, n);
+	map_rows(train, SRM_WEIGHT_UP, layer->up_bias, states->up + first * ffn_dim, normed, n);
 	srm_gate_forward(act, states->gate + first * ffn_dim, states->up + first * ffn_dim, decoder->activation,
 					 n * ffn_dim);
-	map_rows(train, SRM_MAP_DOWN, change, act, n);
+	map_rows(train, SRM_WEIGHT_DOWN, layer->down_bias, change, act, n);
 	add_change(train, train->inputs[train->layer + 1] + first * dim, states->middle + first * dim, change,
 			   states->ffn_out == NULL ? NULL : states->ffn_out + first * dim, layer->post_ffn_norm, n);
 }

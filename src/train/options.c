@@ -10,7 +10,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "train/parameters.h"
+#include "nn/layer.h"
 #include "train/random.h"
 
 static const char *const part_names[] = {
@@ -135,6 +135,17 @@ check_options(const SrmTrainOptions *options, SrmStatus *status)
 	return true;
 }
 
+/* Whether the first length bytes of a name are how peft calls a matrix. */
+static bool
+is_projection(const char *name, size_t length)
+{
+	for (int i = 0; i < SRM_N_WEIGHTS; i++)
+		if (srm_layer_weights[i].peft != NULL && strlen(srm_layer_weights[i].peft) == length &&
+			strncmp(srm_layer_weights[i].peft, name, length) == 0)
+			return true;
+	return false;
+}
+
 /* Every name of a list such as "q_proj, v_proj" is a projection. */
 static bool
 check_targets(const char *targets, SrmStatus *status)
@@ -143,17 +154,9 @@ check_targets(const char *targets, SrmStatus *status)
 		return true;
 	for (const char *at = targets; at != NULL; at = strchr(at, ','))
 	{
-		size_t		length;
-		const char *name;
-		size_t		number = 0;
-
 		at += *at == ',';
 		at += strspn(at, " ");
-		length = strcspn(at, ", ");
-		while ((name = srm_projection_name(number)) != NULL &&
-			   (strlen(name) != length || strncmp(name, at, length) != 0))
-			number++;
-		if (name != NULL)
+		if (is_projection(at, strcspn(at, ", ")))
 			continue;
 		srm_fail(status, SRM_INVALID_ARGUMENT, "unknown projection in \"%s\"", targets);
 		return srm_fail_hint(status, "Known are q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj, and all.");

@@ -31,7 +31,7 @@ typedef struct Part
 	const float *values;		/* (rows, cols); NULL: as in the base */
 	size_t		rows;
 	size_t		cols;
-	SrmRows		at;				/* where they lie in the tensor */
+	SrmPackedRows at;				/* where they lie in the tensor */
 	bool		less_one;		/* the file has the weights less one */
 } Part;
 
@@ -91,20 +91,21 @@ add_layer(Output *output, size_t number)
 	const SrmArchitecture *row = output->config.architecture;
 	const SrmDecoder *decoder = &output->base->decoder;
 	bool		trained = output->options->part != SRM_TRAIN_HEAD;
-	const char *layer = trained ? (const char *) &output->parameters->decoder.layers[number] : NULL;
+	const SrmLayer *layer = trained ? &output->parameters->decoder.layers[number] : NULL;
 
 	for (const SrmLayerTensor *tensor = row->layer_tensors; tensor->name != NULL; tensor++)
 	{
 		char		name[MAX_NAME_SIZE];
-		Part		part = {.rows = srm_architecture_size(decoder, tensor->rows)};
+		const SrmWeight *weight = &srm_layer_weights[tensor->weight];
+		Part		part = {.rows = srm_weight_rows(decoder, tensor->weight)};
 
 		if (!output->config.steps[tensor->step])
 			continue;
-		part.cols = tensor->cols == SRM_SIZE_NONE ? 1 : srm_architecture_size(decoder, tensor->cols);
-		part.less_one = tensor->is_norm && row->norms_from_one;
+		part.cols = srm_weight_is_matrix(tensor->weight) ? srm_size_of(decoder, weight->cols) : 1;
+		part.less_one = weight->role == SRM_ROLE_NORM && row->norms_from_one;
 		if (trained)
-			part.values = tensor->cols == SRM_SIZE_NONE ? *(const float *const *) (layer + tensor->offset) :
-				((const SrmMatrix *) (layer + tensor->offset))->data;
+			part.values = srm_weight_is_matrix(tensor->weight) ? srm_weight_matrix(layer, tensor->weight)->data :
+				*srm_weight_vector(layer, tensor->weight);
 		part.at = srm_architecture_rows(decoder, tensor);
 		snprintf(name, sizeof(name), "%s%s%zu.%s", output->prefix, row->layer_prefix, number, tensor->name);
 		if (!add_part(output, name, part))

@@ -73,12 +73,12 @@ plan_adapter(Output *output, const SrmAdapter *adapter)
 	char		name[MAX_NAME_SIZE];
 	int			length;
 
-	while (tensor->name != NULL && (tensor->offset != adapter->offset || tensor->cols == SRM_SIZE_NONE))
+	while (tensor->name != NULL && tensor->weight != adapter->weight)
 		tensor++;
 	if (tensor->name == NULL || tensor->packing != NULL)
 	{
 		srm_fail(output->status, SRM_NOT_SUPPORTED, "cannot write an adapter of \"%s\", which the base packs with others",
-				 adapter->target);
+				 srm_layer_weights[adapter->weight].peft);
 		return srm_fail_hint(output->status, "Write a merged model instead.");
 	}
 	/* The module is what the tensor's name says before ".weight" */
@@ -140,16 +140,15 @@ static SrmJson *
 list_targets(Output *output)
 {
 	SrmJson    *list = srm_json_make(SRM_JSON_ARRAY, output->arena, output->status);
-	const char *name;
 
-	for (size_t number = 0; list != NULL && (name = srm_projection_name(number)) != NULL; number++)
+	for (int weight = 0; list != NULL && weight < SRM_N_WEIGHTS; weight++)
 		for (size_t i = 0; i < output->parameters->n_adapters; i++)
 		{
 			SrmJson    *text;
 
-			if (strcmp(output->parameters->adapters[i].target, name) != 0)
+			if (output->parameters->adapters[i].weight != (SrmWeightNumber) weight)
 				continue;
-			text = srm_json_make_string(name, output->arena, output->status);
+			text = srm_json_make_string(srm_layer_weights[weight].peft, output->arena, output->status);
 			if (text == NULL)
 				return NULL;
 			srm_json_append(list, text);

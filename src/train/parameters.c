@@ -19,50 +19,6 @@
 #define ALIGNED_FLOATS	16		/* 64 bytes */
 #define NEW_DEVIATION	0.02	/* of weights that a model lacks */
 
-typedef enum Kind
-{
-	KIND_MATRIX,
-	KIND_DIM,					/* vectors of these lengths */
-	KIND_QUERY,
-	KIND_KEY,
-	KIND_HEAD,
-	KIND_FFN
-} Kind;
-
-typedef struct Field
-{
-	Kind		kind;
-	size_t		offset;			/* in SrmLayer */
-	const char *projection;		/* as peft names a matrix */
-	bool		is_norm;
-	bool		is_residual;	/* its product is added to the residual stream */
-} Field;
-
-static const Field fields[] = {
-	{.kind = KIND_DIM,.offset = offsetof(SrmLayer, attention_norm),.is_norm = true},
-	{.kind = KIND_MATRIX,.offset = offsetof(SrmLayer, query),.projection = "q_proj"},
-	{.kind = KIND_MATRIX,.offset = offsetof(SrmLayer, key),.projection = "k_proj"},
-	{.kind = KIND_MATRIX,.offset = offsetof(SrmLayer, value),.projection = "v_proj"},
-	{.kind = KIND_MATRIX,.offset = offsetof(SrmLayer, output),.projection = "o_proj",.is_residual = true},
-	{.kind = KIND_QUERY,.offset = offsetof(SrmLayer, query_bias)},
-	{.kind = KIND_KEY,.offset = offsetof(SrmLayer, key_bias)},
-	{.kind = KIND_KEY,.offset = offsetof(SrmLayer, value_bias)},
-	{.kind = KIND_DIM,.offset = offsetof(SrmLayer, output_bias)},
-	{.kind = KIND_HEAD,.offset = offsetof(SrmLayer, query_norm),.is_norm = true},
-	{.kind = KIND_HEAD,.offset = offsetof(SrmLayer, key_norm),.is_norm = true},
-	{.kind = KIND_DIM,.offset = offsetof(SrmLayer, post_attention_norm),.is_norm = true},
-	{.kind = KIND_DIM,.offset = offsetof(SrmLayer, ffn_norm),.is_norm = true},
-	{.kind = KIND_MATRIX,.offset = offsetof(SrmLayer, gate),.projection = "gate_proj"},
-	{.kind = KIND_MATRIX,.offset = offsetof(SrmLayer, up),.projection = "up_proj"},
-	{.kind = KIND_MATRIX,.offset = offsetof(SrmLayer, down),.projection = "down_proj",.is_residual = true},
-	{.kind = KIND_FFN,.offset = offsetof(SrmLayer, gate_bias)},
-	{.kind = KIND_FFN,.offset = offsetof(SrmLayer, up_bias)},
-	{.kind = KIND_DIM,.offset = offsetof(SrmLayer, down_bias)},
-	{.kind = KIND_DIM,.offset = offsetof(SrmLayer, post_ffn_norm),.is_norm = true}
-};
-
-#define N_FIELDS	(sizeof(fields) / sizeof(fields[0]))
-
 /* A walk over the tensors of a model. */
 typedef struct Walk
 {
@@ -78,15 +34,6 @@ typedef struct Walk
 	float	   *frozen;
 	float	   *dsums;
 } Walk;
-
-const char *
-srm_projection_name(size_t number)
-{
-	for (size_t i = 0; i < N_FIELDS; i++)
-		if (fields[i].projection != NULL && number-- == 0)
-			return fields[i].projection;
-	return NULL;
-}
 
 static size_t
 aligned(size_t n)
@@ -164,10 +111,10 @@ place_decoder(Walk *walk, size_t n, bool decays, float **gradient)
 }
 
 static void
-place_adapter(Walk *walk, size_t layer, const Field *field, const SrmMatrix *base, float *sum, float **dsum)
+place_adapter(Walk *walk, size_t layer, SrmWeightNumber weight, const SrmMatrix *base, float *sum, float **dsum)
 {
 	size_t		rank = walk->options->lora_rank;
-	SrmAdapter	adapter = {.layer = layer,.target = field->projection,.offset = field->offset,
+	SrmAdapter	adapter = {.layer = layer,.weight = weight,
 		.base = base,.sum = sum
 	};
 
@@ -182,16 +129,17 @@ place_adapter(Walk *walk, size_t layer, const Field *field, const SrmMatrix *bas
 	walk->n_adapters++;
 }
 
+/* A matrix of a layer, or the embedding: number is SRM_N_WEIGHTS then. */
 static void
 place_matrix(Walk *walk, const SrmMatrix *base, SrmMatrix *weight, SrmMatrix *gradient,
-			 size_t layer, const Field *field)
+			 size_t layer, SrmWeightNumber number)
 {
 	float	   *dw;
 	float	   *w = place_decoder(walk, base->rows * base->cols, true, &dw);
 
-	if (walk->options->part == SRM_TRAIN_LORA && field != NULL &&
-		list_holds(walk->options->lora_targets, field->projection))
-		place_adapter(walk, layer, field, base, w, &dw);
+	if (walk->options->part == SRM_TRAIN_LORA && number < SRM_N_WEIGHTS &&
+		list_holds(walk->options->lora_targets, srm_layer_weights[number].peft))
+		place_adapter(walk, layer, number, base, w, &dw);
 	if (!walk->placing)
 		return;
 	srm_matrix_read(base, 0, base->rows * base->cols, w);
@@ -216,53 +164,24 @@ place_vector(Walk *walk, const float *base, size_t n, const float **weight, cons
 	*gradient = dw;
 }
 
-static size_t
-length_of(const SrmDecoder *decoder, Kind kind)
-{
-	switch (kind)
-	{
-		case KIND_DIM:
-			return decoder->dim;
-		case KIND_QUERY:
-			return decoder->n_heads * decoder->head_dim;
-		case KIND_KEY:
-			return decoder->n_kv_heads * decoder->head_dim;
-		case KIND_HEAD:
-			return decoder->head_dim;
-		case KIND_FFN:
-			return decoder->ffn_dim;
-		case KIND_MATRIX:
-			break;
-	}
-	return 0;
-}
-
 static void
 place_layer(Walk *walk, size_t number)
 {
 	const SrmDecoder *decoder = &walk->model->decoder;
+	const SrmLayer *base = &decoder->layers[number];
 	SrmLayer	nothing;
-	const char *base = (const char *) &decoder->layers[number];
-	char	   *weight = (char *) &nothing;
-	char	   *gradient = (char *) &nothing;
+	SrmLayer   *weight = walk->placing ? &walk->parameters->decoder.layers[number] : &nothing;
+	SrmLayer   *gradient = walk->placing ? &walk->parameters->gradient.layers[number] : &nothing;
 
 	if (walk->placing)
-	{
-		weight = (char *) &walk->parameters->decoder.layers[number];
-		gradient = (char *) &walk->parameters->gradient.layers[number];
-		walk->parameters->decoder.layers[number].window = decoder->layers[number].window;
-	}
-	for (size_t i = 0; i < N_FIELDS; i++)
-	{
-		size_t		offset = fields[i].offset;
-
-		if (fields[i].kind == KIND_MATRIX)
-			place_matrix(walk, (const SrmMatrix *) (base + offset), (SrmMatrix *) (weight + offset),
-						 (SrmMatrix *) (gradient + offset), number, &fields[i]);
+		weight->window = base->window;
+	for (int i = 0; i < SRM_N_WEIGHTS; i++)
+		if (srm_weight_is_matrix(i))
+			place_matrix(walk, srm_weight_matrix(base, i), srm_weight_matrix(weight, i),
+						 srm_weight_matrix(gradient, i), number, i);
 		else
-			place_vector(walk, *(const float *const *) (base + offset), length_of(decoder, fields[i].kind),
-						 (const float **) (weight + offset), (const float **) (gradient + offset));
-	}
+			place_vector(walk, *srm_weight_vector(base, i), srm_weight_rows(decoder, i),
+						 srm_weight_vector(weight, i), srm_weight_vector(gradient, i));
 }
 
 static size_t
@@ -307,7 +226,7 @@ walk_model(Walk *walk)
 	if (walk->options->part != SRM_TRAIN_HEAD)
 	{
 		place_matrix(walk, &decoder->embedding, &parameters->decoder.embedding,
-					 &parameters->gradient.embedding, 0, NULL);
+					 &parameters->gradient.embedding, 0, SRM_N_WEIGHTS);
 		for (size_t i = 0; i < decoder->n_layers; i++)
 			place_layer(walk, i);
 		place_vector(walk, decoder->final_norm, decoder->dim, &parameters->decoder.final_norm,
@@ -386,28 +305,38 @@ fill_vector(const float *vector, size_t n, float value)
 		((float *) vector)[i] = value;
 }
 
-/* A decoder that starts anew: outputs of layers start smaller, so that their sum does not grow. */
+/* Outputs of layers start smaller, so that their sum does not grow. */
+static void
+fill_fresh_layer(const SrmDecoder *decoder, const SrmLayer *layer, SrmRandom *random)
+{
+	double		shrink = 1.0 / sqrt(2.0 * (double) decoder->n_layers);
+
+	for (int i = 0; i < SRM_N_WEIGHTS; i++)
+	{
+		SrmRole		role = srm_layer_weights[i].role;
+		const SrmMatrix *matrix;
+
+		if (!srm_weight_is_matrix(i))
+		{
+			fill_vector(*srm_weight_vector(layer, i), srm_weight_rows(decoder, i),
+						role == SRM_ROLE_NORM ? 1.0f : 0.0f);
+			continue;
+		}
+		matrix = srm_weight_matrix(layer, i);
+		srm_random_normal(random, (float *) matrix->data, matrix->rows * matrix->cols,
+						  (role == SRM_ROLE_RESIDUAL ? shrink : 1.0) / sqrt((double) matrix->cols));
+	}
+}
+
 static void
 fill_fresh_decoder(SrmParameters *parameters, SrmRandom *random)
 {
 	const SrmDecoder *decoder = &parameters->decoder;
-	double		shrink = 1.0 / sqrt(2.0 * (double) decoder->n_layers);
 
 	srm_random_normal(random, (float *) decoder->embedding.data, decoder->vocab_size * decoder->dim,
 					  NEW_DEVIATION);
 	for (size_t i = 0; i < decoder->n_layers; i++)
-		for (size_t j = 0; j < N_FIELDS; j++)
-		{
-			const char *place = (const char *) &decoder->layers[i] + fields[j].offset;
-			const SrmMatrix *matrix = (const SrmMatrix *) place;
-
-			if (fields[j].kind == KIND_MATRIX)
-				srm_random_normal(random, (float *) matrix->data, matrix->rows * matrix->cols,
-								  (fields[j].is_residual ? shrink : 1.0) / sqrt((double) matrix->cols));
-			else
-				fill_vector(*(const float *const *) place, length_of(decoder, fields[j].kind),
-							fields[j].is_norm ? 1.0f : 0.0f);
-		}
+		fill_fresh_layer(decoder, &decoder->layers[i], random);
 	fill_vector(decoder->final_norm, decoder->dim, 1.0f);
 }
 

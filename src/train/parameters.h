@@ -30,8 +30,7 @@ typedef struct SrmParameter
 typedef struct SrmAdapter
 {
 	size_t		layer;
-	const char *target;			/* "q_proj" */
-	size_t		offset;			/* of the matrix in SrmLayer */
+	SrmWeightNumber weight;
 	const SrmMatrix *base;		/* (rows, cols) as published */
 	float	   *sum;			/* (rows, cols) base + scale * b * a */
 	float	   *dsum;			/* its gradient */
@@ -85,8 +84,5 @@ extern bool srm_parameters_split(SrmParameters *parameters, SrmThreads *threads,
 
 /* Makes all gradients zeros. */
 extern void srm_parameters_clear(SrmParameters *parameters);
-
-/* A projection as peft names it, by its number from 0 on; NULL behind the last. */
-extern const char *srm_projection_name(size_t number);
 
 #endif							/* SRM_PARAMETERS_H */

@@ -68,7 +68,6 @@ srm_passes_create(const SrmModel *model, const SrmTrainOptions *options, SrmPara
 	passes->scratch = srm_arena_create(status);
 	if (size != NULL && passes->scratch != NULL)
 	{
-		passes->n_rows = size->n_rows;
 		passes->hidden = srm_arena_array(arena, size->n_wanted, model->decoder.dim * sizeof(float), status);
 		passes->dhidden = srm_arena_array(arena, size->n_wanted, model->decoder.dim * sizeof(float), status);
 		passes->train = srm_decoder_train_create(&parameters->decoder, &parameters->gradient, size, status);

@@ -18,7 +18,6 @@ typedef struct SrmPasses
 	const SrmTrainOptions *options;
 	SrmParameters *parameters;
 	SrmDecoderTrain *train;		/* NULL with SRM_TRAIN_HEAD */
-	size_t		n_rows;			/* of the greatest batch */
 	float	   *hidden;			/* (n_wanted, dim) */
 	float	   *dhidden;		/* (n_wanted, dim) */
 	SrmArena   *arena;			/* of the buffers above */

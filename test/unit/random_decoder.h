@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/arena.h"
 #include "nn/decoder.h"
 #include "kernel/pack.h"
 
@@ -147,44 +148,40 @@ random_packed_maps(RandomState *state, const RandomShape *shape, SrmLayer *layer
 	layer->value = rows_of(&tensor, run + shape->head_dim, kv_dim, shape->head_dim, stride);
 }
 
-static inline void
-random_layer(RandomState *state, const RandomShape *shape, SrmLayer *layer)
+/* Whether a decoder of a shape has a weight. */
+static inline bool
+shape_has(const RandomShape *shape, SrmWeightNumber number)
 {
-	size_t		q_dim = shape->n_heads * shape->head_dim;
-	size_t		kv_dim = shape->n_kv_heads * shape->head_dim;
+	if (srm_layer_weights[number].role == SRM_ROLE_BIAS)
+		return shape->with_biases;
+	if (srm_layer_weights[number].rows == SRM_SIZE_HEAD)
+		return shape->with_head_norms;
+	if (number == SRM_WEIGHT_POST_ATTENTION_NORM || number == SRM_WEIGHT_POST_FFN_NORM)
+		return shape->with_post_norms;
+	return true;
+}
 
+static inline void
+random_layer(RandomState *state, const RandomShape *shape, const SrmDecoder *decoder, SrmLayer *layer)
+{
 	memset(layer, 0, sizeof(SrmLayer));
-	layer->attention_norm = random_vector(state, shape->dim, 1.0f, 0.3f);
-	layer->query = random_matrix(state, q_dim, shape->dim, shape->dtype);
-	layer->key = random_matrix(state, kv_dim, shape->dim, shape->dtype);
-	layer->value = random_matrix(state, kv_dim, shape->dim, shape->dtype);
-	layer->output = random_matrix(state, shape->dim, q_dim, shape->dtype);
-	layer->ffn_norm = random_vector(state, shape->dim, 1.0f, 0.3f);
-	layer->gate = random_matrix(state, shape->ffn_dim, shape->dim, shape->dtype);
-	layer->up = random_matrix(state, shape->ffn_dim, shape->dim, shape->dtype);
-	layer->down = random_matrix(state, shape->dim, shape->ffn_dim, shape->dtype);
+	for (int i = 0; i < SRM_N_WEIGHTS; i++)
+	{
+		size_t		rows = srm_weight_rows(decoder, i);
+
+		if (!shape_has(shape, i))
+			continue;
+		if (srm_weight_is_matrix(i))
+			*srm_weight_matrix(layer, i) = random_matrix(state, rows, srm_size_of(decoder, srm_layer_weights[i].cols),
+														 shape->dtype);
+		else if (srm_layer_weights[i].role == SRM_ROLE_BIAS)
+			*srm_weight_vector(layer, i) = random_vector(state, rows, 0.0f, 1.0f);
+		else
+			*srm_weight_vector(layer, i) = random_vector(state, rows, 1.0f,
+														 srm_layer_weights[i].rows == SRM_SIZE_HEAD ? 0.5f : 0.3f);
+	}
 	if (shape->packed)
 		random_packed_maps(state, shape, layer);
-	if (shape->with_post_norms)
-	{
-		layer->post_attention_norm = random_vector(state, shape->dim, 1.0f, 0.3f);
-		layer->post_ffn_norm = random_vector(state, shape->dim, 1.0f, 0.3f);
-	}
-	if (shape->with_biases)
-	{
-		layer->query_bias = random_vector(state, q_dim, 0.0f, 1.0f);
-		layer->key_bias = random_vector(state, kv_dim, 0.0f, 1.0f);
-		layer->value_bias = random_vector(state, kv_dim, 0.0f, 1.0f);
-		layer->output_bias = random_vector(state, shape->dim, 0.0f, 1.0f);
-		layer->gate_bias = random_vector(state, shape->ffn_dim, 0.0f, 1.0f);
-		layer->up_bias = random_vector(state, shape->ffn_dim, 0.0f, 1.0f);
-		layer->down_bias = random_vector(state, shape->dim, 0.0f, 1.0f);
-	}
-	if (shape->with_head_norms)
-	{
-		layer->query_norm = random_vector(state, shape->head_dim, 1.0f, 0.5f);
-		layer->key_norm = random_vector(state, shape->head_dim, 1.0f, 0.5f);
-	}
 }
 
 /* In the arena; aborts when memory is short. */
@@ -217,7 +214,7 @@ random_decoder(const RandomShape *shape, uint64_t seed, SrmArena *arena)
 		abort();
 	for (size_t i = 0; i < shape->n_layers; i++)
 	{
-		random_layer(&state, shape, &decoder->layers[i]);
+		random_layer(&state, shape, decoder, &decoder->layers[i]);
 		if (shape->window > 0 && i % shape->window_step == 0)
 			decoder->layers[i].window = shape->window;
 	}
@@ -245,14 +242,9 @@ static inline void
 pack_decoder(SrmDecoder *decoder, SrmCompute compute, SrmArena *arena)
 {
 	for (size_t i = 0; i < decoder->n_layers; i++)
-	{
-		SrmLayer   *layer = &decoder->layers[i];
-		SrmMatrix  *maps[] = {&layer->query, &layer->key, &layer->value, &layer->output,
-		&layer->gate, &layer->up, &layer->down};
-
-		for (size_t j = 0; j < sizeof(maps) / sizeof(maps[0]); j++)
-			pack_matrix(maps[j], compute, arena);
-	}
+		for (int j = 0; j < SRM_N_WEIGHTS; j++)
+			if (srm_weight_is_matrix(j))
+				pack_matrix(srm_weight_matrix(&decoder->layers[i], j), compute, arena);
 }
 
 #endif							/* SRM_RANDOM_DECODER_H */

@@ -282,7 +282,7 @@ test_decoder_blocks(void **state)
 			run_block(decoder, cache, 0, cuts[j][0], hidden, 1);
 			run_block(decoder, cache, cuts[j][0], cuts[j][1] - cuts[j][0], hidden, 1);
 			run_block(decoder, cache, cuts[j][1], 200 - cuts[j][1], hidden, 1);
-			assert_int_equal(srm_cache_tokens(cache), 200);
+			assert_int_equal(cache->n_tokens, 200);
 			assert_true(distance(hidden, expected, 200 * decoder->dim) < 3e-5);
 			assert_memory_equal(hidden, uncut, 200 * decoder->dim * sizeof(float));
 		}
@@ -388,7 +388,7 @@ test_decoder_batch(void **state)
 			run_block(decoder, cache, 0, cached[j], hidden, 1);
 			assert_true(srm_decoder_forward_batch(decoder, cache, n_left == 0 ? NULL : &rest,
 												  texts, N_TEXTS, (int) j % 3 + 1, NULL, &status));
-			assert_int_equal(srm_cache_tokens(cache), N_PROMPT);
+			assert_int_equal(cache->n_tokens, N_PROMPT);
 			for (size_t k = 0; k < N_TEXTS; k++)
 			{
 				check_text(decoder, &texts[k]);
@@ -416,7 +416,7 @@ test_decoder_same_bits(void **state)
 		run_block(decoder, kept, 0, 70, first, 1);
 		assert_true(srm_decoder_forward(decoder, kept, false, tokens + 70, 100, all_tokens, 100,
 										first + 70 * decoder->dim, 1, NULL, &status));
-		assert_int_equal(srm_cache_tokens(kept), 70);
+		assert_int_equal(kept->n_tokens, 70);
 		for (int run = 0; run < 6; run++)
 		{
 			/* The prompt kept from the first run, or computed again; out at odd places */
@@ -464,7 +464,7 @@ test_decoder_wanted(void **state)
 		assert_true(srm_decoder_forward(decoder, cache, true, tokens, 100, NULL, 0, NULL, 1, NULL, &status));
 		assert_true(srm_decoder_forward(decoder, cache, true, tokens + 100, 50, &wanted[1], 1, hidden, 1, NULL, &status));
 		assert_true(distance(hidden, expected + 103 * dim, dim) < 3e-5);
-		assert_int_equal(srm_cache_tokens(cache), 150);
+		assert_int_equal(cache->n_tokens, 150);
 		assert_in_range(srm_cache_bytes(cache), 150 * 2 * decoder->n_layers * 4, SIZE_MAX);
 		srm_cache_free(cache);
 	}
@@ -500,7 +500,7 @@ test_decoder_stop(void **state)
 		done = srm_decoder_forward(decoder, cache, true, tokens + 50, 100, all_tokens, 100,
 								   hidden, n_threads, &stop, &status);
 		assert_int_equal(status.code, done ? SRM_OK : SRM_STOPPED);
-		assert_int_equal(srm_cache_tokens(cache), done ? 150 : 50);
+		assert_int_equal(cache->n_tokens, done ? 150 : 50);
 		assert_false(done && n_threads == 1);
 		srm_cache_truncate(cache, 50);
 		srm_status_init(&status);
@@ -544,7 +544,7 @@ test_decoder_refused(void **state)
 	check_refused(decoder, cache, beyond, 2, SRM_INTERNAL);
 	check_refused(decoder, cache, twice, 2, SRM_INTERNAL);
 	check_refused(decoder, foreign, all_tokens, 1, SRM_INTERNAL);
-	assert_int_equal(srm_cache_tokens(cache), 0);
+	assert_int_equal(cache->n_tokens, 0);
 	assert_true(srm_decoder_forward(decoder, cache, true, tokens, 0, NULL, 0, NULL, 1, NULL, &status));
 	srm_cache_free(cache);
 	srm_cache_free(foreign);

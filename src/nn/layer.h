@@ -1,0 +1,190 @@
+/*-------------------------------------------------------------------------
+ *
+ * layer.h
+ *	  What a transformer is made of: a description, its weights, and the one
+ *	  list of a layer's weights.
+ *
+ * What architectures differ in is data here: a weight that is NULL is a step
+ * that is left out.  Nothing here knows the name of a model.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef SRM_LAYER_H
+#define SRM_LAYER_H
+
+#include "kernel/matrix.h"
+
+typedef enum SrmRopeType
+{
+	SRM_ROPE_DEFAULT,
+	SRM_ROPE_LINEAR,
+	SRM_ROPE_LLAMA3,
+	SRM_ROPE_YARN,
+	SRM_ROPE_LONGROPE
+} SrmRopeType;
+
+/* Rotary position, as transformers' modeling_rope_utils computes it. */
+typedef struct SrmRope
+{
+	SrmRopeType type;
+	double		theta;
+	double		factor;
+	double		low_freq_factor;	/* llama3 */
+	double		high_freq_factor;
+	double		original_max_positions; /* llama3, yarn */
+	double		beta_fast;		/* yarn */
+	double		beta_slow;
+	double		attention_factor;	/* yarn, longrope: scale of cos and sin; 1 elsewhere */
+	bool		truncate;		/* yarn: bounds of the ramp are whole numbers */
+	const float *factors;		/* longrope: (head_dim / 2), of the wave lengths */
+} SrmRope;
+
+/* Of the gate of a feed-forward step; Phi(x) is approximated by tanh as in transformers. */
+typedef enum SrmActivation
+{
+	SRM_ACTIVATION_SILU,		/* x sigmoid(x) */
+	SRM_ACTIVATION_GELU_TANH	/* x Phi(x) */
+} SrmActivation;
+
+/*
+ * Linear maps are (outputs, inputs); vectors are f32.  A norm whose checkpoint
+ * stores the distance from one (Gemma) has the one added here already.  Shapes
+ * stand in the list below.
+ */
+typedef struct SrmLayer
+{
+	size_t		window;			/* tokens that a token sees, itself included; 0: all */
+	const float *attention_norm;
+	SrmMatrix	query;
+	SrmMatrix	key;
+	SrmMatrix	value;
+	SrmMatrix	output;
+	const float *query_bias;	/* biases may be NULL */
+	const float *key_bias;
+	const float *value_bias;
+	const float *output_bias;
+	const float *query_norm;	/* or NULL: RMSNorm of each head before rope */
+	const float *key_norm;
+	const float *post_attention_norm;	/* or NULL: of what attention adds */
+	const float *ffn_norm;
+	SrmMatrix	gate;
+	SrmMatrix	up;
+	SrmMatrix	down;
+	const float *gate_bias;
+	const float *up_bias;
+	const float *down_bias;
+	const float *post_ffn_norm; /* or NULL: of what the feed-forward step adds */
+} SrmLayer;
+
+typedef struct SrmDecoder
+{
+	size_t		n_layers;
+	size_t		dim;
+	size_t		n_heads;
+	size_t		n_kv_heads;		/* divides n_heads */
+	size_t		head_dim;		/* even */
+	size_t		ffn_dim;
+	size_t		vocab_size;
+	float		norm_eps;
+	float		embedding_scale;	/* 0: embeddings are used as they are */
+	float		attention_scale;	/* of query * key; 0: 1 / sqrt(head_dim) */
+	float		attention_softcap;	/* s becomes cap * tanh(s / cap); 0: it stays s */
+	SrmActivation activation;
+	SrmRope		rope;
+	SrmMatrix	embedding;		/* (vocab_size, dim) */
+	SrmLayer   *layers;			/* (n_layers) */
+	const float *final_norm;	/* (dim) */
+} SrmDecoder;
+
+/* Sizes that the shapes of weights are made of. */
+typedef enum SrmSize
+{
+	SRM_SIZE_NONE,				/* no such dimension: the weight is a vector */
+	SRM_SIZE_DIM,
+	SRM_SIZE_QUERY,				/* n_heads * head_dim */
+	SRM_SIZE_KEY,				/* n_kv_heads * head_dim */
+	SRM_SIZE_HEAD,				/* head_dim */
+	SRM_SIZE_FFN
+} SrmSize;
+
+typedef enum SrmRole
+{
+	SRM_ROLE_PRODUCT,			/* a matrix */
+	SRM_ROLE_RESIDUAL,			/* one whose product is added to the residual stream */
+	SRM_ROLE_BIAS,
+	SRM_ROLE_NORM
+} SrmRole;
+
+/*
+ * The weights of a layer: name, member, role, rows, columns, and a matrix's name in
+ * peft.  Prepared files and checkpoints hold them in this order.
+ */
+#define SRM_WEIGHT_LIST(WEIGHT) \
+	WEIGHT(ATTENTION_NORM, attention_norm, NORM, DIM, NONE, NULL) \
+	WEIGHT(QUERY, query, PRODUCT, QUERY, DIM, "q_proj") \
+	WEIGHT(KEY, key, PRODUCT, KEY, DIM, "k_proj") \
+	WEIGHT(VALUE, value, PRODUCT, KEY, DIM, "v_proj") \
+	WEIGHT(OUTPUT, output, RESIDUAL, DIM, QUERY, "o_proj") \
+	WEIGHT(QUERY_BIAS, query_bias, BIAS, QUERY, NONE, NULL) \
+	WEIGHT(KEY_BIAS, key_bias, BIAS, KEY, NONE, NULL) \
+	WEIGHT(VALUE_BIAS, value_bias, BIAS, KEY, NONE, NULL) \
+	WEIGHT(OUTPUT_BIAS, output_bias, BIAS, DIM, NONE, NULL) \
+	WEIGHT(QUERY_NORM, query_norm, NORM, HEAD, NONE, NULL) \
+	WEIGHT(KEY_NORM, key_norm, NORM, HEAD, NONE, NULL) \
+	WEIGHT(POST_ATTENTION_NORM, post_attention_norm, NORM, DIM, NONE, NULL) \
+	WEIGHT(FFN_NORM, ffn_norm, NORM, DIM, NONE, NULL) \
+	WEIGHT(GATE, gate, PRODUCT, FFN, DIM, "gate_proj") \
+	WEIGHT(UP, up, PRODUCT, FFN, DIM, "up_proj") \
+	WEIGHT(DOWN, down, RESIDUAL, DIM, FFN, "down_proj") \
+	WEIGHT(GATE_BIAS, gate_bias, BIAS, FFN, NONE, NULL) \
+	WEIGHT(UP_BIAS, up_bias, BIAS, FFN, NONE, NULL) \
+	WEIGHT(DOWN_BIAS, down_bias, BIAS, DIM, NONE, NULL) \
+	WEIGHT(POST_FFN_NORM, post_ffn_norm, NORM, DIM, NONE, NULL)
+
+/* A weight's place in the list. */
+typedef enum SrmWeightNumber
+{
+#define WEIGHT(name, member, role, rows, cols, peft) SRM_WEIGHT_ ## name,
+	SRM_WEIGHT_LIST(WEIGHT)
+#undef WEIGHT
+	SRM_N_WEIGHTS
+} SrmWeightNumber;
+
+typedef struct SrmWeight
+{
+	SrmRole		role;
+	SrmSize		rows;
+	SrmSize		cols;			/* SRM_SIZE_NONE: a vector */
+	size_t		offset;			/* in SrmLayer: of an SrmMatrix, or a const float * */
+	const char *peft;			/* "q_proj"; NULL where peft does not adapt it */
+} SrmWeight;
+
+extern const SrmWeight srm_layer_weights[SRM_N_WEIGHTS];
+
+/* A size in numbers; 0 for SRM_SIZE_NONE. */
+extern size_t srm_size_of(const SrmDecoder *decoder, SrmSize size);
+
+/* Rows of a matrix, or the length of a vector. */
+extern size_t srm_weight_rows(const SrmDecoder *decoder, SrmWeightNumber number);
+
+static inline bool
+srm_weight_is_matrix(SrmWeightNumber number)
+{
+	return srm_layer_weights[number].cols != SRM_SIZE_NONE;
+}
+
+/* The place of a weight, which is a matrix. */
+static inline SrmMatrix *
+srm_weight_matrix(const SrmLayer *layer, SrmWeightNumber number)
+{
+	return (SrmMatrix *) ((char *) layer + srm_layer_weights[number].offset);
+}
+
+/* The place of a weight, which is a vector. */
+static inline const float **
+srm_weight_vector(const SrmLayer *layer, SrmWeightNumber number)
+{
+	return (const float **) ((char *) layer + srm_layer_weights[number].offset);
+}
+
+#endif							/* SRM_LAYER_H */

@@ -1,0 +1,24 @@
+/*-------------------------------------------------------------------------
+ *
+ * sequence.h
+ *	  Tokens that go through a decoder.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef SRM_SEQUENCE_H
+#define SRM_SEQUENCE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Tokens that follow each other, and whose hidden states are wanted. */
+typedef struct SrmSequence
+{
+	const int32_t *tokens;		/* (n_tokens) */
+	size_t		n_tokens;
+	const uint32_t *wanted;		/* (n_wanted) ascending indexes into tokens */
+	size_t		n_wanted;
+	float	   *hidden;			/* (n_wanted, dim) gets the final-norm hidden states of those */
+} SrmSequence;
+
+#endif							/* SRM_SEQUENCE_H */
