@@ -63,6 +63,10 @@ CALL srm_train('adapter_' || :'lora', 'SELECT * FROM lessons ORDER BY id', base 
 SELECT count(*) FROM srm_models() WHERE name = 'adapter_' || :'lora';
 SELECT config->>'peft_type' AS peft_type, config->'r' AS r, config->'target_modules' AS target_modules, config->'srm'->>'aggregation' AS aggregation
 FROM (SELECT pg_read_file('srm/models/adapter_' || :'lora' || '/adapter_config.json')::jsonb AS config) AS c;
+CALL srm_train('adapter_' || :'lora', 'SELECT * FROM lessons ORDER BY id', base => 'llama', train => 'lora', lora_rank => 2, lora_adapter => true,
+	batch => 8, replace => true);
+SELECT srm_drop_model('adapter_' || :'lora');
+SELECT count(*) FROM pg_ls_dir('srm/models') AS d WHERE d = 'adapter_' || :'lora';
 CALL srm_train('x', 'SELECT * FROM lessons', base => 'llama', lora_adapter => true);
 
 -- pairs as conversations

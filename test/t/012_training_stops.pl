@@ -83,7 +83,7 @@ my $whole = slurp_file("$models/whole/model.safetensors");
 
 # a backend that is terminated, and one that a shutdown ends, leave their complete steps
 
-my $run = start_run(call('terminated', $long));
+my $run = start_run("SET srm.threads = 2; " . call('terminated', $long));
 wait_for_rows('terminated', 3);
 value("SELECT pg_terminate_backend($run->{pid})");
 like(end_run($run), qr/57P01: terminating connection/, 'a run is terminated');
