@@ -459,6 +459,8 @@ read_settings(SrmConfigReader *reader)
 					 &settings->boundary) ||
 		!keep_string(reader, json, "marker_token", is_of_steps ? STEP_TOKEN : NULL,
 					 MAX_MARKER_LENGTH, &settings->marker_token) ||
+		!keep_string(reader, json, "marker_layout", SRM_MARKER_LAYOUT_PAPER, MAX_NAME_LENGTH,
+					 &settings->marker_layout) ||
 		!keep_string(reader, json, "gate_pattern", reader->config->architecture->gate_pattern,
 					 MAX_MARKER_LENGTH, &settings->gate_pattern) ||
 		!keep_string(reader, json, "segmenter", "icu", MAX_NAME_LENGTH, &settings->segmenter) ||
@@ -470,6 +472,9 @@ read_settings(SrmConfigReader *reader)
 		!read_compute(reader, json, &settings->compute) ||
 		!srm_json_get_int(json, "attention_dim", 1, MAX_DIM, 0, &dim, reader->status))
 		return false;
+	if (strcmp(settings->marker_layout, SRM_MARKER_LAYOUT_PAPER) != 0 &&
+		strcmp(settings->marker_layout, SRM_MARKER_LAYOUT_0_1) != 0)
+		return srm_config_fail_support(reader, "layout of markers", settings->marker_layout);
 	if (settings->quantization != NULL && strcmp(settings->quantization, "int8") != 0)
 		return srm_config_fail_support(reader, "quantization", settings->quantization);
 	reader->config->attention_dim = (size_t) dim;

@@ -51,12 +51,16 @@ typedef struct SrmPrepared
 	size_t		tokenizer_bytes;
 } SrmPrepared;
 
+#define SRM_MARKER_LAYOUT_PAPER	"paper" /* none between the last sentence and the terminator */
+#define SRM_MARKER_LAYOUT_0_1	"0.1"	/* one there, too */
+
 /* The object "srm" of config.json; absent members have the defaults shown. */
 typedef struct SrmModelSettings
 {
 	const char *aggregation;	/* "last" */
 	const char *boundary;		/* "offset" */
 	const char *marker_token;	/* NULL */
+	const char *marker_layout;	/* one of those below: where markers stand */
 	const char *gate_pattern;	/* NULL: text whose tokens begin where a gate is read */
 	const char *segmenter;		/* "icu" */
 	const char *locale;			/* "" */

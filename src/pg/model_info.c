@@ -178,6 +178,8 @@ push_settings(JsonbInState *state, const SrmModelSettings *settings)
 	push_string(state, "aggregation", settings->aggregation);
 	push_string(state, "boundary", settings->boundary);
 	push_string(state, "marker_token", settings->marker_token);
+	if (settings->marker_token != NULL)
+		push_string(state, "marker_layout", settings->marker_layout);
 	push_string(state, "segmenter", settings->segmenter);
 	push_string(state, "locale", settings->locale);
 	push_string(state, "template_date", settings->template_date);

@@ -358,46 +358,88 @@ add_marker(Draft *draft, uint32_t at)
 	return add_token(draft, draft->model->marker_id, at);
 }
 
-/*
- * A single space before the cut moves behind it: the next word keeps its
- * token.  Two spaces stay; a space behind a line's end is a single one.
- */
+/* A space before the cut moves behind it: the next word keeps its token. */
+static uint32_t
+before_space(const char *text, uint32_t start, uint32_t cut)
+{
+	return cut - start < 2 || text[cut - 1] != ' ' ? cut : cut - 1;
+}
+
+/* The same for a single space alone: two stay; one behind a line's end is a single one. */
 static uint32_t
 before_single_space(const char *text, uint32_t start, uint32_t cut)
 {
-	if (cut - start < 2 || text[cut - 1] != ' ' || text[cut - 2] == ' ')
-		return cut;
-	return cut - 1;
+	return cut - start < 2 || text[cut - 2] == ' ' ? cut : before_space(text, start, cut);
 }
 
 /*
- * Prompt M sentence_1 M ... sentence_n M terminator M.  The last sentence is
- * read at the last marker.  Each piece is tokenized alone, so that a marker
- * never changes the tokens around it.
+ * Sentences [0, n), each with a marker behind it, from *start on, which
+ * becomes the end of the last one.
+ */
+static bool
+encode_marked(Draft *draft, size_t n, uint32_t *start,
+			  uint32_t (*find_end) (const char *text, uint32_t start, uint32_t cut))
+{
+	SrmLayout  *layout = draft->layout;
+
+	for (size_t i = 0; i < n; i++)
+	{
+		uint32_t	cut = find_end(layout->rendered.text, *start, draft->cuts[i]);
+
+		if (!srm_continue(draft->stop, draft->status) ||
+			!encode_piece(draft, *start, cut) || !add_marker(draft, cut))
+			return false;
+		layout->boundaries[i + 1] = (uint32_t) layout->tokens.n - 1;
+		*start = cut;
+	}
+	return true;
+}
+
+/*
+ * Prompt M sentence_1 M ... sentence_n terminator M, as the paper's code has
+ * it; a space that ends the prompt or a sentence but the last moves behind the
+ * marker.  Each piece is tokenized alone, so that a marker never changes the
+ * tokens around it.
  */
 static bool
 encode_with_markers(Draft *draft)
 {
 	SrmLayout  *layout = draft->layout;
+	SrmTokens  *tokens = &layout->tokens;
+	uint32_t	start = before_space(layout->rendered.text, 0, draft->start);
+	uint32_t	end = (uint32_t) layout->rendered.length;
+
+	if (!encode_piece(draft, 0, start) || !add_marker(draft, start))
+		return false;
+	layout->n_prompt = tokens->n;
+	if (!encode_marked(draft, layout->n - 1, &start, before_space) || !encode_piece(draft, start, end))
+		return false;
+	while (layout->n_tail < tokens->n - layout->n_prompt &&
+		   tokens->items[tokens->n - 1 - layout->n_tail].start >= draft->cuts[layout->n - 1])
+		layout->n_tail++;
+	layout->n_tail++;
+	layout->boundaries[layout->n] = (uint32_t) tokens->n;
+	return add_marker(draft, end);
+}
+
+/*
+ * Prompt M sentence_1 M ... sentence_n M terminator M, which models of srm 0.1
+ * were trained with.  The last sentence is read at the last marker.
+ */
+static bool
+encode_with_markers_0_1(Draft *draft)
+{
+	SrmLayout  *layout = draft->layout;
 	uint32_t	start = draft->start;
+	uint32_t	end = (uint32_t) layout->rendered.length;
 
 	if (!encode_piece(draft, 0, start) || !add_marker(draft, start))
 		return false;
 	layout->n_prompt = layout->tokens.n;
-	for (size_t i = 0; i < layout->n; i++)
-	{
-		uint32_t	cut = before_single_space(layout->rendered.text, start, draft->cuts[i]);
-
-		if (!srm_continue(draft->stop, draft->status) ||
-			!encode_piece(draft, start, cut) || !add_marker(draft, cut))
-			return false;
-		layout->boundaries[i + 1] = (uint32_t) layout->tokens.n - 1;
-		start = cut;
-	}
+	if (!encode_marked(draft, layout->n, &start, before_single_space))
+		return false;
 	layout->n_tail = layout->tokens.n - 1;
-	if (start < layout->rendered.length &&
-		(!encode_piece(draft, start, (uint32_t) layout->rendered.length) ||
-		 !add_marker(draft, (uint32_t) layout->rendered.length)))
+	if (start < end && (!encode_piece(draft, start, end) || !add_marker(draft, end)))
 		return false;
 	layout->n_tail = layout->tokens.n - layout->n_tail;
 	return true;
@@ -533,7 +575,8 @@ encode_pieces(Draft *draft)
 		case SRM_BOUNDARY_OFFSET:
 			return encode_plain(draft) && add_reward_token(draft);
 		case SRM_BOUNDARY_MARKER:
-			return encode_with_markers(draft);
+			return strcmp(draft->model->settings.marker_layout, SRM_MARKER_LAYOUT_0_1) == 0 ?
+				encode_with_markers_0_1(draft) : encode_with_markers(draft);
 		case SRM_BOUNDARY_STEP:
 			return encode_with_steps(draft);
 	}

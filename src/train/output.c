@@ -397,6 +397,8 @@ set_settings(Output *output, SrmJson *config, const SrmOutputSettings *settings)
 	return set_srm_string(output, config, "aggregation", srm_aggregation_name(output->options->aggregation)) &&
 		set_srm_string(output, config, "boundary", srm_boundary_name(output->options->boundary)) &&
 		set_srm_string(output, config, "marker_token", settings->marker_token) &&
+		(settings->marker_token == NULL ||
+		 set_srm_string(output, config, "marker_layout", settings->marker_layout)) &&
 		srm_writer_set_config(config, "attention_dim", dim, output->arena, output->status) &&
 		set_srm_string(output, config, "segmenter", settings->segmenter) &&
 		set_srm_string(output, config, "locale", settings->locale) &&

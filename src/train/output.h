@@ -22,6 +22,7 @@ extern bool srm_output_bytes(const SrmModel *base, const SrmTrainOptions *option
 typedef struct SrmOutputSettings
 {
 	const char *marker_token;	/* NULL: none */
+	const char *marker_layout;	/* as in SrmModelSettings, with a marker_token */
 	const char *segmenter;
 	const char *locale;
 } SrmOutputSettings;

@@ -168,6 +168,8 @@ make_settings(Output *output)
 		!set_text(output, object, "aggregation", srm_aggregation_name(output->options->aggregation)) ||
 		!set_text(output, object, "boundary", srm_boundary_name(output->options->boundary)) ||
 		!set_text(output, object, "marker_token", output->settings->marker_token) ||
+		(output->settings->marker_token != NULL &&
+		 !set_text(output, object, "marker_layout", output->settings->marker_layout)) ||
 		(d > 0 && !set(output, object, "attention_dim",
 					   srm_json_make_int((int64_t) d, output->arena, output->status))) ||
 		!set_text(output, object, "segmenter", output->settings->segmenter) ||

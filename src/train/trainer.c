@@ -88,6 +88,7 @@ find_marker(SrmTrainer *trainer, const SrmStop *stop, SrmStatus *status)
 		return srm_fail_hint(status, "Name a special token of the base's tokenizer that texts do not use, or use boundaries by offset.");
 	}
 	options->marker_token = trainer->settings.marker_token = token;
+	trainer->settings.marker_layout = model->settings.marker_layout;
 	return srm_model_set_marker(model, token, stop, status);
 }
 

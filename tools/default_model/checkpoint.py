@@ -43,7 +43,8 @@ def tensors_of(model):
 def config_of(model, tokenizer):
     """config.json; the object "srm" says how sentences are cut and scores made."""
     shape = model.shape
-    srm = {"aggregation": model.aggregation, "boundary": "marker", "marker_token": MARKER}
+    srm = {"aggregation": model.aggregation, "boundary": "marker", "marker_token": MARKER,
+           "marker_layout": "0.1"}
     if model.aggregation == "attention":
         srm["attention_dim"] = shape.attention_dim
     srm.update({"segmenter": "icu", "locale": "en"})

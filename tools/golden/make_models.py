@@ -79,7 +79,7 @@ MODELS = {
         "aggregation": "attention", "boundary": "offset", "attention_dim": 8,
         "segmenter": "icu", "locale": "en"}}, {"bias": 0.375}),
     "attention-marker": (LlamaConfig, dict(), "float32", {"srm": {
-        "aggregation": "attention", "boundary": "marker", "marker_token": "<END>",
+        "aggregation": "attention", "boundary": "marker", "marker_token": "<END>", "marker_layout": "0.1",
         "attention_dim": 12, "mean": -0.5, "std": 1.75}}, {}),
     # Windows shorter than the longest sequence
     "mistral": (MistralConfig, dict(SMALL, sliding_window=37), "bfloat16", {}, {}),

@@ -15,6 +15,7 @@ import tempfile
 
 import numpy as np
 import torch
+from tokenizers import Tokenizer
 from transformers import AutoModel, LlamaConfig
 
 import formulas
@@ -87,6 +88,52 @@ def expect_attention(decoder, head, rng, n):
     return {"ids": ids, "boundaries": boundaries, "c": c, "a": a, "score": a @ c}
 
 
+CONVERSATIONS = [
+    (["Is it green?"], ["No. ", "It is blue. ", "Yes."]),
+    (["Is it green?"], ["No, it is blue."]),
+    (["One?", "Two. Three.", "Four?"], ["One.  ", "Two.\n\n", "Three. "]),
+    (["<END> and <|im_end|>?"], ["a\n", "* b\n", "* c <END>\n"]),
+    ([""], ["Yes."]),
+]
+
+
+def lay_out(tokenizer, turns, sentences):
+    """
+    The released code, in other words: the prompt and a marker; the sentences, one marker between two of
+    them, in front of the space that ends the first of the two; the end of text and a marker.  A user's text
+    holds no special tokens.
+    """
+    def encode(text):
+        tokenizer.encode_special_tokens = True
+        return tokenizer.encode(text, add_special_tokens=False).ids
+    marker, end = tokenizer.token_to_id("<END>"), tokenizer.token_to_id("<|im_end|>")
+    prompt = "".join("\n\nHuman: " + turn if i % 2 == 0 else "\n\nAssistant: " + turn
+                     for i, turn in enumerate(turns)) + "\n\nAssistant:"
+    ids = encode(prompt) + [marker]
+    boundaries = [len(ids) - 1]
+    pieces = [" " + sentences[0]] + sentences[1:]
+    for i in range(len(pieces) - 1):
+        if pieces[i].endswith(" "):
+            pieces[i], pieces[i + 1] = pieces[i][:-1], " " + pieces[i + 1]
+        ids += encode(pieces[i]) + [marker]
+        boundaries.append(len(ids) - 1)
+    ids += encode(pieces[-1]) + [end, marker]
+    return ids, boundaries + [len(ids) - 1]
+
+
+def expect_conversation(decoder, head, tokenizer, turns, sentences):
+    ids, boundaries = lay_out(tokenizer, turns, sentences)
+    hidden, values = states(decoder, head, ids)
+    weights = [head[name].double().numpy() for name in
+               ("q_proj.weight", "q_proj.bias", "k_proj.weight", "k_proj.bias")]
+    a = formulas.attention(hidden[boundaries], *weights)
+    c = formulas.rewards(values[boundaries])
+    messages = [{"role": "user" if i % 2 == 0 else "assistant", "content": turn}
+                for i, turn in enumerate(turns + ["".join(sentences)])]
+    return {"messages": messages, "sentences": sentences, "ids": ids, "boundaries": boundaries,
+            "c": c, "a": a, "score": a @ c}
+
+
 def check_refused(checkpoint):
     """A pickle that holds more than tensors is not loaded."""
     class Trap:
@@ -116,8 +163,10 @@ def main():
     sequences = [expect_sequence(decoder, head, rng.integers(
         len(base.SPECIAL), base.N_TOKENS, size=n).tolist()) for n in base.LENGTHS]
     attention = [expect_attention(decoder, head, rng, n) for n in (0, 1, 2, 11)]
+    tokenizer = Tokenizer.from_file(os.path.join(directory, "tokenizer.json"))
+    conversations = [expect_conversation(decoder, head, tokenizer, *pair) for pair in CONVERSATIONS]
     output.write(os.path.join(directory, "expected.json"),
-                 {"sequences": sequences, "attention": attention})
+                 {"sequences": sequences, "attention": attention, "conversations": conversations})
     for file in os.listdir(directory):
         os.chmod(os.path.join(directory, file), 0o644)
 
