@@ -6,6 +6,7 @@
 #   make sanitize            the same under address and undefined-behaviour sanitizers
 #   make fuzz fuzz_run       the fuzzers, FUZZ_SECONDS each; needs clang
 #   make valgrind            tests of what reads files, under valgrind
+#   make dist                a zip of what is committed, for PGXN
 #   make installcheck        regression tests against a running server
 #   make prove_installcheck  tests that start servers of their own
 
@@ -152,6 +153,13 @@ valgrind: $(VALGRIND_TESTS:%=$(BUILD)/test_%)
 		echo "# $$(basename $$test)"; SRM_KERNELS=portable $(VALGRIND) $$test || failed=1; done; exit $$failed
 
 .PHONY: engine bench fuzz fuzzers fuzz_run unit sanitize valgrind
+
+# What is committed, as PGXN takes it.
+DIST = srm-$(EXTVERSION)
+dist:
+	sh test/check_versions.sh
+	git archive --format=zip --prefix=$(DIST)/ -o $(DIST).zip HEAD
+.PHONY: dist
 
 prove_installcheck:
 	rm -rf $(CURDIR)/tmp_check

@@ -70,6 +70,7 @@ count_cmocka() {
 step_checks() {
 	say 'who includes whom'
 	check 'include table' sh "$COPY/test/check_includes.sh"
+	check 'versions' sh "$COPY/test/check_versions.sh"
 }
 
 step_build() {
