@@ -99,6 +99,25 @@ for my $round (1 .. 5)
 }
 pass('terminated sessions with threads end');
 
+# A cancel while the library is loaded, which warns of a setting, waits until it is
+# there: else each later call of the session would fail.
+my $n_loaded = 0;
+for my $try (1 .. 10)
+{
+	($ret, $stdout, $stderr) = $node->psql('postgres', q{
+		SET srm.compute = 'rubbish';
+		BEGIN;
+		SET LOCAL statement_timeout = '1ms';
+		LOAD 'srm';
+		-- one of them may be what is cancelled
+		ROLLBACK;
+		ROLLBACK;
+		SELECT 'scored', srm_score('Hi.', 'Hello.');
+	}, on_error_stop => 0);
+	$n_loaded++ if $stdout =~ /^scored/m;
+}
+is($n_loaded, 10, 'a cancel does not leave a library half loaded');
+
 is($node->safe_psql('postgres', "SELECT srm_score('Hi.', 'Hello.') IS NOT NULL"),
 	't', 'the server goes on');
 unlike(slurp_file($node->logfile), qr/terminated by signal|server process .* exited/,
