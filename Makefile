@@ -6,6 +6,7 @@
 #   make sanitize            the same under address and undefined-behaviour sanitizers
 #   make fuzz fuzz_run       the fuzzers, FUZZ_SECONDS each; needs clang
 #   make valgrind            tests of what reads files, under valgrind
+#   make storm               sessions that disturb each other, for STORM_MINUTES
 #   make dist                a zip of what is committed, for PGXN
 #   make installcheck        regression tests against a running server
 #   make prove_installcheck  tests that start servers of their own
@@ -166,4 +167,9 @@ prove_installcheck:
 	cd $(srcdir) && TESTDIR='$(CURDIR)' PATH="$(bindir):$$PATH" PGPORT='6$(DEF_PGPORT)' \
 		PG_REGRESS='$(top_builddir)/src/test/regress/pg_regress' \
 		$(PROVE) $(PG_PROVE_FLAGS) $(PROVE_FLAGS) $(if $(PROVE_TESTS),$(PROVE_TESTS),test/t/*.pl)
-.PHONY: prove_installcheck
+# Sessions that disturb each other for STORM_MINUTES; starts a server of its own.
+storm:
+	cd $(srcdir) && TESTDIR='$(CURDIR)' PATH="$(bindir):$$PATH" PGPORT='6$(DEF_PGPORT)' \
+		PG_REGRESS='$(top_builddir)/src/test/regress/pg_regress' \
+		$(PERL) -I $(top_srcdir)/src/test/perl/ -I $(srcdir) test/storm.pl
+.PHONY: prove_installcheck storm
