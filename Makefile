@@ -35,7 +35,7 @@ EXTRA_CLEAN = build
 PG_CPPFLAGS = -Isrc -isystem $(shell $(PG_CONFIG) --includedir-server) $(shell pkg-config --cflags icu-i18n)
 # Declarations stand where their first value is known.
 PG_CFLAGS = -Wextra -Wno-declaration-after-statement
-SHLIB_LINK = $(shell pkg-config --libs icu-i18n) -lpthread -lm
+SHLIB_LINK = $(shell pkg-config --libs icu-i18n) -lpthread -ldl -lm
 ifeq ($(shell uname -s),Linux)
 SHLIB_LINK += -Wl,--version-script=srm.map
 endif
@@ -78,7 +78,7 @@ uninstall-models:
 ENGINE_CC ?= $(CC)
 ENGINE_CFLAGS = -std=gnu11 -g -O2 -Wall -Wextra -Wmissing-prototypes
 ENGINE_CPPFLAGS = -D_GNU_SOURCE -Isrc $(shell pkg-config --cflags icu-i18n)
-ENGINE_LIBS = $(shell pkg-config --libs icu-i18n) -lpthread -lm
+ENGINE_LIBS = $(shell pkg-config --libs icu-i18n) -lpthread -ldl -lm
 BUILD = build
 ENGINE_OBJS = $(ENGINE_SOURCES:%.c=$(BUILD)/%.o)
 UNIT_TESTS = $(patsubst test/unit/%.c,$(BUILD)/%,$(sort $(wildcard test/unit/test_*.c)))
@@ -133,7 +133,7 @@ fuzz_run_%: fuzz
 
 # What passes, their reuse and training promise about bits holds for each set of kernels; a set
 # that the processor does not have is the one it chooses.
-KERNEL_SETS = portable avx2 avx_vnni avx512 avx512_vnni
+KERNEL_SETS = portable openblas avx2 avx_vnni avx512 avx512_vnni
 unit: $(UNIT_TESTS)
 	@failed=0; for test in $(UNIT_TESTS); do \
 		echo "# $$(basename $$test)"; $$test || failed=1; done; \

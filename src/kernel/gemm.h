@@ -21,7 +21,7 @@
 
 #include "kernel/matrix.h"
 
-#define SRM_TILE_ROWS		12		/* at most, of activations */
+#define SRM_TILE_ROWS		12		/* of activations, that tiles of all sets may have */
 #define SRM_LANES_BLOCK		512
 #define SRM_MAX_OUTLIERS	16
 
@@ -49,7 +49,7 @@ typedef struct SrmTile
 	size_t		x_stride;		/* in bytes */
 	const void *panel;
 	size_t		lanes;
-	size_t		m;				/* 1 .. SRM_TILE_ROWS */
+	size_t		m;				/* 1 .. the set's tile_rows */
 	size_t		n;				/* 1 .. SRM_PANEL */
 	const float *bias;			/* (n) or NULL */
 	const char *prefetch;		/* what will be read soon, step bytes of it a lane */

@@ -19,6 +19,7 @@
 
 const SrmKernels srm_kernels_portable = {
 	.name = "portable",
+	.tile_rows = SRM_TILE_ROWS,
 	.read_f16 = read_f16,
 	.read_bf16 = read_bf16,
 	.sum_squares = sum_squares,
@@ -137,7 +138,12 @@ __attribute__((constructor))
 static void
 choose_kernels(void)
 {
+	SrmKernels *set;
+
 	add_set(&srm_kernels_portable, "portable");
+	set = add_set(&srm_kernels_portable, "openblas");
+	set->tile_rows = SRM_OPENBLAS_ROWS;
+	set->multiply[SRM_COMPUTE_F32] = srm_multiply_f32_openblas;
 #ifdef SRM_HAVE_KERNELS_AVX2
 	add_sets_of_x86();
 #endif

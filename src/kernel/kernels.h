@@ -3,10 +3,10 @@
  * kernels.h
  *	  Products, and loops over floats for which wide registers pay.
  *
- * One set is plain C for any processor, others are for what some processors
- * have; the last that this one has is chosen as the program is loaded.  Sums have a fixed order,
- * which depends on the set and on sizes alone, not on where a product is cut into rows.  All
- * pass on NaN.
+ * One set is plain C for any processor, and one has OpenBLAS for products of floats;
+ * others are for what some processors have.  The last that this one has is chosen as the
+ * program is loaded.  Sums have a fixed order, which depends on the set and on sizes alone, not
+ * on where a product is cut into rows.  All pass on NaN.
  *
  *-------------------------------------------------------------------------
  */
@@ -55,6 +55,7 @@ typedef struct SrmKernels
 {
 	const char *name;
 	bool		fast_bf16;		/* has products of bfloats */
+	size_t		tile_rows;		/* that a tile may have: SRM_TILE_ROWS at least */
 
 	/* out (n) = values (n), exactly; a signalling NaN may become a quiet one */
 	void		(*read_f16) (float *out, const uint16_t *values, size_t n);
@@ -149,6 +150,8 @@ srm_panel_floats(size_t n, size_t k)
 }
 
 extern const SrmKernels srm_kernels_portable;
+#define SRM_OPENBLAS_ROWS	24	/* of its tiles */
+extern void srm_multiply_f32_openblas(const SrmTile *tile);
 #ifdef SRM_HAVE_KERNELS_AVX2
 extern const SrmKernels srm_kernels_avx2;
 extern const SrmKernels srm_kernels_avx512;
@@ -167,6 +170,9 @@ extern const SrmKernels *srm_kernels;
  * has none of that name.  Not while anything computes.
  */
 extern bool srm_kernels_choose(const char *name);
+
+/* Whether OpenBLAS is there and fit for the set "openblas", which is the plain one otherwise; loads it. */
+extern bool srm_openblas_is_used(void);
 
 /* The sets that this processor runs, the plain one first; NULL from their number on. */
 extern const SrmKernels *srm_kernels_at(size_t number);

@@ -129,7 +129,7 @@ multiply_panels(const Map *map, Group group, size_t first, size_t n,
 				const char *panels, const char *next)
 {
 	const SrmMatrix *w = map->linear.w;
-	size_t		n_tiles = srm_divide_up(group.m, SRM_TILE_ROWS);
+	size_t		n_tiles = srm_divide_up(group.m, srm_kernels->tile_rows);
 	size_t		height = group.m / n_tiles;
 	size_t		n_higher = group.m % n_tiles;	/* tiles that take one row more */
 	SrmTile		tile = {

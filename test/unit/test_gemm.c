@@ -305,6 +305,41 @@ with_each_set(void (*check) (SrmCompute compute))
 	srm_kernels = kept;
 }
 
+/* OpenBLAS, where it is installed, gives a row of a tile the bits that it has alone, for any numbers of rows and lanes */
+static void
+test_openblas(void **state)
+{
+	static const size_t lanes[] = {16, 48, 512, 528, 1040, 2064};
+	enum
+	{
+		MOST = 2064
+	};
+	RandomState random = {.arena = arena, .seed = 3};
+	float	   *x = random_vector(&random, SRM_OPENBLAS_ROWS * MOST, 0.0f, 1.0f);
+	float	   *panel = random_vector(&random, SRM_PANEL * MOST, 0.0f, 1.0f);
+	float		out[SRM_OPENBLAS_ROWS][SRM_PANEL];
+	float		alone[SRM_OPENBLAS_ROWS][SRM_PANEL];
+
+	(void) state;
+	if (!srm_openblas_is_used())
+		skip();
+	for (size_t i = 0; i < sizeof(lanes) / sizeof(lanes[0]); i++)
+		for (size_t m = 1; m <= SRM_OPENBLAS_ROWS; m++)
+		{
+			SrmTile		tile = {
+				.out = out[0], .out_stride = SRM_PANEL, .x = (const char *) x, .x_stride = MOST * sizeof(float),
+				.panel = panel, .lanes = lanes[i], .m = m, .n = SRM_PANEL
+			};
+
+			srm_multiply_f32_openblas(&tile);
+			tile.out = alone[m - 1];
+			tile.x += (m - 1) * tile.x_stride;
+			tile.m = 1;
+			srm_multiply_f32_openblas(&tile);
+			assert_memory_equal(out, alone, m * sizeof(out[0]));
+		}
+}
+
 static void
 check_sizes(SrmCompute compute)
 {
@@ -520,6 +555,7 @@ main(void)
 		TEST(test_pack_rows),
 		TEST(test_pack_extremes),
 		TEST(test_pack_sizes),
+		TEST(test_openblas),
 		TEST(test_products),
 		TEST(test_rows),
 		TEST(test_unpacked),
