@@ -57,13 +57,18 @@ check_labels(SrmBinder *binder, size_t n)
 {
 	const SrmLabels *labels = &binder->config->labels;
 
-	if (n == 1 || (labels->chosen >= 0 && labels->n == n))
+	if (n == 1 || (labels->chosen >= 0 && (size_t) labels->chosen < n && labels->minus < (int) n &&
+				   (labels->n == n || labels->n == 0)))
 		return true;
+	if (labels->chosen >= 0 && labels->n == 0)
+		return srm_fail(binder->status, SRM_INVALID_MODEL,
+						"\"label\" or \"minus\" names no label of the model, which has %zu", n);
 	srm_fail(binder->status, SRM_NOT_SUPPORTED, "a model with %zu labels is not supported", n);
 	if (labels->names == NULL || labels->n != n)
-		return srm_fail_detail(binder->status, "A reward model has one label.");
-	srm_fail_detail(binder->status, "A reward model has one label; the labels here are %s.",
-					labels->names);
+		srm_fail_detail(binder->status, "A reward model has one label.");
+	else
+		srm_fail_detail(binder->status, "A reward model has one label; the labels here are %s.",
+						labels->names);
 	return srm_fail_hint(binder->status,
 						 "Choose the one that is the reward by \"label\" in the object \"srm\" of config.json.");
 }
@@ -181,6 +186,9 @@ bind_layers(SrmBinder *binder, const char *name)
 	}
 	if (!check_labels(binder, last->weight.rows))
 		return false;
+	if (last->weight.rows > 1 && binder->config->labels.minus >= 0)
+		return srm_fail(binder->status, SRM_NOT_SUPPORTED,
+						"\"minus\" is not supported for a head of several layers");
 	row = chosen_row(binder, last->weight.rows);
 	last->weight.data = (const char *) last->weight.data +
 		row * last->weight.cols * srm_dtype_size(last->weight.dtype);
@@ -225,9 +233,11 @@ bind_linear(SrmBinder *binder, const char *name)
 	const float *bias = NULL;
 	size_t		shape[2] = {1, dim};
 	size_t		row;
+	float	   *value;
+	double		value_bias;
 
 	tensor = srm_weights_find(binder->weights, print_name(full, "%s.weight", name));
-	if (strcmp(name, "score") == 0)
+	if (strcmp(name, "score") == 0 && binder->config->labels.n > 0)
 		shape[0] = binder->config->labels.n;
 	else if (tensor->n_dims == 2)
 		shape[0] = tensor->shape[0];
@@ -240,7 +250,18 @@ bind_linear(SrmBinder *binder, const char *name)
 	if (has_tensor(binder, "%s.bias", name) &&
 		!srm_binder_vector(binder, print_name(full, "%s.bias", name), shape[0], &bias))
 		return false;
-	return normalize_value(binder, (float *) weights + row * dim, bias == NULL ? 0.0 : bias[row]);
+	value = (float *) weights + row * dim;	/* of the copy just made */
+	value_bias = bias == NULL ? 0.0 : bias[row];
+	if (shape[0] > 1 && binder->config->labels.minus >= 0)
+	{
+		size_t		minus = (size_t) binder->config->labels.minus;
+
+		/* the same label leaves nothing */
+		value_bias -= bias == NULL ? 0.0 : bias[minus];
+		for (size_t i = 0; i < dim; i++)
+			value[i] -= weights[minus * dim + i];
+	}
+	return normalize_value(binder, value, value_bias);
 }
 
 /* sums (k, dim) += the mean over the rows of each objective */

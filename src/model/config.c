@@ -74,11 +74,20 @@ read_architecture(SrmConfigReader *reader)
 	SrmConfig  *config = reader->config;
 	char		known[400];
 
-	if (name == NULL)
+	if (name == NULL && list != NULL && list->n > 0)
+		return srm_fail(reader->status, SRM_INVALID_MODEL, "invalid value of \"architectures\"");
+	if (name == NULL && model_type == NULL)
 		return srm_fail(reader->status, SRM_INVALID_MODEL,
-						"\"architectures\" is missing in the model's configuration");
+						"\"architectures\" is missing in the model's configuration, and so is \"model_type\"");
+	config->architecture = srm_architecture_find(name == NULL ? "" : name, model_type);
+	/* As transformers' AutoModelForSequenceClassification goes by the type alone */
+	if (name == NULL && config->architecture != NULL)
+	{
+		snprintf(known, sizeof(known), "%sForSequenceClassification", config->architecture->family);
+		name = known;
+	}
+	name = name == NULL ? model_type : name;
 	config->name = srm_arena_string(reader->arena, name, strlen(name), reader->status);
-	config->architecture = srm_architecture_find(name, model_type);
 	if (config->architecture != NULL)
 		return config->name != NULL;
 	srm_config_fail_support(reader, "model architecture", name);
@@ -325,6 +334,10 @@ check_supported(SrmConfigReader *reader)
 		srm_json_member(srm_json_member(reader->root, "srm"), "quantization") != NULL)
 		return true;
 	method = srm_json_string(srm_json_member(quantization, "quant_method"));
+	/* Its first releases wrote no name */
+	if (method == NULL && (srm_json_member(quantization, "load_in_8bit") != NULL ||
+						   srm_json_member(quantization, "load_in_4bit") != NULL))
+		method = "bitsandbytes";
 	return srm_config_fail_support(reader, "quantization", method == NULL ? "" : method);
 }
 
@@ -356,6 +369,18 @@ read_scale(SrmConfigReader *reader, const SrmJson *json, SrmModelSettings *setti
 
 	settings->has_scale = has_std;
 	settings->std = 1;
+	/* OpenRLHF writes them beside "normalize_reward", which its server follows */
+	if (!has_mean && !has_std)
+	{
+		bool		normalizes;
+
+		if (!srm_json_get_bool(reader->root, "normalize_reward", false, &normalizes, reader->status))
+			return false;
+		if (!normalizes || srm_json_member(reader->root, "mean") == NULL || srm_json_member(reader->root, "std") == NULL)
+			return true;
+		json = reader->root;
+		has_mean = has_std = settings->has_scale = true;
+	}
 	if (has_mean != has_std)
 		return srm_fail(reader->status, SRM_INVALID_MODEL,
 						"\"mean\" and \"std\" must be given together");

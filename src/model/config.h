@@ -19,9 +19,10 @@
 /* What the outputs of a head stand for. */
 typedef struct SrmLabels
 {
-	size_t		n;
+	size_t		n;				/* 0: as many as the head's weight has rows */
 	const char *names;			/* for messages: "bad", "good"; NULL where not given */
 	int			chosen;			/* the one that is the reward, -1: none was chosen */
+	int			minus;			/* one whose value is taken off that, -1: none */
 } SrmLabels;
 
 /* What a checkpoint's own settings say about its head. */

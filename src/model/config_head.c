@@ -37,31 +37,43 @@ name_labels(SrmConfigReader *reader, const SrmJson *list)
 	return labels->names != NULL;
 }
 
-/* "label" in the object "srm": the name or the number of the label to read. */
-static bool
-choose_label(SrmConfigReader *reader, const SrmJson *list)
+/* The number of a label that goes by that name or number, or -1. */
+static int
+find_label(const SrmLabels *labels, const SrmJson *list, const char *text)
 {
-	SrmLabels  *labels = &reader->config->labels;
-	const SrmJson *wanted = srm_json_member(srm_json_member(reader->root, "srm"), "label");
-	const char *text = wanted == NULL ? NULL : wanted->text;
+	char	   *end;
+	long		number = strtol(text, &end, 10);
+	bool		is_number = end != text && *end == '\0' && number >= 0 && number < MAX_DIM;
 
-	labels->chosen = -1;
-	if (wanted == NULL)
-		return true;
-	for (const SrmJson *label = list == NULL || text == NULL ? NULL : list->child; label != NULL;
-		 label = label->next)
+	for (const SrmJson *label = list == NULL ? NULL : list->child; label != NULL; label = label->next)
 	{
 		const char *name = srm_json_string(label);
-		char	   *end;
-		long		number = strtol(label->key, &end, 10);
 
-		if (((name != NULL && strcmp(name, text) == 0) || strcmp(label->key, text) == 0) &&
-			*end == '\0' && number >= 0 && (size_t) number < labels->n)
-			labels->chosen = (int) number;
+		if (name != NULL && strcmp(name, text) == 0)
+		{
+			number = strtol(label->key, &end, 10);
+			is_number = end != label->key && *end == '\0' && number >= 0;
+			break;
+		}
 	}
-	if (labels->chosen >= 0)
+	return is_number && (labels->n == 0 || (size_t) number < labels->n) ? (int) number : -1;
+}
+
+/* "label" or "minus" in the object "srm": the name or the number of a label; *chosen stays -1 without. */
+static bool
+choose_label(SrmConfigReader *reader, const SrmJson *list, const char *key, int *chosen)
+{
+	const SrmLabels *labels = &reader->config->labels;
+	const SrmJson *wanted = srm_json_member(srm_json_member(reader->root, "srm"), key);
+
+	*chosen = -1;
+	if (wanted == NULL)
 		return true;
-	srm_fail(reader->status, SRM_INVALID_MODEL, "\"label\" names no label of the model");
+	if (wanted->text != NULL)
+		*chosen = find_label(labels, list, wanted->text);
+	if (*chosen >= 0)
+		return true;
+	srm_fail(reader->status, SRM_INVALID_MODEL, "\"%s\" names no label of the model", key);
 	if (labels->names != NULL)
 		srm_fail_detail(reader->status, "The labels are %s.", labels->names);
 	return false;
@@ -73,8 +85,10 @@ srm_config_read_labels(SrmConfigReader *reader)
 	const SrmJson *list = srm_json_member(reader->root, "id2label");
 	SrmLabels  *labels = &reader->config->labels;
 
-	labels->n = 1;
-	if (!srm_config_get_size(reader, "num_labels", MAX_DIM, 1, &labels->n))
+	/* transformers writes neither for two labels, its default: then the tensor tells */
+	labels->n = 0;
+	if (srm_json_member(reader->root, "num_labels") != NULL &&
+		!srm_config_get_size(reader, "num_labels", MAX_DIM, 1, &labels->n))
 		return false;
 	if (list != NULL && list->type == SRM_JSON_OBJECT)
 	{
@@ -84,7 +98,12 @@ srm_config_read_labels(SrmConfigReader *reader)
 	}
 	else
 		list = NULL;
-	return choose_label(reader, list);
+	if (!choose_label(reader, list, "label", &labels->chosen) ||
+		!choose_label(reader, list, "minus", &labels->minus))
+		return false;
+	if (labels->minus >= 0 && labels->chosen < 0)
+		return srm_fail(reader->status, SRM_INVALID_MODEL, "\"minus\" is given without \"label\"");
+	return true;
 }
 
 static bool
@@ -123,6 +142,12 @@ srm_config_read_head(SrmConfigReader *reader)
 	bool		normalizes;
 
 	head->is_of_steps = strstr(reader->config->name, "ProcessReward") != NULL;
+	if (ends_with(reader->config->name, "ForTokenClassification") && reader->config->labels.chosen < 0)
+	{
+		srm_config_fail_support(reader, "model class", reader->config->name);
+		srm_fail_detail(reader->status, "It labels tokens: as a process reward model, those that end a step.");
+		return srm_fail_hint(reader->status, "Where a label's value at the last token is a reward, choose it by \"label\" in the object \"srm\" of config.json.");
+	}
 	if (!read_token_ids(reader, head) ||
 		!srm_config_get_positive(reader, reader->root, "gating_temperature", DEFAULT_GATE_TEMPERATURE,
 					  &head->gate_temperature) ||

@@ -52,7 +52,8 @@ srm_copy_model(SrmWriter *writer, const char *directory, const SrmStop *stop, Sr
 
 	done = files != NULL && srm_writer_copy_texts(writer, directory, stop, status) &&
 		copy_file(writer, files, SRM_WEIGHTS_FILE, true, &found, stop, status) &&
-		(found || copy_shards(writer, files, arena, stop, status));
+		(found || copy_shards(writer, files, arena, stop, status)) &&
+		copy_file(writer, files, SRM_HEAD_FILE, true, &found, stop, status);
 	srm_files_close(files);
 	srm_arena_free(arena);
 	return done;

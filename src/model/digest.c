@@ -70,6 +70,7 @@ list_names(Digester *digester)
 {
 	if (!add_name(digester, SRM_WEIGHTS_FILE, false) ||
 		(digester->n_names == 0 && !add_shards(digester)) ||
+		!add_name(digester, SRM_HEAD_FILE, false) ||
 		!add_name(digester, "config.json", true) ||
 		!add_name(digester, "tokenizer.json", true) ||
 		!add_name(digester, "tokenizer_config.json", false) ||

@@ -160,7 +160,7 @@ extern bool srm_model_changed(const SrmModel *model);
 
 /*
  * SHA-256 of the directory in hexadecimal: that of the output of
- * "sha256sum" over config.json, the model.safetensors files with their index,
+ * "sha256sum" over config.json, the model.safetensors files with their index, value_head.safetensors,
  * tokenizer.json, tokenizer_config.json, special_tokens_map.json,
  * added_tokens.json, and chat_template.jinja, as far as present, sorted by name (bytewise), one line "HEX  NAME\n" each.  Reads every byte.
  * An index and its files count only where there is no model.safetensors, as in

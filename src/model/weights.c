@@ -251,6 +251,77 @@ count_parameters(SrmWeights *weights)
 			weights->dtype = (SrmDtype) type;
 }
 
+/* A head that was saved apart: tensors that the others lack. */
+static bool
+take_head(SrmWeights *weights, const SrmSafetensors *file, SrmArena *arena, SrmStatus *status)
+{
+	weights->tensors = srm_arena_grow(arena, weights->tensors, weights->n, weights->n + file->n,
+									  sizeof(SrmTensor), status);
+	if (weights->tensors == NULL)
+		return false;
+	for (size_t i = 0; i < file->n; i++)
+	{
+		const char *name = file->tensors[i].name;
+
+		if (srm_map_get(&weights->names, name, strlen(name)) >= 0)
+			continue;
+		if (!srm_map_put(&weights->names, name, strlen(name), (int32_t) weights->n, status))
+			return false;
+		weights->tensors[weights->n++] = file->tensors[i];
+	}
+	return true;
+}
+
+/* What wrappers of a model put before its names, or amid them; NULL: nothing of it is there. */
+static const char *
+unwrap_name(const char *name, SrmArena *arena, SrmStatus *status)
+{
+	static const char *const prefixes[] = {"module.", "_orig_mod.", "base_model.model.", "pretrained_model.", NULL};
+	static const char saved[] = ".modules_to_save.default.";
+	const char *rest = name;
+	const char *place;
+	char	   *result;
+
+	for (int i = 0; prefixes[i] != NULL; i++)
+		if (strncmp(rest, prefixes[i], strlen(prefixes[i])) == 0)
+		{
+			rest += strlen(prefixes[i]);
+			i = -1;
+		}
+	place = strstr(rest, saved);
+	if (place == NULL)
+		return rest == name ? NULL : rest;
+	result = srm_arena_string(arena, rest, strlen(rest), status);
+	if (result != NULL)
+		memmove(result + (place - rest) + 1, place + sizeof(saved) - 1, strlen(place + sizeof(saved) - 1) + 1);
+	return result;
+}
+
+/* Names as a model alone has them, beside those of the files. */
+static bool
+unwrap_names(SrmWeights *weights, SrmArena *arena, SrmStatus *status)
+{
+	for (size_t i = 0; i < weights->n; i++)
+	{
+		const char *name = unwrap_name(weights->tensors[i].name, arena, status);
+
+		if (status->code != SRM_OK)
+			return false;
+		if (name == NULL)
+			continue;
+		if (srm_map_get(&weights->names, name, strlen(name)) >= 0)
+		{
+			srm_fail(status, SRM_INVALID_MODEL, "tensors \"%s\" and \"%s\" in model file \"%s\" are one and the same",
+					 name, weights->tensors[i].name, weights->tensors[i].path);
+			return false;
+		}
+		weights->tensors[i].name = name;
+		if (!srm_map_put(&weights->names, name, strlen(name), (int32_t) i, status))
+			return false;
+	}
+	return true;
+}
+
 bool
 srm_weights_open(SrmWeights *weights, SrmModelFiles *files, SrmArena *arena,
 				 const SrmStop *stop, SrmStatus *status)
@@ -262,7 +333,10 @@ srm_weights_open(SrmWeights *weights, SrmModelFiles *files, SrmArena *arena,
 	if (!open_file(&single, files, SRM_WEIGHTS_FILE, true, &found, arena, status))
 		return false;
 	if (!(found ? take_file(weights, &single, arena, status) :
-		  open_shards(weights, files, arena, stop, status)))
+		  open_shards(weights, files, arena, stop, status)) ||
+		!open_file(&single, files, SRM_HEAD_FILE, true, &found, arena, status) ||
+		(found && !take_head(weights, &single, arena, status)) ||
+		!unwrap_names(weights, arena, status))
 		return false;
 	count_parameters(weights);
 	return true;

@@ -15,6 +15,7 @@
 #include "model/safetensors.h"
 
 #define SRM_WEIGHTS_FILE	"model.safetensors"
+#define SRM_HEAD_FILE		"value_head.safetensors"	/* of LlamaFactory, beside the others */
 #define SRM_WEIGHTS_INDEX	"model.safetensors.index.json"
 
 typedef struct SrmWeights
