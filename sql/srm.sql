@@ -499,6 +499,49 @@ COMMENT ON PROCEDURE srm_train IS 'trains a reward model on the preference pairs
 
 REVOKE EXECUTE ON PROCEDURE srm_train FROM PUBLIC;
 
+-- what can be scored
+
+CREATE FUNCTION srm_problem(prompt text, response text) RETURNS text
+	AS 'MODULE_PATHNAME', 'srm_sql_problem'
+	LANGUAGE C STABLE STRICT PARALLEL SAFE COST 1000;
+
+COMMENT ON FUNCTION srm_problem(text, text) IS 'why a response cannot be scored, or NULL, by the model in srm.model';
+CREATE FUNCTION srm_problem(messages jsonb) RETURNS text
+	AS 'MODULE_PATHNAME', 'srm_sql_problem_messages'
+	LANGUAGE C STABLE STRICT PARALLEL SAFE COST 1000;
+
+COMMENT ON FUNCTION srm_problem(jsonb) IS 'why a response cannot be scored, or NULL, by the model in srm.model';
+CREATE FUNCTION srm_problem(model text, prompt text, response text) RETURNS text
+	AS 'MODULE_PATHNAME', 'srm_sql_problem_model'
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000;
+
+COMMENT ON FUNCTION srm_problem(text, text, text) IS 'why a response cannot be scored, or NULL, by a model';
+CREATE FUNCTION srm_problem(model text, messages jsonb) RETURNS text
+	AS 'MODULE_PATHNAME', 'srm_sql_problem_model_messages'
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000;
+
+COMMENT ON FUNCTION srm_problem(text, jsonb) IS 'why a response cannot be scored, or NULL, by a model';
+CREATE FUNCTION srm_token_count(prompt text, response text) RETURNS integer
+	AS 'MODULE_PATHNAME', 'srm_sql_token_count'
+	LANGUAGE C STABLE STRICT PARALLEL SAFE COST 1000;
+
+COMMENT ON FUNCTION srm_token_count(text, text) IS 'tokens of a conversation as it is read by the model in srm.model';
+CREATE FUNCTION srm_token_count(messages jsonb) RETURNS integer
+	AS 'MODULE_PATHNAME', 'srm_sql_token_count_messages'
+	LANGUAGE C STABLE STRICT PARALLEL SAFE COST 1000;
+
+COMMENT ON FUNCTION srm_token_count(jsonb) IS 'tokens of a conversation as it is read by the model in srm.model';
+CREATE FUNCTION srm_token_count(model text, prompt text, response text) RETURNS integer
+	AS 'MODULE_PATHNAME', 'srm_sql_token_count_model'
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000;
+
+COMMENT ON FUNCTION srm_token_count(text, text, text) IS 'tokens of a conversation as it is read by a model';
+CREATE FUNCTION srm_token_count(model text, messages jsonb) RETURNS integer
+	AS 'MODULE_PATHNAME', 'srm_sql_token_count_model_messages'
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000;
+
+COMMENT ON FUNCTION srm_token_count(text, jsonb) IS 'tokens of a conversation as it is read by a model';
+
 -- scoring tables
 
 CREATE TABLE srm.score_job (

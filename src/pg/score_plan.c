@@ -110,7 +110,12 @@ add_problem(StringInfo sql, const SrmScorePlan *plan)
 						   " WHEN i.found IS NULL THEN 'row is not in the source any more'");
 	for (int i = 0; i < plan->n_inputs; i++)
 		appendStringInfo(sql, " WHEN i.a%d IS NULL THEN '%s is null'", i, plan->names[i]);
-	appendStringInfoString(sql, " END AS problem OFFSET 0) AS q");
+	appendStringInfoString(sql, " ELSE COALESCE(");
+	for (int i = 0; i < plan->n_items; i++)
+		appendStringInfo(sql, "%s%s%s.srm_problem(%s)", i > 0 ? ", " : "",
+						 plan->n_items == 1 ? "" : psprintf("'%s: ' || ", plan->items[i].label),
+						 plan->schema, arguments(plan, &plan->items[i]));
+	appendStringInfoString(sql, ") END AS problem OFFSET 0) AS q");
 }
 
 /* The pair at once: its responses go through the model side by side, and d1 and d2 find what came out. */
