@@ -404,6 +404,7 @@ static void
 save_at_exit(int code, Datum arg)
 {
 	SrmTraining *training = running;
+	const char *name;
 	SrmStatus	unsaved;
 
 	(void) code;
@@ -411,14 +412,16 @@ save_at_exit(int code, Datum arg)
 	if (training == NULL)
 		return;
 	running = NULL;
+	name = srm_call_text(training->arguments.name);
 	srm_status_init(&unsaved);
-	if (srm_trainer_save(training->trainer, &unsaved))
+	if (!srm_trainer_save(training->trainer, &unsaved))
 		ereport(LOG,
-				(errmsg("training of a model ends with a checkpoint behind step " UINT64_FORMAT,
-						srm_trainer_saved_step(training->trainer))));
-	else
+				(errmsg("could not save the state of training model \"%s\"", name),
+				 errdetail_internal("%s", srm_call_text(unsaved.message))));
+	else if (srm_trainer_saved_step(training->trainer) > 0)
 		ereport(LOG,
-				(errmsg("training of a model ends without a checkpoint of its last steps: %s", unsaved.message)));
+				(errmsg("training of model \"%s\" ends with a checkpoint behind step " UINT64_FORMAT,
+						name, srm_trainer_saved_step(training->trainer))));
 }
 
 static void

@@ -41,12 +41,6 @@ srm_train_part_find(const char *name, SrmTrainPart *part)
 	return false;
 }
 
-const char *
-srm_train_part_name(SrmTrainPart part)
-{
-	return part_names[part];
-}
-
 void
 srm_train_defaults(SrmTrainOptions *options)
 {

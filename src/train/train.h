@@ -162,7 +162,6 @@ extern void srm_train_defaults(SrmTrainOptions *options);
 
 /* "head", "lora", "full" */
 extern bool srm_train_part_find(const char *name, SrmTrainPart *part);
-extern const char *srm_train_part_name(SrmTrainPart part);
 
 /*
  * Opens the base model.  The options and their strings are copied.  NULL, with

@@ -102,7 +102,7 @@ wait_for_rows('shut', 3);
 $node->stop('fast');
 end_run($run);
 ok(-e state_file('shut'), 'a fast shutdown leaves a checkpoint');
-like(slurp_file($node->logfile), qr/LOG:  training of a model ends with a checkpoint behind step \d+/, 'and says so');
+like(slurp_file($node->logfile), qr/LOG:  training of model "shut" ends with a checkpoint behind step \d+/, 'and says so');
 $node->start;
 value(call('shut', "$long, resume => true"));
 ok(slurp_file("$models/shut/model.safetensors") eq $whole, 'it goes on to the same bytes');
