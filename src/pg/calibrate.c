@@ -41,16 +41,16 @@ add_score(Moments *moments, double score)
 static void
 score_query(SrmJudge *judge, const char *query, Moments *moments)
 {
-	SrmPairReader reader;
+	SrmPairCursor cursor;
 	SrmPairRow	row;
 
-	srm_pairs_open(&reader, query, false);
-	while (srm_pairs_next(&reader, &row))
+	srm_pairs_open(&cursor, query, false);
+	while (srm_pairs_next(&cursor, &row))
 	{
-		srm_pairs_look_at(&reader, SRM_COLUMN_RESPONSE, &row.chosen);
-		add_score(moments, srm_judge_score(judge, &row.chosen, reader.n_batches));
+		srm_pairs_look_at(&cursor, SRM_COLUMN_RESPONSE, &row.chosen);
+		add_score(moments, srm_judge_score(judge, &row.chosen, cursor.n_batches));
 	}
-	srm_pairs_close(&reader);
+	srm_pairs_close(&cursor);
 }
 
 /* Of the sample, with n - 1; positive, or an error. */

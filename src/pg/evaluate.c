@@ -124,23 +124,23 @@ put_result(SrmRows *rows, const char *category, const SrmEvaluation *evaluation)
 }
 
 static double
-score_response(SrmJudge *judge, SrmPairReader *reader, SrmPairColumn column, const SrmConversation *conversation)
+score_response(SrmJudge *judge, SrmPairCursor *cursor, SrmPairColumn column, const SrmConversation *conversation)
 {
-	srm_pairs_look_at(reader, column, conversation);
-	return srm_judge_score(judge, conversation, reader->n_batches);
+	srm_pairs_look_at(cursor, column, conversation);
+	return srm_judge_score(judge, conversation, cursor->n_batches);
 }
 
 static void
 evaluate_query(SrmJudge *judge, const char *query, Categories *categories, SrmEvaluation *all)
 {
-	SrmPairReader reader;
+	SrmPairCursor cursor;
 	SrmPairRow	row;
 
-	srm_pairs_open(&reader, query, true);
-	while (srm_pairs_next(&reader, &row))
+	srm_pairs_open(&cursor, query, true);
+	while (srm_pairs_next(&cursor, &row))
 	{
-		double		chosen = score_response(judge, &reader, SRM_COLUMN_CHOSEN, &row.chosen);
-		double		rejected = score_response(judge, &reader, SRM_COLUMN_REJECTED, &row.rejected);
+		double		chosen = score_response(judge, &cursor, SRM_COLUMN_CHOSEN, &row.chosen);
+		double		rejected = score_response(judge, &cursor, SRM_COLUMN_REJECTED, &row.rejected);
 		double		chosen_length = response_length(&row.chosen);
 		double		rejected_length = response_length(&row.rejected);
 
@@ -149,7 +149,7 @@ evaluate_query(SrmJudge *judge, const char *query, Categories *categories, SrmEv
 			srm_evaluation_add(&find_category(categories, row.category)->evaluation,
 							   chosen - rejected, chosen_length, rejected_length);
 	}
-	srm_pairs_close(&reader);
+	srm_pairs_close(&cursor);
 }
 
 /* srm_evaluate(query text, model text, aggregation text): a row a category, then one of all */

@@ -39,23 +39,23 @@ static const char *const column_names[SRM_N_COLUMNS] = {
 };
 
 static bool
-is_wanted(const SrmPairReader *reader, SrmPairColumn column)
+is_wanted(const SrmPairCursor *cursor, SrmPairColumn column)
 {
 	bool		is_of_pair = column == SRM_COLUMN_CHOSEN || column == SRM_COLUMN_REJECTED ||
 		column == SRM_COLUMN_MARGIN || column == SRM_COLUMN_WEIGHT;
 
 	if (column == SRM_COLUMN_RESPONSE)
-		return !reader->wants_pairs;
-	return reader->wants_pairs || !is_of_pair;
+		return !cursor->wants_pairs;
+	return cursor->wants_pairs || !is_of_pair;
 }
 
 static void
-fail_missing(const SrmPairReader *reader, const char *name)
+fail_missing(const SrmPairCursor *cursor, const char *name)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_UNDEFINED_COLUMN),
 			 errmsg("query gives no column \"%s\"", name),
-			 reader->wants_pairs ?
+			 cursor->wants_pairs ?
 			 errdetail("Pairs have columns \"prompt\" or \"messages\", \"chosen\" and \"rejected\".") :
 			 errdetail("Responses have columns \"prompt\" or \"messages\", and \"response\"."),
 			 errhint("Name the columns of the query with AS.")));
@@ -101,9 +101,9 @@ check_type(SrmPairColumn column, Oid type)
 }
 
 static void
-find_column(SrmPairReader *reader, SrmPairColumn column)
+find_column(SrmPairCursor *cursor, SrmPairColumn column)
 {
-	TupleDesc	descriptor = reader->portal->tupDesc;
+	TupleDesc	descriptor = cursor->portal->tupDesc;
 	const char *name = column_names[column];
 
 	for (int i = 0; i < descriptor->natts; i++)
@@ -112,42 +112,42 @@ find_column(SrmPairReader *reader, SrmPairColumn column)
 
 		if (strcmp(NameStr(attribute->attname), name) != 0)
 			continue;
-		if (reader->columns[column] != 0)
+		if (cursor->columns[column] != 0)
 			ereport(ERROR,
 					(errcode(ERRCODE_DUPLICATE_COLUMN),
 					 errmsg("query gives more than one column \"%s\"", name)));
-		reader->columns[column] = i + 1;
-		reader->types[column] = getBaseType(attribute->atttypid);
-		check_type(column, reader->types[column]);
+		cursor->columns[column] = i + 1;
+		cursor->types[column] = getBaseType(attribute->atttypid);
+		check_type(column, cursor->types[column]);
 	}
 }
 
 /* Whether every response comes with its own prompt. */
 static bool
-is_conversation(const SrmPairReader *reader, SrmPairColumn column)
+is_conversation(const SrmPairCursor *cursor, SrmPairColumn column)
 {
-	return reader->columns[column] != 0 && reader->types[column] == JSONBOID;
+	return cursor->columns[column] != 0 && cursor->types[column] == JSONBOID;
 }
 
 static void
-find_columns(SrmPairReader *reader)
+find_columns(SrmPairCursor *cursor)
 {
 	bool		has_prompt;
 
 	for (int i = 0; i < SRM_N_COLUMNS; i++)
-		if (is_wanted(reader, i))
-			find_column(reader, i);
-	has_prompt = reader->columns[SRM_COLUMN_PROMPT] != 0 || reader->columns[SRM_COLUMN_MESSAGES] != 0;
+		if (is_wanted(cursor, i))
+			find_column(cursor, i);
+	has_prompt = cursor->columns[SRM_COLUMN_PROMPT] != 0 || cursor->columns[SRM_COLUMN_MESSAGES] != 0;
 	for (int i = SRM_COLUMN_CHOSEN; i <= SRM_COLUMN_RESPONSE; i++)
 	{
-		if (!is_wanted(reader, i))
+		if (!is_wanted(cursor, i))
 			continue;
-		if (reader->columns[i] == 0)
-			fail_missing(reader, column_names[i]);
-		if (!has_prompt && !is_conversation(reader, i))
-			fail_missing(reader, "prompt");
+		if (cursor->columns[i] == 0)
+			fail_missing(cursor, column_names[i]);
+		if (!has_prompt && !is_conversation(cursor, i))
+			fail_missing(cursor, "prompt");
 	}
-	if (reader->columns[SRM_COLUMN_PROMPT] != 0 && reader->columns[SRM_COLUMN_MESSAGES] != 0)
+	if (cursor->columns[SRM_COLUMN_PROMPT] != 0 && cursor->columns[SRM_COLUMN_MESSAGES] != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_DUPLICATE_COLUMN),
 				 errmsg("query gives both a column \"prompt\" and a column \"messages\"")));
@@ -166,17 +166,17 @@ show_beginning(const SrmMessage *response)
 static void
 name_row(void *arg)
 {
-	const SrmPairReader *reader = arg;
+	const SrmPairCursor *cursor = arg;
 
-	if (reader->n_read == 0)
+	if (cursor->n_read == 0)
 		return;
-	if (reader->column == SRM_N_COLUMNS)
-		errcontext("row " UINT64_FORMAT " of the query", reader->n_read);
-	else if (reader->response == NULL)
-		errcontext("column \"%s\" of row " UINT64_FORMAT " of the query", column_names[reader->column], reader->n_read);
+	if (cursor->column == SRM_N_COLUMNS)
+		errcontext("row " UINT64_FORMAT " of the query", cursor->n_read);
+	else if (cursor->response == NULL)
+		errcontext("column \"%s\" of row " UINT64_FORMAT " of the query", column_names[cursor->column], cursor->n_read);
 	else
-		errcontext("column \"%s\" of row " UINT64_FORMAT " of the query, \"%s\"", column_names[reader->column],
-				   reader->n_read, show_beginning(reader->response));
+		errcontext("column \"%s\" of row " UINT64_FORMAT " of the query, \"%s\"", column_names[cursor->column],
+				   cursor->n_read, show_beginning(cursor->response));
 }
 
 static SrmMessage *
@@ -186,10 +186,10 @@ response_of(const SrmConversation *conversation)
 }
 
 void
-srm_pairs_look_at(SrmPairReader *reader, SrmPairColumn column, const SrmConversation *conversation)
+srm_pairs_look_at(SrmPairCursor *cursor, SrmPairColumn column, const SrmConversation *conversation)
 {
-	reader->column = column;
-	reader->response = response_of(conversation);
+	cursor->column = column;
+	cursor->response = response_of(conversation);
 }
 
 static void
@@ -242,58 +242,58 @@ open_cursor(const char *query)
 }
 
 void
-srm_pairs_open(SrmPairReader *reader, const char *query, bool wants_pairs)
+srm_pairs_open(SrmPairCursor *cursor, const char *query, bool wants_pairs)
 {
-	memset(reader, 0, sizeof(SrmPairReader));
-	reader->wants_pairs = wants_pairs;
-	reader->context = AllocSetContextCreate(CurrentMemoryContext, "srm pairs", ALLOCSET_DEFAULT_SIZES);
-	reader->column = SRM_N_COLUMNS;
-	reader->portal = open_cursor(query);
-	find_columns(reader);
-	reader->error_context.callback = name_row;
-	reader->error_context.arg = reader;
-	reader->error_context.previous = error_context_stack;
-	error_context_stack = &reader->error_context;
+	memset(cursor, 0, sizeof(SrmPairCursor));
+	cursor->wants_pairs = wants_pairs;
+	cursor->context = AllocSetContextCreate(CurrentMemoryContext, "srm pairs", ALLOCSET_DEFAULT_SIZES);
+	cursor->column = SRM_N_COLUMNS;
+	cursor->portal = open_cursor(query);
+	find_columns(cursor);
+	cursor->error_context.callback = name_row;
+	cursor->error_context.arg = cursor;
+	cursor->error_context.previous = error_context_stack;
+	error_context_stack = &cursor->error_context;
 }
 
 /* False at the end of the query. */
 static bool
-fetch_batch(SrmPairReader *reader)
+fetch_batch(SrmPairCursor *cursor)
 {
-	SPI_freetuptable(reader->batch);
-	SPI_cursor_fetch(reader->portal, true, BATCH_ROWS);
-	reader->batch = SPI_tuptable;
-	reader->n_batch = SPI_processed;
-	reader->i_batch = 0;
-	reader->n_batches++;
-	return reader->n_batch > 0;
+	SPI_freetuptable(cursor->batch);
+	SPI_cursor_fetch(cursor->portal, true, BATCH_ROWS);
+	cursor->batch = SPI_tuptable;
+	cursor->n_batch = SPI_processed;
+	cursor->i_batch = 0;
+	cursor->n_batches++;
+	return cursor->n_batch > 0;
 }
 
 static Datum
-get_value(const SrmPairReader *reader, HeapTuple tuple, SrmPairColumn column, bool *is_null)
+get_value(const SrmPairCursor *cursor, HeapTuple tuple, SrmPairColumn column, bool *is_null)
 {
-	if (reader->columns[column] == 0)
+	if (cursor->columns[column] == 0)
 	{
 		*is_null = true;
 		return (Datum) 0;
 	}
-	return SPI_getbinval(tuple, reader->batch->tupdesc, reader->columns[column], is_null);
+	return SPI_getbinval(tuple, cursor->batch->tupdesc, cursor->columns[column], is_null);
 }
 
 /* NULL where the query has no such column, or no value. */
 static char *
-get_string(const SrmPairReader *reader, HeapTuple tuple, SrmPairColumn column)
+get_string(const SrmPairCursor *cursor, HeapTuple tuple, SrmPairColumn column)
 {
-	if (reader->columns[column] == 0)
+	if (cursor->columns[column] == 0)
 		return NULL;
-	return SPI_getvalue(tuple, reader->batch->tupdesc, reader->columns[column]);
+	return SPI_getvalue(tuple, cursor->batch->tupdesc, cursor->columns[column]);
 }
 
 static double
-get_number(const SrmPairReader *reader, HeapTuple tuple, SrmPairColumn column,
+get_number(const SrmPairCursor *cursor, HeapTuple tuple, SrmPairColumn column,
 		   double fallback, double minimum)
 {
-	char	   *string = get_string(reader, tuple, column);
+	char	   *string = get_string(cursor, tuple, column);
 	double		number;
 
 	if (string == NULL)
@@ -308,14 +308,14 @@ get_number(const SrmPairReader *reader, HeapTuple tuple, SrmPairColumn column,
 
 /* Whether a column of the query that a pair cannot do without is NULL. */
 static bool
-has_null(const SrmPairReader *reader, HeapTuple tuple)
+has_null(const SrmPairCursor *cursor, HeapTuple tuple)
 {
 	for (int i = SRM_COLUMN_PROMPT; i <= SRM_COLUMN_RESPONSE; i++)
 	{
 		bool		is_null;
 
-		get_value(reader, tuple, i, &is_null);
-		if (reader->columns[i] != 0 && is_null)
+		get_value(cursor, tuple, i, &is_null);
+		if (cursor->columns[i] != 0 && is_null)
 			return true;
 	}
 	return false;
@@ -323,17 +323,17 @@ has_null(const SrmPairReader *reader, HeapTuple tuple)
 
 /* The messages before the response; none where the query has no prompt. */
 static SrmConversation
-read_prompt(const SrmPairReader *reader, HeapTuple tuple)
+read_prompt(const SrmPairCursor *cursor, HeapTuple tuple)
 {
-	SrmPairColumn column = reader->columns[SRM_COLUMN_MESSAGES] != 0 ?
+	SrmPairColumn column = cursor->columns[SRM_COLUMN_MESSAGES] != 0 ?
 		SRM_COLUMN_MESSAGES : SRM_COLUMN_PROMPT;
 	SrmConversation prompt = {NULL, 0};
 	bool		is_null;
-	Datum		value = get_value(reader, tuple, column, &is_null);
+	Datum		value = get_value(cursor, tuple, column, &is_null);
 
 	if (is_null)
 		return prompt;
-	if (reader->types[column] == JSONBOID)
+	if (cursor->types[column] == JSONBOID)
 		prompt.messages = srm_messages_of_jsonb(DatumGetJsonbP(value), &prompt.n_messages);
 	else
 	{
@@ -345,16 +345,16 @@ read_prompt(const SrmPairReader *reader, HeapTuple tuple)
 
 /* A response behind the prompt, or a conversation that has one. */
 static SrmConversation
-read_conversation(SrmPairReader *reader, HeapTuple tuple, SrmPairColumn column,
+read_conversation(SrmPairCursor *cursor, HeapTuple tuple, SrmPairColumn column,
 				  const SrmConversation *prompt)
 {
 	SrmConversation result = {NULL, 0};
 	SrmMessage	response;
 	bool		is_null;
-	Datum		value = get_value(reader, tuple, column, &is_null);
+	Datum		value = get_value(cursor, tuple, column, &is_null);
 
-	reader->column = column;
-	if (is_conversation(reader, column))
+	cursor->column = column;
+	if (is_conversation(cursor, column))
 	{
 		result.messages = srm_messages_of_jsonb(DatumGetJsonbP(value), &result.n_messages);
 		if (result.n_messages > 1 || prompt->n_messages == 0)
@@ -372,28 +372,28 @@ read_conversation(SrmPairReader *reader, HeapTuple tuple, SrmPairColumn column,
 }
 
 static void
-read_row(SrmPairReader *reader, HeapTuple tuple, SrmPairRow *row)
+read_row(SrmPairCursor *cursor, HeapTuple tuple, SrmPairRow *row)
 {
 	SrmConversation prompt;
 
-	reader->column = SRM_N_COLUMNS;
-	reader->response = NULL;
-	prompt = read_prompt(reader, tuple);
+	cursor->column = SRM_N_COLUMNS;
+	cursor->response = NULL;
+	prompt = read_prompt(cursor, tuple);
 	memset(row, 0, sizeof(SrmPairRow));
-	row->category = get_string(reader, tuple, SRM_COLUMN_CATEGORY);
-	row->margin = get_number(reader, tuple, SRM_COLUMN_MARGIN, NAN, -HUGE_VAL);
+	row->category = get_string(cursor, tuple, SRM_COLUMN_CATEGORY);
+	row->margin = get_number(cursor, tuple, SRM_COLUMN_MARGIN, NAN, -HUGE_VAL);
 	row->has_margin = !isnan(row->margin);
 	if (!row->has_margin)
 		row->margin = 0.0;
-	row->weight = get_number(reader, tuple, SRM_COLUMN_WEIGHT, 1.0, 0.0);
-	if (!reader->wants_pairs)
-		row->chosen = read_conversation(reader, tuple, SRM_COLUMN_RESPONSE, &prompt);
+	row->weight = get_number(cursor, tuple, SRM_COLUMN_WEIGHT, 1.0, 0.0);
+	if (!cursor->wants_pairs)
+		row->chosen = read_conversation(cursor, tuple, SRM_COLUMN_RESPONSE, &prompt);
 	else
 	{
-		row->chosen = read_conversation(reader, tuple, SRM_COLUMN_CHOSEN, &prompt);
-		row->rejected = read_conversation(reader, tuple, SRM_COLUMN_REJECTED, &prompt);
+		row->chosen = read_conversation(cursor, tuple, SRM_COLUMN_CHOSEN, &prompt);
+		row->rejected = read_conversation(cursor, tuple, SRM_COLUMN_REJECTED, &prompt);
 	}
-	reader->column = SRM_N_COLUMNS;
+	cursor->column = SRM_N_COLUMNS;
 }
 
 /* Whether a conversation ends with nothing at all, which no model can score. */
@@ -406,55 +406,55 @@ has_empty_response(const SrmConversation *conversation)
 }
 
 static bool
-is_empty(const SrmPairReader *reader, const SrmPairRow *row)
+is_empty(const SrmPairCursor *cursor, const SrmPairRow *row)
 {
-	return has_empty_response(&row->chosen) || (reader->wants_pairs && has_empty_response(&row->rejected));
+	return has_empty_response(&row->chosen) || (cursor->wants_pairs && has_empty_response(&row->rejected));
 }
 
 bool
-srm_pairs_next(SrmPairReader *reader, SrmPairRow *row)
+srm_pairs_next(SrmPairCursor *cursor, SrmPairRow *row)
 {
 	MemoryContext old;
 
-	MemoryContextReset(reader->context);
+	MemoryContextReset(cursor->context);
 	for (;;)
 	{
 		HeapTuple	tuple;
 
 		CHECK_FOR_INTERRUPTS();
-		if (reader->i_batch == reader->n_batch && !fetch_batch(reader))
+		if (cursor->i_batch == cursor->n_batch && !fetch_batch(cursor))
 			return false;
-		tuple = reader->batch->vals[reader->i_batch++];
-		reader->n_read++;
-		if (has_null(reader, tuple))
+		tuple = cursor->batch->vals[cursor->i_batch++];
+		cursor->n_read++;
+		if (has_null(cursor, tuple))
 		{
-			reader->n_null++;
+			cursor->n_null++;
 			continue;
 		}
-		old = MemoryContextSwitchTo(reader->context);
-		read_row(reader, tuple, row);
+		old = MemoryContextSwitchTo(cursor->context);
+		read_row(cursor, tuple, row);
 		MemoryContextSwitchTo(old);
-		if (!is_empty(reader, row))
+		if (!is_empty(cursor, row))
 			return true;
-		reader->n_empty++;
-		MemoryContextReset(reader->context);
+		cursor->n_empty++;
+		MemoryContextReset(cursor->context);
 	}
 }
 
 void
-srm_pairs_close(SrmPairReader *reader)
+srm_pairs_close(SrmPairCursor *cursor)
 {
-	error_context_stack = reader->error_context.previous;
-	SPI_cursor_close(reader->portal);
-	MemoryContextDelete(reader->context);
-	if (reader->n_null > 0)
+	error_context_stack = cursor->error_context.previous;
+	SPI_cursor_close(cursor->portal);
+	MemoryContextDelete(cursor->context);
+	if (cursor->n_null > 0)
 		ereport(NOTICE,
 				(errmsg_plural("left out " UINT64_FORMAT " row with NULL",
 							   "left out " UINT64_FORMAT " rows with NULL",
-							   (unsigned long) reader->n_null, reader->n_null)));
-	if (reader->n_empty > 0)
+							   (unsigned long) cursor->n_null, cursor->n_null)));
+	if (cursor->n_empty > 0)
 		ereport(NOTICE,
 				(errmsg_plural("left out " UINT64_FORMAT " row with an empty response",
 							   "left out " UINT64_FORMAT " rows with an empty response",
-							   (unsigned long) reader->n_empty, reader->n_empty)));
+							   (unsigned long) cursor->n_empty, cursor->n_empty)));
 }

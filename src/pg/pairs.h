@@ -58,7 +58,7 @@ typedef struct SrmPairRow
 	double		weight;			/* 1 where there is none */
 } SrmPairRow;
 
-typedef struct SrmPairReader
+typedef struct SrmPairCursor
 {
 	bool		wants_pairs;
 	Portal		portal;
@@ -75,25 +75,25 @@ typedef struct SrmPairReader
 	ErrorContextCallback error_context;
 	SrmPairColumn column;		/* that errors are about; SRM_N_COLUMNS: no certain one */
 	const SrmMessage *response; /* of that column, once it was read */
-} SrmPairReader;
+} SrmPairCursor;
 
 /*
  * Begins, inside an SPI connection; raises an error for a query that does
  * not give the columns.  Until srm_pairs_close() errors name the row.
  */
-extern void srm_pairs_open(SrmPairReader *reader, const char *query, bool wants_pairs);
+extern void srm_pairs_open(SrmPairCursor *cursor, const char *query, bool wants_pairs);
 
 /*
  * The next row, or false at the end.  What it points to is good until the
- * next call, or until that of the reader's context.
+ * next call, or until that of the cursor's context.
  */
-extern bool srm_pairs_next(SrmPairReader *reader, SrmPairRow *row);
+extern bool srm_pairs_next(SrmPairCursor *cursor, SrmPairRow *row);
 
 /* Errors name this column and the beginning of its response, until the next row or column. */
-extern void srm_pairs_look_at(SrmPairReader *reader, SrmPairColumn column,
+extern void srm_pairs_look_at(SrmPairCursor *cursor, SrmPairColumn column,
 							  const SrmConversation *conversation);
 
 /* Ends the cursor; tells of rows that were left out, in a NOTICE. */
-extern void srm_pairs_close(SrmPairReader *reader);
+extern void srm_pairs_close(SrmPairCursor *cursor);
 
 #endif							/* SRM_PAIRS_H */

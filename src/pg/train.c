@@ -169,14 +169,14 @@ check_prompts(const SrmConversation *chosen, const SrmConversation *rejected)
 }
 
 static void
-add_pair(SrmTraining *training, const SrmPairReader *reader, const SrmPairRow *row)
+add_pair(SrmTraining *training, const SrmPairCursor *cursor, const SrmPairRow *row)
 {
 	SrmCall    *call = training->call;
 	size_t		last = row->chosen.n_messages - 1;
 	SrmTrainPair pair = {
 		.prompt = row->chosen.messages,.n_prompt = last,
 		.has_margin = row->has_margin,.margin = row->margin,.weight = row->weight,
-		.row = reader->n_read
+		.row = cursor->n_read
 	};
 
 	check_prompts(&row->chosen, &row->rejected);
@@ -201,16 +201,16 @@ check_memory(const SrmTraining *training)
 static void
 read_pairs(SrmTraining *training)
 {
-	SrmPairReader reader;
+	SrmPairCursor cursor;
 	SrmPairRow	row;
 
-	srm_pairs_open(&reader, training->arguments.query, true);
-	while (srm_pairs_next(&reader, &row))
+	srm_pairs_open(&cursor, training->arguments.query, true);
+	while (srm_pairs_next(&cursor, &row))
 	{
-		add_pair(training, &reader, &row);
+		add_pair(training, &cursor, &row);
 		check_memory(training);
 	}
-	srm_pairs_close(&reader);
+	srm_pairs_close(&cursor);
 }
 
 static void

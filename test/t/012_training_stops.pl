@@ -130,7 +130,7 @@ ok(!-e state_file('kept') && -e "$models/kept/config.json", 'it can be discarded
 
 my $slow = "base => 'default', batch => 12, held_out => 0.5, evaluate_every => 1, epochs => 3, log_every => 1, learning_rate => 0.0001";
 my $stopped = 0;
-for (my $wait = 0.2; $wait < 20 && !$stopped; $wait *= 1.15)
+for (my $wait = 0.05; $wait < 20 && !$stopped; $wait *= 1.15)
 {
 	$run = start_run(call('twice', "$slow, replace => true", 'long_pairs'));
 	$run->{harness}->pump until $run->{err} =~ /training model/;
