@@ -16,6 +16,11 @@
 #include "base/json.h"
 #include "base/map.h"
 
+/* Weights are used as they lie in the file. */
+#if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "srm runs on little-endian processors only"
+#endif
+
 #define LENGTH_SIZE			8
 
 /*
