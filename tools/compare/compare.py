@@ -1,0 +1,197 @@
+#!/usr/bin/env python3
+"""Runs a model in transformers and in srm, and says where the two part.
+
+usage: compare.py [options] MODEL_DIR PAIRS.jsonl
+
+PAIRS.jsonl has an object a line: {"prompt": ..., "chosen": ..., "rejected": ...}, where each may be text or a list
+of messages (a prompt that is a list may be called "messages"), or {"messages": [...]}, whose last one is scored.  The server is found as psql finds it (PGHOST, PGPORT,
+PGUSER, PGDATABASE), must have the extension, and a model of the directory's name (or --name) in srm.model_path.
+
+Three things are compared for each conversation, in this order: the rendered text, the ids of its tokens, and the
+score.  The first of them that differs is counted.  A directory with an adapter_config.json is loaded with peft, over
+the base that --base names.  Exits with 1 where anything differs.
+
+Two differences are meant: srm reads no special tokens in a user's text, and models with markers (boundary "marker" or
+"step") have tokens that transformers knows nothing of; of these only the text is compared.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+
+SEPARATOR = "=== srm compare ==="
+
+
+def as_messages(value, role):
+    return value if isinstance(value, list) else [{"role": role, "content": value}]
+
+
+def read_conversations(path, limit):
+    """Conversations, and pairs of numbers of those that belong together."""
+    conversations, pairs = [], []
+    with open(path, encoding="utf-8") as file:
+        for line in file:
+            if not line.strip() or len(conversations) >= limit:
+                continue
+            row = json.loads(line)
+            if "chosen" not in row:
+                conversations.append(row["messages"])
+                continue
+            prompt = as_messages(row.get("prompt", row.get("messages")) or [], "user")
+            for key in ("chosen", "rejected"):
+                response = as_messages(row[key], "assistant")
+                conversations.append(response if len(response) > 1 else prompt + response)
+            pairs.append((len(conversations) - 2, len(conversations) - 1))
+    return conversations, pairs
+
+
+def quote(text):
+    tag = "q"
+    while "$" + tag + "$" in text:
+        tag += "q"
+    return f"${tag}${text}${tag}$"
+
+
+def run_srm(name, conversations):
+    """For each conversation what srm says, or {"error": ...}."""
+    script = []
+    for messages in conversations:
+        m, c = quote(name), quote(json.dumps(messages, ensure_ascii=False)) + "::jsonb"
+        script.append(f"SELECT json_build_object('text', srm_render({m}, {c}), 'score', srm_score({m}, {c}), 'ids', "
+                      f"(SELECT json_agg(token_id ORDER BY token_no) FROM srm_tokenize({m}, {c})));\n\\echo {SEPARATOR}\n")
+    done = subprocess.run(["psql", "-X", "-q", "-A", "-t", "-v", "VERBOSITY=verbose"], input="".join(script),
+                          encoding="utf-8", stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    parts = done.stdout.split(SEPARATOR)
+    if len(parts) != len(conversations) + 1:
+        sys.exit("compare.py: psql: " + done.stdout.strip()[:2000])
+    results = []
+    for part in parts[:-1]:
+        try:
+            results.append(json.loads(part))
+        except ValueError:
+            results.append({"error": part.strip()})
+    return results
+
+
+def load(directory, base, dtype):
+    """Tokenizer and model; the model is None where transformers has no class for it."""
+    import torch
+    from transformers import AutoModelForSequenceClassification, AutoTokenizer
+    tokenizer = AutoTokenizer.from_pretrained(directory)
+    try:
+        if os.path.exists(os.path.join(directory, "adapter_config.json")):
+            from peft import AutoPeftModelForSequenceClassification, PeftModel
+            model = AutoPeftModelForSequenceClassification.from_pretrained(directory) if base is None else \
+                PeftModel.from_pretrained(AutoModelForSequenceClassification.from_pretrained(base), directory)
+        else:
+            model = AutoModelForSequenceClassification.from_pretrained(directory)
+    except (ValueError, KeyError, OSError) as error:
+        print(f"no scores: {str(error).splitlines()[0]}")
+        return tokenizer, None
+    return tokenizer, model.to(getattr(torch, dtype)).eval()
+
+
+def settings_of(directory):
+    path = os.path.join(directory, "config.json")
+    if not os.path.exists(path):
+        return {}
+    with open(path, encoding="utf-8") as file:
+        return json.load(file).get("srm", {})
+
+
+def run_transformers(tokenizer, model, settings, conversations):
+    import torch
+    results = []
+    for messages in conversations:
+        try:
+            template = settings.get("chat_template")
+            options = dict(settings.get("template_variables") or {}, **({"chat_template": template} if template else {}))
+            text = tokenizer.apply_chat_template(messages, tokenize=False, **options)
+            ids = tokenizer(text, add_special_tokens=False)["input_ids"]
+            result = {"text": text, "ids": ids}
+            if model is not None:
+                with torch.no_grad():
+                    logits = model(torch.tensor([ids])).logits[0].double()
+                label = settings.get("label", 0)
+                label = model.config.label2id.get(label, label)
+                result["score"] = float(logits[int(label)])
+        except Exception as error:
+            result = {"error": f"{type(error).__name__}: {error}"}
+        results.append(result)
+    return results
+
+
+def first_difference(a, b):
+    i = 0
+    while i < min(len(a), len(b)) and a[i] == b[i]:
+        i += 1
+    return i
+
+
+def compare(number, theirs, ours, has_markers, tolerance):
+    """What differs first, or None; says it."""
+    if ("error" in theirs) != ("error" in ours):
+        print(f"{number}: transformers: {theirs.get('error', 'fine')}\n{number}: srm: {ours.get('error', 'fine')}")
+        return "refused"
+    if "error" in theirs:
+        return None
+    if theirs["text"] != ours["text"]:
+        i = first_difference(theirs["text"], ours["text"])
+        print(f"{number}: text differs at character {i + 1}: {theirs['text'][i - 20 if i > 20 else 0:i + 40]!r} "
+              f"(transformers), {ours['text'][i - 20 if i > 20 else 0:i + 40]!r} (srm)")
+        return "text"
+    if has_markers:
+        return None
+    if theirs["ids"] != ours["ids"]:
+        i = first_difference(theirs["ids"], ours["ids"])
+        print(f"{number}: ids differ at token {i + 1}: {theirs['ids'][i:i + 8]} (transformers), {ours['ids'][i:i + 8]} (srm)")
+        return "ids"
+    if "score" in theirs and abs(theirs["score"] - ours["score"]) > tolerance * max(1, abs(theirs["score"])):
+        print(f"{number}: scores differ: {theirs['score']:.6g} (transformers), {ours['score']:.6g} (srm)")
+        return "score"
+    return None
+
+
+def report(theirs, ours, pairs, has_markers, tolerance):
+    counts = {"refused": 0, "text": 0, "ids": 0, "score": 0}
+    largest = 0.0
+    for i, (their, our) in enumerate(zip(theirs, ours)):
+        kind = compare(i + 1, their, our, has_markers, tolerance)
+        if kind is not None:
+            counts[kind] += 1
+        if kind in (None, "score") and not has_markers and "score" in their and "score" in our:
+            largest = max(largest, abs(their["score"] - our["score"]))
+    known = [] if has_markers else [
+        (a, b) for a, b in pairs if all("score" in side[i] for side in (theirs, ours) for i in (a, b))]
+    flips = sum((theirs[a]["score"] > theirs[b]["score"]) != (ours[a]["score"] > ours[b]["score"]) for a, b in known)
+    print(f"{len(theirs)} conversations: " + ", ".join(f"{n} differ in {kind}" if kind != "refused" else
+                                                       f"{n} refused by one alone" for kind, n in counts.items()))
+    scored = any("score" in their for their in theirs) and not has_markers
+    print(f"largest difference of scores: {largest:.3g}; {flips} of {len(known)} preferences flip" if scored else
+          "no scores were compared")
+    return any(counts.values())
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Runs a model in transformers and in srm, and says where the two part.")
+    parser.add_argument("directory", metavar="MODEL_DIR")
+    parser.add_argument("pairs", metavar="PAIRS.jsonl")
+    parser.add_argument("--name", help="the model's name in srm [that of the directory]")
+    parser.add_argument("--base", help="directory of an adapter's base [that of adapter_config.json]")
+    parser.add_argument("--dtype", default="float32", help="of the computation in transformers [float32]")
+    parser.add_argument("--limit", type=int, default=1000, help="conversations at most [1000]")
+    parser.add_argument("--tolerance", type=float, default=1e-3, help="of scores, relative to the score or 1 [1e-3]")
+    options = parser.parse_args()
+    conversations, pairs = read_conversations(options.pairs, options.limit)
+    settings = settings_of(options.directory)
+    has_markers = settings.get("boundary", "offset") != "offset"
+    tokenizer, model = load(options.directory, options.base, options.dtype)
+    theirs = run_transformers(tokenizer, None if has_markers else model, settings, conversations)
+    ours = run_srm(options.name or os.path.basename(os.path.normpath(options.directory)), conversations)
+    sys.exit(report(theirs, ours, pairs, has_markers, options.tolerance))
+
+
+if __name__ == "__main__":
+    main()
