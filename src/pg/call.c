@@ -14,6 +14,7 @@
 #include "utils/memutils.h"
 
 #include "pg/call.h"
+#include "pg/settings_source.h"
 
 /*
  * The engine must not be jumped over: an error that an interrupt raises is
@@ -64,8 +65,10 @@ release_call(void *arg)
 SrmCall *
 srm_call_begin(void)
 {
-	SrmCall    *call = palloc0(sizeof(SrmCall));
+	SrmCall    *call;
 
+	srm_settings_check_source();
+	call = palloc0(sizeof(SrmCall));
 	call->context = CurrentMemoryContext;
 	call->stop.callback = check_interrupts;
 	call->stop.pending = has_interrupts;

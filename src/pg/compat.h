@@ -27,6 +27,13 @@
 #include "varatt.h"
 #endif
 
+/* 16: says how many settings there are */
+#if PG_VERSION_NUM >= 160000
+#define srm_guc_variables(n)	get_guc_variables(n)
+#else
+#define srm_guc_variables(n)	(*(n) = GetNumConfigOptions(), get_guc_variables())
+#endif
+
 /* 17: the number of a backend's transaction lies in a struct */
 #if PG_VERSION_NUM >= 170000
 #define SRM_LOCAL_TRANSACTION()	(MyProc->vxid.lxid)

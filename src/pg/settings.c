@@ -17,6 +17,7 @@
 #include "pg/compat.h"
 #include "pg/models.h"
 #include "pg/settings.h"
+#include "pg/settings_source.h"
 #include "reward/reward.h"
 #include "score/layout.h"
 
@@ -250,9 +251,11 @@ define_resource_settings(void)
 void
 srm_settings_define(void)
 {
+	srm_settings_before_definition();
 	define_model_settings();
 	define_text_settings();
 	define_resource_settings();
+	srm_settings_after_definition();
 	MarkGUCPrefixReserved("srm");
 }
 
