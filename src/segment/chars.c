@@ -102,6 +102,12 @@ srm_char_is_digit(int32_t c)
 }
 
 bool
+srm_char_is_mark(int32_t c)
+{
+	return c >= 0x300 && (U_GET_GC_MASK(c) & U_GC_M_MASK) != 0;
+}
+
+bool
 srm_char_is_opening(int32_t c)
 {
 	if (c < 0x80)
@@ -142,11 +148,47 @@ srm_char_is_ellipsis(int32_t c)
 }
 
 bool
+srm_char_is_armenian(int32_t c)
+{
+	return c >= 0x530 && c <= 0x58A;
+}
+
+bool
+srm_char_is_greek(int32_t c)
+{
+	return (c >= 0x370 && c <= 0x3FF) || (c >= 0x1F00 && c <= 0x1FFF);
+}
+
+bool
+srm_char_is_cyrillic(int32_t c)
+{
+	return c >= 0x400 && c <= 0x52F;
+}
+
+bool
+srm_char_is_hangul(int32_t c)
+{
+	return c >= 0xAC00 && c <= 0xD7A3;
+}
+
+bool
+srm_char_is_khmer_end(int32_t c)
+{
+	return c == 0x17D4 || c == 0x17D5;
+}
+
+bool
+srm_char_is_math(int32_t c)
+{
+	return c == 0xB7 || (c >= 0x80 && u_charType(c) == U_MATH_SYMBOL);
+}
+
+bool
 srm_char_is_terminator(int32_t c)
 {
 	if (c < 0x80)
 		return c == '.' || c == '!' || c == '?';
-	return srm_char_is_period(c) || srm_char_is_ellipsis(c) ||
+	return srm_char_is_period(c) || srm_char_is_khmer_end(c) || srm_char_is_ellipsis(c) ||
 		u_hasBinaryProperty(c, UCHAR_S_TERM);
 }
 

@@ -34,6 +34,7 @@ extern bool srm_char_is_lower(int32_t c);
 /* A letter of a script without capitals. */
 extern bool srm_char_is_caseless(int32_t c);
 extern bool srm_char_is_digit(int32_t c);
+extern bool srm_char_is_mark(int32_t c);	/* goes on top of a letter, or beside it */
 
 /* Brackets and quotes that show their direction, and those that do not. */
 extern bool srm_char_is_opening(int32_t c);
@@ -46,6 +47,16 @@ extern bool srm_char_is_emphasis(int32_t c);
 /* . and its relatives in other widths; not the ellipsis. */
 extern bool srm_char_is_period(int32_t c);
 extern bool srm_char_is_ellipsis(int32_t c);
+
+/* Scripts with ends of their own. */
+extern bool srm_char_is_armenian(int32_t c);
+extern bool srm_char_is_greek(int32_t c);
+extern bool srm_char_is_cyrillic(int32_t c);
+extern bool srm_char_is_hangul(int32_t c);
+extern bool srm_char_is_khmer_end(int32_t c);
+
+/* A sign of mathematics that is no ASCII: it stands between two operands. */
+extern bool srm_char_is_math(int32_t c);
 
 /* Ends a sentence in any script, periods and the ellipsis among them. */
 extern bool srm_char_is_terminator(int32_t c);

@@ -14,6 +14,8 @@
 
 #include "base/utf8.h"
 #include "segment/chars.h"
+#include "segment/marks.h"
+#include "segment/tables.h"
 #include "segment/terminator.h"
 
 /* A shorter line was ended by its author, not by a margin. */
@@ -28,37 +30,10 @@
 /* Small letters before a period; fewer may be an abbreviation. */
 #define MIN_WORD 3
 
+/* Bytes in which the second item of a list follows the first one. */
+#define MAX_ITEM 512
+
 #define NO_MARKER SIZE_MAX
-
-/* A number in square brackets: "[12]"; returns its end, or at. */
-static size_t
-skip_note(const char *text, size_t at, size_t end)
-{
-	size_t		digit = at + 1;
-
-	if (at >= end || text[at] != '[')
-		return at;
-	while (digit < end && digit - at < 5 && text[digit] >= '0' && text[digit] <= '9')
-		digit++;
-	return digit > at + 1 && digit < end && text[digit] == ']' ? digit + 1 : at;
-}
-
-/* A face made of ASCII: ":)", ";-D"; returns its end, or at. */
-static size_t
-skip_face(const char *text, size_t at, size_t end)
-{
-	size_t		face = at;
-
-	if (face >= end || (text[face] != ':' && text[face] != ';' && text[face] != '='))
-		return at;
-	face++;
-	if (face < end && (text[face] == '-' || text[face] == '\''))
-		face++;
-	if (face >= end || text[face] == '\0' || strchr(")(DPp/|]", text[face]) == NULL)
-		return at;
-	face++;
-	return face == end || srm_char_is_space(srm_char_at(text, face, end, NULL)) ? face : at;
-}
 
 static bool
 is_space_or_end(const SrmRules *rules, size_t at)
@@ -83,6 +58,18 @@ count_newlines(const SrmRules *rules, size_t at, size_t end)
 	return n;
 }
 
+static bool
+is_ascii_word(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+}
+
+static bool
+is_quote(char c)
+{
+	return c == '"' || c == '\'';
+}
+
 /* The item that follows one within the line, or NO_MARKER. */
 static size_t
 find_item(const SrmRules *rules, const SrmMarker *previous, SrmMarker *marker)
@@ -91,6 +78,67 @@ find_item(const SrmRules *rules, const SrmMarker *previous, SrmMarker *marker)
 										previous, marker);
 
 	return found < rules->line_end ? found : NO_MARKER;
+}
+
+/* The row of a table under its head: only | - : and blanks. */
+static bool
+is_delimiter_row(const SrmRules *rules, size_t at)
+{
+	size_t		n_bars = 0;
+	size_t		n_dashes = 0;
+
+	for (; at < rules->end && rules->text[at] != '\n' && rules->text[at] != '\r'; at++)
+	{
+		if (rules->text[at] == '|')
+			n_bars++;
+		else if (rules->text[at] == '-')
+			n_dashes++;
+		else if (rules->text[at] != ':' && rules->text[at] != ' ')
+			return false;
+	}
+	return n_bars > 0 && n_dashes > 0;
+}
+
+/* Data or code without a fence: {"a": ...  "a": ...  print("...")  x = f("..."); */
+static bool
+is_data_line(const SrmRules *rules)
+{
+	const char *text = rules->text;
+	size_t		at = rules->line;
+	size_t		end = srm_strip_space(text, at, rules->line_end);
+
+	if (end - at < 4)
+		return false;
+	if ((text[at] == '{' || text[at] == '[') && (text[at + 1] == '"' || text[at + 1] == '{'))
+		return true;
+	if (text[at] == '"')
+	{
+		while (++at < end && (is_ascii_word(text[at]) || text[at] == ' '))
+			;
+		return end - at > 2 && text[at] == '"' && text[at + 1] == ':';
+	}
+	if (text[end - 1] == ';' && memchr(text + at, '(', end - at) != NULL && text[end - 2] == ')')
+		return true;
+	while (at < end && (is_ascii_word(text[at]) || text[at] == '.'))
+		at++;
+	return at > rules->line && end - at > 2 && text[at] == '(' && is_quote(text[at + 1]) &&
+		text[end - 1] == ')';
+}
+
+/* Is the line a part that is not cut within? */
+static bool
+is_whole_line(SrmRules *rules)
+{
+	const char *text = rules->text;
+	size_t		length = rules->line_end - rules->line;
+
+	if (rules->line < rules->end && text[rules->line] == '|')
+		return true;
+	if (memchr(text + rules->line, '|', length) == NULL)
+		rules->in_table = false;
+	else if (!rules->in_table)
+		rules->in_table = is_delimiter_row(rules, rules->next_line);
+	return rules->in_table || is_data_line(rules);
 }
 
 /* Notes what the line is that starts here. */
@@ -107,7 +155,9 @@ start_line(SrmRules *rules, size_t at)
 	newline = memchr(rules->text + at, '\n', rules->end - at);
 	rules->line = at;
 	rules->line_end = newline == NULL ? rules->end : (size_t) (newline - rules->text);
-	rules->is_table = c == '|';
+	rules->next_line = newline == NULL ? rules->end : rules->line_end + 1;
+	rules->is_whole = is_whole_line(rules);
+	rules->has_notes = c == '[' && srm_skip_note(rules->text, at, rules->line_end) != at;
 	rules->bullet = srm_char_is_bullet(c) ? c : SRM_NO_CHAR;
 	rules->list.style = SRM_MARKER_NONE;
 	rules->next_marker = NO_MARKER;
@@ -137,6 +187,15 @@ take_marker(SrmRules *rules)
 {
 	rules->list = rules->next;
 	rules->next_marker = find_item(rules, &rules->list, &rules->next);
+}
+
+/* Does the mark that ends before a position open a span: behind a space, before a word? */
+static bool
+opens_code(const SrmRules *rules, size_t mark, size_t after)
+{
+	int32_t		c = srm_char_at(rules->text, after, rules->end, NULL);
+
+	return rules->text[mark - 1] == ' ' && (srm_char_is_letter(c) || srm_char_is_digit(c));
 }
 
 /*
@@ -174,6 +233,9 @@ in_code(SrmRules *rules, size_t position)
 			run = text[at] == '`' ? run + 1 : 0;
 			if (run == size && (at + 1 == rules->end || text[at + 1] != '`'))
 			{
+				/* Another one that opens: the first was a stray mark */
+				if (opens_code(rules, at + 1 - size, at + 1))
+					break;
 				rules->code_start = start;
 				rules->code_end = at + 1;
 				break;
@@ -181,6 +243,34 @@ in_code(SrmRules *rules, size_t position)
 		}
 	}
 	return position > rules->code_start;
+}
+
+static size_t
+end_of_line(const SrmRules *rules, size_t at)
+{
+	const char *newline = memchr(rules->text + at, '\n', rules->end - at);
+
+	return newline == NULL ? rules->end : (size_t) (newline - rules->text);
+}
+
+/* A line of a calculation or of code. */
+static bool
+has_equation(const SrmRules *rules, size_t start, size_t end)
+{
+	const char *p = rules->text + start;
+	const char *limit = rules->text + end;
+
+	if (memchr(p, '=', end - start) != NULL)
+		return true;
+	/* Almost equal, and the two with a bar below */
+	for (; p < limit && (p = memchr(p, 0xE2, (size_t) (limit - p))) != NULL; p++)
+	{
+		int32_t		c = srm_char_at(rules->text, (size_t) (p - rules->text), end, NULL);
+
+		if (c == 0x2248 || c == 0x2264 || c == 0x2265)
+			return true;
+	}
+	return false;
 }
 
 /* Does a line that was filled up to a margin go on here? */
@@ -191,7 +281,7 @@ is_wrapped(const SrmRules *rules, size_t end, size_t next)
 	SrmMarker	marker;
 	int32_t		last = srm_char_before(rules->text, line, end, NULL);
 
-	if (rules->text[line] == '|' || rules->text[line] == '#' ||
+	if (rules->is_whole || rules->text[line] == '#' ||
 		!srm_char_is_lower(srm_char_at(rules->text, next, rules->end, NULL)) ||
 		(srm_marker_at(rules->text, next, rules->end, &marker) &&
 		 is_space_or_end(rules, marker.end)))
@@ -199,7 +289,21 @@ is_wrapped(const SrmRules *rules, size_t end, size_t next)
 	if (!srm_char_is_letter(last) && !srm_char_is_digit(last) && !srm_char_is_closing(last) &&
 		!srm_char_is_straight_quote(last) && last != ',' && last != '-')
 		return false;
-	return srm_utf8_count(rules->text + line, end - line) >= MIN_WRAPPED;
+	return srm_utf8_count(rules->text + line, end - line) >= MIN_WRAPPED &&
+		!has_equation(rules, line, end) && !has_equation(rules, next, end_of_line(rules, next));
+}
+
+/* Does a tag of the kind stand here, as all there is where it opens? */
+static bool
+is_tag(const SrmRules *rules, size_t at, size_t end, SrmTag kind)
+{
+	SrmTag		tag;
+	size_t		after;
+
+	if (at >= end || rules->text[at] != '<')
+		return false;
+	after = srm_skip_tag(rules->text, at, end, &tag);
+	return after != at && tag == kind && (kind != SRM_TAG_OPENS || after == end);
 }
 
 /* A sentence's content ends at end, white space with line ends up to next. */
@@ -210,9 +314,14 @@ judge_line_end(SrmRules *rules, size_t end, size_t next)
 	SrmMarker	marker;
 	bool		joins = false;
 
-	if (end > line && count_newlines(rules, end, next) == 1)
+	if (is_tag(rules, line, end, SRM_TAG_OPENS) ||
+		is_tag(rules, next, rules->end, SRM_TAG_CLOSES))
+		joins = true;
+	else if (end > line && count_newlines(rules, end, next) == 1)
 		joins = srm_is_marker(rules->text, line, end, true, &marker) ||
 			is_wrapped(rules, end, next);
+	else
+		rules->in_table = false;
 	start_line(rules, next);
 	return joins ? 0 : next;
 }
@@ -262,9 +371,11 @@ skip_closers(SrmRules *rules, size_t at)
 	{
 		size_t		next;
 		int32_t		c = srm_char_at(text, at, rules->end, &next);
-		size_t		note = skip_note(text, at, rules->end);
+		size_t		note = srm_skip_note(text, at, rules->end);
 		size_t		emoji = srm_skip_emoji(text, at, rules->end);
 
+		if (note == at)
+			note = srm_skip_formula_end(text, at, rules->end);
 		if (note != at)
 			at = note;
 		else if (emoji != at)
@@ -284,7 +395,21 @@ skip_closers(SrmRules *rules, size_t at)
 	return at;
 }
 
-/* Closing marks, faces and emoji that white space parts from their sentence. */
+/* "The end. [1][2] Next": notes in a row, unless notes start the line. */
+static size_t
+skip_late_notes(const SrmRules *rules, size_t at)
+{
+	size_t		end = at;
+	size_t		next;
+
+	if (rules->has_notes)
+		return at;
+	while ((next = srm_skip_note(rules->text, end, rules->end)) != end)
+		end = next;
+	return is_space_or_end(rules, end) ? end : at;
+}
+
+/* Closing marks, faces, notes and emoji that white space parts from their sentence. */
 static size_t
 skip_late_closers(const SrmRules *rules, size_t at)
 {
@@ -302,7 +427,9 @@ skip_late_closers(const SrmRules *rules, size_t at)
 		c = srm_char_at(text, mark, rules->end, &next);
 		after = srm_skip_emoji(text, mark, rules->end);
 		if (after == mark)
-			after = skip_face(text, mark, rules->end);
+			after = srm_skip_face(text, mark, rules->end);
+		if (after == mark)
+			after = skip_late_notes(rules, mark);
 		if (after == mark && mark < rules->end && srm_char_is_closing(c))
 			after = next;
 		else if (after == mark && (c == '"' || c == '*' || c == '_'))
@@ -319,6 +446,23 @@ skip_late_closers(const SrmRules *rules, size_t at)
 	}
 }
 
+/* Marks that end sentences in one language or script alone. */
+static bool
+is_hidden_mark(const SrmRules *rules, size_t at)
+{
+	const char *text = rules->text;
+	size_t		next = srm_skip_space(text, at + 1, rules->end);
+	int32_t		c = srm_char_at(text, next, rules->end, NULL);
+	int32_t		before = srm_char_before(text, rules->line, at, NULL);
+
+	if (next == at + 1 || next == rules->end)
+		return false;
+	if (text[at] == ':')
+		return srm_char_is_armenian(before) && srm_char_is_armenian(c) && srm_char_is_upper(c);
+	return (rules->language->flags & SRM_LANGUAGE_GREEK) != 0 &&
+		srm_char_is_greek(before) && srm_char_is_upper(c);
+}
+
 /* Looks back over marks for a terminator; returns the position after it, or 0. */
 static size_t
 find_terminator(const SrmRules *rules, size_t at)
@@ -330,7 +474,8 @@ find_terminator(const SrmRules *rules, size_t at)
 
 		if (c == SRM_NO_CHAR)
 			return 0;
-		if (srm_char_is_terminator(c))
+		if (srm_char_is_terminator(c) ||
+			((c == ':' || c == ';') && is_hidden_mark(rules, prev)))
 			return at;
 		if (!srm_char_is_straight_quote(c) && !srm_char_is_closing(c) &&
 			!srm_char_is_opening(c) && !srm_char_is_emphasis(c) &&
@@ -343,18 +488,30 @@ find_terminator(const SrmRules *rules, size_t at)
 
 /*
  * "Do this: 1. Sit. 2. Stand.": a list that starts within a line has its first
- * number behind a colon.
+ * number behind a colon or the end of a sentence.
  */
 static bool
 is_first_item(SrmRules *rules, size_t end)
 {
 	const char *text = rules->text;
+	size_t		limit = rules->line_end;
 	SrmMarker	marker;
+	SrmMarker	next;
 
-	if (end - rules->sentence < 4 || text[end - 1] != '.' || text[end - 2] != '1' ||
-		text[end - 3] != ' ' || text[end - 4] != ':' ||
+	if (end - rules->line < 4 || text[end - 1] != '.' || text[end - 2] != '1' ||
+		text[end - 3] != ' ' || text[end - 4] == '\0' || strchr(":.?!", text[end - 4]) == NULL ||
 		!srm_marker_at(text, end - 2, end, &marker))
 		return false;
+	if (text[end - 4] != ':')
+	{
+		/* The next one tells that it is no sum */
+		if (limit - end > MAX_ITEM)
+			limit = end + MAX_ITEM;
+		if (end >= limit || srm_find_marker(text, end, limit, &marker, &next) == limit)
+			return false;
+		rules->next_marker = srm_find_marker(text, end, limit, &marker, &next);
+		rules->next = next;
+	}
 	rules->list = marker;
 	return true;
 }
@@ -394,7 +551,7 @@ judge_in_line(SrmRules *rules, size_t candidate, size_t end)
 	size_t		close;
 	size_t		next;
 
-	if (rules->is_table || in_code(rules, end - 1))
+	if (rules->is_whole || in_code(rules, end - 1))
 		return 0;
 	if (after == 0)
 		return candidate;
@@ -407,7 +564,7 @@ judge_in_line(SrmRules *rules, size_t candidate, size_t end)
 		return 0;
 	if (count_newlines(rules, close, next) > 0)
 		return judge_line_end(rules, close, next);
-	if (is_item_marker(rules, close))
+	if (is_item_marker(rules, close) || is_tag(rules, next, rules->end, SRM_TAG_CLOSES))
 		return 0;
 
 	term.text = rules->text;
@@ -417,6 +574,8 @@ judge_in_line(SrmRules *rules, size_t candidate, size_t end)
 	term.after = after;
 	term.close = close;
 	term.next = next;
+	term.is_small = rules->is_small;
+	term.language = rules->language;
 	return srm_terminator_ends(&term) ? next : 0;
 }
 
@@ -463,16 +622,169 @@ find_mark(SrmRules *rules, size_t at, size_t limit, bool *is_item)
 	return limit;
 }
 
+static bool
+is_small_word(const char *word)
+{
+	for (int i = 0; i < MIN_WORD; i++)
+	{
+		if (word[i] < 'a' || word[i] > 'z')
+			return false;
+	}
+	return true;
+}
+
 /* A word of small letters before a position that is surely none shortened. */
 static bool
-is_long_word(const SrmRules *rules, size_t end)
+is_long_word(const SrmRules *rules, size_t at)
 {
-	size_t		at = end;
+	size_t		end = at;
 
-	while (at > rules->line && end - at < MIN_WORD &&
-		   rules->text[at - 1] >= 'a' && rules->text[at - 1] <= 'z')
+	for (int n = 0; n < MIN_WORD; n++)
+	{
+		if (!srm_char_is_lower(srm_char_before(rules->text, rules->line, at, &at)))
+			return false;
+	}
+	/* Two bytes a letter: fewer of them are surely a word in English alone */
+	return end - at == MIN_WORD ||
+		srm_char_is_lower(srm_char_before(rules->text, rules->line, at, NULL));
+}
+
+/*
+ * "The sum is 12. 12 is even.": a number behind a word or an equals sign, and
+ * then one that is not the next item of a list.
+ */
+static bool
+is_sum(const SrmRules *rules, size_t end, size_t next)
+{
+	const char *text = rules->text;
+	size_t		at = end;
+	size_t		word;
+
+	while (next < rules->end && srm_char_is_digit((unsigned char) text[next]))
+		next++;
+	if (next + 1 < rules->end && (text[next] == '.' || text[next] == ')') &&
+		!srm_char_is_digit((unsigned char) text[next + 1]))
+		return false;
+	while (at > rules->line && (srm_char_is_digit((unsigned char) text[at - 1]) ||
+								text[at - 1] == ',' || text[at - 1] == '.'))
 		at--;
-	return end - at == MIN_WORD;
+	if (at == end)
+		return false;
+	while (at > rules->line && strchr("$(-+", text[at - 1]) != NULL && text[at - 1] != '\0')
+		at--;
+	if (at < rules->line + 2 || text[at - 1] != ' ')
+		return false;
+	word = --at;
+	while (word > rules->line && text[word - 1] >= 'a' && text[word - 1] <= 'z')
+		word--;
+	if (word == at)
+		return text[at - 1] == '=';
+	return (word == rules->line || text[word - 1] == ' ') && !srm_is_label(text + word, at - word);
+}
+
+/* "(b) It is fast.": an item in brackets, of which ICU sees a small letter. */
+static bool
+is_enclosed_item(const SrmRules *rules, size_t at)
+{
+	SrmMarker	marker;
+
+	return at < rules->end && rules->text[at] == '(' &&
+		srm_marker_at(rules->text, at, rules->end, &marker) &&
+		marker.style == SRM_MARKER_ENCLOSED && is_space_or_end(rules, marker.end);
+}
+
+/* Speech that starts with a dash: "- Go. - No." where the language writes so. */
+static bool
+is_dialogue(const SrmRules *rules, size_t at)
+{
+	const char *text = rules->text;
+	size_t		next;
+	int32_t		c = srm_char_at(text, at, rules->end, &next);
+	int32_t		first = srm_char_at(text, rules->line, rules->end, NULL);
+
+	if (c != 0x2014 && c != 0x2013 && c != '-')
+		return false;
+	if (!(rules->language->flags & SRM_LANGUAGE_DIALOGUE) && !(c != '-' && first == c))
+		return false;
+	next = srm_skip_space(text, next, rules->end);
+	return srm_char_is_upper(srm_char_at(text, next, rules->end, NULL));
+}
+
+/* A note behind which no small letter goes on. */
+static bool
+is_closing_note(const SrmRules *rules, size_t at)
+{
+	size_t		after = srm_skip_note(rules->text, at, rules->end);
+
+	return after != at &&
+		!srm_char_is_lower(srm_char_at(rules->text, srm_skip_space(rules->text, after, rules->end),
+									   rules->end, NULL));
+}
+
+/* Behind a terminator and a space: does a sentence start where ICU goes on? */
+static bool
+is_hidden_start(const SrmRules *rules, size_t at, size_t next)
+{
+	const char *text = rules->text;
+	char		c = text[at];
+
+	if (next >= rules->end)
+		return false;
+	if (text[next] >= '0' && text[next] <= '9')
+		return c == '.' && (is_long_word(rules, at) || is_sum(rules, at, next));
+	if (text[next] == '!')
+		return next + 1 < rules->end && text[next + 1] == '[';
+	if (text[next] == '(')
+		return is_enclosed_item(rules, next);
+	if (rules->is_small && c == '.' && is_long_word(rules, at))
+		return srm_char_is_lower(srm_char_at(text, next, rules->end, NULL));
+	return srm_skip_face(text, next, rules->end) != next ||
+		is_closing_note(rules, next) || is_dialogue(rules, next);
+}
+
+/* A mark behind the terminator, with which the sentence closes. */
+static bool
+is_hidden_close(const SrmRules *rules, size_t at)
+{
+	const char *text = rules->text;
+	size_t		after = srm_skip_formula_end(text, at, rules->end);
+	int32_t		c;
+
+	if (after == at)
+		return is_closing_note(rules, at);
+	c = srm_char_at(text, srm_skip_space(text, after, rules->end), rules->end, NULL);
+	return c == '$' || c == '\\' || srm_char_is_upper(c);
+}
+
+/* A sign of Khmer, whose last byte stands at a position. */
+static bool
+is_khmer_end(const SrmRules *rules, size_t at)
+{
+	return at >= rules->line + 2 &&
+		srm_char_is_khmer_end(srm_char_before(rules->text, rules->line, at + 1, NULL));
+}
+
+/* What may be a terminator that ICU does not see, by its last byte. */
+static bool
+is_hidden(const SrmRules *rules, size_t at)
+{
+	const char *text = rules->text;
+
+	switch (text[at])
+	{
+		case '.':
+		case '!':
+		case '?':
+			if (at + 1 >= rules->end)
+				return false;
+			return text[at + 1] == ' ' ? is_hidden_start(rules, at, at + 2) :
+				is_hidden_close(rules, at + 1);
+		case ':':
+		case ';':
+			return is_hidden_mark(rules, at);
+		default:
+			return is_khmer_end(rules, at);
+	}
 }
 
 /*
@@ -483,21 +795,61 @@ is_long_word(const SrmRules *rules, size_t end)
 static size_t
 find_hidden(const SrmRules *rules, size_t at, size_t limit)
 {
-	const char *text = rules->text;
+	static const bool marks[256] = {
+		['.'] = true, ['!'] = true, ['?'] = true, [':'] = true, [';'] = true,
+		[0x94] = true, [0x95] = true
+	};
 
-	for (; at + 2 < limit; at++)
+	for (; at < limit; at++)
 	{
-		char		c = text[at];
-		char		next = text[at + 2];
-
-		if (text[at + 1] != ' ' || (c != '.' && c != '!' && c != '?'))
-			continue;
-		if ((c == '.' && next >= '0' && next <= '9' && is_long_word(rules, at)) ||
-			(next == '!' && at + 3 < rules->end && text[at + 3] == '[') ||
-			skip_face(text, at + 2, rules->end) != at + 2)
+		if (marks[(unsigned char) rules->text[at]] && is_hidden(rules, at))
 			return at + 1;
 	}
 	return limit;
+}
+
+/*
+ * Where a tag parts the text: before one that opens, behind others.  Kept, as
+ * many candidates may come before the next one.
+ */
+static size_t
+find_tag(SrmRules *rules, size_t at, size_t limit)
+{
+	const char *text = rules->text;
+
+	if (rules->tag >= at && rules->tag_scanned >= limit)
+		return rules->tag < limit ? rules->tag : limit;
+	if (rules->tag_scanned < at)
+		rules->tag_scanned = at;
+	while (rules->tag < at || rules->tag == rules->end)
+	{
+		const char *p = memchr(text + rules->tag_scanned, '<', rules->end - rules->tag_scanned);
+		SrmTag		tag;
+		size_t		after;
+
+		rules->tag_scanned = p == NULL ? rules->end : (size_t) (p - text) + 1;
+		rules->tag = rules->end;
+		if (p == NULL)
+			break;
+		after = srm_skip_tag(text, (size_t) (p - text), rules->end, &tag);
+		if (after != (size_t) (p - text))
+			rules->tag = tag == SRM_TAG_OPENS ? (size_t) (p - text) : after;
+	}
+	return rules->tag < limit ? rules->tag : limit;
+}
+
+/* A tag parts the text, but for code and tables. */
+static size_t
+judge_tag(SrmRules *rules, size_t at)
+{
+	size_t		next = srm_skip_space(rules->text, at, rules->end);
+
+	if (rules->is_whole || in_code(rules, at > rules->line ? at - 1 : at))
+		return 0;
+	rules->settled = next;
+	if (count_newlines(rules, at, next) > 0)
+		start_line(rules, next);
+	return next;
 }
 
 /* The next place before a limit where ICU sees nothing, or limit. */
@@ -513,7 +865,7 @@ find_candidate(SrmRules *rules, size_t at, size_t limit, bool *is_item)
 		rules->hidden_limit = limit;
 	}
 	*is_item = false;
-	found = find_mark(rules, at, rules->hidden, is_item);
+	found = find_mark(rules, at, find_tag(rules, at, rules->hidden), is_item);
 	if (rules->next_marker >= at && rules->next_marker < found)
 	{
 		*is_item = true;
@@ -523,9 +875,13 @@ find_candidate(SrmRules *rules, size_t at, size_t limit, bool *is_item)
 }
 
 void
-srm_rules_start(SrmRules *rules, const char *text, size_t start, size_t end)
+srm_rules_start(SrmRules *rules, const char *text, size_t start, size_t end,
+				const SrmLanguage *language, bool small)
 {
 	memset(rules, 0, sizeof(*rules));
+	rules->language = language;
+	rules->is_small = small;
+	rules->tag_scanned = start;
 	rules->text = text;
 	rules->end = end;
 	rules->sentence = start;
@@ -560,6 +916,8 @@ srm_rules_next(SrmRules *rules, size_t candidate)
 				take_marker(rules);
 			rules->settled = at;
 		}
+		else if (at < candidate && at == rules->tag)
+			boundary = judge_tag(rules, at);
 		else
 			boundary = judge(rules, at);
 		if (boundary > rules->sentence && boundary < rules->end)
@@ -569,4 +927,24 @@ srm_rules_next(SrmRules *rules, size_t candidate)
 		}
 	}
 	return 0;
+}
+
+bool
+srm_text_is_small(const char *text, size_t length)
+{
+	int			n_small = 0;
+
+	for (size_t at = 0; at + 2 < length; at++)
+	{
+		int32_t		c;
+
+		if ((text[at] != '.' && text[at] != '!' && text[at] != '?') ||
+			(text[at + 1] != ' ' && text[at + 1] != '\n'))
+			continue;
+		c = srm_char_at(text, srm_skip_space(text, at + 1, length), length, NULL);
+		if (srm_char_is_upper(c))
+			return false;
+		n_small += srm_char_is_lower(c) && at >= MIN_WORD && is_small_word(text + at - MIN_WORD);
+	}
+	return n_small > 1;
 }

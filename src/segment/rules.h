@@ -16,6 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "segment/languages.h"
 #include "segment/markers.h"
 
 typedef struct SrmRules
@@ -31,7 +32,10 @@ typedef struct SrmRules
 	/* The current line, from its first character that is no white space */
 	size_t		line;
 	size_t		line_end;
-	bool		is_table;
+	size_t		next_line;		/* the one behind it, or end */
+	bool		is_whole;		/* a row of a table, or data: not to be cut */
+	bool		in_table;		/* of which no row starts with a mark */
+	bool		has_notes;		/* starts with one: "[1] Smith, J." */
 	int32_t		bullet;			/* that starts it, or SRM_NO_CHAR */
 	SrmMarker	list;			/* the last marker of a list within it */
 	size_t		next_marker;	/* where its next item starts */
@@ -44,9 +48,24 @@ typedef struct SrmRules
 	/* The last span of code found */
 	size_t		code_start;
 	size_t		code_end;
+
+	/* The next tag that parts a response, from where it is cut */
+	size_t		tag;
+	size_t		tag_scanned;
+
+	const SrmLanguage *language;
+	bool		is_small;		/* no sentence of the text starts with a capital */
 } SrmRules;
 
-extern void srm_rules_start(SrmRules *rules, const char *text, size_t start, size_t end);
+/*
+ * Does no sentence of a text start with a capital?  Two or more ends are asked
+ * for, each behind a word that is surely none shortened.
+ */
+extern bool srm_text_is_small(const char *text, size_t length);
+
+/* The language decides with the text; small as srm_text_is_small() has it. */
+extern void srm_rules_start(SrmRules *rules, const char *text, size_t start, size_t end,
+							const SrmLanguage *language, bool small);
 
 /*
  * Takes a candidate of ICU's, not before the last one, and returns a boundary

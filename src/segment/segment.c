@@ -32,6 +32,7 @@
 struct SrmSegmenter
 {
 	UBreakIterator *iterator;
+	const SrmLanguage *language;	/* of its locale; the root: to be guessed */
 	UText		utext;
 };
 
@@ -47,6 +48,8 @@ typedef struct Cutter
 	SrmSentences *sentences;
 	size_t		capacity;
 	size_t		n_boundaries;
+	const SrmLanguage *language;
+	bool		is_small;		/* no sentence starts with a capital */
 	const SrmStop *stop;
 	SrmStatus  *status;
 } Cutter;
@@ -88,6 +91,7 @@ srm_segmenter_open(const char *locale, SrmStatus *status)
 		return NULL;
 	}
 	segmenter->utext = (UText) UTEXT_INITIALIZER;
+	segmenter->language = srm_language_find(locale);
 	segmenter->iterator = ubrk_open(UBRK_SENTENCE, locale, NULL, 0, &error);
 	if (U_FAILURE(error))
 	{
@@ -254,7 +258,7 @@ cut_prose(Cutter *cutter, size_t start, size_t end)
 		start = cutter->start;	/* white space that is taken already */
 	if (start >= end)
 		return true;
-	srm_rules_start(&rules, cutter->text, start, end);
+	srm_rules_start(&rules, cutter->text, start, end, cutter->language, cutter->is_small);
 	while (start < end)
 	{
 		if (!cut_window(cutter, &rules, start, window_end(cutter, start, end), &start))
@@ -290,6 +294,10 @@ srm_segment(SrmSegmenter *segmenter, const char *text, size_t length, SrmArena *
 	if (length > MAX_LENGTH)
 		return srm_fail(status, SRM_LIMIT_EXCEEDED, "text is too long to be segmented");
 
+	cutter.language = segmenter->language;
+	if (cutter.language == srm_languages)
+		cutter.language = srm_language_guess(text, length);
+	cutter.is_small = srm_text_is_small(text, length);
 	srm_blocks_init(&blocks, text, length);
 	while (blocks.at < length)
 	{

@@ -14,25 +14,31 @@
 #define NUMBER SRM_ABBREVIATION_NUMBER
 #define CAPITAL SRM_ABBREVIATION_CAPITAL
 #define STARTER SRM_ABBREVIATION_STARTER
+#define VERSE SRM_ABBREVIATION_VERSE
 
 const SrmAbbreviationEntry srm_abbreviations[] = {
 	{"A.D", STARTER},
 	{"A.M", STARTER},
 	{"A.m", STARTER},
+	{"ART", NUMBER},
+	{"Abb", NUMBER},
 	{"Abs", NUMBER},
 	{"Add", NUMBER},
 	{"Adm", NEVER},
+	{"Admin", STARTER},
 	{"Approx", NEVER},
 	{"Apr", NUMBER},
 	{"Apt", NUMBER},
 	{"Art", NUMBER},
 	{"Assn", CAPITAL},
+	{"Aufl", NUMBER},
 	{"Aug", NUMBER},
 	{"Ave", STARTER},
 	{"B.A", STARTER},
 	{"B.C", STARTER},
 	{"B.C.E", STARTER},
 	{"B.Sc", STARTER},
+	{"Bd", NUMBER},
 	{"Bk", NUMBER},
 	{"Bl", STARTER},
 	{"Blvd", STARTER},
@@ -45,17 +51,24 @@ const SrmAbbreviationEntry srm_abbreviations[] = {
 	{"Cf", NEVER},
 	{"Ch", NUMBER},
 	{"Chap", NUMBER},
+	{"Chr", NUMBER},
+	{"Cir", STARTER},
+	{"Civ", STARTER},
 	{"Cmdr", NEVER},
 	{"Co", CAPITAL},
 	{"Col", NEVER},
+	{"Cong", STARTER},
 	{"Cor", NUMBER},
 	{"Corp", CAPITAL},
 	{"Cos", CAPITAL},
 	{"Cpl", NEVER},
+	{"Crim", STARTER},
 	{"D.C", STARTER},
+	{"Dan", VERSE},
 	{"Dec", NUMBER},
 	{"Def", NUMBER},
 	{"Dept", CAPITAL},
+	{"Deut", NUMBER},
 	{"Dist", STARTER},
 	{"Dr", NEVER},
 	{"Dra", NEVER},
@@ -65,35 +78,62 @@ const SrmAbbreviationEntry srm_abbreviations[] = {
 	{"E.g", NEVER},
 	{"EE", STARTER},
 	{"EXT", NEVER},
+	{"Eccl", NUMBER},
 	{"Ed", CAPITAL},
+	{"Eph", NUMBER},
 	{"Eq", NUMBER},
 	{"Eqn", NUMBER},
 	{"Eqs", NUMBER},
 	{"Esq", STARTER},
+	{"Esth", NUMBER},
 	{"Etc", CAPITAL},
+	{"Evid", STARTER},
 	{"Ex", NUMBER},
+	{"Exec", STARTER},
+	{"Exod", NUMBER},
 	{"Ext", NUMBER},
+	{"Ezek", NUMBER},
+	{"FIG", NUMBER},
 	{"Feb", NUMBER},
+	{"Fed", STARTER},
 	{"Fig", NUMBER},
 	{"Figs", NUMBER},
 	{"Fla", CAPITAL},
 	{"Fri", STARTER},
 	{"Ft", STARTER},
+	{"Gal", VERSE},
 	{"Gen", STARTER},
 	{"Gov", NEVER},
+	{"Hab", NUMBER},
+	{"Hag", VERSE},
+	{"Heb", NUMBER},
 	{"Hon", NEVER},
+	{"Hos", NUMBER},
 	{"Hr", NEVER},
 	{"Hwy", STARTER},
 	{"I.e", NEVER},
 	{"INT", NEVER},
 	{"Inc", CAPITAL},
 	{"Incl", NEVER},
+	{"Isa", VERSE},
 	{"Jan", NUMBER},
+	{"Jas", NUMBER},
+	{"Jer", NUMBER},
+	{"Jn", VERSE},
+	{"Josh", NUMBER},
 	{"Jr", STARTER},
+	{"Jud", STARTER},
+	{"Judg", NUMBER},
 	{"Jul", NUMBER},
 	{"Jun", NUMBER},
+	{"Kap", NUMBER},
+	{"Kgs", NUMBER},
+	{"L.Rev", STARTER},
 	{"LLC", CAPITAL},
+	{"Lam", VERSE},
 	{"Lem", NUMBER},
+	{"Lev", NUMBER},
+	{"Lk", VERSE},
 	{"Ln", NUMBER},
 	{"Lt", NEVER},
 	{"Ltd", CAPITAL},
@@ -101,12 +141,16 @@ const SrmAbbreviationEntry srm_abbreviations[] = {
 	{"M.D", STARTER},
 	{"M.Sc", STARTER},
 	{"Maj", NEVER},
+	{"Mal", VERSE},
 	{"Mar", NUMBER},
 	{"Mass", CAPITAL},
+	{"Matt", VERSE},
 	{"Max", NUMBER},
 	{"Messrs", NEVER},
 	{"Mfg", CAPITAL},
+	{"Mic", VERSE},
 	{"Min", NUMBER},
+	{"Mk", VERSE},
 	{"Mlle", NEVER},
 	{"Mme", NEVER},
 	{"Mon", STARTER},
@@ -116,20 +160,28 @@ const SrmAbbreviationEntry srm_abbreviations[] = {
 	{"Msgr", NEVER},
 	{"Mt", STARTER},
 	{"Mx", NEVER},
+	{"Nah", VERSE},
+	{"Neh", NUMBER},
 	{"No", NUMBER},
 	{"Nos", NUMBER},
 	{"Nov", NUMBER},
 	{"Nr", NUMBER},
+	{"Num", VERSE},
 	{"N°", NUMBER},
 	{"Nº", NUMBER},
 	{"Núm", NUMBER},
+	{"Obad", NUMBER},
 	{"Oct", NUMBER},
 	{"Op", NUMBER},
 	{"P.M", STARTER},
 	{"P.m", STARTER},
 	{"Par", NUMBER},
+	{"Para", NUMBER},
+	{"Pet", VERSE},
 	{"Ph.D", STARTER},
 	{"PhD", STARTER},
+	{"Phil", VERSE},
+	{"Philem", NUMBER},
 	{"Plc", CAPITAL},
 	{"Pp", NUMBER},
 	{"Pres", STARTER},
@@ -137,35 +189,51 @@ const SrmAbbreviationEntry srm_abbreviations[] = {
 	{"Prof.Dr", NEVER},
 	{"Profs", NEVER},
 	{"Prop", NUMBER},
+	{"Prov", NUMBER},
+	{"Ps", NUMBER},
+	{"Pss", NUMBER},
 	{"Pt", NUMBER},
 	{"Pty", CAPITAL},
+	{"Pub", STARTER},
 	{"Pvt", NEVER},
 	{"Rd", STARTER},
+	{"Ref", NUMBER},
+	{"Refs", NUMBER},
 	{"Rep", STARTER},
 	{"Rev", NEVER},
 	{"Rm", NUMBER},
+	{"Rom", NUMBER},
+	{"Rptr", STARTER},
+	{"SEC", NUMBER},
+	{"Sam", VERSE},
 	{"Sat", STARTER},
-	{"Sec", NUMBER},
+	{"Sec", STARTER},
 	{"Secs", NUMBER},
 	{"Sect", NUMBER},
 	{"Sen", NEVER},
 	{"Sep", NUMBER},
 	{"Sept", NUMBER},
+	{"Sess", STARTER},
 	{"Sgt", NEVER},
 	{"Sq", STARTER},
 	{"Sr", STARTER},
 	{"Sra", NEVER},
 	{"St", STARTER},
+	{"Stat", STARTER},
 	{"Ste", NUMBER},
 	{"Sun", STARTER},
+	{"Supp", STARTER},
 	{"Supt", NEVER},
 	{"Tab", NUMBER},
 	{"Tbsp", STARTER},
 	{"Tel", NUMBER},
+	{"Thess", NUMBER},
 	{"Thm", NUMBER},
 	{"Thu", STARTER},
 	{"Thur", STARTER},
 	{"Thurs", STARTER},
+	{"Tim", VERSE},
+	{"Tit", VERSE},
 	{"Tue", STARTER},
 	{"Tues", STARTER},
 	{"U.K", STARTER},
@@ -176,10 +244,14 @@ const SrmAbbreviationEntry srm_abbreviations[] = {
 	{"Ud", STARTER},
 	{"Uds", STARTER},
 	{"Univ", CAPITAL},
+	{"VOL", NUMBER},
 	{"Ver", NUMBER},
 	{"Vol", NUMBER},
 	{"Vols", NUMBER},
 	{"Wed", STARTER},
+	{"Zech", NUMBER},
+	{"Zeph", NUMBER},
+	{"Ziff", NUMBER},
 	{"a.k.a", NEVER},
 	{"a.m", STARTER},
 	{"al", STARTER},
@@ -241,11 +313,15 @@ const SrmAbbreviationEntry srm_abbreviations[] = {
 	{"pp", NUMBER},
 	{"pág", NUMBER},
 	{"qt", STARTER},
+	{"ref", NUMBER},
+	{"refs", NUMBER},
 	{"resp", NEVER},
 	{"s.t", NEVER},
 	{"sec", NUMBER},
+	{"sect", NUMBER},
 	{"tbsp", STARTER},
 	{"tel", NUMBER},
+	{"thm", NUMBER},
 	{"tsp", STARTER},
 	{"u.a", NEVER},
 	{"ul", NEVER},
@@ -254,6 +330,7 @@ const SrmAbbreviationEntry srm_abbreviations[] = {
 	{"viz", NEVER},
 	{"vol", NUMBER},
 	{"vs", NEVER},
+	{"vv", NUMBER},
 	{"w.r.t", NEVER},
 	{"z.B", NEVER},
 	{"г", NEVER},
@@ -312,6 +389,25 @@ const char *const srm_labels[] = {
 };
 
 const size_t srm_n_labels = sizeof(srm_labels) / sizeof(srm_labels[0]);
+
+/* Names that end in a mark: Yahoo! Mail. */
+static const char *const names[] = {
+	"Airplane", "Chips Ahoy", "Democracy Now", "E", "Eureka", "Hellzapoppin",
+	"Help", "Jeopardy", "Joomla", "Kahoot", "Mamma Mia", "Moulin Rouge",
+	"Oklahoma", "Oliver", "Panic", "Punch-Out", "Shazam", "Wham", "Yahoo", "Yum"
+};
+
+/* Countries and their short names, as firms have them: Acme Inc. USA. */
+static const char *const places[] = {
+	"America", "Australia", "Canada", "China", "EU", "Europe", "Germany", "India",
+	"Japan", "KG", "Korea", "UAE", "UK", "US", "USA"
+};
+
+/* Verbs before a letter that stands for a thing. */
+static const char *const letter_verbs[] = {
+	"becomes", "choose", "chose", "comes", "equal", "equals", "follows", "pick",
+	"picked", "select", "selected"
+};
 
 /* A word that need not end in a NUL, as bsearch() passes it on */
 typedef struct WordKey
@@ -373,4 +469,38 @@ srm_is_label(const char *word, size_t length)
 	if (lower[0] >= 'A' && lower[0] <= 'Z')
 		lower[0] += 'a' - 'A';
 	return bsearch(&key, srm_labels, srm_n_labels, sizeof(char *), compare_string) != NULL;
+}
+
+static bool
+has_word(const char *const *words, size_t n, const char *word, size_t length)
+{
+	WordKey		key = {word, length};
+
+	return bsearch(&key, words, n, sizeof(char *), compare_string) != NULL;
+}
+
+bool
+srm_is_place(const char *word, size_t length)
+{
+	return has_word(places, sizeof(places) / sizeof(places[0]), word, length);
+}
+
+bool
+srm_is_letter_verb(const char *word, size_t length)
+{
+	return has_word(letter_verbs, sizeof(letter_verbs) / sizeof(letter_verbs[0]), word, length);
+}
+
+size_t
+srm_name_before(const char *text, size_t start, size_t end)
+{
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+	{
+		size_t		length = strlen(names[i]);
+
+		if (end - start >= length && memcmp(text + end - length, names[i], length) == 0 &&
+			(end - length == start || text[end - length - 1] == ' '))
+			return length;
+	}
+	return 0;
 }

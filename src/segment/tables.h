@@ -20,8 +20,9 @@ typedef enum SrmAbbreviation
 	SRM_ABBREVIATION_NEVER,		/* never ends a sentence: Dr., e.g. */
 	SRM_ABBREVIATION_NUMBER,	/* not before a number: No. 5, Fig. 2 */
 	SRM_ABBREVIATION_CAPITAL,	/* ends one before a capital only: etc. */
-	SRM_ABBREVIATION_STARTER	/* ends one before a word that starts
+	SRM_ABBREVIATION_STARTER,	/* ends one before a word that starts
 								 * sentences only: U.S. How */
+	SRM_ABBREVIATION_VERSE		/* not before a verse: Phil. 4:8 */
 } SrmAbbreviation;
 
 typedef struct SrmAbbreviationEntry
@@ -46,5 +47,13 @@ extern bool srm_is_starter(const char *word, size_t length);
 
 /* The same for either case of the first letter, which is ASCII. */
 extern bool srm_is_label(const char *word, size_t length);
+
+extern bool srm_is_place(const char *word, size_t length);
+
+/* Verbs before a letter that stands for a thing: "comes C." */
+extern bool srm_is_letter_verb(const char *word, size_t length);
+
+/* The length of the name that takes its mark along and ends here, or 0: "Yahoo!" */
+extern size_t srm_name_before(const char *text, size_t start, size_t end);
 
 #endif							/* SRM_SEGMENT_TABLES_H */

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "segment/chars.h"
+#include "segment/markers.h"
 #include "segment/tables.h"
 
 /* No abbreviation is longer; the start of a longer word is not looked for. */
@@ -24,6 +25,10 @@
 /* Bytes of a source in brackets behind a quotation. */
 #define MAX_SOURCE	80
 
+/* Characters of a speaker's name and of a title. */
+#define MAX_SPEAKER 6
+#define MAX_TITLE	48
+
 /* Bytes of a URL that are looked back at. */
 #define MAX_URL		256
 
@@ -33,6 +38,19 @@ typedef struct Word
 	size_t		start;
 	size_t		end;
 } Word;
+
+/* Skips "(b) ", the marker of an item within the line. */
+static size_t
+skip_item(const SrmTerminator *term, size_t at)
+{
+	SrmMarker	marker;
+
+	if (at < term->end && term->text[at] == '(' &&
+		srm_marker_at(term->text, at, term->end, &marker) &&
+		marker.end + 1 < term->end && term->text[marker.end] == ' ')
+		return marker.end + 1;
+	return at;
+}
 
 /* The first letter or digit of what follows, behind a dash and opening marks. */
 static int32_t
@@ -46,6 +64,7 @@ first_letter(const SrmTerminator *term, size_t *at)
 	if ((mark == '-' || mark == 0x2013 || mark == 0x2014) && dash < term->end &&
 		term->text[dash] == ' ')
 		p = dash + 1;
+	p = skip_item(term, p);
 	for (int i = 0; i < MAX_OPENERS; i++)
 	{
 		size_t		next;
@@ -67,19 +86,31 @@ starts_sentence(int32_t c)
 	return srm_char_is_upper(c) || srm_char_is_caseless(c);
 }
 
+/* The end of the letters that start at a position. */
+static size_t
+word_after(const SrmTerminator *term, size_t at)
+{
+	size_t		end = at;
+	size_t		next;
+
+	while (end - at < MAX_WORD &&
+		   srm_char_is_letter(srm_char_at(term->text, end, term->end, &next)))
+		end = next;
+	return end;
+}
+
 /* Is the word at a position one that starts sentences? */
 static bool
 is_starter(const SrmTerminator *term, size_t at)
 {
-	size_t		end = at;
+	size_t		end = word_after(term, at);
+	size_t		next;
 
-	while (end < term->end && end - at < MAX_WORD &&
-		   (unsigned char) term->text[end] < 0x80 && srm_char_is_letter(term->text[end]))
-		end++;
 	/* "A. Smith": a letter with a period is an initial */
-	if (end == at + 1 && end < term->end && term->text[end] == '.')
+	srm_char_at(term->text, at, term->end, &next);
+	if (end == next && end < term->end && term->text[end] == '.')
 		return false;
-	return srm_is_starter(term->text + at, end - at);
+	return srm_language_is_starter(term->language, term->text + at, end - at);
 }
 
 static bool
@@ -154,8 +185,14 @@ is_number(const SrmTerminator *term, size_t at)
 
 	if (at >= term->end)
 		return false;
-	if (srm_char_is_digit(srm_char_at(text, at, term->end, NULL)) || text[at] == '#')
+	if (text[at] == '[')
+		at++;
+	if (srm_char_is_digit(srm_char_at(text, at, term->end, NULL)) ||
+		(at < term->end && text[at] == '#'))
 		return true;
+	end = at;
+	if (at >= term->end)
+		return false;
 	if (text[at] >= 'A' && text[at] <= 'Z' && at + 1 < term->end &&
 		srm_char_is_digit(srm_char_at(text, at + 1, term->end, NULL)))
 		return true;
@@ -165,6 +202,93 @@ is_number(const SrmTerminator *term, size_t at)
 	if (end == at || (end == at + 1 && text[at] == 'I'))
 		return false;
 	return !srm_char_is_letter(srm_char_at(text, end, term->end, NULL));
+}
+
+/* A word that is a number, a single letter, or ends in a bracket. */
+static bool
+is_value(const SrmTerminator *term, size_t end)
+{
+	Word		word = word_before(term, end);
+	int32_t		single;
+
+	if (end > term->line && strchr(")]}", term->text[end - 1]) != NULL && term->text[end - 1] != '\0')
+		return true;
+	for (size_t at = word.start; at < word.end; at++)
+	{
+		if (srm_char_is_digit((unsigned char) term->text[at]))
+			return true;
+	}
+	return is_single(term, word, &single);
+}
+
+/* "So K = 20 - C." ends with a variable. */
+static bool
+is_operand(const SrmTerminator *term, Word word)
+{
+	size_t		mark = srm_strip_space(term->text, term->line, word.start);
+	size_t		operator;
+	int32_t		c = srm_char_before(term->text, term->line, mark, &operator);
+	size_t		before = srm_strip_space(term->text, term->line, operator);
+	bool		spaced = mark != word.start;
+
+	if (c == SRM_NO_CHAR || before == term->line)
+		return false;
+	if (c == '=' || c == '^' || srm_char_is_math(c))
+		return true;
+	if (c == '<' || c == '>')
+		return spaced && before != operator;
+	if (c == '/' && !spaced)
+		return true;
+	return (c == '+' || c == '-' || c == '*' || c == '/' || c == 0x2212) &&
+		term->text[before - 1] != '.' && spaced == (before != operator) && is_value(term, before);
+}
+
+/* "Answer: B. Reason: ..." and "The answer is A. Option B ..." */
+static bool
+is_answer(const SrmTerminator *term, size_t gap, size_t next)
+{
+	const char *text = term->text;
+	Word		before;
+	size_t		end;
+
+	if (gap > term->sentence && text[gap - 1] == ':')
+	{
+		before = word_before(term, gap - 1);
+		return srm_is_label(text + before.start, before.end - before.start);
+	}
+	before = word_before(term, gap);
+	end = word_after(term, next);
+	if (srm_is_label(text + next, end - next))
+		return true;
+	if (before.end - before.start != 2 || memcmp(text + before.start, "is", 2) != 0)
+		return false;
+	before = word_before(term, srm_strip_space(text, term->sentence, before.start));
+	return srm_is_label(text + before.start, before.end - before.start);
+}
+
+/* A Latin letter before a word of Cyrillic or Greek. */
+static bool
+is_foreign(int32_t letter, const SrmTerminator *term, size_t next)
+{
+	int32_t		c = srm_char_at(term->text, next, term->end, NULL);
+
+	return letter < 0x80 && strchr("IVX", letter) == NULL && (srm_char_is_cyrillic(c) || srm_char_is_greek(c));
+}
+
+/* Does a letter stand for a thing before, as the B in "B is more than C."? */
+static bool
+has_variable(const SrmTerminator *term, size_t end)
+{
+	const char *text = term->text;
+	size_t		from = end - term->sentence > MAX_SOURCE ? end - MAX_SOURCE : term->sentence;
+
+	for (size_t at = from; at + 1 < end; at++)
+	{
+		if (text[at] >= 'B' && text[at] <= 'Z' && text[at] != 'I' && text[at + 1] == ' ' &&
+			(at == term->sentence || text[at - 1] == ' '))
+			return true;
+	}
+	return false;
 }
 
 /*
@@ -179,13 +303,19 @@ initial_ends(const SrmTerminator *term, Word word, int32_t letter, size_t next)
 	Word		before = word_before(term, gap);
 	int32_t		c = srm_char_at(term->text, before.start, gap, NULL);
 
+	if (is_operand(term, word))
+		return true;
 	if (word.start > term->sentence && term->text[word.start - 1] == '-')
 		return false;			/* J.-P. */
-	if (is_starter(term, next))
+	if (is_starter(term, next) || is_answer(term, gap, next) || is_foreign(letter, term, next))
 		return true;
 	if (before.start == before.end)
 		return false;
 	if (srm_is_label(term->text + before.start, before.end - before.start))
+		return true;
+	if (srm_char_is_lower(c) &&
+		(srm_is_letter_verb(term->text + before.start, before.end - before.start) ||
+		 has_variable(term, before.start)))
 		return true;
 	return letter == 'I' && !srm_char_is_upper(c);
 }
@@ -230,6 +360,41 @@ is_time(const SrmTerminator *term, Word word)
 		(p[2] == 'm' || p[2] == 'M');
 }
 
+/* 4:8 */
+static bool
+is_verse(const SrmTerminator *term, size_t at)
+{
+	size_t		start = at;
+
+	while (at < term->end && srm_char_is_digit((unsigned char) term->text[at]))
+		at++;
+	return at > start && at + 1 < term->end && term->text[at] == ':' &&
+		srm_char_is_digit((unsigned char) term->text[at + 1]);
+}
+
+/* Words in brackets that are no sentence: Alpha Inc. (NYSE: A) said */
+static bool
+is_aside(const SrmTerminator *term)
+{
+	const char *text = term->text;
+	size_t		at = term->next;
+
+	if (text[at] != '(')
+		return false;
+	while (at < term->end && at - term->next < MAX_SOURCE && text[at] != '\n' && text[at] != ')')
+		at++;
+	return at < term->end && text[at] == ')' && text[at - 1] != '.' && text[at - 1] != '!' &&
+		text[at - 1] != '?';
+}
+
+/* A firm and its country; "etc." is no firm. */
+static bool
+is_firm(const SrmTerminator *term, Word word, size_t next)
+{
+	return srm_char_is_upper(srm_char_at(term->text, word.start, word.end, NULL)) &&
+		srm_is_place(term->text + next, word_after(term, next) - next);
+}
+
 /* A word with its class in the tables. */
 static bool
 abbreviation_ends(const SrmTerminator *term, Word word, SrmAbbreviation kind,
@@ -241,14 +406,48 @@ abbreviation_ends(const SrmTerminator *term, Word word, SrmAbbreviation kind,
 			return false;
 		case SRM_ABBREVIATION_NUMBER:
 			return !is_number(term, next);
+		case SRM_ABBREVIATION_VERSE:
+			return !is_verse(term, next);
 		case SRM_ABBREVIATION_CAPITAL:
-			return starts_sentence(letter);
+			return starts_sentence(letter) && !is_aside(term) && !is_firm(term, word, next);
 		case SRM_ABBREVIATION_STARTER:
 			return is_starter(term, next) && !(is_time(term, word) && is_time_phrase(term, word));
 		case SRM_ABBREVIATION_NONE:
 			break;
 	}
 	return true;
+}
+
+/* An initial of a script without capitals: a letter with its signs. */
+static bool
+is_syllable(const SrmTerminator *term, Word word)
+{
+	size_t		at;
+	int32_t		c = srm_char_at(term->text, word.start, word.end, &at);
+
+	if (!srm_char_is_caseless(c) || srm_char_is_cjk(c) || srm_char_is_hangul(c))
+		return false;
+	while (at < word.end)
+	{
+		if (!srm_char_is_mark(srm_char_at(term->text, at, word.end, &at)))
+			return false;
+	}
+	return true;
+}
+
+/* The second half of an "and so on" with a space, as Cyrillic has it. */
+static bool
+is_and_so_on(const SrmTerminator *term, Word word)
+{
+	static const char *const halves[] = {"\320\264", "\320\277"};	/* d, p */
+	static const char first[] = "\321\202.";	/* t */
+	size_t		gap = srm_strip_space(term->text, term->sentence, word.start);
+
+	if (word.end - word.start != 2 || gap - term->sentence < 3 || gap == word.start ||
+		memcmp(term->text + gap - 3, first, 3) != 0)
+		return false;
+	return memcmp(term->text + word.start, halves[0], 2) == 0 ||
+		memcmp(term->text + word.start, halves[1], 2) == 0;
 }
 
 static bool
@@ -261,9 +460,13 @@ word_ends(const SrmTerminator *term, Word word)
 
 	if (word.start == word.end)
 		return true;
-	kind = srm_abbreviation(term->text + word.start, word.end - word.start);
+	kind = is_and_so_on(term, word) ? SRM_ABBREVIATION_CAPITAL :
+		srm_language_abbreviation(term->language, term->text + word.start,
+								  word.end - word.start);
 	if (kind != SRM_ABBREVIATION_NONE)
 		return abbreviation_ends(term, word, kind, letter, next);
+	if (is_syllable(term, word))
+		return false;
 	if (is_single(term, word, &single))
 	{
 		if (srm_char_is_upper(single))
@@ -274,6 +477,31 @@ word_ends(const SrmTerminator *term, Word word)
 	if (is_acronym(term, word))
 		return is_starter(term, next) || srm_char_is_caseless(letter);
 	return true;
+}
+
+/* "die 27. Kammer": behind an article or a preposition. */
+static bool
+is_counted(const SrmTerminator *term, Word word)
+{
+	static const char *const articles[] = {
+		"am", "beim", "das", "dem", "den", "der", "des", "die", "im", "ins", "seit",
+		"vom", "zum", "zur"
+	};
+	const char *text = term->text;
+	Word		before = word_before(term, srm_strip_space(text, term->sentence, word.start));
+
+	if (!(term->language->flags & SRM_LANGUAGE_ORDINALS))
+		return false;
+	for (size_t i = 0; i < sizeof(articles) / sizeof(articles[0]); i++)
+	{
+		size_t		length = strlen(articles[i]);
+
+		if (before.end - before.start == length && length > 0 &&
+			(text[before.start] | 0x20) == articles[i][0] &&
+			memcmp(text + before.start + 1, articles[i] + 1, length - 1) == 0)
+			return true;
+	}
+	return text[term->next] == '-';
 }
 
 /* "am 3. Oktober": an ordinal of German before its month. */
@@ -293,6 +521,8 @@ is_ordinal(const SrmTerminator *term, Word word)
 	}
 	if (word.start == word.end || word.end - word.start > 2)
 		return false;
+	if (is_counted(term, word))
+		return true;
 	for (size_t i = 0; i < sizeof(months) / sizeof(months[0]); i++)
 	{
 		size_t		length = strlen(months[i]);
@@ -318,16 +548,25 @@ is_source(const SrmTerminator *term)
 		(text[at + 1] == '.' || text[at + 1] == ',' || text[at + 1] == ';');
 }
 
+/* "Com. & Adm." */
+static bool
+starts_no_sentence(int32_t c)
+{
+	return c == 0x2116 || c == '&' || c == ',' || c == ';' || c == '%' || srm_char_is_math(c);
+}
+
 static bool
 period_ends(const SrmTerminator *term)
 {
 	Word		word = word_before(term, term->after - 1);
 	int32_t		c = srm_char_at(term->text, term->next, term->end, NULL);
 
+	if (starts_no_sentence(c))
+		return false;
 	if (term->next == term->close)
 	{
 		/* "www.Example", "3.A", but "stop."Then" */
-		if (c < 0x80)
+		if (c < 0x80 && term->text[term->after - 1] == '.')
 			return term->close > term->after && srm_char_is_upper(c);
 	}
 	return !is_source(term) && !is_ordinal(term, word) && word_ends(term, word);
@@ -365,6 +604,8 @@ ellipsis_ends(const SrmTerminator *term, size_t start, bool inside)
 	int32_t		letter = first_letter(term, &next);
 	int32_t		before = srm_char_before(term->text, term->sentence, start, NULL);
 
+	if (inside && letter != 'I' && is_starter(term, next))
+		return true;
 	if (inside || before == '[' || before == '(' || is_source(term))
 		return false;
 	return term->next > term->close && starts_sentence(letter) && !srm_char_is_cjk(letter);
@@ -400,6 +641,40 @@ is_operator(const SrmTerminator *term)
 	return term->next + 1 < term->end && (text[term->next + 1] == ' ' || text[term->next + 1] == '=');
 }
 
+/* "3! 2!", "3! - 2" and "3! \\times 2" go on. */
+static bool
+is_factorial(const SrmTerminator *term)
+{
+	const char *text = term->text;
+	size_t		at = term->next;
+
+	if (term->after < term->sentence + 2 || text[term->after - 1] != '!' ||
+		!srm_char_is_digit((unsigned char) text[term->after - 2]))
+		return false;
+	if (text[at] == '\\')
+		return at + 1 < term->end && srm_char_is_lower((unsigned char) text[at + 1]);
+	if (text[at] == '-')
+		return at + 2 < term->end && text[at + 1] == ' ' &&
+			srm_char_is_digit((unsigned char) text[at + 2]);
+	while (at < term->end && srm_char_is_digit((unsigned char) text[at]))
+		at++;
+	return at > term->next && at < term->end && text[at] == '!';
+}
+
+/* "Yahoo! Mail" */
+static bool
+is_marked_name(const SrmTerminator *term, size_t next)
+{
+	size_t		end = term->after - 1;
+	size_t		length;
+
+	if (term->text[end] != '!' || term->close != term->after)
+		return false;
+	length = srm_name_before(term->text, term->sentence, end);
+	/* Where the name is all of the sentence, it may be a cry */
+	return length > 0 && !is_starter(term, next);
+}
+
 /*
  * "?" and "!" go on before lower case, and are operators elsewhere; "![" is a
  * picture of markdown.
@@ -412,13 +687,84 @@ mark_ends(const SrmTerminator *term)
 	int32_t		c = srm_char_at(term->text, term->next, term->end, NULL);
 	bool		alone = term->after > term->sentence + 1 && term->text[term->after - 2] == ' ';
 
-	if (srm_char_is_lower(letter) || is_source(term))
+	if ((srm_char_is_lower(letter) && !term->is_small) || is_source(term) ||
+		is_factorial(term) || is_marked_name(term, at))
 		return false;
+	/* "!Kung" and "!x" */
 	if (term->next == term->close)
-		return c != '[' && starts_sentence(letter) && !is_in_url(term);
+		return c != '[' && !alone && starts_sentence(letter) && !is_in_url(term);
 	if (alone && !starts_sentence(letter))
 		return false;
-	return c >= 0x80 || !is_operator(term);
+	return c >= 0x80 ? !srm_char_is_math(c) : !is_operator(term);
+}
+
+static bool
+starts_with(const SrmTerminator *term, size_t at, const char *word)
+{
+	size_t		length = strlen(word);
+
+	return term->end - at >= length && memcmp(term->text + at, word, length) == 0;
+}
+
+/*
+ * Speech goes on with its verb: 他说 behind a quotation in Chinese, where no
+ * other speech follows, and the particles of Korean.
+ */
+static bool
+is_reported(const SrmTerminator *term)
+{
+	static const char *const particles[] = {"라고", "고 ", "하고", "이라고", "라며", "라는", "라면서", "이라며"};
+	static const char *const verbs[] = {"说", "道", "问", "答", "喊", "叫", "表示", "說", "問"};
+	size_t		at = term->next;
+
+	for (size_t i = 0; i < sizeof(particles) / sizeof(particles[0]); i++)
+	{
+		if (starts_with(term, at, particles[i]))
+			return true;
+	}
+	for (int n = 0; n < MAX_SPEAKER && at < term->end; n++)
+	{
+		size_t		next;
+
+		if (!srm_char_is_caseless(srm_char_at(term->text, at, term->end, &next)))
+			return false;
+		for (size_t i = 0; n > 0 && i < sizeof(verbs) / sizeof(verbs[0]); i++)
+		{
+			size_t		after = at + strlen(verbs[i]);
+
+			if (starts_with(term, at, verbs[i]))
+				return starts_with(term, after, "。") || starts_with(term, after, "，") ||
+					starts_with(term, after, "着") || starts_with(term, after, "了");
+		}
+		at = next;
+	}
+	return false;
+}
+
+/*
+ * A terminator within brackets or the marks of a title, or at its end: the
+ * closing one comes before another that opens.
+ */
+static bool
+is_in_brackets(const SrmTerminator *term)
+{
+	size_t		at = term->close;
+	int32_t		before = srm_char_before(term->text, term->after, term->close, NULL);
+
+	if (term->next != term->close)
+		return false;
+	if (before == 0x300B || before == 0x3009)
+		return true;
+	for (int n = 0; n < MAX_TITLE && at < term->end; n++)
+	{
+		int32_t		c = srm_char_at(term->text, at, term->end, &at);
+
+		if (c == 0x300B || c == 0xFF09 || c == 0x3009)
+			return true;
+		if (c == 0x300A || c == 0xFF08 || c == 0x3008 || srm_char_is_newline(c))
+			return false;
+	}
+	return false;
 }
 
 /*
@@ -437,6 +783,8 @@ is_quotative(const SrmTerminator *term)
 
 	if (term->next != term->close || term->close == term->after)
 		return false;
+	if (is_reported(term))
+		return true;
 	if (srm_char_before(term->text, term->after, term->close, NULL) == 0xFF09)
 		return c >= 0x3041 && c <= 0x309F;	/* Hiragana */
 	if (rest < 3 || memcmp(term->text + term->next, to, 3) != 0)
@@ -460,6 +808,8 @@ srm_terminator_ends(const SrmTerminator *term)
 	size_t		mark;
 	int32_t		c = srm_char_before(term->text, term->sentence, term->after, &mark);
 
+	if (is_quotative(term) || is_in_brackets(term))
+		return false;
 	if (srm_char_is_ellipsis(c))
 		return ellipsis_ends(term, mark, false);
 	if (n_dots >= 3)
@@ -468,5 +818,5 @@ srm_terminator_ends(const SrmTerminator *term)
 		return period_ends(term);
 	if (c == '!' || c == '?')
 		return mark_ends(term);
-	return !is_quotative(term);
+	return true;
 }

@@ -11,6 +11,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "segment/languages.h"
+
 typedef struct SrmTerminator
 {
 	const char *text;
@@ -20,6 +22,8 @@ typedef struct SrmTerminator
 	size_t		after;			/* the terminator ends here, */
 	size_t		close;			/* the marks that close the sentence here, */
 	size_t		next;			/* and what follows starts here, before end */
+	bool		is_small;		/* no sentence of the text starts with a capital */
+	const SrmLanguage *language;
 } SrmTerminator;
 
 extern bool srm_terminator_ends(const SrmTerminator *term);

@@ -10,6 +10,7 @@
 
 #include "base/utf8.h"
 #include "segment/segment.h"
+#include "segment/languages.h"
 #include "segment/tables.h"
 
 #define GOLDEN_RULES	"test/data/segmentation/golden_rules_en.jsonl"
@@ -18,7 +19,7 @@
 /* Of the 48 golden rules; a rule lost is to be looked at. */
 #define GOLDEN_PASSED	46
 
-#define MIN_CASES		150
+#define MIN_CASES		330
 
 #define BOUNDARY		"\342\200\226"	/* U+2016 */
 
@@ -191,6 +192,17 @@ test_golden_rules(void **state)
 	assert_true(passed >= GOLDEN_PASSED);
 }
 
+/* A kind may name its locale: "=== ordinals @de". */
+static void
+use_locale_of(const char *kind)
+{
+	const char *locale = strstr(kind, " @");
+
+	srm_segmenter_free(segmenter);
+	segmenter = srm_segmenter_open(locale == NULL ? "" : locale + 2, &status);
+	assert_non_null(segmenter);
+}
+
 /* Cases lie between lines "=== kind" and "%%". */
 static void
 test_cases(void **state)
@@ -211,6 +223,7 @@ test_cases(void **state)
 			kind = at + 5;
 			at = strchr(kind, '\n');
 			*at++ = '\0';
+			use_locale_of(kind);
 		}
 		else
 			at += strlen("\n%%\n");
@@ -230,6 +243,7 @@ test_cases(void **state)
 		*end = '\n';
 		at = end;
 	}
+	use_locale_of("");
 	print_message("cases: %d\n", n);
 	assert_true(n >= MIN_CASES);
 	assert_int_equal(failed, 0);
@@ -262,7 +276,7 @@ test_empty(void **state)
 	check_tiling("A\0. B\0", 6, &sentences);
 }
 
-/* A language's own rules come with its locale: ";" asks in Greek. */
+/* A language's own rules come with its locale, or with its script. */
 static void
 test_locale(void **state)
 {
@@ -275,7 +289,7 @@ test_locale(void **state)
 	assert_non_null(greek);
 	assert_true(srm_segment(greek, text, strlen(text), arena, &sentences, NULL, &status));
 	assert_int_equal(sentences.n, 2);
-	assert_int_equal(segment(text, strlen(text)).n, 1);
+	assert_int_equal(segment(text, strlen(text)).n, 2);
 	srm_segmenter_free(greek);
 
 	greek = srm_segmenter_open("pt_BR", &status);
@@ -313,7 +327,9 @@ write_random_text(char *out, size_t n, uint64_t *seed)
 		"\357\274\211", "\342\200\234", "\342\200\235", "\344\275\240", "\343\201\250",
 		"\340\245\244", "\330\237", "\330\247", "\340\270\201", "\360\237\230\200", "\342\200\215",
 		"\357\270\217", "\360\237\207\253", "\360\237\217\275", "\314\201", ":) ", "\302\240",
-		"\342\200\250", "\302\205", "\357\273\277", "\313\231", "http://x.y/?Q=1", "![", "> "
+		"<think>", "</think>", "<br>", "<sup>1</sup>", "^[1]^", "[2, 3]", ".$ ", ".\\) ", " = A. ", "(b) ",
+		"\324\261: ", "\341\237\224", "\345\220\215", "{\"a\": \"", "a | b\n--- | ---\n", "is 3. 4 ", "Yahoo! ",
+		"\342\200\224 ", "3! \303\227 ", "\342\200\250", "\302\205", "\357\273\277", "\313\231", "http://x.y/?Q=1", "![", "> "
 	};
 	size_t		length = 0;
 
@@ -413,7 +429,10 @@ test_hostile(void **state)
 		"\342\200\246\"", "1) 2) ", "1. a 2. b 3. c ", "\342\200\242 a ", "| a. B |\n", "!", "! (",
 		"? ", ".\"", ". \"", "\343\200\202\342\200\235\342\200\234", "\360\237\230\200",
 		"\342\200\215", "\357\270\217", "http://a?b!c?", "Mr. ", "etc. a", "> ", "\r\n", "1.",
-		": 1. ", ".*", "a. 1 ", "yes. 1 a", ". ![", "#", "- ", "[1]", ". . ", "Step 1. ", "_a", "**a "
+		": 1. ", ".*", "a. 1 ", "yes. 1 a", ". ![", "#", "- ", "[1]", ". . ", "Step 1. ", "_a", "**a ",
+		"<", "<think>", "</think>", "<br>", ".<sup>1", ".[1,", ". [1]", "a.$ ", "a. (b) ", "x `a ", "= A. B",
+		"a | b\n", "--- | ---\n", "{\"a\":\n", "x = 1. 2 ", "a: 1. b ", "a. 1. b ", "B is C. D ", "\343\200\212\343\200\202",
+		"\324\261: ", "\341\237\224", "3! 2! ", "a = b\n", "Yahoo! A", "Inc. (", "a. b "
 	};
 	char	   *text = malloc(HOSTILE_SIZE + 64);
 
@@ -511,6 +530,34 @@ test_no_terminator(void **state)
 	}
 }
 
+static void
+check_sorted(const SrmWords *words)
+{
+	for (size_t i = 1; i < words->n; i++)
+		assert_true(strcmp(words->words[i - 1], words->words[i]) < 0);
+}
+
+static void
+test_languages(void **state)
+{
+	const SrmLanguage *german = srm_language_find("de_AT");
+
+	(void) state;
+	for (size_t i = 0; i < srm_n_languages; i++)
+	{
+		check_sorted(&srm_languages[i].never);
+		check_sorted(&srm_languages[i].number);
+		check_sorted(&srm_languages[i].capital);
+		check_sorted(&srm_languages[i].starter);
+		check_sorted(&srm_languages[i].starters);
+	}
+	assert_string_equal(german->code, "de");
+	assert_string_equal(srm_language_find("")->code, "");
+	assert_string_equal(srm_language_find("xx")->code, "");
+	assert_int_equal(srm_language_abbreviation(german, "Bzgl", 4), SRM_ABBREVIATION_NEVER);
+	assert_int_equal(srm_language_abbreviation(srm_languages, "Bzgl", 4), SRM_ABBREVIATION_NONE);
+}
+
 /* Binary search needs them sorted. */
 static void
 test_tables(void **state)
@@ -545,6 +592,7 @@ main(void)
 		cmocka_unit_test(test_windows),
 		cmocka_unit_test(test_stop),
 		cmocka_unit_test(test_no_terminator),
+		cmocka_unit_test(test_languages),
 		cmocka_unit_test(test_tables),
 	};
 
