@@ -328,7 +328,7 @@ make_member(Maker *maker, const SrmMessage *message, size_t index, const SrmJson
 	if (member->type == SRM_JSON_ARRAY)
 	{
 		maker->parts->n_lists++;
-		maker->parts->n_longer += member->n != 1;
+		maker->parts->n_longer += member->n > 1;
 		if (!maker->joins)
 			return make_parts(eval, message, index, member, value);
 	}

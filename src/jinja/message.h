@@ -28,7 +28,7 @@ extern bool srm_jinja_of_json(JinjaEval *eval, const SrmJson *json, SrmOrigin or
 typedef struct JinjaParts
 {
 	size_t		n_lists;		/* messages whose content is a list of parts */
-	size_t		n_longer;		/* and of these, lists of more than one */
+	size_t		n_longer;		/* and of these, lists of several */
 } JinjaParts;
 
 /*

@@ -37,23 +37,36 @@ read_speaker(const SrmTranscript *transcript, size_t at, size_t *content)
 	return NULL;
 }
 
+/* Bytes of the line's end at an offset, LF or CR LF; 0: there is none. */
+static size_t
+line_end(const SrmTranscript *transcript, size_t at)
+{
+	const char *text = transcript->text;
+
+	if (at < transcript->length && text[at] == '\n')
+		return 1;
+	return at + 1 < transcript->length && text[at] == '\r' && text[at + 1] == '\n' ? 2 : 0;
+}
+
 /* Where the next turn begins, with the empty line before it, or the end. */
 static size_t
-find_turn(const SrmTranscript *transcript, size_t at)
+find_turn(const SrmTranscript *transcript, size_t start)
 {
-	const char *end = transcript->text + transcript->length;
+	const char *text = transcript->text;
+	size_t		at = start;
 	size_t		content;
 
 	while (at < transcript->length)
 	{
-		const char *line = memchr(transcript->text + at, '\n', (size_t) (end - transcript->text) - at);
+		const char *line = memchr(text + at, '\n', transcript->length - at);
+		size_t		empty;
 
 		if (line == NULL)
 			break;
-		at = (size_t) (line - transcript->text);
-		if (line + 1 < end && line[1] == '\n' && read_speaker(transcript, at + 2, &content) != NULL)
-			return at;
-		at++;
+		at = (size_t) (line - text) + 1;
+		empty = line_end(transcript, at);
+		if (empty > 0 && read_speaker(transcript, at + empty, &content) != NULL)
+			return at - 1 > start && text[at - 2] == '\r' ? at - 2 : at - 1;
 	}
 	return transcript->length;
 }
@@ -95,7 +108,8 @@ srm_transcript_next(SrmTranscript *transcript, SrmTurn *turn)
 	if (transcript->at >= transcript->length)
 		return false;
 	/* An empty line comes first, but for a turn at the start */
-	at = transcript->at + (transcript->text[transcript->at] == '\n' ? 2 : 0);
+	at = transcript->at + line_end(transcript, transcript->at);
+	at += line_end(transcript, at);
 	turn->role = read_speaker(transcript, at, &turn->start);
 	turn->end = transcript->at = find_turn(transcript, turn->start);
 	return turn->end < transcript->length || strcmp(turn->role, "assistant") != 0 ||

@@ -32,6 +32,7 @@ typedef struct SrmTranscript
 /*
  * The next turn; false where there is none.
  *
+ * Lines end in LF or CR LF.
  * A turn begins with "Human:" or "Assistant:" behind an empty line, or at the
  * start of the text and white space; one space behind the colon belongs to
  * neither.  All else is content, just as it is.  Text before the first turn is

@@ -15,6 +15,10 @@ SELECT srm_messages(E'Human: a\n\nAssistant: b'), srm_messages(E'\n \n\n\nAssist
 
 SELECT srm_messages(E'\n\nHuman: He said Human: or Assistant: to\nHuman: me.\n\nhuman: No.\n\nHuman No.\n\nAssistant: Well.');
 
+-- lines may end in CR LF, of which content keeps what is not the empty line
+
+SELECT srm_messages(E'\r\n\r\nHuman: Hi\r\nthere\r\n\r\nAssistant: ok\r\n'), srm_messages(E'Human: a\r\n\nAssistant:\r\n\r\nHuman: \r\n\r\nb\r');
+
 -- text before the first turn is the system's
 
 SELECT srm_messages(E'Be brief.\nVery.\n\nHuman: Hi.\n\nAssistant: Hello.');
@@ -78,6 +82,26 @@ SELECT srm_margin(srm_messages(E'\n\nHuman: Hi.\n\nAssistant: a'), srm_messages(
 SELECT srm_margin('[{"role": "assistant", "content": "a"}]'::jsonb, '[]');
 SELECT srm_margin('[{"role": "assistant", "content": "a"}]'::jsonb, '[{"role": "assistant", "content": ""}]');
 SELECT srm_margin('[{"role": "assistant", "content": "a"}]'::jsonb, NULL);
+
+-- every key of a message counts: what the template would leave out is an error, which names it
+
+SELECT srm_score('[{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Yo.", "name": "Ann", "refusal": null}]'::jsonb) = srm_score('Hi', 'Yo.') AS same;
+SELECT srm_score('[{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Yo.", "tool_calls": [{"function": {"name": "f"}}]}]'::jsonb);
+SELECT srm_score('[{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Yo.", "reasoning_content": "Hm."}]'::jsonb);
+
+-- content of parts, of several, of none, and of another kind
+
+SELECT srm_score('[{"role": "user", "content": [{"type": "text", "text": "Hi"}]}, {"role": "assistant", "content": ["Yo."]}]'::jsonb) = srm_score('Hi', 'Yo.') AS same;
+SELECT srm_score('[{"role": "user", "content": ["Hi", "Hi"]}, {"role": "assistant", "content": "Yo."}]'::jsonb);
+SELECT srm_score('[{"role": "user", "content": "Hi"}, {"role": "assistant", "content": []}]'::jsonb);
+SELECT srm_score('[{"role": "user", "content": "Hi"}, {"role": "assistant", "content": null}]'::jsonb);
+SELECT srm_score('[{"role": "user", "content": [{"type": "input_audio", "input_audio": {}}]}, {"role": "assistant", "content": "Yo."}]'::jsonb);
+SELECT srm_score('[{"role": "user", "content": "Hi"}, {"role": "assistant", "content": 7}]'::jsonb);
+
+-- a role that is not the template's
+
+SELECT srm_score('[{"role": "human", "content": "Hi"}, {"role": "gpt", "content": "Yo."}]'::jsonb);
+SELECT srm_scores('[{"role": "human", "content": "Hi"}]'::jsonb, ARRAY['Yo.']);
 
 -- the date that templates take for today
 
