@@ -36,7 +36,7 @@ WHERE obj_description(p.oid, 'pg_proc') IS NULL
 
 SELECT p.oid::regprocedure FROM pg_proc p JOIN pg_depend d ON d.objid = p.oid AND d.deptype = 'e'
 	JOIN pg_extension e ON e.oid = d.refobjid AND e.extname = 'srm'
-WHERE prokind = 'f' AND provolatile <> 'v' AND proname !~ '_(segment|messages|accum|final)$'
+WHERE prokind = 'f' AND provolatile <> 'v' AND proname !~ '_(segment|messages|heat_html|heat_ansi|accum|final)$'
 	AND (proargnames[1] = 'model') <> (provolatile = 'i');
 
 -- those that do more are volatile, and those that write are not for everyone
