@@ -12,6 +12,7 @@
 #define SRM_GEMM_LOOPS_H
 
 #include <math.h>
+#include <stdbool.h>
 
 #include "kernel/gemm.h"
 #include "kernel/kernels_loops.h"
@@ -62,12 +63,27 @@ add_lane_bf16(Floats *sums, const char *x, const Ints *w)
 	sums[1] += (Floats) (a & upper) * (Floats) (w[1] & upper);
 }
 
+/*
+ * What a part of the tile fetches a lane, for what will be read next: the first part does it for
+ * all, and the others their own rows, which costs nothing.
+ */
+INLINE const char *
+choose_prefetch(const SrmTile *tile, bool is_first, size_t *step)
+{
+	bool		fetches = is_first && tile->prefetch_step > 0;
+
+	*step = fetches ? tile->prefetch_step : 0;
+	return fetches ? tile->prefetch : tile->x;
+}
+
 /* rows rows of the tile from x on, and 2 vectors of out from column first on */
 INLINE void
 multiply_strip(const SrmTile *tile, SrmCompute compute, const int rows, size_t row, size_t first)
 {
 	const char *x = tile->x + row * tile->x_stride;
 	const char *w = (const char *) tile->panel + first * sizeof(float);
+	size_t		step;
+	const char *prefetch = choose_prefetch(tile, row == 0 && first == 0, &step);
 	Floats		totals[STRIP][2];
 
 	for (int r = 0; r < rows; r++)
@@ -84,6 +100,8 @@ multiply_strip(const SrmTile *tile, SrmCompute compute, const int rows, size_t r
 			/* The panel is aligned to 64 bytes */
 			const Ints *weights = (const Ints *) (const void *) w;
 
+			__builtin_prefetch(prefetch);
+			prefetch += step;
 #pragma GCC unroll 6
 			for (int r = 0; r < rows; r++)
 			{
