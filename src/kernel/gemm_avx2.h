@@ -62,6 +62,13 @@ first_lanes(size_t n)
 	return _mm256_cmpgt_epi32(_mm256_set1_epi32(n < 8 ? (int) n : 8), numbers);
 }
 
+/* What sums have too much, since bytes of activations have 128 for zero, of the columns of a vector */
+INLINE __m256i
+load_offset(const SrmTile *tile, size_t vector)
+{
+	return _mm256_slli_epi32(_mm256_loadu_si256((const __m256i *) panel_sums(tile) + vector), 7);
+}
+
 /* The output of one row from exact sums, as finish_row_int8() of gemm_loops.h makes it */
 INLINE void
 finish_bytes(const SrmTile *tile, size_t row, const __m256i *sums)
@@ -77,8 +84,7 @@ finish_bytes(const SrmTile *tile, size_t row, const __m256i *sums)
 	for (size_t vector = 0; vector < PANEL_VECTORS; vector++)
 	{
 		__m256i		mask = first_lanes(tile->n < vector * 8 ? 0 : tile->n - vector * 8);
-		__m256i		offset = _mm256_slli_epi32(_mm256_loadu_si256((const __m256i *) panel_sums(tile) + vector), 7);
-		__m256		exact = _mm256_cvtepi32_ps(_mm256_sub_epi32(sums[vector], offset));
+		__m256		exact = _mm256_cvtepi32_ps(_mm256_sub_epi32(sums[vector], load_offset(tile, vector)));
 		__m256		values = _mm256_add_ps(rounded(_mm256_mul_ps(_mm256_set1_ps(x->scale), exact)), rests[vector]);
 		__m256		bias = tile->bias == NULL ? _mm256_setzero_ps() :
 			_mm256_maskload_ps(tile->bias + vector * 8, mask);

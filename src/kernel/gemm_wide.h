@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * gemm_wide.h
- *	  Sums of products of bytes, for processors that multiply 16-bit integers.
+ *	  Sums of products of bytes, for processors with AVX-512 and without VNNI.
  *
  * vpmaddubsw would take bytes as they are, but cuts off sums of two products above
  * 32767.  So bytes of 16-bit integers are multiplied apart: 0 and 2 of a lane,

@@ -25,19 +25,109 @@
 #include "kernel/gemm_avx2.h"
 #include "kernel/train_loops.h"
 
-#define Vector			__m256i
-#define V(operation)	_mm256_##operation
-#define VI(operation)	_mm256_##operation##_si256
-#include "kernel/gemm_wide.h"
+/*
+ * Products of bytes.  vpmaddubsw multiplies unsigned bytes by signed ones, and cuts off sums of two
+ * above 32767.  So it gets the magnitudes of weights, and activations with the signs of the
+ * weights: 2 * 128 * 127 at most.
+ */
+
+/* With 2 vectors of columns each, 8 of 16 registers hold sums */
+#define STRIP_BYTES		4
+
+/* Lanes of a strip of rows, as signed bytes */
+typedef int32_t Strip[STRIP_BYTES][SRM_LANES_BLOCK];
+
+/* n lanes of x, a multiple of SRM_LANES_UNIT, less the 128 that bytes of activations have */
+INLINE void
+read_signed(int32_t *lanes, const char *x, size_t n)
+{
+	for (size_t k = 0; k < n; k += 8)
+	{
+		__m256i		bytes = _mm256_loadu_si256((const __m256i *) (const void *) (x + k * 4));
+
+		_mm256_storeu_si256((__m256i *) (void *) (lanes + k), _mm256_xor_si256(bytes, _mm256_set1_epi8(-128)));
+	}
+}
+
+/* Adds lanes start .. start + n - 1 of a strip times vectors vector and vector + 1 of the panel. */
+INLINE void
+add_bytes(__m256i (*sums)[PANEL_VECTORS], const SrmTile *tile, Strip strip, const int rows,
+		  size_t start, size_t n, size_t vector, bool is_first)
+{
+	const __m256i ones = _mm256_set1_epi16(1);
+	size_t		step;
+	const char *prefetch = choose_prefetch(tile, is_first, &step) + start * step;
+	__m256i		part[STRIP_BYTES][2];
+
+	for (int r = 0; r < rows; r++)
+		for (int i = 0; i < 2; i++)
+			part[r][i] = sums[r][vector + i];
+	for (size_t k = 0; k < n; k++)
+	{
+		__m256i		weights[2] = {load_weights(tile, start + k, vector), load_weights(tile, start + k, vector + 1)};
+		__m256i		magnitudes[2] = {_mm256_abs_epi8(weights[0]), _mm256_abs_epi8(weights[1])};
+
+		__builtin_prefetch(prefetch);
+		prefetch += step;
+#pragma GCC unroll 4
+		for (int r = 0; r < rows; r++)
+		{
+			__m256i		lane = _mm256_set1_epi32(strip[r][k]);
+
+			for (int i = 0; i < 2; i++)
+			{
+				__m256i		pairs = _mm256_maddubs_epi16(magnitudes[i], _mm256_sign_epi8(lane, weights[i]));
+
+				part[r][i] = _mm256_add_epi32(part[r][i], _mm256_madd_epi16(pairs, ones));
+			}
+		}
+	}
+	for (int r = 0; r < rows; r++)
+		for (int i = 0; i < 2; i++)
+			sums[r][vector + i] = part[r][i];
+}
+
+/* Rows from row on; sums begin with the offset that finish_bytes() takes off. */
+INLINE void
+multiply_bytes_strip(const SrmTile *tile, const int rows, size_t row)
+{
+	__m256i		sums[STRIP_BYTES][PANEL_VECTORS];
+	Strip		strip;
+
+	for (int r = 0; r < rows; r++)
+		for (size_t vector = 0; vector < PANEL_VECTORS; vector++)
+			sums[r][vector] = load_offset(tile, vector);
+	for (size_t start = 0; start < tile->lanes; start += SRM_LANES_BLOCK)
+	{
+		size_t		n = tile->lanes - start < SRM_LANES_BLOCK ? tile->lanes - start : SRM_LANES_BLOCK;
+
+		for (int r = 0; r < rows; r++)
+			read_signed(strip[r], tile->x + (row + (size_t) r) * tile->x_stride + start * 4, n);
+		for (size_t vector = 0; vector < PANEL_VECTORS; vector += 2)
+			add_bytes(sums, tile, strip, rows, start, n, vector, row == 0 && vector == 0);
+	}
+	for (int r = 0; r < rows; r++)
+		finish_bytes(tile, row + (size_t) r, sums[r]);
+}
 
 static void
-multiply_int8_wide(const SrmTile *tile)
+multiply_int8_by_sign(const SrmTile *tile)
 {
-	__m256i		sums[SRM_TILE_ROWS][PANEL_VECTORS];
-
-	sum_wide(sums, tile);
-	for (size_t row = 0; row < tile->m; row++)
-		finish_bytes(tile, row, sums[row]);
+	for (size_t row = 0; row < tile->m; row += STRIP_BYTES)
+		switch (tile->m - row)
+		{
+			case 1:
+				multiply_bytes_strip(tile, 1, row);
+				break;
+			case 2:
+				multiply_bytes_strip(tile, 2, row);
+				break;
+			case 3:
+				multiply_bytes_strip(tile, 3, row);
+				break;
+			default:
+				multiply_bytes_strip(tile, 4, row);
+		}
 }
 
 /*
@@ -298,7 +388,7 @@ const SrmKernels srm_kernels_avx2 = {
 	.transpose = transpose,
 	.pair_rows = pair_rows,
 	.pack_row = {pack_row_f32, pack_row_bf16, pack_row_int8_by_64},
-	.multiply = {multiply_f32, multiply_bf16, multiply_int8_wide},
+	.multiply = {multiply_f32, multiply_bf16, multiply_int8_by_sign},
 	TRAIN_LOOPS
 };
 

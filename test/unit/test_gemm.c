@@ -521,6 +521,42 @@ test_sets_agree(void **state)
 	srm_kernels = kept;
 }
 
+/* Weights of files may be -128, the one byte without an opposite; sets agree, and sums are right. */
+static void
+test_least_weights(void **state)
+{
+	RandomState random = {.arena = arena, .seed = 12};
+	const SrmKernels *kept = srm_kernels;
+	Product		product = {.m = 13};
+
+	(void) state;
+	product.w = random_matrix(&random, 70, 1100, SRM_INT8);
+	for (size_t i = 0; i < 70 * 1100; i++)
+		((int8_t *) (uintptr_t) product.w.data)[i] = i % 3 == 0 ? 127 : -128;
+	for (size_t i = 0; i < 70; i++)
+		((float *) (uintptr_t) product.w.scales)[i] = 0.5f;
+	product.x = allocate(13 * 1100 * sizeof(float));
+	product.out = allocate(13 * 70 * sizeof(float));
+	for (size_t i = 0; i < 13 * 1100; i++)
+		product.x[i] = i / 1100 % 2 == 0 ? 127.0f : i % 2 == 0 ? -127.0f : 127.0f;
+	pack_matrix(&product.w, SRM_COMPUTE_INT8, arena);
+	for (size_t set = 0; srm_kernels_at(set) != NULL; set++)
+	{
+		srm_kernels = srm_kernels_at(set);
+		multiply(&product, 1);
+		for (size_t i = 0; i < 13; i++)
+			for (size_t j = 0; j < 70; j++)
+			{
+				double		sum = 0;
+
+				for (size_t k = 0; k < 1100; k++)
+					sum += (double) product.x[i * 1100 + k] * (((j * 1100 + k) % 3 == 0 ? 127 : -128) * 0.5);
+				assert_true(fabs(product.out[i * 70 + j] - sum) <= fabs(sum) * 1e-5 + 1e-3);
+			}
+	}
+	srm_kernels = kept;
+}
+
 /* The greatest bytes there are: a product that keeps sums of two in 16 bits cuts them off. */
 static void
 check_greatest(SrmCompute compute)
@@ -562,6 +598,7 @@ main(void)
 		TEST(test_not_finite),
 		TEST(test_outliers),
 		TEST(test_sets_agree),
+		TEST(test_least_weights),
 		TEST(test_greatest),
 	};
 
