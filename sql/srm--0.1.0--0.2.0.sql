@@ -202,3 +202,9 @@ CREATE FUNCTION srm_heat(model text, messages jsonb) RETURNS text
 	END;
 
 COMMENT ON FUNCTION srm_heat(text, jsonb) IS 'a response for a terminal, its sentences coloured by their rewards by a model';
+
+-- a dump by the owner of a database, who need not be a superuser, reads it
+
+GRANT SELECT ON SEQUENCE srm.training_run TO PUBLIC;
+
+COMMENT ON FUNCTION srm_sentence_rewards(text) IS 'rewards of the sentences of a response without a prompt, by the model in srm.model';

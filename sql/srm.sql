@@ -85,7 +85,7 @@ CREATE FUNCTION srm_sentence_rewards(response text)
 	AS 'MODULE_PATHNAME', 'srm_sql_sentence_rewards_response'
 	LANGUAGE C STABLE STRICT PARALLEL SAFE COST 100000 ROWS 10;
 
-COMMENT ON FUNCTION srm_sentence_rewards(text) IS 'rewards of a responses sentences without a prompt, by the model in srm.model';
+COMMENT ON FUNCTION srm_sentence_rewards(text) IS 'rewards of the sentences of a response without a prompt, by the model in srm.model';
 
 CREATE FUNCTION srm_sentence_rewards(prompt text, response text)
 	RETURNS TABLE (sentence_no integer, start_pos integer, end_pos integer,
@@ -447,6 +447,16 @@ COMMENT ON FUNCTION srm_standardize(text, real) IS 'a score of a model, in stand
 
 -- training
 
+DO $$
+BEGIN
+	IF pg_catalog.to_regnamespace('srm') IS NOT NULL THEN
+		RAISE EXCEPTION 'schema "srm" already exists'
+			USING ERRCODE = 'duplicate_schema',
+			HINT = 'The extension makes a schema of that name for its tables. Rename or drop yours, and put the functions into another, as in CREATE EXTENSION srm SCHEMA public.';
+	END IF;
+END
+$$;
+
 CREATE SCHEMA srm;
 
 GRANT USAGE ON SCHEMA srm TO PUBLIC;
@@ -472,6 +482,10 @@ CREATE TABLE srm.training_log (
 COMMENT ON TABLE srm.training_log IS 'progress of training runs, written by srm_train()';
 
 GRANT SELECT ON srm.training_log TO PUBLIC;
+
+-- a dump by the owner of a database, who need not be a superuser, reads both
+
+GRANT SELECT ON SEQUENCE srm.training_run TO PUBLIC;
 
 SELECT pg_catalog.pg_extension_config_dump('srm.training_log', '');
 SELECT pg_catalog.pg_extension_config_dump('srm.training_run', '');

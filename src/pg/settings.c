@@ -14,12 +14,14 @@
 #include "utils/guc.h"
 
 #include "kernel/workspace.h"
+#include "model/name.h"
 #include "pg/compat.h"
 #include "pg/models.h"
 #include "pg/settings.h"
 #include "pg/settings_source.h"
 #include "reward/reward.h"
 #include "score/layout.h"
+#include "segment/segment.h"
 
 char	   *srm_model = NULL;
 char	   *srm_model_path = NULL;
@@ -105,6 +107,36 @@ check_path(char **value, void **extra, GucSource source)
 	return false;
 }
 
+/* A name, or one with a digest behind "@"; whether there is such a model shows when it is used. */
+static bool
+check_model(char **value, void **extra, GucSource source)
+{
+	char	   *name = pstrdup(*value);
+	char	   *digest = strchr(name, '@');
+	bool		valid;
+
+	(void) extra;
+	(void) source;
+	if (digest != NULL)
+		*digest = '\0';
+	valid = srm_name_is_model(name);
+	pfree(name);
+	if (!valid)
+		GUC_check_errdetail("A model's name is that of a directory in one of the directories of \"srm.model_path\".");
+	return valid;
+}
+
+static bool
+check_locale(char **value, void **extra, GucSource source)
+{
+	(void) extra;
+	(void) source;
+	if (srm_segmenter_is_locale(*value))
+		return true;
+	GUC_check_errdetail("A locale is written like \"de\", \"en-US\" or \"es-u-ss-standard\".");
+	return false;
+}
+
 static bool
 check_template_date(char **value, void **extra, GucSource source)
 {
@@ -144,7 +176,7 @@ define_model_settings(void)
 							   "Sets the model of functions that are called without one.",
 							   "A name, or a name and the first digits of its digest as \"name@digest\".",
 							   &srm_model, "default",
-							   PGC_USERSET, 0, NULL, NULL, NULL);
+							   PGC_USERSET, 0, check_model, NULL, NULL);
 	DefineCustomStringVariable("srm.model_path",
 							   "Sets the directories that are searched for models.",
 							   "Each model is a subdirectory of one of them; \"" SRM_SYSTEM_MODELS
@@ -188,7 +220,7 @@ define_text_settings(void)
 							   "Sets the ICU locale whose rules cut text into sentences.",
 							   "An empty string stands for the model's own, or the root locale.",
 							   &srm_locale, "",
-							   PGC_USERSET, 0, NULL, NULL, NULL);
+							   PGC_USERSET, 0, check_locale, NULL, NULL);
 	DefineCustomStringVariable("srm.template_date",
 							   "Sets the date that chat templates take for today.",
 							   "An empty string stands for the model's own, or " SRM_TEMPLATE_DATE ".",

@@ -54,9 +54,9 @@ typedef struct Cutter
 	SrmStatus  *status;
 } Cutter;
 
-/* A language tag, with ICU's underscores if need be. */
-static bool
-is_locale(const char *locale)
+/* With ICU's underscores if need be. */
+bool
+srm_segmenter_is_locale(const char *locale)
 {
 	char		tag[ULOC_FULLNAME_CAPACITY];
 	char		icu[ULOC_FULLNAME_CAPACITY];
@@ -78,7 +78,7 @@ srm_segmenter_open(const char *locale, SrmStatus *status)
 	SrmSegmenter *segmenter;
 	UErrorCode	error = U_ZERO_ERROR;
 
-	if (!is_locale(locale))
+	if (!srm_segmenter_is_locale(locale))
 	{
 		srm_fail(status, SRM_INVALID_ARGUMENT, "invalid locale \"%s\"", locale);
 		srm_fail_hint(status, "Use a language tag such as \"en\" or \"pt-BR\", or '' for the root locale.");

@@ -32,6 +32,9 @@ typedef struct SrmSentences
 	size_t		n;				/* 0 for an empty text only */
 } SrmSentences;
 
+/* Whether ICU takes a text for a locale: a BCP 47 tag such as "de", "en_US" or "es-u-ss-standard", or "". */
+extern bool srm_segmenter_is_locale(const char *locale);
+
 /*
  * Opens the break iterator of a locale ("" is the root locale).  To be freed;
  * one segmenter serves one thread at a time.  NULL with the status set for a
