@@ -176,7 +176,7 @@ fails_with("SELECT srm_quantize('nowhere', 'small')", qr/42704: model "nowhere" 
 fails_with("SELECT srm_quantize('default\@0123456789', 'small')", qr/42704: model "default" does not have digest/, 'another digest');
 fails_with("SELECT srm_quantize('default', '../small')", qr/22023: invalid model name/, 'a path is no name');
 fails_with("SELECT srm_quantize('default', '.small')", qr/22023: invalid model name/, 'nor is a hidden one');
-fails_with("SELECT srm_quantize('default', 'default')", qr/22023: model "default" already exists/, 'a name that is taken');
+fails_with("SELECT srm_quantize('default', 'default')", qr/42710: model "default" already exists/, 'a name that is taken');
 fails_with("SET srm.output_path = '/dev/null/x'; SELECT srm_quantize('default', 'small')",
 	qr/could not create directory "\/dev\/null\/x"/, 'nowhere to write');
 is(join(',', glob("$output/* $output/.??*")), '', 'nothing is left of that');
@@ -191,7 +191,7 @@ is($node->safe_psql('postgres', "SELECT dtype, parameters = (SELECT parameters F
 	FROM srm_models() WHERE name = 'small'"), 'int8|t', 'as many parameters of another type');
 cmp_ok(-s "$output/small/model.safetensors", '<', -s "$default/model.safetensors", 'in less space');
 is((stat "$output/small")[2] & 0777, 0700, 'nobody else reads it');
-fails_with("SELECT srm_quantize('default', 'small')", qr/22023: model "small" already exists/, 'it is there now');
+fails_with("SELECT srm_quantize('default', 'small')", qr/42710: model "small" already exists/, 'it is there now');
 fails_with("SELECT srm_quantize('small', 'smaller')", qr/22023: model in directory .* is quantized already/, 'not twice');
 
 my $session = $node->background_psql('postgres');
