@@ -66,6 +66,7 @@ typedef struct Part
 	size_t		n;				/* tokens; each has n_shared rows, one behind the other */
 	const float *queries;		/* (n, n_shared heads), rows n_heads * head_dim apart */
 	float	   *out;
+	float	   *logs;			/* (n, n_shared), rows n_heads apart; or NULL */
 	size_t		head;			/* of keys */
 
 	RowState   *rows;			/* (n * n_shared) */
@@ -295,7 +296,7 @@ attend(const Part *part)
 
 	memset(part->rows, 0, part->n * part->task->n_shared * sizeof(RowState));
 	pack_queries(part);
-	add_keys(part, attention->past, 0, 0, attention->n_past);
+	add_keys(part, attention->past, attention->past_first, 0, attention->n_past);
 	add_keys(part, attention->own, attention->own_first, attention->n_past,
 			 (size_t) part->index[part->n - 1] + 1);
 	for (size_t row = 0; row < part->n * part->task->n_shared; row++)
@@ -305,6 +306,9 @@ attend(const Part *part)
 
 		for (size_t i = 0; i < part->task->head_dim; i++)
 			out[i] *= inverse;
+		if (part->logs != NULL)
+			part->logs[row / part->task->n_shared * attention->n_heads + row % part->task->n_shared] =
+				part->rows[row].greatest + logf(part->rows[row].sum);
 	}
 }
 
@@ -348,6 +352,8 @@ run_task(void *arg, size_t number, int thread)
 		.queries = task->queries + offset, .out = task->out + offset, .head = head
 	};
 
+	if (task->attention->logs != NULL)
+		part.logs = task->attention->logs + first * task->attention->n_heads + head * task->n_shared;
 	place_buffers(&part, task, srm_threads_scratch(task->threads, thread));
 	attend(&part);
 }

@@ -25,9 +25,12 @@ typedef struct SrmAttention
 	float		softcap;		/* s becomes softcap * tanh(s / softcap); 0: it stays s */
 	size_t		window;			/* tokens that a query sees, its own included; 0: all */
 	size_t		n_past;
-	const SrmKeys *past;		/* the first n_past tokens come before all queries; NULL if there are none */
+	size_t		past_first;		/* where they begin in past, a multiple of SRM_PANEL */
+	const SrmKeys *past;		/* n_past tokens that come before all queries; NULL if there are none */
 	const SrmKeys *own;			/* of the block */
 	size_t		own_first;		/* where its tokens begin, a multiple of SRM_PANEL */
+	float	   *logs;			/* (n, n_heads) gets the logarithms of the sums that the softmax
+								 * divides by, for a backward; or NULL */
 } SrmAttention;
 
 /*

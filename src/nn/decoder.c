@@ -27,12 +27,13 @@
 typedef struct Chunk
 {
 	SrmPass    *pass;
-	float	   *hidden;			/* (n, dim) */
+	const float *hidden;		/* (n, dim) */
+	float	   *middle;			/* (n, dim) behind attention; may be hidden */
+	float	   *next;			/* (n, dim) behind the feed-forward step; may be hidden */
 	const uint32_t *rows;		/* (n): which rows of the pass, ascending */
 	const uint32_t *index;		/* (n): theirs */
 	size_t		n;
-	const float *weight;		/* of the norm */
-	const float *post_norm;		/* weight of the norm of change, or NULL */
+	size_t		first;			/* of the rows, or of those wanted in the last layer */
 } Chunk;
 
 /* Rows of a chunk are shared out; the arithmetic of each is its own. */
@@ -89,41 +90,62 @@ read_norm(void *arg, size_t row, float *out)
 	const Chunk *chunk = arg;
 	const SrmDecoder *decoder = chunk->pass->decoder;
 
-	srm_norm_forward(out, chunk->hidden + row * decoder->dim, chunk->weight, decoder->norm_eps,
-					 1, decoder->dim);
+	srm_norm_forward(out, chunk->hidden + row * decoder->dim, chunk->pass->layer->attention_norm,
+					 decoder->norm_eps, 1, decoder->dim);
 }
 
-/* hidden += change, or norm(change) where the layer has such a norm, of one row */
+/*
+ * out (dim) = hidden + change, or + norm(change) where the layer has such a
+ * norm; kept, if not NULL, gets change as it was before
+ */
 static void
-add_row(const Chunk *chunk, size_t row)
+add_change(const SrmDecoder *decoder, float *out, const float *hidden, float *change, float *kept,
+		   const float *norm)
 {
-	size_t		dim = chunk->pass->decoder->dim;
-	float	   *hidden = chunk->hidden + row * dim;
-	float	   *change = chunk->pass->change + row * dim;
-
-	if (chunk->post_norm != NULL)
-		srm_norm_forward(change, change, chunk->post_norm, chunk->pass->decoder->norm_eps, 1, dim);
-	for (size_t i = 0; i < dim; i++)
-		hidden[i] += change[i];
+	if (norm != NULL && kept != NULL)
+		memcpy(kept, change, decoder->dim * sizeof(float));
+	if (norm != NULL)
+		srm_norm_forward(change, change, norm, decoder->norm_eps, 1, decoder->dim);
+	for (size_t i = 0; i < decoder->dim; i++)
+		out[i] = hidden[i] + change[i];
 }
 
+/* A row of a state of the layer at work on the tape, or NULL. */
+static float *
+kept_row(const Chunk *chunk, float *state, size_t row)
+{
+	return state == NULL ? NULL : state + (chunk->first + row) * chunk->pass->decoder->dim;
+}
+
+/* next = middle + change */
 static void
 add_rows(void *arg, size_t task, int thread)
 {
-	Chunk	   *chunk = arg;
+	const Chunk *chunk = arg;
+	const SrmPass *pass = chunk->pass;
+	size_t		dim = pass->decoder->dim;
 	size_t		first = task * ROWS_PER_TASK;
+	float	   *kept = pass->tape == NULL ? NULL : pass->tape->states[pass->layer_number].ffn_out;
 
 	(void) thread;
 	for (size_t i = first; i < first + task_rows(chunk, task); i++)
-		add_row(chunk, i);
+		add_change(pass->decoder, chunk->next + i * dim, chunk->middle + i * dim, pass->change + i * dim,
+				   kept_row(chunk, kept, i), pass->layer->post_ffn_norm);
 }
 
-/* hidden += change, and out = norm(hidden) */
+/* middle = hidden + change, and out = norm(middle) */
 static void
 add_and_read_norm(void *arg, size_t row, float *out)
 {
-	add_row(arg, row);
-	read_norm(arg, row, out);
+	const Chunk *chunk = arg;
+	const SrmPass *pass = chunk->pass;
+	const SrmDecoder *decoder = pass->decoder;
+	size_t		start = row * decoder->dim;
+	float	   *kept = pass->tape == NULL ? NULL : pass->tape->states[pass->layer_number].attention_out;
+
+	add_change(decoder, chunk->middle + start, chunk->hidden + start, pass->change + start,
+			   kept_row(chunk, kept, row), pass->layer->post_attention_norm);
+	srm_norm_forward(out, chunk->middle + start, pass->layer->ffn_norm, decoder->norm_eps, 1, decoder->dim);
 }
 
 /* out = activation(gate) * up */
@@ -138,13 +160,18 @@ read_gated(void *arg, size_t row, float *out)
 					 decoder->ffn_dim);
 }
 
-/* Norms the heads of one row where the layer says so, and turns them. */
+/*
+ * Norms the heads of one row where the layer says so, and turns them; raw, if
+ * not NULL, gets them as they were before.
+ */
 static void
-turn_heads(SrmPass *pass, float *heads, const float *norm, size_t n_heads, size_t row)
+turn_heads(SrmPass *pass, float *heads, float *raw, const float *norm, size_t n_heads, size_t row)
 {
 	size_t		head_dim = pass->decoder->head_dim;
 	size_t		start = pass->position[row] * (head_dim / 2);
 
+	if (norm != NULL && raw != NULL)
+		memcpy(raw, heads, n_heads * head_dim * sizeof(float));
 	if (norm != NULL)
 		srm_norm_forward(heads, heads, norm, pass->decoder->norm_eps, n_heads, head_dim);
 	srm_rope_forward(heads, pass->cosines + start, pass->sines + start, n_heads, head_dim);
@@ -155,29 +182,31 @@ turn_queries(void *arg, size_t task, int thread)
 {
 	Chunk	   *chunk = arg;
 	SrmPass    *pass = chunk->pass;
+	size_t		q_dim = pass->decoder->n_heads * pass->decoder->head_dim;
 	size_t		first = task * ROWS_PER_TASK;
 
 	(void) thread;
 	for (size_t i = first; i < first + task_rows(chunk, task); i++)
-		turn_heads(pass, pass->queries + i * pass->decoder->n_heads * pass->decoder->head_dim,
-				   pass->layer->query_norm, pass->decoder->n_heads, chunk->rows[i]);
+		turn_heads(pass, pass->queries + i * q_dim,
+				   pass->raw_queries == NULL ? NULL : pass->raw_queries + i * q_dim, pass->layer->query_norm, pass->decoder->n_heads, chunk->rows[i]);
 }
 
-/* Turns the keys of a segment, and puts them and the values where attention reads them. */
+/* Turns the keys of a run, and puts them and the values where attention reads them. */
 static void
-keep_segment(void *arg, size_t number, int thread)
+keep_run(void *arg, size_t number, int thread)
 {
 	Chunk	   *chunk = arg;
 	SrmPass    *pass = chunk->pass;
-	const SrmSegment *segment = &pass->segments[number];
+	const SrmKeyRun *run = &pass->runs[number];
 	size_t		width = pass->decoder->n_kv_heads * pass->decoder->head_dim;
-	size_t		start = segment->first * width;
+	size_t		start = run->first * width;
 
 	(void) thread;
-	for (size_t i = 0; i < segment->n; i++)
-		turn_heads(pass, pass->keys + start + i * width, pass->layer->key_norm,
-				   pass->decoder->n_kv_heads, chunk->rows[segment->first + i]);
-	srm_keys_write(segment->keys, segment->token, segment->n, pass->keys + start, pass->values + start);
+	for (size_t i = 0; i < run->n; i++)
+		turn_heads(pass, pass->keys + start + i * width,
+				   pass->raw_keys == NULL ? NULL : pass->raw_keys + start + i * width, pass->layer->key_norm,
+				   pass->decoder->n_kv_heads, chunk->rows[run->first + i]);
+	srm_keys_write(run->keys, run->token, run->n, pass->keys + start, pass->values + start);
 }
 
 /* Where the keys of a block's token lie, with the layer at work. */
@@ -188,26 +217,26 @@ keys_of(SrmPass *pass, const SrmBlock *block, size_t index, size_t *token)
 	return block->is_kept ? &pass->cache->layers[pass->layer_number] : &pass->own;
 }
 
-/* Cuts a chunk of all rows of the pass into segments. */
+/* Cuts a chunk of all rows of the pass into runs. */
 static void
-cut_into_segments(const Chunk *chunk)
+cut_into_runs(const Chunk *chunk)
 {
 	SrmPass    *pass = chunk->pass;
 	const SrmBlock *block = pass->blocks;
 
-	pass->n_segments = 0;
+	pass->n_runs = 0;
 	for (size_t first = 0; first < chunk->n;)
 	{
-		SrmSegment *segment = &pass->segments[pass->n_segments++];
+		SrmKeyRun *run = &pass->runs[pass->n_runs++];
 		size_t		left;
 
 		while (chunk->rows[first] >= block->first + block->sequence->n_tokens)
 			block++;
 		left = block->first + block->sequence->n_tokens - chunk->rows[first];
-		segment->first = first;
-		segment->keys = keys_of(pass, block, chunk->index[first], &segment->token);
-		segment->n = srm_smaller(srm_smaller(left, chunk->n - first), SRM_PANEL - segment->token % SRM_PANEL);
-		first += segment->n;
+		run->first = first;
+		run->keys = keys_of(pass, block, chunk->index[first], &run->token);
+		run->n = srm_smaller(srm_smaller(left, chunk->n - first), SRM_PANEL - run->token % SRM_PANEL);
+		first += run->n;
 	}
 }
 
@@ -224,11 +253,10 @@ project_chunk(Chunk *chunk, bool with_queries)
 		{pass->queries, NULL, &layer->query, layer->query_bias}
 	};
 
-	chunk->weight = layer->attention_norm;
-	cut_into_segments(chunk);
+	cut_into_runs(chunk);
 	return srm_linears_forward_from(maps, with_queries ? 3 : 2, chunk->n, &source, pass->threads,
 									pass->stop, pass->status) &&
-		srm_threads_run_or_stop(pass->threads, pass->n_segments, keep_segment, chunk,
+		srm_threads_run_or_stop(pass->threads, pass->n_runs, keep_run, chunk,
 								pass->stop, pass->status) &&
 		(!with_queries || run_rows(chunk, turn_queries));
 }
@@ -241,7 +269,6 @@ project_queries(Chunk *chunk)
 	SrmRowSource source = {read_norm, chunk};
 	SrmLinear	map = {pass->queries, NULL, &pass->layer->query, pass->layer->query_bias};
 
-	chunk->weight = pass->layer->attention_norm;
 	return srm_linears_forward_from(&map, 1, chunk->n, &source, pass->threads,
 									pass->stop, pass->status) &&
 		run_rows(chunk, turn_queries);
@@ -259,10 +286,15 @@ attention_of(SrmPass *pass, const SrmBlock *block)
 	SrmAttention attention = {
 		.n_heads = decoder->n_heads,.scale = decoder->attention_scale,
 		.softcap = decoder->attention_softcap,.window = pass->layer->window,
-		.n_past = block->is_kept ? 0 : pass->n_cached + pass->n_kept
+		.n_past = block->is_kept ? 0 : pass->n_cached + block->position
 	};
 
-	if (attention.n_past > 0)
+	if (block->past != NULL)
+	{
+		attention.past = &pass->own;
+		attention.past_first = block->past->own_first;
+	}
+	else if (attention.n_past > 0)
 		attention.past = &pass->cache->layers[pass->layer_number];
 	attention.own = keys_of(pass, block, 0, &attention.own_first);
 	return attention;
@@ -289,6 +321,8 @@ attend_chunk(Chunk *chunk)
 			else
 				break;
 		attention = attention_of(pass, block);
+		if (pass->logs != NULL)
+			attention.logs = pass->logs + first * pass->decoder->n_heads;
 		if (!srm_attention_forward(pass->attended + first * q_dim, pass->queries + first * q_dim,
 								   &attention, chunk->index + first, end - first,
 								   pass->threads, pass->stop, pass->status))
@@ -321,8 +355,6 @@ feed_forward(Chunk *chunk)
 	};
 	SrmLinear	down = {pass->change, NULL, &layer->down, layer->down_bias};
 
-	chunk->weight = layer->ffn_norm;
-	chunk->post_norm = layer->post_attention_norm;
 	return srm_linears_forward_from(maps, 2, chunk->n, &normed, pass->threads, pass->stop, pass->status) &&
 		srm_linears_forward_from(&down, 1, chunk->n, &gated, pass->threads, pass->stop, pass->status);
 }
@@ -331,24 +363,56 @@ feed_forward(Chunk *chunk)
 static bool
 finish_chunk(Chunk *chunk)
 {
-	if (!attend_chunk(chunk) || !map_attended(chunk) || !feed_forward(chunk))
-		return false;
-	chunk->post_norm = chunk->pass->layer->post_ffn_norm;
-	return run_rows(chunk, add_rows);
+	return attend_chunk(chunk) && map_attended(chunk) && feed_forward(chunk) &&
+		run_rows(chunk, add_rows);
+}
+
+/* Lets what a chunk makes of all its rows lie on the tape. */
+static void
+write_rows_to_tape(SrmPass *pass, size_t first)
+{
+	const SrmLayerStates *states = &pass->tape->states[pass->layer_number];
+	size_t		start = first * pass->decoder->n_kv_heads * pass->decoder->head_dim;
+
+	pass->keys = states->keys + start;
+	pass->values = states->values + start;
+	pass->raw_keys = states->raw_keys == NULL ? NULL : states->raw_keys + start;
+}
+
+/* The same of its active rows. */
+static void
+write_active_to_tape(SrmPass *pass, size_t first)
+{
+	const SrmLayerStates *states = &pass->tape->states[pass->layer_number];
+	size_t		start = first * pass->decoder->n_heads * pass->decoder->head_dim;
+
+	pass->queries = states->queries + start;
+	pass->raw_queries = states->raw_queries == NULL ? NULL : states->raw_queries + start;
+	pass->attended = states->attended + start;
+	pass->logs = states->logs + first * pass->decoder->n_heads;
+	pass->gate = states->gate + first * pass->decoder->ffn_dim;
+	pass->up = states->up + first * pass->decoder->ffn_dim;
 }
 
 /* The chunk of the pass from a row on. */
 static Chunk
 chunk_of(SrmPass *pass, size_t first)
 {
+	size_t		start = first * pass->decoder->dim;
 	Chunk		chunk = {
-		.pass = pass,
-		.hidden = pass->hidden + first * pass->decoder->dim,
+		.pass = pass,.first = first,
+		.hidden = pass->hidden + start,.middle = pass->hidden + start,.next = pass->hidden + start,
 		.rows = pass->rows + first,
 		.index = pass->index + first,
 		.n = srm_smaller(pass->n_rows - first, pass->chunk_rows)
 	};
 
+	if (pass->tape != NULL)
+	{
+		chunk.middle = pass->tape->states[pass->layer_number].middle + start;
+		chunk.next = pass->tape->inputs[pass->layer_number + 1] + start;
+		write_rows_to_tape(pass, first);
+	}
 	return chunk;
 }
 
@@ -356,14 +420,22 @@ chunk_of(SrmPass *pass, size_t first)
 static Chunk
 wanted_chunk_of(SrmPass *pass, size_t first)
 {
+	size_t		start = first * pass->decoder->dim;
+	float	   *hidden = pass->wanted_hidden + start;
 	Chunk		chunk = {
-		.pass = pass,
-		.hidden = pass->wanted_hidden + first * pass->decoder->dim,
+		.pass = pass,.first = first,
+		.hidden = hidden,.middle = hidden,.next = hidden,
 		.rows = pass->wanted_rows + first,
 		.index = pass->wanted_index + first,
 		.n = srm_smaller(pass->n_wanted - first, pass->chunk_rows)
 	};
 
+	if (pass->tape != NULL)
+	{
+		chunk.middle = pass->tape->states[pass->layer_number].middle + start;
+		chunk.next = pass->tape->inputs[pass->layer_number + 1] + start;
+		write_active_to_tape(pass, first);
+	}
 	return chunk;
 }
 
@@ -380,7 +452,7 @@ number_rows(SrmPass *pass, const SrmBlock *block)
 		pass->tokens[row] = sequence->tokens[i];
 		pass->rows[row] = (uint32_t) row;
 		pass->index[row] = (uint32_t) (block->is_kept ? pass->n_cached + i : i);
-		pass->position[row] = (uint32_t) (block->is_kept ? i : pass->n_kept + i);
+		pass->position[row] = (uint32_t) (block->position + i);
 	}
 }
 
@@ -414,6 +486,8 @@ forward_layer(SrmPass *pass)
 	{
 		Chunk		chunk = chunk_of(pass, first);
 
+		if (pass->tape != NULL)
+			write_active_to_tape(pass, first);
 		if (!project_chunk(&chunk, true) || !finish_chunk(&chunk))
 			return false;
 	}
@@ -449,8 +523,50 @@ forward_last_layer(SrmPass *pass)
 	return true;
 }
 
-/* Makes a layer the one at work. */
+/* Packs a panel of one of the layer's matrices. */
 static void
+pack_panel(void *arg, size_t task, int thread)
+{
+	const SrmPass *pass = arg;
+	int			i = 0;
+
+	(void) thread;
+	for (;; i++)
+	{
+		size_t		n = srm_weight_is_matrix(i) ?
+			srm_divide_up(srm_weight_matrix(pass->layer, i)->rows, SRM_PANEL) : 0;
+
+		if (task < n)
+			break;
+		task -= n;
+	}
+	srm_pack_panel((char *) pass->tape->packed[i] +
+				   task * srm_pack_panel_bytes(SRM_COMPUTE_F32, srm_weight_matrix(pass->layer, i)->cols),
+				   srm_weight_matrix(&pass->decoder->layers[pass->layer_number], i), SRM_COMPUTE_F32, task);
+}
+
+/* The layer at work with its matrices packed: they change from step to step. */
+static bool
+pack_layer(SrmPass *pass)
+{
+	size_t		n_panels = 0;
+
+	pass->packed_layer = *pass->layer;
+	pass->layer = &pass->packed_layer;
+	for (int i = 0; i < SRM_N_WEIGHTS; i++)
+		if (srm_weight_is_matrix(i))
+		{
+			SrmMatrix  *matrix = srm_weight_matrix(&pass->packed_layer, i);
+
+			matrix->packed = pass->tape->packed[i];
+			matrix->compute = SRM_COMPUTE_F32;
+			n_panels += srm_divide_up(matrix->rows, SRM_PANEL);
+		}
+	return srm_threads_run_or_stop(pass->threads, n_panels, pack_panel, pass, pass->stop, pass->status);
+}
+
+/* Makes a layer the one at work. */
+static bool
 enter_layer(SrmPass *pass, size_t number)
 {
 	pass->layer_number = number;
@@ -458,22 +574,27 @@ enter_layer(SrmPass *pass, size_t number)
 	pass->own = srm_decoder_keys(pass->decoder, pass->layer);
 	if (pass->own_capacity > 0)
 		srm_keys_place(&pass->own, pass->own_memory, pass->own_capacity);
+	if (pass->tape == NULL)
+		return true;
+	pass->hidden = pass->tape->inputs[number];
+	return pack_layer(pass);
 }
 
 /* Hands the states wanted out to those who want them. */
 static void
 give_hidden(const SrmPass *pass)
 {
-	const float *hidden = pass->wanted_hidden;
-	size_t		dim = pass->decoder->dim;
+	const SrmDecoder *decoder = pass->decoder;
+	const float *hidden = pass->tape == NULL ? pass->wanted_hidden : pass->tape->inputs[decoder->n_layers];
 
 	for (size_t i = 0; i < pass->n_blocks; i++)
 	{
 		const SrmSequence *sequence = pass->blocks[i].sequence;
 
-		if (sequence->n_wanted > 0)
-			memcpy(sequence->hidden, hidden, sequence->n_wanted * dim * sizeof(float));
-		hidden += sequence->n_wanted * dim;
+		if (sequence->hidden != NULL)
+			srm_norm_forward(sequence->hidden, hidden, decoder->final_norm, decoder->norm_eps,
+							 sequence->n_wanted, decoder->dim);
+		hidden += sequence->n_wanted * decoder->dim;
 	}
 }
 
@@ -492,24 +613,19 @@ check_cache(const SrmDecoder *decoder, const SrmCache *cache, bool keep, SrmStat
 }
 
 static bool
-run_pass(SrmPass *pass)
+run_pass(SrmPass *pass, size_t first_layer, size_t end_layer)
 {
-	const SrmDecoder *decoder = pass->decoder;
+	size_t		n_layers = pass->decoder->n_layers;
 
+	if (pass->tape != NULL)
+		pass->hidden = pass->tape->inputs[0];
 	if (!start_pass(pass))
 		return false;
-	for (size_t i = 0; i + 1 < decoder->n_layers; i++)
-	{
-		enter_layer(pass, i);
-		if (!forward_layer(pass))
+	for (size_t i = first_layer; i < end_layer; i++)
+		if (!enter_layer(pass, i) || !(i + 1 < n_layers ? forward_layer(pass) : forward_last_layer(pass)))
 			return false;
-	}
-	enter_layer(pass, decoder->n_layers - 1);
-	if (!forward_last_layer(pass))
-		return false;
-	srm_norm_forward(pass->wanted_hidden, pass->wanted_hidden, decoder->final_norm,
-					 decoder->norm_eps, pass->n_wanted, decoder->dim);
-	give_hidden(pass);
+	if (end_layer == n_layers)
+		give_hidden(pass);
 	return true;
 }
 
@@ -525,7 +641,8 @@ run_blocks(SrmPass *pass, SrmCache *cache, SrmArena *arena, int n_threads)
 		!srm_cache_reserve(cache, pass->n_cached + pass->n_kept, pass->status))
 		return false;
 	pass->threads = srm_threads_start(n_threads, pass->status);
-	done = pass->threads != NULL && srm_pass_allocate(pass, arena) && run_pass(pass);
+	done = pass->threads != NULL && srm_pass_allocate(pass, arena) &&
+		run_pass(pass, 0, pass->decoder->n_layers);
 	srm_threads_end(pass->threads);
 	srm_pass_free(pass);
 	if (done && pass->n_kept > 0)
@@ -554,13 +671,34 @@ srm_decoder_forward_batch(const SrmDecoder *decoder, SrmCache *cache, const SrmS
 }
 
 bool
+srm_decoder_forward_tape(const SrmDecoder *decoder, const SrmTape *tape, size_t first_layer, size_t n_layers,
+						 const SrmSequence *sequences, size_t n_sequences, SrmThreads *threads,
+						 const SrmStop *stop, SrmStatus *status)
+{
+	SrmPass		pass = {.decoder = decoder,.tape = tape,.threads = threads,.stop = stop,.status = status};
+	SrmArena   *arena = srm_arena_create(status);
+	bool		done;
+
+	if (arena == NULL)
+		return false;
+	done = srm_pass_add_blocks(&pass, NULL, sequences, n_sequences, arena) &&
+		(pass.n_rows == 0 ||
+		 (srm_pass_allocate(&pass, arena) && run_pass(&pass, first_layer, first_layer + n_layers)));
+	srm_pass_free(&pass);
+	srm_arena_free(arena);
+	return done;
+}
+
+bool
 srm_decoder_forward(const SrmDecoder *decoder, SrmCache *cache, bool keep,
 					const int32_t *tokens, size_t n_tokens,
 					const uint32_t *wanted, size_t n_wanted,
 					float *hidden, int n_threads,
 					const SrmStop *stop, SrmStatus *status)
 {
-	SrmSequence sequence = {tokens, n_tokens, wanted, n_wanted, hidden};
+	SrmSequence sequence = {.tokens = tokens,.n_tokens = n_tokens,.wanted = wanted,.n_wanted = n_wanted,
+		.hidden = hidden
+	};
 
 	keep = keep && cache != NULL;
 	return srm_decoder_forward_batch(decoder, cache, keep ? &sequence : NULL, &sequence,

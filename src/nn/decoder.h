@@ -10,6 +10,7 @@
 
 #include "nn/cache.h"
 #include "nn/sequence.h"
+#include "nn/tape.h"
 
 /*
  * One pass over the rest of a prompt and n_sequences texts that follow it.
@@ -35,7 +36,18 @@ extern bool srm_decoder_forward_batch(const SrmDecoder *decoder, SrmCache *cache
 									  int n_threads, const SrmStop *stop, SrmStatus *status);
 
 /*
- * The same for one text of n_tokens tokens: the prompt with keep, a sequence
+ * Sequences through n_layers layers from first_layer on, keeping on the tape what a
+ * backward pass needs.  The weights are f32, and packed here.  The first layers begin from the tokens, others from
+ * the tape's inputs.  States wanted are given out where they are asked for and the
+ * last layer is among those.
+ */
+extern bool srm_decoder_forward_tape(const SrmDecoder *decoder, const SrmTape *tape,
+									 size_t first_layer, size_t n_layers,
+									 const SrmSequence *sequences, size_t n_sequences,
+									 SrmThreads *threads, const SrmStop *stop, SrmStatus *status);
+
+/*
+ * srm_decoder_forward_batch() for one text of n_tokens tokens: the prompt with keep, a sequence
  * behind it without.
  */
 extern bool srm_decoder_forward(const SrmDecoder *decoder, SrmCache *cache, bool keep,

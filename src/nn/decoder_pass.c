@@ -42,26 +42,32 @@ check_sequence(const SrmDecoder *decoder, const SrmSequence *sequence, SrmStatus
 	return check_tokens(decoder, sequence->tokens, sequence->n_tokens, status);
 }
 
-/* Appends a sequence to the rows of the pass. */
+/* Appends a sequence, which goes on where a block ends if past is not NULL, to the rows of the pass. */
 static bool
-add_block(SrmPass *pass, const SrmSequence *sequence, bool is_kept)
+add_block(SrmPass *pass, const SrmSequence *sequence, bool is_kept, const SrmBlock *past)
 {
 	size_t		n = sequence->n_tokens;
+	size_t		position = past != NULL ? past->sequence->n_tokens : pass->n_kept;
 
 	if (!check_sequence(pass->decoder, sequence, pass->status))
 		return false;
 	if (n > MAX_TOKENS || pass->n_rows > MAX_TOKENS - n ||
-		pass->n_cached + pass->n_kept > MAX_TOKENS - n)
+		pass->n_cached + position > MAX_TOKENS - n)
 		return srm_fail(pass->status, SRM_LIMIT_EXCEEDED, "text has more than %zu tokens", MAX_TOKENS);
-	pass->blocks[pass->n_blocks++] = (SrmBlock) {sequence, pass->n_rows, is_kept, pass->own_capacity};
+	if (past != NULL && (past->past != NULL || pass->n_cached + pass->n_kept > 0))
+		return srm_fail(pass->status, SRM_INTERNAL, "a sequence goes on from another that has tokens before it");
+	pass->blocks[pass->n_blocks++] = (SrmBlock) {
+		.sequence = sequence,.first = pass->n_rows,.is_kept = is_kept,.own_first = pass->own_capacity,
+		.position = position,.past = past
+	};
 	pass->n_rows += n;
 	pass->n_wanted += sequence->n_wanted;
 	if (is_kept)
 		pass->n_kept = n;
 	else
 		pass->own_capacity += srm_keys_capacity(n);
-	if (pass->n_positions < pass->n_kept + (is_kept ? 0 : n))
-		pass->n_positions = pass->n_kept + (is_kept ? 0 : n);
+	if (pass->n_positions < position + n)
+		pass->n_positions = position + n;
 	return true;
 }
 
@@ -70,11 +76,16 @@ srm_pass_add_blocks(SrmPass *pass, const SrmSequence *prompt, const SrmSequence 
 					size_t n_sequences, SrmArena *arena)
 {
 	pass->blocks = srm_arena_array(arena, n_sequences + 1, sizeof(SrmBlock), pass->status);
-	if (pass->blocks == NULL || (prompt != NULL && !add_block(pass, prompt, true)))
+	if (pass->blocks == NULL || (prompt != NULL && !add_block(pass, prompt, true, NULL)))
 		return false;
 	for (size_t i = 0; i < n_sequences; i++)
-		if (!add_block(pass, &sequences[i], false))
+	{
+		const SrmSequence *past = sequences[i].past;
+
+		if (!add_block(pass, &sequences[i], false,
+					   past == NULL ? NULL : &pass->blocks[past - sequences + (prompt != NULL)]))
 			return false;
+	}
 	return true;
 }
 
@@ -90,8 +101,8 @@ allocate_indexes(SrmPass *pass, SrmArena *arena)
 	pass->wanted_rows = srm_arena_alloc(arena, pass->n_wanted * sizeof(uint32_t), pass->status);
 	pass->wanted_index = srm_arena_alloc(arena, pass->n_wanted * sizeof(uint32_t), pass->status);
 	/* A panel of each block and chunk may begin or end within */
-	pass->segments = srm_arena_array(arena, pass->chunk_rows / SRM_PANEL + 2 + 2 * srm_smaller(pass->n_blocks, pass->chunk_rows),
-									 sizeof(SrmSegment), pass->status);
+	pass->runs = srm_arena_array(arena, pass->chunk_rows / SRM_PANEL + 2 + 2 * srm_smaller(pass->n_blocks, pass->chunk_rows),
+									 sizeof(SrmKeyRun), pass->status);
 	return pass->status->code == SRM_OK;
 }
 
@@ -156,20 +167,21 @@ srm_pass_allocate(SrmPass *pass, SrmArena *arena)
 	size_t		n = pass->n_rows;
 	size_t		most = srm_smaller(MAX_ROWS, ROWS_PER_THREAD * (size_t) srm_threads_count(pass->threads));
 	size_t		rows = srm_smaller(n, most);
+	size_t		kept = pass->tape == NULL ? rows : 0;	/* of what is on the tape otherwise */
 	size_t		q_dim = decoder->n_heads * decoder->head_dim;
 	size_t		kv_dim = decoder->n_kv_heads * decoder->head_dim;
 	const Buffer buffers[] = {
 		{&pass->frequencies, 1, decoder->head_dim / 2},
-		{&pass->hidden, n, decoder->dim},
+		{&pass->hidden, pass->tape == NULL ? n : 0, decoder->dim},
 		{&pass->wanted_hidden, pass->n_wanted, decoder->dim},
 		{&pass->cosines, pass->n_positions, decoder->head_dim / 2},
 		{&pass->sines, pass->n_positions, decoder->head_dim / 2},
-		{&pass->queries, rows, q_dim},
-		{&pass->attended, rows, q_dim},
-		{&pass->keys, rows, kv_dim},
-		{&pass->values, rows, kv_dim},
-		{&pass->gate, rows, decoder->ffn_dim},
-		{&pass->up, rows, decoder->ffn_dim},
+		{&pass->queries, kept, q_dim},
+		{&pass->attended, kept, q_dim},
+		{&pass->keys, kept, kv_dim},
+		{&pass->values, kept, kv_dim},
+		{&pass->gate, kept, decoder->ffn_dim},
+		{&pass->up, kept, decoder->ffn_dim},
 		{&pass->change, rows, decoder->dim},
 		{&pass->own_memory, 1, own_floats(pass)}
 	};

@@ -12,6 +12,7 @@
 #include "kernel/threads.h"
 #include "nn/cache.h"
 #include "nn/sequence.h"
+#include "nn/tape.h"
 
 /* Rows of the pass that are one sequence. */
 typedef struct SrmBlock
@@ -20,16 +21,18 @@ typedef struct SrmBlock
 	size_t		first;			/* row of the pass */
 	bool		is_kept;		/* the prompt: goes to the cache */
 	size_t		own_first;		/* else: where its keys begin in the pass's own */
+	size_t		position;		/* of its first token, less n_cached */
+	const struct SrmBlock *past;	/* whose keys in the pass's own come before its; or NULL */
 } SrmBlock;
 
 /* Rows of a chunk whose keys lie in one panel. */
-typedef struct SrmSegment
+typedef struct SrmKeyRun
 {
 	size_t		first;			/* of the chunk */
 	size_t		n;
 	SrmKeys    *keys;
 	size_t		token;			/* of keys */
-} SrmSegment;
+} SrmKeyRun;
 
 typedef struct SrmPass
 {
@@ -37,6 +40,7 @@ typedef struct SrmPass
 	SrmThreads *threads;
 	const SrmStop *stop;
 	SrmStatus  *status;
+	const SrmTape *tape;		/* or NULL */
 	void	   *memory;			/* of the workspace, for what follows */
 
 	SrmCache   *cache;			/* NULL: no tokens before */
@@ -66,23 +70,27 @@ typedef struct SrmPass
 	uint32_t   *wanted_rows;	/* (n_wanted) */
 	uint32_t   *wanted_index;	/* (n_wanted) */
 
-	/* Of a chunk */
+	/* Of a chunk; with a tape all but change lie there */
 	float	   *keys;			/* (rows, kv_dim) */
 	float	   *values;			/* (rows, kv_dim) */
-	SrmSegment *segments;		/* (n_segments), of all rows in order */
-	size_t		n_segments;
+	SrmKeyRun  *runs;			/* (n_runs), of all rows in order */
+	size_t		n_runs;
 	float	   *queries;		/* (rows, q_dim) */
 	float	   *attended;		/* (rows, q_dim) */
 	float	   *gate;			/* (rows, ffn_dim) */
 	float	   *up;				/* (rows, ffn_dim) */
 	float	   *change;			/* (rows, dim) */
+	float	   *raw_keys;		/* (rows, kv_dim) before their norm, and so on: NULL without a tape */
+	float	   *raw_queries;
+	float	   *logs;
 
 	/* Of the layer at work */
 	size_t		layer_number;
 	const SrmLayer *layer;
+	SrmLayer	packed_layer;	/* with a tape */
 } SrmPass;
 
-/* Appends the rest of a prompt, or NULL, and the sequences behind it, once they are checked. */
+/* Takes the rest of a prompt, or NULL, and the sequences behind it, once they are checked. */
 extern bool srm_pass_add_blocks(SrmPass *pass, const SrmSequence *prompt, const SrmSequence *sequences,
 								size_t n_sequences, SrmArena *arena);
 

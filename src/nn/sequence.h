@@ -19,6 +19,8 @@ typedef struct SrmSequence
 	const uint32_t *wanted;		/* (n_wanted) ascending indexes into tokens */
 	size_t		n_wanted;
 	float	   *hidden;			/* (n_wanted, dim) gets the final-norm hidden states of those */
+	const struct SrmSequence *past; /* one before it in the same array, where there is no prompt: it
+									 * goes on where that ends; NULL: where the prompt ends */
 } SrmSequence;
 
 #endif							/* SRM_SEQUENCE_H */

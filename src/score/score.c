@@ -155,8 +155,8 @@ run_pass(const Call *call, const Batch *batch, const SrmSequence *rest)
 		size_t		n_prompt = reading->layout.n_prompt;
 
 		texts[i] = (SrmSequence) {
-			reading->ids + n_prompt, reading->layout.tokens.n - n_prompt,
-			reading->wanted, reading->n_wanted, reading->states
+			.tokens = reading->ids + n_prompt,.n_tokens = reading->layout.tokens.n - n_prompt,
+			.wanted = reading->wanted,.n_wanted = reading->n_wanted,.hidden = reading->states
 		};
 	}
 	/* A template may put nothing before the response: no state, value 0 */

@@ -377,13 +377,13 @@ typedef struct Builder
 	SrmStatus  *status;
 } Builder;
 
-static SrmSegment *
+static SrmBranch *
 add_segment(Builder *builder, const int32_t *tokens, size_t n, size_t n_past)
 {
 	SrmTrainBatch *batch = &builder->out->batch;
-	SrmSegment *segment = &batch->segments[batch->n_segments++];
+	SrmBranch *segment = &batch->segments[batch->n_segments++];
 
-	*segment = (SrmSegment) {.first = batch->n_rows,.n = n,.n_past = n_past};
+	*segment = (SrmBranch) {.first = batch->n_rows,.n = n,.n_past = n_past};
 	memcpy(builder->tokens + batch->n_rows, tokens, n * sizeof(int32_t));
 	batch->n_rows += n;
 	return segment;
@@ -401,7 +401,7 @@ want_row(Builder *builder, size_t row)
 
 /* Rows that the head reads of one ending; prompt_row is t_0 if that is among the shared ones. */
 static bool
-add_reads(Builder *builder, const SrmEnding *ending, const SrmSegment *segment, uint32_t prompt_row,
+add_reads(Builder *builder, const SrmEnding *ending, const SrmBranch *segment, uint32_t prompt_row,
 		  SrmResponse *response)
 {
 	uint32_t   *rows = srm_arena_array(builder->arena, ending->n_reads, sizeof(uint32_t), builder->status);
@@ -440,7 +440,7 @@ add_pair(Builder *builder, const SrmPair *pair, SrmResponse *responses)
 
 	if (pair->n_shared > 0)
 	{
-		SrmSegment *segment = add_segment(builder, pair->shared, pair->n_shared, 0);
+		SrmBranch *segment = add_segment(builder, pair->shared, pair->n_shared, 0);
 
 		tree = &builder->trees[batch->n_trees++];
 		*tree = (SrmTree) {segment, 1};
@@ -450,7 +450,7 @@ add_pair(Builder *builder, const SrmPair *pair, SrmResponse *responses)
 	for (int i = 0; i < 2; i++)
 	{
 		const SrmEnding *ending = &pair->endings[i];
-		SrmSegment *segment = add_segment(builder, ending->tokens, ending->n_tokens, pair->n_shared);
+		SrmBranch *segment = add_segment(builder, ending->tokens, ending->n_tokens, pair->n_shared);
 
 		if (tree != NULL)
 			tree->n_segments++;
@@ -479,7 +479,7 @@ srm_pair_batch(SrmPairBatch *out, const SrmPair *const *pairs, size_t n_pairs,
 	builder.tokens = srm_arena_array(arena, n_rows, sizeof(int32_t), status);
 	builder.wanted = srm_arena_array(arena, n_reads, sizeof(uint32_t), status);
 	builder.trees = srm_arena_array(arena, 2 * n_pairs, sizeof(SrmTree), status);
-	out->batch.segments = srm_arena_array(arena, 3 * n_pairs, sizeof(SrmSegment), status);
+	out->batch.segments = srm_arena_array(arena, 3 * n_pairs, sizeof(SrmBranch), status);
 	out->responses = srm_arena_array(arena, 2 * n_pairs, sizeof(SrmResponse), status);
 	if (status->code != SRM_OK)
 		return false;

@@ -1,15 +1,17 @@
 /*-------------------------------------------------------------------------
  *
  * decoder_states.h
- *	  What the decoder's forward and backward in training share.
+ *	  Batches of trees, and the memory of a decoder in training.
  *
  *-------------------------------------------------------------------------
  */
 #ifndef SRM_DECODER_STATES_H
 #define SRM_DECODER_STATES_H
 
-#include "train/decoder_train.h"
+#include "base/arena.h"
 #include "kernel/kernels.h"
+#include "nn/tape.h"
+#include "train/tree_attention.h"
 
 /*
  * Rows that one task takes through all that is done row by row: what it
@@ -18,26 +20,34 @@
 #define SRM_CHUNK	96
 
 /*
- * States of a layer that backward reads.  Active rows are those that matter
- * behind the layer's attention: all of them, but in the last layer the wanted ones.
+ * Segments lie in the order of their rows; only their first and n, and
+ * n_past of those that continue another, are looked at.  A tree that has many continuations
+ * has one first segment.
  */
-typedef struct SrmLayerStates
+typedef struct SrmTrainBatch
 {
-	float	   *raw_queries;	/* (active, q_dim) before the heads' norm; NULL without */
-	float	   *raw_keys;		/* (rows, kv_dim) */
-	float	   *queries;		/* (active, q_dim) */
-	float	   *keys;			/* (rows, kv_dim) */
-	float	   *values;			/* (rows, kv_dim) */
-	float	   *attended;		/* (active, q_dim) */
-	float	   *logs;			/* (active, n_heads) */
-	float	   *attention_out;	/* (active, dim) before its norm; NULL without */
-	float	   *middle;			/* (active, dim) behind attention */
-	float	   *gate;			/* (active, ffn_dim); backward makes gradients of them */
-	float	   *up;				/* (active, ffn_dim) */
-	float	   *ffn_out;		/* (active, dim) before its norm; NULL without */
-} SrmLayerStates;
+	const int32_t *tokens;		/* (n_rows), below vocab_size */
+	size_t		n_rows;
+	SrmBranch *segments;		/* (n_segments); their queries are filled in */
+	size_t		n_segments;
+	const SrmTree *trees;		/* (n_trees) over the segments, in order */
+	size_t		n_trees;
+	const uint32_t *wanted;		/* (n_wanted) rows whose states are read, ascending */
+	size_t		n_wanted;
+} SrmTrainBatch;
 
-struct SrmDecoderTrain
+/* The greatest batch that is to fit. */
+typedef struct SrmTrainSize
+{
+	size_t		n_rows;			/* of a batch */
+	size_t		n_wanted;
+	size_t		n_positions;	/* of a conversation */
+	size_t		n_tree_rows;	/* of a tree */
+	bool		backward;		/* gradients are wanted at all */
+	bool		recompute;		/* states of one layer at a time: a third more work, less memory */
+} SrmTrainSize;
+
+typedef struct SrmDecoderTrain
 {
 	const SrmDecoder *decoder;
 	const SrmDecoder *gradient; /* NULL without backward */
@@ -47,9 +57,8 @@ struct SrmDecoderTrain
 	float	   *cosines;		/* (n_positions, head_dim / 2) */
 	float	   *sines;
 	uint32_t   *positions;		/* (rows) */
-	float	  **inputs;			/* (n_layers + 1) of (rows, dim): the residual stream */
-	SrmLayerStates *states;		/* (n_layers), all the same with recompute */
-	float	   *panels[SRM_N_WEIGHTS]; /* of the matrices of the layer at work, one way or the other */
+	SrmTape		tape;			/* states of all layers are the same with recompute; backward makes
+								 * gradients of gate and up, and packs what it needs */
 
 	/* Backward */
 	float	   *dout;			/* (active, dim) */
@@ -75,7 +84,22 @@ struct SrmDecoderTrain
 	size_t		layer;
 	size_t		n_active;
 	const uint32_t *active;		/* (n_active) rows; NULL: all */
-};
+} SrmDecoderTrain;
+
+/* Bytes that a decoder takes in training, and those of its threads. */
+extern size_t srm_decoder_train_bytes(const SrmDecoder *decoder, const SrmTrainSize *size, int n_threads);
+
+/*
+ * gradient is a decoder of the same shape, whose weights are f32 that may be
+ * written, or NULL where no gradient is wanted; NULL itself with no backward at all.  Both must
+ * live as long as what is made here.
+ */
+extern SrmDecoderTrain *srm_decoder_train_create(const SrmDecoder *decoder, const SrmDecoder *gradient,
+												 const SrmTrainSize *size, SrmStatus *status);
+/* Bytes that it holds. */
+extern size_t srm_decoder_train_used(const SrmDecoderTrain *train);
+
+extern void srm_decoder_train_free(SrmDecoderTrain *train); /* NULL is allowed */
 
 static inline size_t
 srm_q_dim(const SrmDecoder *decoder)
@@ -123,11 +147,8 @@ extern void srm_enter_layer(SrmDecoderTrain *train, size_t layer);
 /* The attention of the layer at work. */
 extern SrmTreeAttention srm_layer_attention(const SrmDecoderTrain *train);
 
-/* Packs the layer's matrices for products x w^T, or dx = dout w. */
-extern bool srm_pack_layer(SrmDecoderTrain *train, bool backward);
-
-/* One layer forward, from its input to the next one's. */
-extern bool srm_layer_forward(SrmDecoderTrain *train, size_t layer);
+/* Packs the layer's matrices for dx = dout w. */
+extern bool srm_pack_layer_backward(SrmDecoderTrain *train);
 
 extern bool srm_run_chunks(SrmDecoderTrain *train, size_t n_rows, SrmTask task);
 

@@ -1,597 +1,538 @@
 /*-------------------------------------------------------------------------
  *
  * decoder_train.c
- *	  The decoder in training: its memory, and its forward pass.
+ *	  The decoder forth and back, over a batch of trees.
  *
- * A layer is three runs of tasks: rows up to queries, keys and values; trees and
- * heads; rows from there to the next layer's input.  A task takes its rows
- * through all steps of a run.  In the last layer only wanted rows matter behind the
- * keys and values.
+ * A layer goes back in the runs of its forward pass, in reverse; then the
+ * gradients of its weights are summed over the rows, a tile of a matrix a
+ * task.  What tasks add up for the norms stands in partial sums, one a chunk, which
+ * are added in order.
  *
  *-------------------------------------------------------------------------
  */
 #include "train/decoder_train.h"
 
-#include <math.h>
 #include <string.h>
 
-#include "nn/activation.h"
-#include "train/decoder_states.h"
+#include "base/sizes.h"
+#include "nn/decoder.h"
 #include "nn/norm.h"
 #include "nn/rope.h"
 
-#define PACKED_COLUMNS	(4 * SRM_PANEL)	/* of a task */
+/* A tile of a weight's gradient, and the rows that are added to it at a time. */
+#define TILE_ROWS	96
+#define TILE_COLS	256
+#define TILE_DEPTH	128
 
-static size_t
-largest(size_t a, size_t b)
+#define EMBEDDING_COLS	64
+
+/* The branches of a batch as sequences, and what is wanted of each. */
+static SrmSequence *
+list_sequences(const SrmTrainBatch *batch, float *hidden, size_t dim, SrmArena *arena, SrmStatus *status)
 {
-	return a > b ? a : b;
-}
+	SrmSequence *sequences = srm_arena_array(arena, batch->n_segments, sizeof(SrmSequence), status);
+	uint32_t   *wanted = srm_arena_array(arena, batch->n_wanted, sizeof(uint32_t), status);
+	const SrmTree *tree = batch->trees;
+	size_t		at = 0;
 
-size_t
-srm_chunk_scratch(const SrmDecoder *decoder)
-{
-	return SRM_CHUNK * (3 * decoder->dim + decoder->ffn_dim + srm_q_dim(decoder)) + decoder->head_dim;
-}
-
-size_t
-srm_active_before(const SrmDecoderTrain *train, size_t row)
-{
-	size_t		low = 0;
-	size_t		high = train->n_active;
-
-	if (train->active == NULL)
-		return row;
-	while (low < high)
-	{
-		size_t		middle = (low + high) / 2;
-
-		if (train->active[middle] < row)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
-}
-
-bool
-srm_run_chunks(SrmDecoderTrain *train, size_t n_rows, SrmTask task)
-{
-	return srm_threads_run_or_stop(train->threads, srm_n_chunks(n_rows), task, train,
-								   train->stop, train->status);
-}
-
-/* A list of buffers, measured or allocated. */
-typedef struct Buffers
-{
-	SrmArena   *arena;			/* NULL: only measured */
-	SrmStatus  *status;
-	size_t		bytes;
-	bool		failed;
-} Buffers;
-
-static void
-add_buffer(Buffers *buffers, float **buffer, size_t n, size_t width)
-{
-	size_t		bytes = n * width * sizeof(float);
-
-	if (width > 0 && n > SIZE_MAX / sizeof(float) / width)
-		bytes = SIZE_MAX / 2;
-	buffers->bytes = buffers->bytes + bytes < buffers->bytes ? SIZE_MAX / 2 : buffers->bytes + bytes;
-	if (buffers->arena == NULL || buffers->failed)
-		return;
-	*buffer = srm_arena_alloc(buffers->arena, bytes, buffers->status);
-	buffers->failed = *buffer == NULL;
-}
-
-static void
-add_states(Buffers *buffers, SrmLayerStates *states, const SrmDecoder *decoder, size_t rows)
-{
-	const SrmLayer *layer = &decoder->layers[0];
-	size_t		q_dim = srm_q_dim(decoder);
-	size_t		kv_dim = srm_kv_dim(decoder);
-
-	if (layer->query_norm != NULL)
-		add_buffer(buffers, &states->raw_queries, rows, q_dim);
-	if (layer->key_norm != NULL)
-		add_buffer(buffers, &states->raw_keys, rows, kv_dim);
-	add_buffer(buffers, &states->queries, rows, q_dim);
-	add_buffer(buffers, &states->keys, rows, kv_dim);
-	add_buffer(buffers, &states->values, rows, kv_dim);
-	add_buffer(buffers, &states->attended, rows, q_dim);
-	add_buffer(buffers, &states->logs, rows, decoder->n_heads);
-	if (layer->post_attention_norm != NULL)
-		add_buffer(buffers, &states->attention_out, rows, decoder->dim);
-	add_buffer(buffers, &states->middle, rows, decoder->dim);
-	add_buffer(buffers, &states->gate, rows, decoder->ffn_dim);
-	add_buffer(buffers, &states->up, rows, decoder->ffn_dim);
-	if (layer->post_ffn_norm != NULL)
-		add_buffer(buffers, &states->ffn_out, rows, decoder->dim);
-}
-
-static void
-add_backward(Buffers *buffers, SrmDecoderTrain *train, const SrmDecoder *decoder, size_t rows)
-{
-	const SrmLayer *layer = &decoder->layers[0];
-	size_t		dim = decoder->dim;
-
-	add_buffer(buffers, &train->dout, rows, dim);
-	add_buffer(buffers, &train->din, rows, dim);
-	add_buffer(buffers, &train->dmiddle, rows, dim);
-	if (layer->post_ffn_norm != NULL)
-		add_buffer(buffers, &train->dffn_out, rows, dim);
-	if (layer->post_attention_norm != NULL)
-		add_buffer(buffers, &train->dattention_out, rows, dim);
-	add_buffer(buffers, &train->normed, rows, dim);
-	add_buffer(buffers, &train->normed_active, rows, dim);
-	add_buffer(buffers, &train->ffn_normed, rows, dim);
-	add_buffer(buffers, &train->act, rows, decoder->ffn_dim);
-	add_buffer(buffers, &train->dattended, rows, srm_q_dim(decoder));
-	add_buffer(buffers, &train->dqueries, rows, srm_q_dim(decoder));
-	add_buffer(buffers, &train->dkeys, rows, srm_kv_dim(decoder));
-	add_buffer(buffers, &train->dvalues, rows, srm_kv_dim(decoder));
-	add_buffer(buffers, &train->partials, srm_n_chunks(rows), 4 * dim + 2 * decoder->head_dim);
-}
-
-/* inputs and states are arrays of n_layers + 1 and n_layers, of which all point somewhere afterwards. */
-static void
-add_all(Buffers *buffers, SrmDecoderTrain *train, const SrmDecoder *decoder, const SrmTrainSize *size,
-		float **inputs, SrmLayerStates *states)
-{
-	size_t		n_kept = size->backward ? decoder->n_layers : 1;
-	size_t		half = decoder->head_dim / 2;
-
-	add_buffer(buffers, &train->cosines, size->n_positions, half);
-	add_buffer(buffers, &train->sines, size->n_positions, half);
-	for (size_t i = 0; i <= n_kept; i++)
-		add_buffer(buffers, &inputs[i], size->n_rows, decoder->dim);
-	for (size_t i = 0; i < (size->recompute ? 1 : n_kept); i++)
-		add_states(buffers, &states[i], decoder, size->n_rows);
-	for (int i = 0; i < SRM_N_WEIGHTS; i++)
-	{
-		const SrmMatrix *matrix = srm_weight_matrix(&decoder->layers[0], i);
-
-		if (!srm_weight_is_matrix(i))
-			continue;
-		add_buffer(buffers, &train->panels[i],
-				   largest(srm_panel_floats(matrix->rows, matrix->cols),
-						   srm_panel_floats(matrix->cols, matrix->rows)), 1);
-	}
-	if (size->backward)
-		add_backward(buffers, train, decoder, size->n_rows);
-}
-
-/* Layers whose states are not kept share those of the first; inputs take turns. */
-static void
-share_buffers(const SrmDecoder *decoder, const SrmTrainSize *size, float **inputs, SrmLayerStates *states)
-{
-	for (size_t i = 0; !size->backward && i <= decoder->n_layers; i++)
-		inputs[i] = inputs[i % 2];
-	for (size_t i = 1; (!size->backward || size->recompute) && i < decoder->n_layers; i++)
-		states[i] = states[0];
-}
-
-size_t
-srm_decoder_train_bytes(const SrmDecoder *decoder, const SrmTrainSize *size, int n_threads)
-{
-	Buffers		buffers = {0};
-	SrmDecoderTrain train;
-	size_t		scratch = srm_chunk_scratch(decoder) * sizeof(float);
-
-	/* Nothing is written through these where there is no arena */
-	float	   *input;
-	SrmLayerStates states;
-
-	for (size_t i = 0; i <= (size->backward ? decoder->n_layers : 1); i++)
-		add_buffer(&buffers, &input, size->n_rows, decoder->dim);
-	for (size_t i = 0; i < (size->backward && !size->recompute ? decoder->n_layers : 1); i++)
-		add_states(&buffers, &states, decoder, size->n_rows);
-	add_buffer(&buffers, &input, size->n_positions, decoder->head_dim);
-	for (int i = 0; i < SRM_N_WEIGHTS; i++)
-	{
-		const SrmMatrix *matrix = srm_weight_matrix(&decoder->layers[0], i);
-
-		if (!srm_weight_is_matrix(i))
-			continue;
-		add_buffer(&buffers, &input, largest(srm_panel_floats(matrix->rows, matrix->cols),
-											 srm_panel_floats(matrix->cols, matrix->rows)), 1);
-	}
-	if (size->backward)
-		add_backward(&buffers, &train, decoder, size->n_rows);
-	scratch = largest(scratch, srm_tree_attention_scratch(size->n_tree_rows, decoder->head_dim, size->backward));
-	return buffers.bytes + size->n_rows * sizeof(uint32_t) + scratch * (size_t) n_threads;
-}
-
-static void
-fill_rope(SrmDecoderTrain *train, float *frequencies)
-{
-	const SrmDecoder *decoder = train->decoder;
-
-	srm_rope_frequencies(frequencies, &decoder->rope, decoder->head_dim);
-	srm_rope_table(train->cosines, train->sines, frequencies, &decoder->rope, decoder->head_dim,
-				   0, train->size.n_positions);
-}
-
-static bool
-allocate_train(SrmDecoderTrain *train, SrmStatus *status)
-{
-	const SrmDecoder *decoder = train->decoder;
-	Buffers		buffers = {.arena = train->arena, .status = status};
-	float	   *frequencies = srm_arena_array(train->arena, decoder->head_dim / 2, sizeof(float), status);
-
-	train->positions = srm_arena_array(train->arena, train->size.n_rows, sizeof(uint32_t), status);
-	train->inputs = srm_arena_array(train->arena, decoder->n_layers + 1, sizeof(float *), status);
-	train->states = srm_arena_array(train->arena, decoder->n_layers, sizeof(SrmLayerStates), status);
-	if (frequencies == NULL || train->positions == NULL || train->inputs == NULL || train->states == NULL)
-		return false;
-	add_all(&buffers, train, decoder, &train->size, train->inputs, train->states);
-	if (buffers.failed)
-		return false;
-	share_buffers(decoder, &train->size, train->inputs, train->states);
-	fill_rope(train, frequencies);
-	return true;
-}
-
-SrmDecoderTrain *
-srm_decoder_train_create(const SrmDecoder *decoder, const SrmDecoder *gradient,
-						 const SrmTrainSize *size, SrmStatus *status)
-{
-	SrmArena   *arena = srm_arena_create(status);
-	SrmDecoderTrain *train;
-
-	if (arena == NULL)
+	if (sequences == NULL || wanted == NULL)
 		return NULL;
-	train = srm_arena_array(arena, 1, sizeof(SrmDecoderTrain), status);
-	if (train != NULL)
-	{
-		train->decoder = decoder;
-		train->gradient = gradient;
-		train->size = *size;
-		train->arena = arena;
-	}
-	if (train != NULL && allocate_train(train, status))
-		return train;
-	srm_arena_free(arena);
-	return NULL;
-}
-
-size_t
-srm_decoder_train_used(const SrmDecoderTrain *train)
-{
-	return srm_arena_used(train->arena);
-}
-
-void
-srm_decoder_train_free(SrmDecoderTrain *train)
-{
-	if (train != NULL)
-		srm_arena_free(train->arena);
-}
-
-void
-srm_enter_layer(SrmDecoderTrain *train, size_t layer)
-{
-	const SrmTrainBatch *batch = train->batch;
-	bool		is_last = layer + 1 == train->decoder->n_layers;
-
-	train->layer = layer;
-	train->active = is_last ? batch->wanted : NULL;
-	train->n_active = is_last ? batch->n_wanted : batch->n_rows;
 	for (size_t i = 0; i < batch->n_segments; i++)
 	{
-		SrmSegment *segment = &batch->segments[i];
+		const SrmBranch *branch = &batch->segments[i];
+		SrmSequence *sequence = &sequences[i];
 
-		segment->first_query = srm_active_before(train, segment->first);
-		segment->n_queries = srm_active_before(train, segment->first + segment->n) - segment->first_query;
+		while (branch >= tree->segments + tree->n_segments)
+			tree++;
+		*sequence = (SrmSequence) {.tokens = batch->tokens + branch->first,.n_tokens = branch->n,
+			.wanted = wanted + at,.hidden = hidden == NULL ? NULL : hidden + at * dim,
+			.past = branch->n_past == 0 ? NULL : &sequences[tree->segments - batch->segments]
+		};
+		for (; at < batch->n_wanted && batch->wanted[at] < branch->first + branch->n; at++)
+			wanted[at] = batch->wanted[at] - (uint32_t) branch->first;
+		sequence->n_wanted = (size_t) (wanted + at - sequence->wanted);
 	}
+	return sequences;
 }
 
-SrmTreeAttention
-srm_layer_attention(const SrmDecoderTrain *train)
-{
-	const SrmDecoder *decoder = train->decoder;
-	const SrmLayerStates *states = &train->states[train->layer];
-	float		scale = decoder->attention_scale;
-
-	return (SrmTreeAttention) {
-		.n_heads = decoder->n_heads,
-		.n_kv_heads = decoder->n_kv_heads,
-		.head_dim = decoder->head_dim,
-		.scale = scale > 0 ? scale : 1.0f / sqrtf((float) decoder->head_dim),
-		.softcap = decoder->attention_softcap,
-		.window = decoder->layers[train->layer].window,
-		.trees = train->batch->trees,
-		.n_trees = train->batch->n_trees,
-		.queries = states->queries,
-		.keys = states->keys,
-		.values = states->values,
-		.index = train->active
-	};
-}
-
-/* Which columns of which matrix a task packs. */
-typedef struct PackTask
-{
-	SrmDecoderTrain *train;
-	bool		backward;
-	size_t		first_task[SRM_N_WEIGHTS + 1];
-} PackTask;
-
-static void
-pack_columns(void *arg, size_t task, int thread)
-{
-	const PackTask *pack = arg;
-	const SrmDecoderTrain *train = pack->train;
-	const SrmMatrix *w;
-	size_t		map = 0;
-	size_t		first;
-	size_t		n;
-	size_t		k;
-
-	(void) thread;
-	while (task >= pack->first_task[map + 1])
-		map++;
-	w = srm_weight_matrix(&train->decoder->layers[train->layer], map);
-	first = (task - pack->first_task[map]) * PACKED_COLUMNS;
-	n = pack->backward ? w->cols : w->rows;
-	k = pack->backward ? w->rows : w->cols;
-	srm_kernels->pack_columns(train->panels[map] + first * k,
-							(const float *) w->data + first * (pack->backward ? 1 : w->cols),
-							pack->backward ? w->cols : 1, pack->backward ? 1 : w->cols,
-							n - first < PACKED_COLUMNS ? n - first : PACKED_COLUMNS, k);
-}
-
-bool
-srm_pack_layer(SrmDecoderTrain *train, bool backward)
-{
-	PackTask	pack = {.train = train, .backward = backward};
-
-	for (int map = 0; map < SRM_N_WEIGHTS; map++)
-	{
-		const SrmMatrix *w = srm_weight_matrix(&train->decoder->layers[train->layer], map);
-		size_t		n = !srm_weight_is_matrix(map) ? 0 : backward ? w->cols : w->rows;
-
-		pack.first_task[map + 1] = pack.first_task[map] + (n + PACKED_COLUMNS - 1) / PACKED_COLUMNS;
-	}
-	return srm_threads_run_or_stop(train->threads, pack.first_task[SRM_N_WEIGHTS], pack_columns, &pack,
-								   train->stop, train->status);
-}
-
-/* out (n, w.rows) = x (n, w.cols) * w^T + bias */
-static void
-map_rows(const SrmDecoderTrain *train, SrmWeightNumber map, const float *bias, float *out, const float *x, size_t n)
-{
-	const SrmMatrix *w = srm_weight_matrix(&train->decoder->layers[train->layer], map);
-
-	srm_kernels->multiply_columns(out, w->rows, x, w->cols, 1, train->panels[map], n, w->rows, w->cols, false);
-	for (size_t i = 0; bias != NULL && i < n; i++)
-		srm_kernels->add(out + i * w->rows, bias, w->rows);
-}
-
-/* The embeddings of a chunk. */
-static void
-start_rows(void *arg, size_t task, int thread)
-{
-	const SrmDecoderTrain *train = arg;
-	const SrmDecoder *decoder = train->decoder;
-	size_t		first = task * SRM_CHUNK;
-	size_t		dim = decoder->dim;
-
-	(void) thread;
-	for (size_t i = first; i < first + srm_chunk_rows(train->batch->n_rows, task); i++)
-	{
-		float	   *row = train->inputs[0] + i * dim;
-
-		memcpy(row, (const float *) decoder->embedding.data + (size_t) train->batch->tokens[i] * dim,
-			   dim * sizeof(float));
-		if (decoder->embedding_scale != 0)
-			for (size_t j = 0; j < dim; j++)
-				row[j] *= decoder->embedding_scale;
-	}
-}
-
-/* Heads (n, n_heads * head_dim) of rows, normed and turned; raw keeps them as they were. */
-static void
-turn_heads(const SrmDecoderTrain *train, float *heads, float *raw, const float *norm,
-		   size_t n_heads, size_t row)
-{
-	const SrmDecoder *decoder = train->decoder;
-	size_t		start = train->positions[row] * (decoder->head_dim / 2);
-
-	if (norm != NULL)
-	{
-		memcpy(raw, heads, n_heads * decoder->head_dim * sizeof(float));
-		srm_norm_forward(heads, heads, norm, decoder->norm_eps, n_heads, decoder->head_dim);
-	}
-	srm_rope_forward(heads, train->cosines + start, train->sines + start, n_heads, decoder->head_dim);
-}
-
-static void
-project_keys(const SrmDecoderTrain *train, const float *normed, size_t first, size_t n)
-{
-	const SrmDecoder *decoder = train->decoder;
-	const SrmLayer *layer = &decoder->layers[train->layer];
-	const SrmLayerStates *states = &train->states[train->layer];
-	size_t		kv_dim = srm_kv_dim(decoder);
-
-	map_rows(train, SRM_WEIGHT_KEY, layer->key_bias, states->keys + first * kv_dim, normed, n);
-	map_rows(train, SRM_WEIGHT_VALUE, layer->value_bias, states->values + first * kv_dim, normed, n);
-	for (size_t i = first; i < first + n; i++)
-		turn_heads(train, states->keys + i * kv_dim,
-				   states->raw_keys == NULL ? NULL : states->raw_keys + i * kv_dim,
-				   layer->key_norm, decoder->n_kv_heads, i);
-}
-
-/* Queries of the active rows among first .. first + n - 1, whose normed states are given. */
-static void
-project_queries(const SrmDecoderTrain *train, float *gathered, const float *normed, size_t first, size_t n)
-{
-	const SrmDecoder *decoder = train->decoder;
-	const SrmLayer *layer = &decoder->layers[train->layer];
-	const SrmLayerStates *states = &train->states[train->layer];
-	size_t		q_dim = srm_q_dim(decoder);
-	size_t		start = srm_active_before(train, first);
-	size_t		end = srm_active_before(train, first + n);
-
-	if (train->active != NULL)
-	{
-		for (size_t i = start; i < end; i++)
-			memcpy(gathered + (i - start) * decoder->dim, normed + (train->active[i] - first) * decoder->dim,
-				   decoder->dim * sizeof(float));
-		normed = gathered;
-	}
-	if (start < end)
-		map_rows(train, SRM_WEIGHT_QUERY, layer->query_bias, states->queries + start * q_dim, normed, end - start);
-	for (size_t i = start; i < end; i++)
-		turn_heads(train, states->queries + i * q_dim,
-				   states->raw_queries == NULL ? NULL : states->raw_queries + i * q_dim,
-				   layer->query_norm, decoder->n_heads, srm_active_row(train, i));
-}
-
-/* From the residual stream to queries, keys and values. */
-static void
-project_rows(void *arg, size_t task, int thread)
-{
-	const SrmDecoderTrain *train = arg;
-	const SrmDecoder *decoder = train->decoder;
-	float	   *normed = srm_threads_scratch(train->threads, thread);
-	size_t		first = task * SRM_CHUNK;
-	size_t		n = srm_chunk_rows(train->batch->n_rows, task);
-
-	srm_norm_forward(normed, train->inputs[train->layer] + first * decoder->dim,
-					 decoder->layers[train->layer].attention_norm, decoder->norm_eps, n, decoder->dim);
-	project_keys(train, normed, first, n);
-	project_queries(train, normed + SRM_CHUNK * decoder->dim, normed, first, n);
-}
-
-/* out (n, dim) = residual + change, where change is normed if there is a norm; it is kept in raw then */
-static void
-add_change(const SrmDecoderTrain *train, float *out, const float *residual, float *change,
-		   float *raw, const float *norm, size_t n)
-{
-	size_t		dim = train->decoder->dim;
-
-	if (norm != NULL)
-	{
-		memcpy(raw, change, n * dim * sizeof(float));
-		srm_norm_forward(change, change, norm, train->decoder->norm_eps, n, dim);
-	}
-	for (size_t i = 0; i < n * dim; i++)
-		out[i] = residual[i] + change[i];
-}
-
-/* From what attention gathered to the middle of the layer, for active rows. */
-static void
-finish_attention(const SrmDecoderTrain *train, float *change, float *gathered, size_t first, size_t n)
-{
-	const SrmDecoder *decoder = train->decoder;
-	const SrmLayer *layer = &decoder->layers[train->layer];
-	const SrmLayerStates *states = &train->states[train->layer];
-	size_t		dim = decoder->dim;
-	const float *residual = train->inputs[train->layer] + first * dim;
-
-	if (train->active != NULL)
-	{
-		for (size_t i = 0; i < n; i++)
-			memcpy(gathered + i * dim, train->inputs[train->layer] + train->active[first + i] * dim,
-				   dim * sizeof(float));
-		residual = gathered;
-	}
-	map_rows(train, SRM_WEIGHT_OUTPUT, layer->output_bias, change, states->attended + first * srm_q_dim(decoder), n);
-	add_change(train, states->middle + first * dim, residual, change,
-			   states->attention_out == NULL ? NULL : states->attention_out + first * dim,
-			   layer->post_attention_norm, n);
-}
-
-/* From what attention gathered to the next layer's input, for active rows. */
-static void
-finish_rows(void *arg, size_t task, int thread)
-{
-	const SrmDecoderTrain *train = arg;
-	const SrmDecoder *decoder = train->decoder;
-	const SrmLayer *layer = &decoder->layers[train->layer];
-	const SrmLayerStates *states = &train->states[train->layer];
-	size_t		dim = decoder->dim;
-	size_t		ffn_dim = decoder->ffn_dim;
-	size_t		first = task * SRM_CHUNK;
-	size_t		n = srm_chunk_rows(train->n_active, task);
-	float	   *change = srm_threads_scratch(train->threads, thread);
-	float	   *normed = change + SRM_CHUNK * dim;
-	float	   *act = normed + SRM_CHUNK * dim;
-
-	finish_attention(train, change, normed, first, n);
-	srm_norm_forward(normed, states->middle + first * dim, layer->ffn_norm, decoder->norm_eps, n, dim);
-	map_rows(train, SRM_WEIGHT_GATE, layer->gate_bias, states->gate + first * ffn_dim, normed, n);
-	map_rows(train, SRM_WEIGHT_UP, layer->up_bias, states->up + first * ffn_dim, normed, n);
-	srm_gate_forward(act, states->gate + first * ffn_dim, states->up + first * ffn_dim, decoder->activation,
-					 n * ffn_dim);
-	map_rows(train, SRM_WEIGHT_DOWN, layer->down_bias, change, act, n);
-	add_change(train, train->inputs[train->layer + 1] + first * dim, states->middle + first * dim, change,
-			   states->ffn_out == NULL ? NULL : states->ffn_out + first * dim, layer->post_ffn_norm, n);
-}
-
-bool
-srm_layer_forward(SrmDecoderTrain *train, size_t layer)
-{
-	const SrmLayerStates *states = &train->states[layer];
-	SrmTreeAttention attention;
-
-	srm_enter_layer(train, layer);
-	attention = srm_layer_attention(train);
-	return srm_pack_layer(train, false) &&
-		srm_run_chunks(train, train->batch->n_rows, project_rows) &&
-		srm_tree_attention_forward(states->attended, states->logs, &attention,
-								   train->threads, train->stop, train->status) &&
-		srm_run_chunks(train, train->n_active, finish_rows);
-}
-
+/* Some layers forward, from the first one's input on. */
 static bool
-check_batch(const SrmDecoderTrain *train, const SrmTrainBatch *batch, SrmStatus *status)
+run_layers(SrmDecoderTrain *train, float *hidden, size_t first_layer, size_t n_layers)
 {
-	if (batch->n_rows > train->size.n_rows || batch->n_wanted > train->size.n_wanted)
-		return srm_fail(status, SRM_INTERNAL, "batch is greater than announced");
-	for (size_t i = 0; i < batch->n_rows; i++)
-		if (batch->tokens[i] < 0 || (size_t) batch->tokens[i] >= train->decoder->vocab_size)
-			return srm_fail(status, SRM_INVALID_MODEL, "token %d is not in the model's embedding",
-							(int) batch->tokens[i]);
-	return true;
+	const SrmTrainBatch *batch = train->batch;
+	SrmArena   *arena = srm_arena_create(train->status);
+	SrmSequence *sequences = arena == NULL ? NULL :
+		list_sequences(batch, hidden, train->decoder->dim, arena, train->status);
+	bool		done = sequences != NULL &&
+		srm_decoder_forward_tape(train->decoder, &train->tape, first_layer, n_layers, sequences,
+								 batch->n_segments, train->threads, train->stop, train->status);
+
+	srm_arena_free(arena);
+	return done;
 }
 
+/* Checks sizes, and numbers the rows of each conversation. */
 static bool
 start_batch(SrmDecoderTrain *train, const SrmTrainBatch *batch)
 {
+	if (batch->n_rows > train->size.n_rows || batch->n_wanted > train->size.n_wanted)
+		return srm_fail(train->status, SRM_INTERNAL, "batch is greater than announced");
 	for (size_t i = 0; i < batch->n_segments; i++)
 	{
-		const SrmSegment *segment = &batch->segments[i];
+		const SrmBranch *branch = &batch->segments[i];
 
-		if (segment->n_past + segment->n > train->size.n_positions)
+		if (branch->n_past + branch->n > train->size.n_positions)
 			return srm_fail(train->status, SRM_INTERNAL, "conversation is longer than announced");
-		for (size_t j = 0; j < segment->n; j++)
-			train->positions[segment->first + j] = (uint32_t) (segment->n_past + j);
+		for (size_t j = 0; j < branch->n; j++)
+			train->positions[branch->first + j] = (uint32_t) (branch->n_past + j);
 	}
-	return srm_run_chunks(train, batch->n_rows, start_rows);
+	return true;
 }
 
 bool
 srm_decoder_train_forward(SrmDecoderTrain *train, float *hidden, const SrmTrainBatch *batch,
 						  bool keep, SrmThreads *threads, const SrmStop *stop, SrmStatus *status)
 {
-	const SrmDecoder *decoder = train->decoder;
-
 	train->batch = batch;
 	train->threads = threads;
 	train->stop = stop;
 	train->status = status;
 	if (keep && !train->size.backward)
 		return srm_fail(status, SRM_INTERNAL, "decoder was made for no backward");
-	if (!check_batch(train, batch, status) ||
-		!srm_threads_reserve(threads, srm_chunk_scratch(decoder) * sizeof(float), status) ||
-		!start_batch(train, batch))
+	return start_batch(train, batch) && run_layers(train, hidden, 0, train->decoder->n_layers);
+}
+
+/* Places of the norms in a chunk's partial sums, in units of dim; those of heads come last. */
+typedef enum Partial
+{
+	PARTIAL_FFN,
+	PARTIAL_POST_FFN,
+	PARTIAL_POST_ATTENTION,
+	PARTIAL_ATTENTION,
+	PARTIAL_QUERY,
+	PARTIAL_KEY,
+	N_PARTIALS
+} Partial;
+
+static float *
+partial_of(const SrmDecoderTrain *train, size_t chunk, Partial partial)
+{
+	const SrmDecoder *decoder = train->decoder;
+	float	   *sums = train->partials + chunk * (4 * decoder->dim + 2 * decoder->head_dim);
+
+	if (partial <= PARTIAL_ATTENTION)
+		return sums + partial * decoder->dim;
+	return sums + 4 * decoder->dim + (partial - PARTIAL_QUERY) * decoder->head_dim;
+}
+
+/* dx (n, dim) = gradient of a norm of rows, added where add is set */
+static void
+norm_rows_backward(float *dx, float *dweight, const float *dout, const float *x, const float *weight,
+				   float eps, size_t n, size_t dim, bool add)
+{
+	for (size_t i = 0; i < n; i++)
+		srm_kernels->norm_backward(dx + i * dim, dweight, dout + i * dim, x + i * dim,
+										 weight, eps, dim, add);
+}
+
+/* dx (n, w.cols) = dout (n, w.rows) * w */
+static void
+map_rows_backward(const SrmDecoderTrain *train, SrmWeightNumber map, float *dx, const float *dout, size_t n, bool add)
+{
+	const SrmMatrix *w = srm_weight_matrix(&train->decoder->layers[train->layer], map);
+
+	srm_kernels->multiply_columns(dx, w->cols, dout, w->rows, 1, train->tape.packed[map], n, w->cols, w->rows, add);
+}
+
+/* The feed-forward step of active rows first .. first + n - 1: dmiddle from dout. */
+static void
+ffn_backward(const SrmDecoderTrain *train, float *dact, float *dnormed, size_t chunk, size_t first, size_t n)
+{
+	const SrmDecoder *decoder = train->decoder;
+	const SrmLayer *layer = &decoder->layers[train->layer];
+	const SrmLayerStates *states = &train->tape.states[train->layer];
+	size_t		dim = decoder->dim;
+	size_t		start = first * decoder->ffn_dim;
+	const float *dchange = train->dout + first * dim;
+
+	if (layer->post_ffn_norm != NULL)
+	{
+		norm_rows_backward(train->dffn_out + first * dim, partial_of(train, chunk, PARTIAL_POST_FFN), dchange,
+						   states->ffn_out + first * dim, layer->post_ffn_norm, decoder->norm_eps, n, dim, false);
+		dchange = train->dffn_out + first * dim;
+	}
+	map_rows_backward(train, SRM_WEIGHT_DOWN, dact, dchange, n, false);
+	(decoder->activation == SRM_ACTIVATION_SILU ? srm_kernels->silu_backward :
+	 srm_kernels->gelu_tanh_backward) (train->act + start, states->gate + start, states->up + start,
+											 dact, n * decoder->ffn_dim);
+	map_rows_backward(train, SRM_WEIGHT_GATE, dnormed, states->gate + start, n, false);
+	map_rows_backward(train, SRM_WEIGHT_UP, dnormed, states->up + start, n, true);
+
+	memcpy(train->dmiddle + first * dim, train->dout + first * dim, n * dim * sizeof(float));
+	norm_rows_backward(train->dmiddle + first * dim, partial_of(train, chunk, PARTIAL_FFN), dnormed,
+					   states->middle + first * dim, layer->ffn_norm, decoder->norm_eps, n, dim, true);
+	srm_norm_forward(train->ffn_normed + first * dim, states->middle + first * dim, layer->ffn_norm,
+					 decoder->norm_eps, n, dim);
+}
+
+/* From dout to dattended, for active rows. */
+static void
+finish_rows_backward(void *arg, size_t task, int thread)
+{
+	const SrmDecoderTrain *train = arg;
+	const SrmDecoder *decoder = train->decoder;
+	const SrmLayer *layer = &decoder->layers[train->layer];
+	size_t		dim = decoder->dim;
+	size_t		first = task * SRM_CHUNK;
+	size_t		n = srm_chunk_rows(train->n_active, task);
+	float	   *dact = srm_threads_scratch(train->threads, thread);
+	const float *dchange = train->dmiddle + first * dim;
+
+	memset(partial_of(train, task, PARTIAL_FFN), 0, 3 * dim * sizeof(float));
+	ffn_backward(train, dact, dact + SRM_CHUNK * decoder->ffn_dim, task, first, n);
+	if (layer->post_attention_norm != NULL)
+	{
+		norm_rows_backward(train->dattention_out + first * dim, partial_of(train, task, PARTIAL_POST_ATTENTION),
+						   dchange, train->tape.states[train->layer].attention_out + first * dim,
+						   layer->post_attention_norm, decoder->norm_eps, n, dim, false);
+		dchange = train->dattention_out + first * dim;
+	}
+	map_rows_backward(train, SRM_WEIGHT_OUTPUT, train->dattended + first * srm_q_dim(decoder), dchange, n, false);
+}
+
+/* Gradients of heads (n_heads * head_dim) of a row, from behind the rope to before the norm. */
+static void
+turn_heads_backward(const SrmDecoderTrain *train, float *dheads, float *dnorm, float *copy, const float *raw,
+					const float *norm, size_t n_heads, size_t row)
+{
+	const SrmDecoder *decoder = train->decoder;
+	size_t		head_dim = decoder->head_dim;
+	size_t		start = train->positions[row] * (head_dim / 2);
+
+	srm_rope_backward(dheads, train->cosines + start, train->sines + start, n_heads, head_dim);
+	for (size_t i = 0; norm != NULL && i < n_heads; i++)
+	{
+		memcpy(copy, dheads + i * head_dim, head_dim * sizeof(float));
+		srm_kernels->norm_backward(dheads + i * head_dim, dnorm, copy, raw + i * head_dim, norm,
+										 decoder->norm_eps, head_dim, false);
+	}
+}
+
+/* dnormed (n, dim) += what the queries of the active ones among rows first .. first + n - 1 give. */
+static void
+queries_backward(const SrmDecoderTrain *train, float *dnormed, float *gathered, float *copy,
+				 size_t chunk, size_t first, size_t n)
+{
+	const SrmDecoder *decoder = train->decoder;
+	const SrmLayerStates *states = &train->tape.states[train->layer];
+	size_t		dim = decoder->dim;
+	size_t		q_dim = srm_q_dim(decoder);
+	size_t		start = srm_active_before(train, first);
+	size_t		end = srm_active_before(train, first + n);
+
+	for (size_t i = start; i < end; i++)
+		turn_heads_backward(train, train->dqueries + i * q_dim, partial_of(train, chunk, PARTIAL_QUERY), copy,
+							states->raw_queries == NULL ? NULL : states->raw_queries + i * q_dim,
+							decoder->layers[train->layer].query_norm, decoder->n_heads, srm_active_row(train, i));
+	if (start == end)
+		return;
+	if (train->active == NULL)
+	{
+		map_rows_backward(train, SRM_WEIGHT_QUERY, dnormed, train->dqueries + start * q_dim, n, true);
+		return;
+	}
+	map_rows_backward(train, SRM_WEIGHT_QUERY, gathered, train->dqueries + start * q_dim, end - start, false);
+	for (size_t i = start; i < end; i++)
+	{
+		size_t		row = train->active[i];
+
+		srm_kernels->add(dnormed + (row - first) * dim, gathered + (i - start) * dim, dim);
+		memcpy(train->normed_active + i * dim, train->normed + row * dim, dim * sizeof(float));
+	}
+}
+
+/* The residual stream of rows: what went around attention. */
+static void
+residual_backward(const SrmDecoderTrain *train, size_t first, size_t n)
+{
+	size_t		dim = train->decoder->dim;
+	size_t		start = srm_active_before(train, first);
+	size_t		end = srm_active_before(train, first + n);
+
+	if (train->active != NULL)
+		memset(train->din + first * dim, 0, n * dim * sizeof(float));
+	for (size_t i = start; i < end; i++)
+		memcpy(train->din + srm_active_row(train, i) * dim, train->dmiddle + i * dim, dim * sizeof(float));
+}
+
+/* From dqueries, dkeys and dvalues to din. */
+static void
+project_rows_backward(void *arg, size_t task, int thread)
+{
+	const SrmDecoderTrain *train = arg;
+	const SrmDecoder *decoder = train->decoder;
+	const SrmLayer *layer = &decoder->layers[train->layer];
+	const SrmLayerStates *states = &train->tape.states[train->layer];
+	size_t		dim = decoder->dim;
+	size_t		kv_dim = srm_kv_dim(decoder);
+	size_t		first = task * SRM_CHUNK;
+	size_t		n = srm_chunk_rows(train->batch->n_rows, task);
+	const float *x = train->tape.inputs[train->layer] + first * dim;
+	float	   *dnormed = srm_threads_scratch(train->threads, thread);
+	float	   *gathered = dnormed + SRM_CHUNK * dim;
+	float	   *copy = gathered + SRM_CHUNK * dim;
+
+	memset(partial_of(train, task, PARTIAL_ATTENTION), 0, (dim + 2 * decoder->head_dim) * sizeof(float));
+	srm_norm_forward(train->normed + first * dim, x, layer->attention_norm, decoder->norm_eps, n, dim);
+	for (size_t i = first; i < first + n; i++)
+		turn_heads_backward(train, train->dkeys + i * kv_dim, partial_of(train, task, PARTIAL_KEY), copy,
+							states->raw_keys == NULL ? NULL : states->raw_keys + i * kv_dim,
+							layer->key_norm, decoder->n_kv_heads, i);
+	map_rows_backward(train, SRM_WEIGHT_KEY, dnormed, train->dkeys + first * kv_dim, n, false);
+	map_rows_backward(train, SRM_WEIGHT_VALUE, dnormed, train->dvalues + first * kv_dim, n, true);
+	queries_backward(train, dnormed, gathered, copy, task, first, n);
+	residual_backward(train, first, n);
+	norm_rows_backward(train->din + first * dim, partial_of(train, task, PARTIAL_ATTENTION), dnormed, x,
+					   layer->attention_norm, decoder->norm_eps, n, dim, true);
+}
+
+/* One map's part in the sums over rows. */
+typedef struct MapSum
+{
+	float	   *dw;				/* (rows, cols); NULL: not wanted */
+	float	   *dbias;			/* (rows) or NULL */
+	const float *dout;			/* (n, rows) */
+	const float *x;				/* (n, cols) */
+	size_t		rows;
+	size_t		cols;
+	size_t		n;
+} MapSum;
+
+typedef struct SumTask
+{
+	const SrmDecoderTrain *train;
+	MapSum		maps[SRM_N_WEIGHTS];
+	size_t		first_task[SRM_N_WEIGHTS + 1];
+} SumTask;
+
+/* dw += dout^T x for one tile of dw, TILE_DEPTH rows of dout and x at a time. */
+static void
+sum_tile(const MapSum *map, size_t row, size_t col, float *scratch)
+{
+	size_t		n_rows = srm_smaller(map->rows - row, TILE_ROWS);
+	size_t		n_cols = srm_smaller(map->cols - col, TILE_COLS);
+	float	   *panels = scratch + TILE_DEPTH * TILE_ROWS;
+
+	for (size_t first = 0; first < map->n; first += TILE_DEPTH)
+	{
+		size_t		depth = srm_smaller(map->n - first, TILE_DEPTH);
+
+		/* A block of its own: rows that lie a power of two apart share few places of a cache */
+		for (size_t i = 0; i < depth; i++)
+			memcpy(scratch + i * TILE_ROWS, map->dout + (first + i) * map->rows + row, n_rows * sizeof(float));
+		srm_kernels->pack_columns(panels, map->x + first * map->cols + col, map->cols, 1, n_cols, depth);
+		srm_kernels->multiply_columns(map->dw + row * map->cols + col, map->cols, scratch, 1, TILE_ROWS,
+									panels, n_rows, n_cols, depth, true);
+	}
+}
+
+/* dbias += the rows of dout, for one tile of it */
+static void
+sum_bias(const MapSum *map, size_t row)
+{
+	size_t		n_rows = srm_smaller(map->rows - row, TILE_ROWS);
+
+	for (size_t i = 0; i < map->n; i++)
+		srm_kernels->add(map->dbias + row, map->dout + i * map->rows + row, n_rows);
+}
+
+static void
+sum_map(void *arg, size_t task, int thread)
+{
+	const SumTask *sum = arg;
+	const MapSum *map = sum->maps;
+	size_t		number = 0;
+	size_t		row;
+	size_t		col;
+
+	while (task >= sum->first_task[number + 1])
+		number++;
+	map += number;
+	task -= sum->first_task[number];
+	row = task / srm_divide_up(map->cols, TILE_COLS) * TILE_ROWS;
+	col = task % srm_divide_up(map->cols, TILE_COLS) * TILE_COLS;
+	if (map->dw != NULL)
+		sum_tile(map, row, col, srm_threads_scratch(sum->train->threads, thread));
+	if (map->dbias != NULL && col == 0)
+		sum_bias(map, row);
+}
+
+static MapSum
+map_sum(const SrmDecoderTrain *train, SrmWeightNumber map, const float *dbias, const float *dout, const float *x, size_t n)
+{
+	const SrmLayer *gradient = &train->gradient->layers[train->layer];
+	const SrmMatrix *w = srm_weight_matrix(&train->decoder->layers[train->layer], map);
+
+	return (MapSum) {
+		.dw = (float *) srm_weight_matrix(gradient, map)->data,
+		.dbias = (float *) dbias,
+		.dout = dout, .x = x, .rows = w->rows, .cols = w->cols, .n = n
+	};
+}
+
+/* Gradients of the layer's matrices and biases. */
+static bool
+sum_maps(const SrmDecoderTrain *train)
+{
+	const SrmLayer *gradient = &train->gradient->layers[train->layer];
+	const SrmLayerStates *states = &train->tape.states[train->layer];
+	SumTask		sum = {.train = train};
+	size_t		n = train->n_active;
+	size_t		n_rows = train->batch->n_rows;
+	MapSum	   *maps = sum.maps;
+
+	maps[SRM_WEIGHT_QUERY] = map_sum(train, SRM_WEIGHT_QUERY, gradient->query_bias, train->dqueries,
+								  train->active == NULL ? train->normed : train->normed_active, n);
+	maps[SRM_WEIGHT_KEY] = map_sum(train, SRM_WEIGHT_KEY, gradient->key_bias, train->dkeys, train->normed, n_rows);
+	maps[SRM_WEIGHT_VALUE] = map_sum(train, SRM_WEIGHT_VALUE, gradient->value_bias, train->dvalues, train->normed, n_rows);
+	maps[SRM_WEIGHT_OUTPUT] = map_sum(train, SRM_WEIGHT_OUTPUT, gradient->output_bias,
+								   train->dattention_out == NULL ? train->dmiddle : train->dattention_out,
+								   states->attended, n);
+	maps[SRM_WEIGHT_GATE] = map_sum(train, SRM_WEIGHT_GATE, gradient->gate_bias, states->gate, train->ffn_normed, n);
+	maps[SRM_WEIGHT_UP] = map_sum(train, SRM_WEIGHT_UP, gradient->up_bias, states->up, train->ffn_normed, n);
+	maps[SRM_WEIGHT_DOWN] = map_sum(train, SRM_WEIGHT_DOWN, gradient->down_bias,
+								 train->dffn_out == NULL ? train->dout : train->dffn_out, train->act, n);
+	for (int i = 0; i < SRM_N_WEIGHTS; i++)
+	{
+		size_t		tiles = srm_divide_up(maps[i].rows, TILE_ROWS) * srm_divide_up(maps[i].cols, TILE_COLS);
+
+		sum.first_task[i + 1] = sum.first_task[i] +
+			(maps[i].dw == NULL && maps[i].dbias == NULL ? 0 : tiles);
+	}
+	return srm_threads_run_or_stop(train->threads, sum.first_task[SRM_N_WEIGHTS], sum_map, &sum,
+								   train->stop, train->status);
+}
+
+static void
+sum_partials(const SrmDecoderTrain *train, const float *dweight, Partial partial, size_t n_chunks)
+{
+	size_t		n = partial <= PARTIAL_ATTENTION ? train->decoder->dim : train->decoder->head_dim;
+
+	for (size_t i = 0; dweight != NULL && i < n_chunks; i++)
+		srm_kernels->add((float *) dweight, partial_of(train, i, partial), n);
+}
+
+/* Gradients of the layer's norms. */
+static void
+sum_norms(const SrmDecoderTrain *train)
+{
+	const SrmLayer *gradient = &train->gradient->layers[train->layer];
+	size_t		n_active = srm_n_chunks(train->n_active);
+	size_t		n_rows = srm_n_chunks(train->batch->n_rows);
+
+	sum_partials(train, gradient->ffn_norm, PARTIAL_FFN, n_active);
+	sum_partials(train, gradient->post_ffn_norm, PARTIAL_POST_FFN, n_active);
+	sum_partials(train, gradient->post_attention_norm, PARTIAL_POST_ATTENTION, n_active);
+	sum_partials(train, gradient->attention_norm, PARTIAL_ATTENTION, n_rows);
+	sum_partials(train, gradient->query_norm, PARTIAL_QUERY, n_rows);
+	sum_partials(train, gradient->key_norm, PARTIAL_KEY, n_rows);
+}
+
+static void
+swap_gradients(SrmDecoderTrain *train)
+{
+	float	   *dout = train->dout;
+
+	train->dout = train->din;
+	train->din = dout;
+}
+
+static bool
+layer_backward(SrmDecoderTrain *train, size_t layer)
+{
+	const SrmLayerStates *states = &train->tape.states[layer];
+	SrmTreeAttention attention;
+
+	/* What the next layer's backward left there is of another layer */
+	if (train->size.recompute && !run_layers(train, NULL, layer, 1))
 		return false;
-	for (size_t i = 0; i < decoder->n_layers; i++)
-		if (!srm_layer_forward(train, i))
-			return false;
-	srm_norm_forward(hidden, train->inputs[decoder->n_layers], decoder->final_norm, decoder->norm_eps,
-					 batch->n_wanted, decoder->dim);
+	srm_enter_layer(train, layer);
+	attention = srm_layer_attention(train);
+	if (!srm_pack_layer_backward(train) ||
+		!srm_run_chunks(train, train->n_active, finish_rows_backward) ||
+		!srm_tree_attention_backward(train->dqueries, train->dkeys, train->dvalues, train->dattended,
+									 states->attended, states->logs, &attention,
+									 train->threads, train->stop, train->status) ||
+		!srm_run_chunks(train, train->batch->n_rows, project_rows_backward) ||
+		!sum_maps(train))
+		return false;
+	sum_norms(train);
+	swap_gradients(train);
 	return true;
+}
+
+/* Some columns of the embedding's gradient: rows in their order. */
+static void
+sum_embedding(void *arg, size_t task, int thread)
+{
+	const SrmDecoderTrain *train = arg;
+	size_t		dim = train->decoder->dim;
+	size_t		first = task * EMBEDDING_COLS;
+	size_t		n = srm_smaller(dim - first, EMBEDDING_COLS);
+	float		scale = train->decoder->embedding_scale;
+
+	(void) thread;
+	for (size_t i = 0; i < train->batch->n_rows; i++)
+	{
+		float	   *row = (float *) train->gradient->embedding.data +
+			(size_t) train->batch->tokens[i] * dim + first;
+		const float *dx = train->dout + i * dim + first;
+
+		for (size_t j = 0; j < n; j++)
+			row[j] += scale != 0 ? scale * dx[j] : dx[j];
+	}
+}
+
+/* The final norm: dout of the last layer. */
+static bool
+final_norm_backward(SrmDecoderTrain *train, const float *dhidden)
+{
+	const SrmDecoder *decoder = train->decoder;
+	size_t		dim = decoder->dim;
+	float	   *dweight = (float *) train->gradient->final_norm;
+
+	/* The first partial sum serves where nobody wants it */
+	if (dweight == NULL)
+		dweight = train->partials;
+	memset(train->partials, 0, dim * sizeof(float));
+	norm_rows_backward(train->dout, dweight, dhidden, train->tape.inputs[decoder->n_layers],
+					   decoder->final_norm, decoder->norm_eps, train->batch->n_wanted, dim, false);
+	return srm_continue(train->stop, train->status);
+}
+
+bool
+srm_decoder_train_backward(SrmDecoderTrain *train, const float *dhidden, const SrmTrainBatch *batch,
+						   SrmThreads *threads, const SrmStop *stop, SrmStatus *status)
+{
+	const SrmDecoder *decoder = train->decoder;
+	size_t		sum_scratch = TILE_DEPTH * (TILE_ROWS + srm_panel_floats(TILE_COLS, 1));
+	size_t		scratch = srm_chunk_scratch(decoder);
+
+	train->batch = batch;
+	train->threads = threads;
+	train->stop = stop;
+	train->status = status;
+	if (train->gradient == NULL)
+		return srm_fail(status, SRM_INTERNAL, "decoder was made for no backward");
+	scratch = scratch > sum_scratch ? scratch : sum_scratch;
+	if (!srm_threads_reserve(threads, scratch * sizeof(float), status) ||
+		!final_norm_backward(train, dhidden))
+		return false;
+	for (size_t i = decoder->n_layers; i-- > 0;)
+		if (!layer_backward(train, i))
+			return false;
+	if (train->gradient->embedding.data == NULL)
+		return true;
+	return srm_threads_run_or_stop(threads, srm_divide_up(decoder->dim, EMBEDDING_COLS), sum_embedding, train,
+								   stop, status);
 }

@@ -1,11 +1,11 @@
 /*-------------------------------------------------------------------------
  *
  * tree_attention.c
- *	  Causal attention in trees, forth and back.
+ *	  Causal attention in trees, on the way back.
  *
  * A task is one key head of one tree, with all the query heads that share it.  Scores of
  * QUERIES queries with all they see lie side by side: conversations are
- * short enough for whole rows.  Backward forms them anew.
+ * short enough for whole rows.
  *
  *-------------------------------------------------------------------------
  */
@@ -21,13 +21,12 @@
 typedef struct TreeTask
 {
 	const SrmTreeAttention *attention;
-	float	   *out;
-	float	   *logs;
+	const float *out;
+	const float *logs;
 	const float *dout;
-	float	   *dqueries;		/* NULL: forward */
+	float	   *dqueries;
 	float	   *dkeys;
 	float	   *dvalues;
-	size_t		n_rows;			/* of the greatest tree */
 	SrmThreads *threads;
 } TreeTask;
 
@@ -41,19 +40,18 @@ typedef struct Head
 	size_t		n_rows;			/* of the tree */
 	size_t		width;			/* of a row of scores, in floats */
 	float	   *keys_across;	/* panels of keys^T, segment by segment */
-	float	   *values_across;	/* panels of values^T, backward */
-	float	   *keys;			/* panels of keys, backward */
-	float	   *values;			/* panels of values, forward */
+	float	   *values_across;	/* panels of values^T */
+	float	   *keys;			/* panels of keys */
 	float	   *scores;			/* (QUERIES, width) */
-	float	   *dscores;		/* (QUERIES, width), backward */
-	float	   *queries;		/* panels of a tile's queries, backward */
-	float	   *dout;			/* panels of a tile's dout, backward */
+	float	   *dscores;		/* (QUERIES, width) */
+	float	   *queries;		/* panels of a tile's queries */
+	float	   *dout;			/* panels of a tile's dout */
 } Head;
 
 /* Queries first .. first + n - 1 of a segment, for one head. */
 typedef struct QueryTile
 {
-	const SrmSegment *segment;
+	const SrmBranch *segment;
 	size_t		head;
 	size_t		first;
 	size_t		n;
@@ -73,25 +71,18 @@ score_width(size_t n_rows)
 	return padded(n_rows) + 2 * SRM_PANEL + 16;
 }
 
-/* Floats of the panels of all segments: at most so many for n rows in three segments or fewer. */
+/* Floats of the panels of all segments, each of which is padded to whole panels. */
 static size_t
 panel_floats(size_t n_rows, size_t n_segments, size_t head_dim)
 {
 	return (padded(n_rows) + n_segments * SRM_PANEL) * padded(head_dim);
 }
 
-/*
- * Segments of a tree may be many, but each has a row at least; so twice the
- * rows and a panel are enough where padding is by SRM_PANEL at most per segment.
- */
 static size_t
-head_floats(size_t n_rows, size_t n_segments, size_t head_dim, bool backward)
+head_floats(size_t n_rows, size_t n_segments, size_t head_dim)
 {
-	size_t		panels = panel_floats(n_rows, n_segments, head_dim);
-	size_t		scores = QUERIES * score_width(n_rows);
-	size_t		tile = QUERIES * padded(head_dim);
-
-	return backward ? 3 * panels + 2 * scores + 2 * tile : 2 * panels + scores;
+	return 3 * panel_floats(n_rows, n_segments, head_dim) + 2 * QUERIES * score_width(n_rows) +
+		2 * QUERIES * padded(head_dim);
 }
 
 static size_t
@@ -105,18 +96,18 @@ tree_rows(const SrmTree *tree)
 }
 
 size_t
-srm_tree_attention_scratch(size_t n_rows, size_t head_dim, bool backward)
+srm_tree_attention_scratch(size_t n_rows, size_t head_dim)
 {
-	return head_floats(n_rows, 3, head_dim, backward) * sizeof(float);
+	return head_floats(n_rows, 3, head_dim) * sizeof(float);
 }
 
 /* Where the panels of a segment start; segments before it are padded to panels. */
 static size_t
-panel_start(const Head *head, const SrmSegment *segment)
+panel_start(const Head *head, const SrmBranch *segment)
 {
 	size_t		n = 0;
 
-	for (const SrmSegment *before = head->tree->segments; before < segment; before++)
+	for (const SrmBranch *before = head->tree->segments; before < segment; before++)
 		n += padded(before->n);
 	return n * padded(head->attention->head_dim);
 }
@@ -129,7 +120,7 @@ pack_segments(const Head *head, float *panels, const float *matrix, bool across)
 
 	for (size_t i = 0; i < head->tree->n_segments; i++)
 	{
-		const SrmSegment *segment = &head->tree->segments[i];
+		const SrmBranch *segment = &head->tree->segments[i];
 		const float *rows = matrix + segment->first * stride + head->kv_head * head_dim;
 		float	   *place = panels + panel_start(head, segment);
 
@@ -141,34 +132,27 @@ pack_segments(const Head *head, float *panels, const float *matrix, bool across)
 }
 
 static void
-start_head(Head *head, float *scratch, bool backward)
+start_head(Head *head, float *scratch)
 {
 	const SrmTreeAttention *attention = head->attention;
 	size_t		panels = panel_floats(head->n_rows, head->tree->n_segments, attention->head_dim);
-	size_t		scores;
 
 	head->width = score_width(head->n_rows);
-	scores = QUERIES * head->width;
 	head->keys_across = scratch;
-	head->values = head->values_across = scratch + panels;
-	head->scores = scratch + 2 * panels;
-	pack_segments(head, head->keys_across, attention->keys, true);
-	if (!backward)
-	{
-		pack_segments(head, head->values, attention->values, false);
-		return;
-	}
-	head->dscores = head->scores + scores;
-	head->keys = head->dscores + scores;
-	head->queries = head->keys + panels;
+	head->values_across = head->keys_across + panels;
+	head->keys = head->values_across + panels;
+	head->scores = head->keys + panels;
+	head->dscores = head->scores + QUERIES * head->width;
+	head->queries = head->dscores + QUERIES * head->width;
 	head->dout = head->queries + QUERIES * padded(attention->head_dim);
+	pack_segments(head, head->keys_across, attention->keys, true);
 	pack_segments(head, head->values_across, attention->values, true);
 	pack_segments(head, head->keys, attention->keys, false);
 }
 
 /* The row of the segment that a query stands at. */
 static size_t
-place_of(const Head *head, const SrmSegment *segment, size_t query)
+place_of(const Head *head, const SrmBranch *segment, size_t query)
 {
 	const uint32_t *index = head->attention->index;
 
@@ -189,7 +173,7 @@ static void
 multiply_across(const Head *head, const QueryTile *tile, float *out, const float *x, const float *panels)
 {
 	const SrmTreeAttention *attention = head->attention;
-	const SrmSegment *segment = tile->segment;
+	const SrmBranch *segment = tile->segment;
 	size_t		stride = attention->n_heads * attention->head_dim;
 
 	if (segment->n_past > 0)
@@ -205,7 +189,7 @@ static void
 multiply_down(const Head *head, const QueryTile *tile, float *out, const float *weights, const float *panels)
 {
 	const SrmTreeAttention *attention = head->attention;
-	const SrmSegment *segment = tile->segment;
+	const SrmBranch *segment = tile->segment;
 	size_t		stride = attention->n_heads * attention->head_dim;
 	size_t		head_dim = attention->head_dim;
 
@@ -254,30 +238,6 @@ trim_scores(const Head *head, const QueryTile *tile, size_t i, size_t *start, si
 	return scores;
 }
 
-static void
-forward_tile(const Head *head, const QueryTile *tile)
-{
-	const TreeTask *task = head->task;
-	const SrmTreeAttention *attention = head->attention;
-	size_t		offset = query_offset(head, tile);
-
-	multiply_across(head, tile, head->scores, attention->queries + offset, head->keys_across);
-	for (size_t i = 0; i < tile->n; i++)
-	{
-		size_t		start;
-		size_t		n;
-		float	   *scores = trim_scores(head, tile, i, &start, &n);
-		float		greatest = srm_kernels->maximum(scores, n);
-		float		sum = srm_kernels->exp_sum(scores, n, greatest);
-		float		scale = 1.0f / sum;
-
-		for (size_t j = 0; j < n; j++)
-			scores[j] *= scale;
-		task->logs[(tile->first + i) * attention->n_heads + tile->head] = greatest + logf(sum);
-	}
-	multiply_down(head, tile, task->out + offset, head->scores, head->values);
-}
-
 /*
  * dscores = the gradient of the products from that of the weights, and scores
  * = the weights themselves.  The sum of weights times their gradients is that of out times
@@ -324,8 +284,8 @@ static void
 multiply_back(const Head *head, const QueryTile *tile, float *drows, const float *weights, const float *panels)
 {
 	const SrmTreeAttention *attention = head->attention;
-	const SrmSegment *segment = tile->segment;
-	const SrmSegment *past = head->tree->segments;
+	const SrmBranch *segment = tile->segment;
+	const SrmBranch *past = head->tree->segments;
 	size_t		stride = attention->n_kv_heads * attention->head_dim;
 	size_t		column = head->kv_head * attention->head_dim;
 
@@ -357,7 +317,7 @@ backward_tile(const Head *head, const QueryTile *tile)
 }
 
 static void
-run_segment(const Head *head, const SrmSegment *segment, size_t query_head)
+run_segment(const Head *head, const SrmBranch *segment, size_t query_head)
 {
 	for (size_t first = 0; first < segment->n_queries; first += QUERIES)
 	{
@@ -366,10 +326,7 @@ run_segment(const Head *head, const SrmSegment *segment, size_t query_head)
 
 		tile.n = left < QUERIES ? left : QUERIES;
 		tile.n_seen = place_of(head, segment, tile.first + tile.n - 1) + 1;
-		if (head->task->dqueries == NULL)
-			forward_tile(head, &tile);
-		else
-			backward_tile(head, &tile);
+		backward_tile(head, &tile);
 	}
 }
 
@@ -398,40 +355,11 @@ run_head(void *arg, size_t number, int thread)
 	head.tree = &attention->trees[number / attention->n_kv_heads];
 	head.kv_head = number % attention->n_kv_heads;
 	head.n_rows = tree_rows(head.tree);
-	start_head(&head, srm_threads_scratch(task->threads, thread), task->dqueries != NULL);
-	if (task->dqueries != NULL)
-		clear_gradients(&head);
+	start_head(&head, srm_threads_scratch(task->threads, thread));
+	clear_gradients(&head);
 	for (size_t i = 0; i < head.tree->n_segments; i++)
 		for (size_t j = 0; j < n_shared; j++)
 			run_segment(&head, &head.tree->segments[i], head.kv_head * n_shared + j);
-}
-
-static bool
-run_trees(TreeTask *task, const SrmStop *stop, SrmStatus *status)
-{
-	const SrmTreeAttention *attention = task->attention;
-	size_t		needed = 0;
-
-	for (size_t i = 0; i < attention->n_trees; i++)
-	{
-		const SrmTree *tree = &attention->trees[i];
-		size_t		floats = head_floats(tree_rows(tree), tree->n_segments, attention->head_dim,
-										 task->dqueries != NULL);
-
-		needed = floats > needed ? floats : needed;
-	}
-	return srm_threads_reserve(task->threads, needed * sizeof(float), status) &&
-		srm_threads_run_or_stop(task->threads, attention->n_trees * attention->n_kv_heads,
-								run_head, task, stop, status);
-}
-
-bool
-srm_tree_attention_forward(float *out, float *logs, const SrmTreeAttention *attention,
-						   SrmThreads *threads, const SrmStop *stop, SrmStatus *status)
-{
-	TreeTask	task = {.attention = attention, .out = out, .logs = logs, .threads = threads};
-
-	return run_trees(&task, stop, status);
 }
 
 bool
@@ -440,9 +368,19 @@ srm_tree_attention_backward(float *dqueries, float *dkeys, float *dvalues,
 							const SrmTreeAttention *attention,
 							SrmThreads *threads, const SrmStop *stop, SrmStatus *status)
 {
-	TreeTask	task = {.attention = attention, .out = (float *) out, .logs = (float *) logs,
+	TreeTask	task = {.attention = attention, .out = out, .logs = logs,
 		.dout = dout, .dqueries = dqueries, .dkeys = dkeys, .dvalues = dvalues, .threads = threads
 	};
+	size_t		needed = 0;
 
-	return run_trees(&task, stop, status);
+	for (size_t i = 0; i < attention->n_trees; i++)
+	{
+		const SrmTree *tree = &attention->trees[i];
+		size_t		floats = head_floats(tree_rows(tree), tree->n_segments, attention->head_dim);
+
+		needed = floats > needed ? floats : needed;
+	}
+	return srm_threads_reserve(threads, needed * sizeof(float), status) &&
+		srm_threads_run_or_stop(threads, attention->n_trees * attention->n_kv_heads,
+								run_head, &task, stop, status);
 }

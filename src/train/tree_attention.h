@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * tree_attention.h
- *	  Causal attention in trees: several continuations of one beginning, forth
- *	  and back.
+ *	  The way back through causal attention in trees: several continuations of
+ *	  one beginning.
  *
  * A tree is a run of segments, the first of which is the beginning of all
  * others.  Rows of all trees lie one behind the other.  Gradients
@@ -19,18 +19,18 @@
 #include "kernel/threads.h"
 
 /* Rows that follow each other, and those of them that ask. */
-typedef struct SrmSegment
+typedef struct SrmBranch
 {
 	size_t		first;			/* row */
 	size_t		n;
 	size_t		n_past;			/* rows of the tree's first segment; 0 for that itself */
 	size_t		first_query;
 	size_t		n_queries;
-} SrmSegment;
+} SrmBranch;
 
 typedef struct SrmTree
 {
-	const SrmSegment *segments;	/* (n_segments) */
+	const SrmBranch *segments;	/* (n_segments) */
 	size_t		n_segments;
 } SrmTree;
 
@@ -51,14 +51,10 @@ typedef struct SrmTreeAttention
 } SrmTreeAttention;
 
 /*
- * out (n_queries, n_heads * head_dim); logs (n_queries, n_heads) gets what
- * backward needs: the logarithm of the sum that a softmax divides by.
+ * dqueries, dkeys and dvalues are overwritten, shaped as what they belong to.
+ * out (n_queries, n_heads * head_dim) and logs (n_queries, n_heads) are what nn/attention.h
+ * made of the same.
  */
-extern bool srm_tree_attention_forward(float *out, float *logs, const SrmTreeAttention *attention,
-									   SrmThreads *threads, const SrmStop *stop,
-									   SrmStatus *status);
-
-/* dqueries, dkeys and dvalues are overwritten, shaped as what they belong to. */
 extern bool srm_tree_attention_backward(float *dqueries, float *dkeys, float *dvalues,
 										const float *dout, const float *out, const float *logs,
 										const SrmTreeAttention *attention,
@@ -66,6 +62,6 @@ extern bool srm_tree_attention_backward(float *dqueries, float *dkeys, float *dv
 										SrmStatus *status);
 
 /* Scratch of each thread for trees of at most n_rows rows. */
-extern size_t srm_tree_attention_scratch(size_t n_rows, size_t head_dim, bool backward);
+extern size_t srm_tree_attention_scratch(size_t n_rows, size_t head_dim);
 
 #endif							/* SRM_TREE_ATTENTION_H */

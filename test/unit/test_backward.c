@@ -35,7 +35,7 @@ typedef struct Fixture
 	Tensor		tensors[MAX_TENSORS];
 	size_t		n_tensors;
 	int32_t		tokens[MAX_ROWS];
-	SrmSegment	segments[8];
+	SrmBranch	segments[8];
 	SrmTree		trees[4];
 	uint32_t	wanted[MAX_ROWS];
 	SrmTrainBatch batch;
@@ -91,31 +91,18 @@ add_matrix(Fixture *fixture, const char *name, const SrmMatrix *w, SrmMatrix *gr
 static void
 add_layer(Fixture *fixture, const SrmLayer *layer, SrmLayer *gradient)
 {
-	const SrmDecoder *decoder = fixture->decoder;
-	size_t		q_dim = decoder->n_heads * decoder->head_dim;
-	size_t		kv_dim = decoder->n_kv_heads * decoder->head_dim;
+	static const char *const names[] = {
+#define WEIGHT(name, member, role, rows, cols, peft) #member,
+		SRM_WEIGHT_LIST(WEIGHT)
+#undef WEIGHT
+	};
 
-	add_tensor(fixture, "attention_norm", layer->attention_norm, &gradient->attention_norm, decoder->dim);
-	add_matrix(fixture, "query", &layer->query, &gradient->query);
-	add_matrix(fixture, "key", &layer->key, &gradient->key);
-	add_matrix(fixture, "value", &layer->value, &gradient->value);
-	add_matrix(fixture, "output", &layer->output, &gradient->output);
-	add_tensor(fixture, "query_bias", layer->query_bias, &gradient->query_bias, q_dim);
-	add_tensor(fixture, "key_bias", layer->key_bias, &gradient->key_bias, kv_dim);
-	add_tensor(fixture, "value_bias", layer->value_bias, &gradient->value_bias, kv_dim);
-	add_tensor(fixture, "output_bias", layer->output_bias, &gradient->output_bias, decoder->dim);
-	add_tensor(fixture, "query_norm", layer->query_norm, &gradient->query_norm, decoder->head_dim);
-	add_tensor(fixture, "key_norm", layer->key_norm, &gradient->key_norm, decoder->head_dim);
-	add_tensor(fixture, "post_attention_norm", layer->post_attention_norm, &gradient->post_attention_norm,
-			   decoder->dim);
-	add_tensor(fixture, "ffn_norm", layer->ffn_norm, &gradient->ffn_norm, decoder->dim);
-	add_matrix(fixture, "gate", &layer->gate, &gradient->gate);
-	add_matrix(fixture, "up", &layer->up, &gradient->up);
-	add_matrix(fixture, "down", &layer->down, &gradient->down);
-	add_tensor(fixture, "gate_bias", layer->gate_bias, &gradient->gate_bias, decoder->ffn_dim);
-	add_tensor(fixture, "up_bias", layer->up_bias, &gradient->up_bias, decoder->ffn_dim);
-	add_tensor(fixture, "down_bias", layer->down_bias, &gradient->down_bias, decoder->dim);
-	add_tensor(fixture, "post_ffn_norm", layer->post_ffn_norm, &gradient->post_ffn_norm, decoder->dim);
+	for (int i = 0; i < SRM_N_WEIGHTS; i++)
+		if (srm_weight_is_matrix(i))
+			add_matrix(fixture, names[i], srm_weight_matrix(layer, i), srm_weight_matrix(gradient, i));
+		else
+			add_tensor(fixture, names[i], *srm_weight_vector(layer, i), srm_weight_vector(gradient, i),
+					   srm_weight_rows(fixture->decoder, i));
 }
 
 /* Tree of 30 + (60, 25), lone conversation of 70 rows, tree of 1 + (5, 7) */
@@ -129,7 +116,7 @@ make_batch(Fixture *fixture)
 
 	for (size_t i = 0; i < 7; i++)
 	{
-		fixture->segments[i] = (SrmSegment) {.first = row,.n = lengths[i][0],.n_past = lengths[i][1]};
+		fixture->segments[i] = (SrmBranch) {.first = row,.n = lengths[i][0],.n_past = lengths[i][1]};
 		row += lengths[i][0];
 	}
 	for (size_t i = 0; i < 3; i++)
@@ -323,50 +310,66 @@ test_slopes_gemma(void **state)
 	check_slopes(&gemma_shape);
 }
 
-/* The tokens of a segment with those before it, as one block. */
+/* Where a branch of a batch begins among those wanted, and how many it has there. */
 static size_t
-conversation_of(const Fixture *fixture, const SrmSegment *segment, const SrmTree *tree, int32_t *tokens)
+find_wanted(const Fixture *fixture, const SrmBranch *branch, uint32_t *wanted, size_t *n)
 {
-	memcpy(tokens, fixture->tokens + tree->segments[0].first, segment->n_past * sizeof(int32_t));
-	memcpy(tokens + segment->n_past, fixture->tokens + segment->first, segment->n * sizeof(int32_t));
-	return segment->n_past + segment->n;
+	size_t		first = 0;
+
+	while (first < fixture->batch.n_wanted && fixture->wanted[first] < branch->first)
+		first++;
+	for (*n = 0; first + *n < fixture->batch.n_wanted; ++*n)
+	{
+		wanted[*n] = fixture->wanted[first + *n] - (uint32_t) branch->first;
+		if (wanted[*n] >= branch->n)
+			break;
+	}
+	return first;
 }
 
-/* States as the scoring pass gives them, conversation by conversation. */
+/*
+ * A branch as scoring computes it, with the beginning in a cache and packed
+ * weights: the same bits.
+ */
+static void
+check_branch(const Fixture *fixture, const SrmDecoder *packed, const SrmBranch *branch, const SrmTree *tree)
+{
+	SrmStatus	status;
+	SrmCache   *cache;
+	uint32_t	wanted[MAX_ROWS];
+	float	   *hidden = malloc(MAX_ROWS * packed->dim * sizeof(float));
+	SrmSequence prompt = {.tokens = fixture->tokens + tree->segments[0].first,.n_tokens = branch->n_past};
+	SrmSequence rest = {.tokens = fixture->tokens + branch->first,.n_tokens = branch->n,
+		.wanted = wanted,.hidden = hidden
+	};
+	size_t		first = find_wanted(fixture, branch, wanted, &rest.n_wanted);
+
+	srm_status_init(&status);
+	cache = srm_cache_create(packed, &status);
+	assert_non_null(cache);
+	if (!srm_decoder_forward_batch(packed, cache, branch->n_past > 0 ? &prompt : NULL, &rest, 1, 1, NULL, &status))
+		fail_msg("%s", status.message);
+	assert_memory_equal(hidden, fixture->hidden + first * packed->dim, rest.n_wanted * packed->dim * sizeof(float));
+	srm_cache_free(cache);
+	free(hidden);
+}
+
 static void
 check_against_scoring(const RandomShape *shape)
 {
 	Fixture		fixture;
 	SrmDecoderTrain *train;
-	size_t		dim = shape->dim;
-	float		states[128 * 64];
+	SrmDecoder	packed;
 
 	start(&fixture, shape);
 	train = make_train(&fixture, false);
 	run_forward(&fixture, train);
+	packed = *fixture.decoder;
+	packed.layers = srm_arena_array(fixture.arena, shape->n_layers, sizeof(SrmLayer), &fixture.status);
+	memcpy(packed.layers, fixture.decoder->layers, shape->n_layers * sizeof(SrmLayer));
+	pack_decoder(&packed, SRM_COMPUTE_F32, fixture.arena);
 	for (size_t i = 0; i < fixture.batch.n_segments; i++)
-	{
-		const SrmSegment *segment = &fixture.segments[i];
-		const SrmTree *tree = &fixture.trees[i < 3 ? 0 : i < 4 ? 1 : 2];
-		int32_t		tokens[128];
-		uint32_t	all[128];
-		size_t		n = conversation_of(&fixture, segment, tree, tokens);
-
-		for (size_t j = 0; j < n; j++)
-			all[j] = (uint32_t) j;
-		assert_true(srm_decoder_forward(fixture.decoder, NULL, false, tokens, n, all, n, states, 1, NULL,
-										&fixture.status));
-		for (size_t j = 0; j < fixture.batch.n_wanted; j++)
-		{
-			size_t		row = fixture.wanted[j];
-
-			if (row < segment->first || row >= segment->first + segment->n)
-				continue;
-			for (size_t k = 0; k < dim; k++)
-				assert_close(fixture.hidden[j * dim + k],
-							 states[(row - segment->first + segment->n_past) * dim + k], 2e-5);
-		}
-	}
+		check_branch(&fixture, &packed, &fixture.segments[i], &fixture.trees[i < 3 ? 0 : i < 4 ? 1 : 2]);
 	srm_decoder_train_free(train);
 	end(&fixture);
 }

@@ -382,7 +382,8 @@ test_decoder_batch(void **state)
 		{
 			SrmCache   *cache = srm_cache_create(decoder, &status);
 			size_t		n_left = N_PROMPT - cached[j];
-			SrmSequence rest = {tokens + cached[j], n_left, all_tokens, n_left, hidden};
+			SrmSequence rest = {.tokens = tokens + cached[j],.n_tokens = n_left,.wanted = all_tokens,
+				.n_wanted = n_left,.hidden = hidden};
 
 			make_texts(texts, decoder->dim);
 			run_block(decoder, cache, 0, cached[j], hidden, 1);

@@ -7,6 +7,7 @@
  */
 #include "train_fixture.h"
 
+#include <limits.h>
 #include <math.h>
 #include <sys/stat.h>
 
@@ -154,8 +155,29 @@ test_fresh(void **state)
 	check_learning(&run);
 }
 
+/* How often a whole run asks whether to stop. */
+static int
+count_asks(void)
+{
+	Run			run;
+	SrmStop		stop = {.callback = ask_stop,.arg = &run};
+
+	start_options(&run);
+	run.options.patience = 3;
+	run.options.evaluate_every = 4;
+	run.stop_at = INT_MAX;
+	open_run(&run);
+	do
+	{
+		if (!srm_trainer_step(run.trainer, &run.report, &stop, &run.status))
+			fail_msg("%s %s", run.status.message, run.status.detail);
+	} while (!run.report.done);
+	remove_run(&run);
+	return run.n_asked;
+}
+
 static char *
-train_and_read(int n_threads, size_t memory_limit, int stop_step, int resumed, size_t *size)
+train_and_read(int n_threads, size_t memory_limit, int stop_at, int resumed, size_t *size)
 {
 	Run			run;
 	char		checkpoint[128];
@@ -175,7 +197,7 @@ train_and_read(int n_threads, size_t memory_limit, int stop_step, int resumed, s
 
 		/* Stopped within a step, at a later place each time */
 		run.n_asked = 0;
-		run.stop_at = stop_step + 50 * i;
+		run.stop_at = stop_at + 7 * i;
 		while (srm_trainer_step(run.trainer, &run.report, &stop, &run.status))
 			assert_false(run.report.done);
 		assert_int_equal(run.status.code, SRM_STOPPED);
@@ -199,12 +221,13 @@ test_same_model(void **state)
 {
 	size_t		size;
 	char	   *expected = train_and_read(1, 0, 0, 0, &size);
+	int			n_asks = count_asks();
 
 	(void) state;
 	for (int i = 0; i < 3; i++)
 	{
 		size_t		found_size;
-		char	   *found = train_and_read(i + 1, 0, i == 0 ? 0 : 203 + 40 * i, i, &found_size);
+		char	   *found = train_and_read(i + 1, 0, n_asks * 4 / 10 + i, i, &found_size);
 
 		assert_int_equal(found_size, size);
 		assert_memory_equal(found, expected, size);
