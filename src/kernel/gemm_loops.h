@@ -26,6 +26,7 @@
 #endif
 
 typedef float Floats __attribute__((vector_size(4 * N_FLOATS)));
+typedef float LooseFloats __attribute__((vector_size(4 * N_FLOATS), aligned(4), may_alias));
 typedef int32_t Ints __attribute__((vector_size(4 * N_FLOATS), may_alias));
 
 /* Rows of a tile are worked on in strips, and the panel in pieces of 2 vectors. */
@@ -76,6 +77,27 @@ choose_prefetch(const SrmTile *tile, bool is_first, size_t *step)
 	return fetches ? tile->prefetch : tile->x;
 }
 
+/* 2 vectors of a row of out from column first on, or what the tile has of them = sums + bias */
+INLINE void
+write_sums(const SrmTile *tile, const Floats *sums, size_t row, size_t first)
+{
+	float	   *out = tile->out + row * tile->out_stride + first;
+	float		values[2 * N_FLOATS];
+
+	if (first + 2 * N_FLOATS <= tile->n)
+	{
+		static const float zeros[2 * N_FLOATS];
+		const LooseFloats *bias = (const LooseFloats *) (tile->bias == NULL ? zeros : tile->bias + first);
+
+		((LooseFloats *) out)[0] = sums[0] + bias[0];
+		((LooseFloats *) out)[1] = sums[1] + bias[1];
+		return;
+	}
+	memcpy(values, sums, sizeof(values));
+	for (size_t c = 0; c < 2 * N_FLOATS && first + c < tile->n; c++)
+		out[c] = values[c] + (tile->bias == NULL ? 0.0f : tile->bias[first + c]);
+}
+
 /* rows rows of the tile from x on, and 2 vectors of out from column first on */
 INLINE void
 multiply_strip(const SrmTile *tile, SrmCompute compute, const int rows, size_t row, size_t first)
@@ -120,14 +142,7 @@ multiply_strip(const SrmTile *tile, SrmCompute compute, const int rows, size_t r
 		}
 	}
 	for (int r = 0; r < rows; r++)
-	{
-		float	   *out = tile->out + (row + (size_t) r) * tile->out_stride + first;
-		float		values[2 * N_FLOATS];
-
-		memcpy(values, totals[r], sizeof(values));
-		for (size_t c = 0; c < 2 * N_FLOATS && first + c < tile->n; c++)
-			out[c] = values[c] + (tile->bias == NULL ? 0.0f : tile->bias[first + c]);
-	}
+		write_sums(tile, totals[r], row + (size_t) r, first);
 }
 
 /* A row more or less is one instance of the strip more. */
