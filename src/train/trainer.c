@@ -417,6 +417,13 @@ awaits_evaluation(const SrmTrainer *trainer)
 		(step % every == 0 || step == trainer->n_steps);
 }
 
+static bool
+is_over(const SrmTrainer *trainer)
+{
+	return (trainer->state.step == trainer->n_steps && !awaits_evaluation(trainer)) ||
+		trainer->state.stopped_early != 0;
+}
+
 bool
 srm_trainer_begin(SrmTrainer *trainer, SrmTrainPlan *plan, const SrmStop *stop, SrmStatus *status)
 {
@@ -437,7 +444,8 @@ srm_trainer_begin(SrmTrainer *trainer, SrmTrainPlan *plan, const SrmStop *stop, 
 	plan->n_held_out = trainer->dataset->n_held_out;
 	plan->n_steps = trainer->n_steps;
 	plan->first_step = trainer->state.step + 1;
-	plan->first_report = plan->first_step - (awaits_evaluation(trainer) ? 1 : 0);
+	/* One that is resumed behind its last step reports that again */
+	plan->first_report = plan->first_step - (awaits_evaluation(trainer) || is_over(trainer) ? 1 : 0);
 	plan->n_parameters = trainer->parameters->n_trained;
 	return true;
 }
@@ -639,13 +647,6 @@ run_step(SrmTrainer *trainer, SrmTrainReport *report, SrmThreads *threads, const
 	judge(trainer, &sums);
 	report->evaluated = true;
 	return true;
-}
-
-static bool
-is_over(const SrmTrainer *trainer)
-{
-	return (trainer->state.step == trainer->n_steps && !awaits_evaluation(trainer)) ||
-		trainer->state.stopped_early != 0;
 }
 
 bool

@@ -265,6 +265,34 @@ test_memory_used(void **state)
 	remove_run(&run);
 }
 
+/* A run that was stopped behind its last step reports that step again, as its plan says. */
+static void
+test_resumed_at_end(void **state)
+{
+	Run			run;
+	char		checkpoint[128];
+	uint64_t	last;
+
+	(void) state;
+	start_options(&run);
+	snprintf(checkpoint, sizeof(checkpoint), "%s/checkpoint", run.directory);
+	run.options.checkpoint = checkpoint;
+	run.options.epochs = 1.0;
+	open_run(&run);
+	assert_int_equal(run.plan.first_report, 1);
+	run_steps(&run);
+	last = run.report.step;
+	srm_trainer_close(run.trainer);
+
+	run.options.resume = true;
+	open_run(&run);
+	assert_true(srm_trainer_step(run.trainer, &run.report, NULL, &run.status));
+	assert_true(run.report.done);
+	assert_int_equal(run.report.step, last);
+	assert_int_equal(run.plan.first_report, last);
+	remove_run(&run);
+}
+
 /* A checkpoint of other pairs or options is refused, and so is a damaged one. */
 static void
 test_foreign_checkpoint(void **state)
@@ -538,6 +566,7 @@ main(void)
 		cmocka_unit_test(test_same_model),
 		cmocka_unit_test(test_memory),
 		cmocka_unit_test(test_memory_used),
+		cmocka_unit_test(test_resumed_at_end),
 		cmocka_unit_test(test_foreign_checkpoint),
 		cmocka_unit_test(test_not_finite),
 		cmocka_unit_test(test_odd_pairs)
