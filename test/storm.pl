@@ -38,8 +38,8 @@ my @expected = (
 	qr/invalid value for parameter "srm.compute": "rubbish"/,
 	# swap and quick are replaced all the time, new_name comes and goes
 	qr/model directory ".*" was changed while it was read/,
-	qr/could not open (?:file|directory) ".*(?:swap|quick)/,
-	qr/could not find model file ".*(?:swap|quick)/,
+	qr/could not open (?:file|directory) ".*(?:swap|quick|old_name|new_name)/,
+	qr/could not find model file ".*(?:swap|quick|old_name|new_name)/,
 	qr/model "(?:swap|quick|old_name|new_name|trained)" does not exist/,
 	qr/model "(?:quick|old_name|new_name|trained)" already exists/,
 	qr/prepared weights of model "(?:swap|quick|old_name|new_name)" are not shared/,
