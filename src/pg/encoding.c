@@ -7,6 +7,8 @@
  */
 #include "postgres.h"
 
+#include "catalog/namespace.h"
+#include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
 #include "utils/builtins.h"
 
@@ -59,6 +61,45 @@ srm_datum_of_utf8(const char *data, size_t length)
 	if (converted != data)
 		return PointerGetDatum(cstring_to_text(converted));
 	return PointerGetDatum(cstring_to_text_with_len(data, (int) length));
+}
+
+/* Appends a character in the database's encoding, or its number. */
+static void
+append_shown(StringInfo shown, Oid conversion, const char *character, int size)
+{
+	unsigned char converted[MAX_CONVERSION_GROWTH * 4 + 1];
+	size_t		offset = 0;
+
+	if (size == 1)
+		appendStringInfoChar(shown, *character);
+	else if (pg_do_encoding_conversion_buf(conversion, PG_UTF8, GetDatabaseEncoding(),
+										   (unsigned char *) unconstify(char *, character), size,
+										   converted, sizeof(converted), true) == size)
+		appendStringInfoString(shown, (const char *) converted);
+	else
+		appendStringInfo(shown, "\\u%04X", srm_utf8_next(character, (size_t) size, &offset));
+}
+
+Datum
+srm_datum_of_utf8_shown(const char *data, size_t length)
+{
+	int			encoding = GetDatabaseEncoding();
+	StringInfoData shown;
+	Oid			conversion;
+	size_t		size;
+
+	if (encoding == PG_UTF8 || encoding == PG_SQL_ASCII || !srm_utf8_valid(data, length))
+		return srm_datum_of_utf8(data, length);
+	conversion = FindDefaultConversionProc(PG_UTF8, encoding);
+	if (!OidIsValid(conversion))
+		return srm_datum_of_utf8(data, length);
+	initStringInfo(&shown);
+	for (size_t i = 0; i < length; i += size)
+	{
+		size = srm_utf8_size((unsigned char) data[i]);
+		append_shown(&shown, conversion, data + i, (int) size);
+	}
+	return PointerGetDatum(cstring_to_text_with_len(shown.data, shown.len));
 }
 
 void

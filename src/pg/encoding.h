@@ -29,6 +29,9 @@ extern char *srm_cstring_of_datum(Datum datum);
 /* A text datum of UTF-8. */
 extern Datum srm_datum_of_utf8(const char *data, size_t length);
 
+/* The same for show: characters that the database's encoding lacks become \u0120 and the like. */
+extern Datum srm_datum_of_utf8_shown(const char *data, size_t length);
+
 /*
  * Counts characters along a text whose offsets are asked in ascending order,
  * so that all positions together cost one pass.

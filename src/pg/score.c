@@ -275,7 +275,7 @@ put_token(SrmRows *rows, const SrmTokenizer *tokenizer, const SrmTokenReward *to
 	srm_positions_range(positions, token->bytes, &first, &last);
 	values[0] = Int32GetDatum((int32) i + 1);
 	nulls[1] = text == NULL;
-	values[1] = nulls[1] ? (Datum) 0 : srm_datum_of_utf8(text, length);
+	values[1] = nulls[1] ? (Datum) 0 : srm_datum_of_utf8_shown(text, length);
 	values[2] = Int32GetDatum(first);
 	values[3] = Int32GetDatum(last);
 	values[4] = Float4GetDatum((float4) token->reward);

@@ -35,7 +35,7 @@ put_token(SrmRows *rows, const SrmTokenizer *tokenizer, const SrmToken *token,
 	values[0] = Int32GetDatum((int32) i + 1);
 	values[1] = Int32GetDatum(token->id);
 	nulls[2] = text == NULL;
-	values[2] = nulls[2] ? (Datum) 0 : srm_datum_of_utf8(text, length);
+	values[2] = nulls[2] ? (Datum) 0 : srm_datum_of_utf8_shown(text, length);
 	nulls[3] = nulls[4] = is_empty;
 	values[3] = Int32GetDatum(first);
 	values[4] = Int32GetDatum(last);

@@ -83,6 +83,21 @@ is($node->safe_psql('latin1', q{
 	SELECT srm_score('[{"role": "user", "content": "Grüße?"}, {"role": "assistant", "content": "Ça va."}]'::jsonb)
 		= srm_score('Grüße?', 'Ça va.')}), 't', 'messages in LATIN1');
 
+# spellings of tokens have characters that LATIN1 lacks
+is($node->safe_psql('latin1', q{
+	SET client_encoding = 'UTF8';
+	SELECT string_agg(token, '|' ORDER BY token_no) FROM srm_tokenize('Ça va?')}),
+	$node->safe_psql('postgres', q{
+	SELECT string_agg((SELECT string_agg(CASE WHEN ascii(c) < 256 THEN c ELSE '\u' || upper(lpad(to_hex(ascii(c)), 4, '0')) END, '' ORDER BY n)
+		FROM regexp_split_to_table(token, '') WITH ORDINALITY AS c(c, n)), '|' ORDER BY token_no)
+	FROM srm_tokenize('Ça va?')}), 'tokens in LATIN1 show what it lacks by number');
+like($node->safe_psql('latin1', q{SELECT string_agg(token, '|') FROM srm_tokenize('is it')}), qr/\\u0120/, 'such as a space before a word');
+is($node->safe_psql('latin1', q{
+	SET client_encoding = 'UTF8';
+	SELECT sum(reward) FROM srm_token_rewards('Ça va?', 'Très bien, merci. Et toi?')}),
+	$node->safe_psql('postgres', q{SELECT sum(reward) FROM srm_token_rewards('Ça va?', 'Très bien, merci. Et toi?')}),
+	'rewards of tokens in LATIN1');
+
 $node->safe_psql('postgres', q{
 	CREATE DATABASE ascii ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0});
 $node->safe_psql('ascii', q{CREATE EXTENSION srm});
