@@ -208,3 +208,17 @@ COMMENT ON FUNCTION srm_heat(text, jsonb) IS 'a response for a terminal, its sen
 GRANT SELECT ON SEQUENCE srm.training_run TO PUBLIC;
 
 COMMENT ON FUNCTION srm_sentence_rewards(text) IS 'rewards of the sentences of a response without a prompt, by the model in srm.model';
+
+-- conversations
+
+CREATE FUNCTION srm_messages(conversation jsonb)
+	RETURNS jsonb
+	AS 'MODULE_PATHNAME', 'srm_sql_messages_of_jsonb'
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10;
+
+COMMENT ON FUNCTION srm_messages(jsonb) IS 'messages of a conversation in one of the shapes in which sets have them';
+
+-- costs that do not have a call compiled just in time by themselves
+
+ALTER FUNCTION srm_evaluate(text, text, text) COST 10000000;
+ALTER FUNCTION srm_calibrate(text, text, text) COST 10000000;

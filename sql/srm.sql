@@ -268,6 +268,13 @@ CREATE FUNCTION srm_messages(transcript text)
 
 COMMENT ON FUNCTION srm_messages(text) IS 'messages of a transcript whose turns begin with "Human:" and "Assistant:"';
 
+CREATE FUNCTION srm_messages(conversation jsonb)
+	RETURNS jsonb
+	AS 'MODULE_PATHNAME', 'srm_sql_messages_of_jsonb'
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10;
+
+COMMENT ON FUNCTION srm_messages(jsonb) IS 'messages of a conversation in one of the shapes in which sets have them';
+
 -- what a model sees
 
 CREATE FUNCTION srm_tokenize(text text)
@@ -366,7 +373,7 @@ CREATE FUNCTION srm_evaluate(query text, model text DEFAULT NULL, aggregation te
 		mean_margin double precision, log_loss double precision,
 		calibration_error double precision, longer_wins double precision)
 	AS 'MODULE_PATHNAME', 'srm_sql_evaluate'
-	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 100000000 ROWS 10;
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 10000000 ROWS 10;
 
 COMMENT ON FUNCTION srm_evaluate(text, text, text) IS 'how well a model agrees with the preference pairs of a query, by category and overall';
 
@@ -425,7 +432,7 @@ COMMENT ON AGGREGATE srm_log_loss(double precision, double precision) IS 'mean o
 CREATE FUNCTION srm_calibrate(model text, query text, name text DEFAULT NULL,
 	OUT n bigint, OUT mean double precision, OUT std double precision)
 	AS 'MODULE_PATHNAME', 'srm_sql_calibrate'
-	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 100000000;
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 10000000;
 
 COMMENT ON FUNCTION srm_calibrate(text, text, text) IS 'writes mean and standard deviation of scores over the responses of a query into a model';
 

@@ -7,7 +7,10 @@
  */
 #include "jinja/transcript.h"
 
+#include <stdint.h>
 #include <string.h>
+
+#define STOP_BYTES	65536		/* of white space between two looks at the stop */
 
 static const struct
 {
@@ -61,7 +64,7 @@ find_turn(const SrmTranscript *transcript, size_t start)
 		const char *line = memchr(text + at, '\n', transcript->length - at);
 		size_t		empty;
 
-		if (line == NULL)
+		if (line == NULL || !srm_continue(transcript->stop, transcript->status))
 			break;
 		at = (size_t) (line - text) + 1;
 		empty = line_end(transcript, at);
@@ -75,7 +78,8 @@ static size_t
 skip_white_space(const SrmTranscript *transcript, size_t at)
 {
 	while (at < transcript->length && strchr(" \t\r\n", transcript->text[at]) != NULL)
-		at++;
+		if (++at % STOP_BYTES == 0 && !srm_continue(transcript->stop, transcript->status))
+			return transcript->length;
 	return at;
 }
 
@@ -114,4 +118,52 @@ srm_transcript_next(SrmTranscript *transcript, SrmTurn *turn)
 	turn->end = transcript->at = find_turn(transcript, turn->start);
 	return turn->end < transcript->length || strcmp(turn->role, "assistant") != 0 ||
 		skip_white_space(transcript, turn->start) < transcript->length;
+}
+
+/* Names in lower case, as other sets have them */
+static const char *const other_speakers[] = {
+	"user:", "human:", "assistant:", "ai:", "bot:", "gpt:", "system:", "prompter:",
+	"instruction:", "response:", "[inst]", "<|im_start|>", "<|user|>", "<|assistant|>", "<|prompter|>"
+};
+
+static bool
+starts_with(const char *text, size_t length, const char *name)
+{
+	size_t		i = 0;
+
+	while (name[i] != '\0' && i < length &&
+		   (text[i] >= 'A' && text[i] <= 'Z' ? text[i] - 'A' + 'a' : text[i]) == name[i])
+		i++;
+	return name[i] == '\0';
+}
+
+/* Headings ("### ") may come before a name. */
+static bool
+is_other_speaker(const char *line, size_t length)
+{
+	while (length > 0 && (*line == '#' || *line == ' '))
+	{
+		line++;
+		length--;
+	}
+	for (size_t i = 0; i < sizeof(other_speakers) / sizeof(other_speakers[0]); i++)
+		if (starts_with(line, length, other_speakers[i]))
+			return true;
+	return false;
+}
+
+size_t
+srm_transcript_other_speaker(const SrmTranscript *transcript, const SrmTurn *turn)
+{
+	size_t		at = turn->start;
+
+	while (at < turn->end && srm_continue(transcript->stop, transcript->status))
+	{
+		const char *line = memchr(transcript->text + at, '\n', turn->end - at);
+
+		if (is_other_speaker(transcript->text + at, turn->end - at))
+			return at;
+		at = line == NULL ? turn->end : (size_t) (line - transcript->text) + 1;
+	}
+	return SIZE_MAX;
 }

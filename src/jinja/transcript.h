@@ -9,8 +9,7 @@
 #ifndef SRM_TRANSCRIPT_H
 #define SRM_TRANSCRIPT_H
 
-#include <stdbool.h>
-#include <stddef.h>
+#include "base/status.h"
 
 /* Bytes [start, end) of the transcript, said by "user", "assistant" or "system". */
 typedef struct SrmTurn
@@ -20,17 +19,19 @@ typedef struct SrmTurn
 	size_t		end;
 } SrmTurn;
 
-/* To start as {.text = text, .length = length}. */
+/* To start as {.text = text, .length = length, .stop = stop, .status = status}. */
 typedef struct SrmTranscript
 {
 	const char *text;
 	size_t		length;
+	const SrmStop *stop;		/* may be NULL */
+	SrmStatus  *status;
 	size_t		at;				/* end of the last turn */
 	bool		started;
 } SrmTranscript;
 
 /*
- * The next turn; false where there is none.
+ * The next turn; false where there is none, or, with the status set, once it was stopped.
  *
  * Lines end in LF or CR LF.
  * A turn begins with "Human:" or "Assistant:" behind an empty line, or at the
@@ -41,5 +42,12 @@ typedef struct SrmTranscript
  * the same speaker in a row stay two.
  */
 extern bool srm_transcript_next(SrmTranscript *transcript, SrmTurn *turn);
+
+/*
+ * Where a line of a turn begins with a speaker as other sets write them ("User:",
+ * "ASSISTANT:", "### Instruction", "[INST]"), or with ours behind no empty
+ * line; SIZE_MAX where none does.  Such text is no system prompt.
+ */
+extern size_t srm_transcript_other_speaker(const SrmTranscript *transcript, const SrmTurn *turn);
 
 #endif							/* SRM_TRANSCRIPT_H */

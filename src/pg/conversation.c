@@ -8,6 +8,7 @@
 #include "postgres.h"
 
 #include "lib/stringinfo.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
 
 #include "jinja/message.h"
@@ -102,7 +103,10 @@ srm_messages_of_jsonb(Jsonb *messages, size_t *n_messages)
 		fail_messages("There must be at least one message.");
 	result = palloc0(sizeof(SrmMessage) * ((Size) n + 1));
 	for (uint32 i = 0; i < n; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
 		read_message(&result[i], getIthJsonbValueFromContainer(&messages->root, i), (size_t) i + 1);
+	}
 	*n_messages = n;
 	return result;
 }

@@ -7,11 +7,17 @@
  */
 #include "postgres.h"
 
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
 
 #include "pg/call.h"
 #include "jinja/transcript.h"
+
+#define MAX_BYTES	JENTRY_OFFLENMASK	/* of a jsonb */
+#define MAX_TURNS	100000		/* each takes some 600 bytes while the list is built */
+#define SHOWN_BYTES	40			/* of a line, in a message */
 
 static void
 push_string(JsonbInState *state, JsonbIteratorToken token, const char *text, size_t length)
@@ -36,6 +42,59 @@ push_message(JsonbInState *state, const char *text, const SrmTurn *turn)
 	srm_push_jsonb(state, WJB_END_OBJECT, NULL);
 }
 
+/* Text before the first turn is the system's, unless somebody else speaks in it. */
+static void
+check_system(const SrmTranscript *transcript, const SrmTurn *turn)
+{
+	size_t		at = srm_transcript_other_speaker(transcript, turn);
+	const char *line = transcript->text + at;
+	int			length;
+
+	if (at == SIZE_MAX)
+		return;
+	length = pg_mbcliplen(line, (int) (turn->end - at), SHOWN_BYTES);
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("transcript has other speakers than \"Human:\" and \"Assistant:\""),
+			 errdetail("A line before the first turn begins with \"%.*s\".", (int) strcspn(pnstrdup(line, length), "\r\n"), line),
+			 errhint("Turns begin with \"Human:\" or \"Assistant:\" behind an empty line; regexp_replace() can write them so.")));
+}
+
+/* What no jsonb has room for is refused before anything is built of it. */
+static void
+check_size(bool valid, const char *detail)
+{
+	if (!valid)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("transcript is too long"),
+				 errdetail_internal("%s", detail)));
+}
+
+static void
+push_turns(JsonbInState *state, SrmTranscript *transcript)
+{
+	SrmTurn		turn;
+	bool		has_turn = false;
+	int			n = 0;
+
+	while (srm_transcript_next(transcript, &turn))
+	{
+		CHECK_FOR_INTERRUPTS();
+		check_size(++n <= MAX_TURNS, psprintf("It has more than %d turns.", MAX_TURNS));
+		if (strcmp(turn.role, "system") == 0)
+			check_system(transcript, &turn);
+		else
+			has_turn = true;
+		push_message(state, transcript->text, &turn);
+	}
+	if (!has_turn && transcript->status->code == SRM_OK)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("transcript has no turns"),
+				 errhint("Turns begin with \"Human:\" or \"Assistant:\" behind an empty line.")));
+}
+
 /*
  * srm_messages(transcript text) returns jsonb
  *
@@ -45,24 +104,18 @@ push_message(JsonbInState *state, const char *text, const SrmTurn *turn)
 SRM_FUNCTION(srm_sql_messages)
 {
 	text	   *argument = PG_GETARG_TEXT_PP(0);
+	SrmCall    *call = srm_call_begin();
 	SrmTranscript transcript = {
-		.text = VARDATA_ANY(argument),.length = VARSIZE_ANY_EXHDR(argument)
+		.text = VARDATA_ANY(argument),.length = VARSIZE_ANY_EXHDR(argument),
+		.stop = &call->stop,.status = &call->status
 	};
 	JsonbInState state = {0};
-	SrmTurn		turn;
-	bool		has_turn = false;
 
+	check_size(transcript.length <= MAX_BYTES, psprintf("It has more than %d bytes.", MAX_BYTES));
 	srm_push_jsonb(&state, WJB_BEGIN_ARRAY, NULL);
-	while (srm_transcript_next(&transcript, &turn))
-	{
-		push_message(&state, transcript.text, &turn);
-		has_turn |= strcmp(turn.role, "system") != 0;
-	}
-	if (!has_turn)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("transcript has no turns"),
-				 errhint("Turns begin with \"Human:\" or \"Assistant:\" behind an empty line.")));
+	push_turns(&state, &transcript);
+	srm_call_check(call, call->status.code == SRM_OK);
+	srm_call_end(call);
 	srm_push_jsonb(&state, WJB_END_ARRAY, NULL);
 	PG_RETURN_JSONB_P(JsonbValueToJsonb(state.result));
 }

@@ -47,5 +47,7 @@ srm_rows_begin(SrmRows *rows, FunctionCallInfo fcinfo, int n_columns)
 void
 srm_rows_put(SrmRows *rows, Datum *values, bool *nulls)
 {
+	/* A text may have millions of tokens */
+	CHECK_FOR_INTERRUPTS();
 	tuplestore_putvalues(rows->store, rows->descriptor, values, nulls);
 }

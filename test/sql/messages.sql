@@ -47,6 +47,52 @@ SELECT jsonb_array_length(srm_messages(repeat(E'\n\nHuman: a\n\nAssistant: b', 1
 SELECT length(srm_messages(E'\n\nHuman: ' || repeat(E'\n', 1000000))->0->>'content');
 SELECT srm_messages(E'\n\nHuman: \u00e9\u0301 "\\"\n\nAssistant: \U0001f600\u2028');
 
+-- other speakers, or ours behind no empty line, are no system prompt
+
+SELECT srm_messages(E'User: Hi\n\nAssistant: Hello.');
+SELECT srm_messages(E'Be brief.\n\nUSER: Hi\r\n\nAssistant: Hello.');
+SELECT srm_messages(E'### Instruction:\nHi\n\nAssistant: Hello.');
+SELECT srm_messages(E'Be brief.\nHuman: Hi\n\nAssistant: Hello.');
+SELECT srm_messages(E'The user: be brief with them.\n\nHuman: Hi\nUser: x\n\nAssistant: Hello.');
+
+-- more turns or bytes than any list holds
+
+SELECT srm_messages(repeat(E'\n\nHuman:', 100001));
+
+-- the shapes in which JSON has conversations
+
+SELECT srm_messages(c::jsonb) FROM (VALUES
+	('[{"role": "user", "content": "a"}, {"role": "assistant", "content": "b", "name": "x"}]'),
+	('[{"from": "system", "value": "s"}, {"from": "human", "value": "a"}, {"from": "gpt", "value": "b", "weight": null}, {"from": "tool", "value": "c"}]'),
+	('{"id": 7, "conversations": [{"from": "human", "value": "a"}, {"from": "gpt", "value": "b"}]}'),
+	('{"model": "m", "messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": null, "tool_calls": [{"id": 1}]}]}'),
+	('{"system": "s", "messages": [{"role": "user", "content": [{"type": "text", "text": "a"}]}, {"role": "assistant", "content": [{"type": "text", "text": "b"}, {"type": "text", "text": "c"}]}]}'),
+	('{"system": [{"type": "text", "text": "s"}], "messages": [{"role": "user", "content": "a"}]}'),
+	('{"prompt": "a", "completion": "b"}'),
+	('{"prompt": "a", "response": "b", "system": "", "tools": []}'),
+	('{"prompt": [{"role": "user", "content": "a"}], "completion": [{"role": "assistant", "content": "b"}]}'),
+	('{"prompt": "a", "messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]}'),
+	('{"prompt": "a"}')) v(c);
+
+-- and score alike
+
+SELECT srm_score(srm_messages('{"prompt": "Hi.", "response": "Hello."}'::jsonb)) = srm_score('Hi.', 'Hello.') AS same;
+
+-- what is none of them
+
+SELECT srm_messages('{"question": "a", "answer": "b"}'::jsonb);
+SELECT srm_messages('[{"role": "user", "content": "a"}, {"speaker": "x", "text": "b"}]'::jsonb);
+SELECT srm_messages('[{"from": "alien", "value": "a"}]'::jsonb);
+SELECT srm_messages('[{"from": 1, "value": "a"}]'::jsonb);
+SELECT srm_messages('["a"]'::jsonb);
+SELECT srm_messages('"a"'::jsonb);
+SELECT srm_messages('{}'::jsonb);
+SELECT srm_messages('{"messages": "a"}'::jsonb);
+SELECT srm_messages('{"prompt": 1, "completion": "b"}'::jsonb);
+SELECT srm_messages('{"prompt": "a", "completion": "b", "response": "c"}'::jsonb);
+SELECT srm_messages('{"system": 1, "messages": []}'::jsonb);
+SELECT srm_messages('{"tools": [{"name": "f"}], "messages": []}'::jsonb);
+
 -- the shapes of preference sets give the same
 
 CREATE TABLE shapes (prompt text, chosen text, rejected text);

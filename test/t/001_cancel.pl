@@ -118,6 +118,30 @@ for my $try (1 .. 10)
 }
 is($n_loaded, 10, 'a cancel does not leave a library half loaded');
 
+# whatever is done to a text before and after a model sees it
+foreach my $call (
+	q{length(srm_messages(repeat(E'\n\n\n\n', 25000000) || 'x')::text)},
+	q{length(srm_messages('Human: ' || repeat(E'\n', 200000000))::text)},
+	q{length(srm_messages(E'x\n' || repeat(E'y\n', 60000000) || E'\n\nHuman: a')::text)},
+	q{jsonb_array_length(srm_messages(repeat(E'\n\nHuman:', 10000000)))},
+	q{(SELECT count(*) FROM srm_tokenize(repeat('a b ', 10000000)))},
+	q{(SELECT count(*) FROM srm_segment(repeat('A b. ', 10000000)))})
+{
+	($ret, $stdout, $stderr) = $node->psql('postgres', qq{
+	SET statement_timeout = '100ms';
+	DO \$\$
+	DECLARE
+		started timestamptz := clock_timestamp();
+	BEGIN
+		PERFORM $call;
+	EXCEPTION WHEN query_canceled OR program_limit_exceeded THEN
+		RAISE NOTICE 'ended after % ms', round(extract(epoch FROM clock_timestamp() - started) * 1000);
+	END \$\$});
+	my ($ms) = $stderr =~ /ended after (\d+) ms/;
+	note("$call: " . ($ms // 'no end'));
+	ok(defined $ms && $ms < 2000, "ends soon: $call");
+}
+
 is($node->safe_psql('postgres', "SELECT srm_score('Hi.', 'Hello.') IS NOT NULL"),
 	't', 'the server goes on');
 unlike(slurp_file($node->logfile), qr/terminated by signal|server process .* exited/,
