@@ -197,7 +197,9 @@ get_state(ArrayType *array)
 {
 	if (ARR_NDIM(array) != 1 || ARR_DIMS(array)[0] != 2 || ARR_HASNULL(array) ||
 		ARR_ELEMTYPE(array) != FLOAT8OID)
-		elog(ERROR, "state must be an array of two numbers");
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("state must be an array of two numbers")));
 	return (float8 *) ARR_DATA_PTR(array);
 }
 

@@ -131,3 +131,15 @@ SELECT avg((sign(a - b) + 1) / 2) = :accuracy AS accuracy FROM numbers;
 
 DROP VIEW listed;
 DROP TABLE judged, margins, numbers;
+
+-- a state that no aggregate makes
+
+\set VERBOSITY sqlstate
+SELECT srm_mean_combine('{}', '{0,0}');
+SELECT srm_mean_final('{1}');
+\set VERBOSITY default
+
+-- calls that cost less than what the server compiles just in time by default
+
+SELECT proname, procost * current_setting('cpu_operator_cost')::float8 < 100000 AS plain FROM pg_proc
+WHERE proname IN ('srm_evaluate', 'srm_calibrate') ORDER BY proname;
