@@ -7,6 +7,8 @@
  */
 #include "postgres.h"
 
+#include <unicode/uversion.h>
+
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
@@ -206,6 +208,17 @@ push_shape(JsonbInState *state, const SrmModel *model)
 	push_number(state, "attention_dim", (double) model->attention.dim);
 }
 
+/* The release of the library at run time, whose rules cut sentences. */
+static const char *
+icu_version(char string[U_MAX_VERSION_STRING_LENGTH])
+{
+	UVersionInfo version;
+
+	u_getVersion(version);
+	u_versionToString(version, string);
+	return string;
+}
+
 /* srm_model_info(name text) returns jsonb: opens the model and describes it */
 SRM_FUNCTION(srm_sql_model_info)
 {
@@ -213,6 +226,7 @@ SRM_FUNCTION(srm_sql_model_info)
 	SrmOpenModel *open = srm_models_open(call, srm_cstring_of_datum(PG_GETARG_DATUM(0)),
 										 SRM_COMPUTE_OF_MODEL);
 	const SrmModel *model = open->scorer->model;
+	char		version[U_MAX_VERSION_STRING_LENGTH];
 	JsonbInState state = {0};
 
 	srm_push_jsonb(&state, WJB_BEGIN_OBJECT, NULL);
@@ -229,6 +243,7 @@ SRM_FUNCTION(srm_sql_model_info)
 	push_number(&state, "private_bytes", (double) srm_scorer_private_bytes(open->scorer));
 	push_number(&state, "load_ms", open->load_ms);
 	push_string(&state, "compute", model->prepared.compute);
+	push_string(&state, "icu", icu_version(version));
 	push_number(&state, "prepared_bytes", (double) model->prepared.bytes);
 	push_boolean(&state, "prepared_shared", !model->prepared.is_private);
 	push_number(&state, "passes", (double) open->scorer->n_passes);

@@ -46,3 +46,7 @@ FROM pg_proc p JOIN pg_depend d ON d.objid = p.oid AND d.deptype = 'e'
 	JOIN pg_extension e ON e.oid = d.refobjid AND e.extname = 'srm',
 	aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a
 WHERE p.provolatile = 'v' GROUP BY p.oid, p.proname ORDER BY p.proname;
+
+-- what else than the files a result depends on: ICU's release and the arithmetic
+
+SELECT i->>'icu' ~ '^[0-9]+(\.[0-9]+)*$' AS icu, i->>'compute' IN ('f32', 'bf16', 'int8', 'mixed') AS compute FROM srm_model_info('default') i;
