@@ -13,6 +13,7 @@
 
 #include <stdint.h>
 
+#include "reward/aggregator.h"
 #include "reward/reward.h"
 
 /*
@@ -55,8 +56,7 @@ typedef struct SrmScoresPass
 	double	   *values;			/* (n_rows) */
 	float	   *keys;			/* (n_rows, d) before rope; NULL without attention */
 	float	   *queries;		/* (n_responses, d) before rope */
-	double	   *cosines;		/* (longest n + 1, d / 2) */
-	double	   *sines;
+	SrmTurns	turns;			/* of the longest response */
 	double	   *scores;			/* (n_responses) R */
 	SrmArena   *arena;
 } SrmScoresPass;

@@ -10,8 +10,6 @@
 #include <math.h>
 #include <string.h>
 
-#define ROPE_THETA	10000.0
-
 static const char *const aggregation_names[] = {
 	[SRM_AGGREGATE_LAST] = "last",
 	[SRM_AGGREGATE_SUM] = "sum",
@@ -41,12 +39,6 @@ const char *
 srm_aggregation_name(SrmAggregation aggregation)
 {
 	return aggregation_names[aggregation];
-}
-
-bool
-srm_aggregation_has_weights(SrmAggregation aggregation)
-{
-	return aggregation != SRM_AGGREGATE_TOKEN_MEAN;
 }
 
 static double
@@ -80,75 +72,6 @@ srm_step_rewards_forward(double *c, const double *v, size_t n)
 	c[0] = 0.0;
 	for (size_t i = 1; i <= n; i++)
 		c[i] = v[i];
-}
-
-/* x (d) = rope(W h + b, position), in adjacent pairs (2j, 2j + 1). */
-static void
-project_rotated(double *x, const float *hidden, const float *weight, const float *bias,
-				const SrmAggregator *aggregator, size_t position)
-{
-	size_t		d = aggregator->dim;
-	size_t		hidden_dim = aggregator->hidden_dim;
-
-	for (size_t j = 0; j < d; j++)
-		x[j] = dot_product(weight + j * hidden_dim, hidden, hidden_dim) + bias[j];
-
-	for (size_t j = 0; j + 1 < d; j += 2)
-	{
-		double		angle = (double) position * pow(ROPE_THETA, -(double) j / (double) d);
-		double		cosine = cos(angle);
-		double		sine = sin(angle);
-		double		even = x[j];
-		double		odd = x[j + 1];
-
-		x[j] = even * cosine - odd * sine;
-		x[j + 1] = even * sine + odd * cosine;
-	}
-}
-
-/* a (n) = softmax(a), in place. */
-static void
-softmax(double *a, size_t n)
-{
-	double		highest = a[0];
-	double		sum = 0.0;
-
-	for (size_t i = 1; i < n; i++)
-		highest = a[i] > highest ? a[i] : highest;
-	for (size_t i = 0; i < n; i++)
-	{
-		a[i] = exp(a[i] - highest);
-		sum += a[i];
-	}
-	for (size_t i = 0; i < n; i++)
-		a[i] /= sum;
-}
-
-bool
-srm_aggregator_forward(double *a, const float *hidden, const SrmAggregator *aggregator,
-					   size_t n, SrmArena *arena, SrmStatus *status)
-{
-	size_t		d = aggregator->dim;
-	size_t		hidden_dim = aggregator->hidden_dim;
-	double	   *query = srm_arena_array(arena, 2 * d, sizeof(double), status);
-	double	   *key;
-
-	if (query == NULL)
-		return false;
-	key = query + d;
-	project_rotated(query, hidden + n * hidden_dim, aggregator->query_weight,
-					aggregator->query_bias, aggregator, n);
-	for (size_t i = 0; i <= n; i++)
-	{
-		project_rotated(key, hidden + i * hidden_dim, aggregator->key_weight,
-						aggregator->key_bias, aggregator, i);
-		a[i] = 0.0;
-		for (size_t j = 0; j < d; j++)
-			a[i] += query[j] * key[j];
-		a[i] /= sqrt((double) d);
-	}
-	softmax(a, n + 1);
-	return true;
 }
 
 /* Where the lowest (sign 1) or highest (sign -1) of c_1 .. c_n stands first. */

@@ -37,25 +37,12 @@ typedef enum SrmAggregation
 extern bool srm_aggregation_find(const char *name, SrmAggregation *aggregation);
 extern const char *srm_aggregation_name(SrmAggregation aggregation);
 
-/* Whether the score is made of sentence rewards, so that weights exist. */
-extern bool srm_aggregation_has_weights(SrmAggregation aggregation);
-
 typedef struct SrmValueHead
 {
 	size_t		dim;			/* H */
 	const float *weight;		/* w (H) */
 	float		bias;			/* b */
 } SrmValueHead;
-
-typedef struct SrmAggregator
-{
-	size_t		hidden_dim;		/* H */
-	size_t		dim;			/* d, even */
-	const float *query_weight;	/* W_q (d, H) */
-	const float *query_bias;	/* b_q (d) */
-	const float *key_weight;	/* W_k (d, H) */
-	const float *key_bias;		/* b_k (d) */
-} SrmAggregator;
 
 /* v (n) of hidden (n, H). */
 extern void srm_values_forward(double *v, const float *hidden, const SrmValueHead *head, size_t n);
@@ -65,10 +52,6 @@ extern void srm_rewards_forward(double *c, const double *v, size_t n);
 
 /* The same where v are values of single sentences: c_i = v_i, c_0 = 0. */
 extern void srm_step_rewards_forward(double *c, const double *v, size_t n);
-
-/* a (n + 1) of hidden (n + 1, H), by attention; fails where memory is short. */
-extern bool srm_aggregator_forward(double *a, const float *hidden, const SrmAggregator *aggregator,
-								   size_t n, SrmArena *arena, SrmStatus *status);
 
 /* a (n + 1) of c (n + 1), n > 0, for the aggregations that need no hidden states. */
 extern void srm_weights_forward(double *a, const double *c, SrmAggregation aggregation, size_t n);

@@ -13,6 +13,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "reward/aggregator.h"
 #include "score/memo.h"
 #include "score/prompt.h"
 #include "score/values.h"

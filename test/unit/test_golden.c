@@ -14,6 +14,7 @@
  */
 #include "golden.h"
 
+#include "reward/aggregator.h"
 #include "reward/reward.h"
 
 static double *

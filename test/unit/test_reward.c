@@ -10,6 +10,7 @@
 
 #include <math.h>
 
+#include "reward/aggregator.h"
 #include "reward/reward.h"
 
 /*
@@ -212,7 +213,7 @@ test_names(void **state)
 
 	(void) state;
 	assert_true(srm_aggregation_find("token_mean", &aggregation));
-	assert_false(srm_aggregation_has_weights(aggregation));
+	assert_int_equal(aggregation, SRM_AGGREGATE_TOKEN_MEAN);
 	assert_false(srm_aggregation_find("median", &aggregation));
 	assert_false(srm_aggregation_find("", &aggregation));
 }
