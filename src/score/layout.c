@@ -659,7 +659,9 @@ fit(Draft *draft)
 		srm_fail(draft->status, SRM_LIMIT_EXCEEDED, "text is too long for the model");
 		srm_fail_detail(draft->status, "It has %zu tokens, %zu of them before the response; the limit is %zu.",
 						layout->tokens.n, layout->n_prompt, limit);
-		return srm_fail_hint(draft->status, "Raise \"srm.max_tokens\" as far as the model allows, or set \"srm.truncation\".");
+		return srm_fail_hint(draft->status, limit < draft->model->max_tokens ?
+							 "Raise \"srm.max_tokens\" as far as the model allows, or set \"srm.truncation\"." :
+							 "No setting raises the model's own limit.  Shorten the text, or call without a model's name and set \"srm.truncation\".");
 	}
 	return true;
 }

@@ -133,3 +133,10 @@ SELECT srm_score('a', 'b');
 RESET srm.model;
 SET srm.max_tokens = 1;
 SET srm.threads = 0;
+
+-- settings do not count for a model that is named: what to do is said in other words
+
+SELECT srm_score('default', 'a', repeat('b ', 100000));
+SET srm.max_tokens = 20;
+SELECT srm_score('a', repeat('b ', 100));
+RESET srm.max_tokens;
