@@ -222,3 +222,27 @@ COMMENT ON FUNCTION srm_messages(jsonb) IS 'messages of a conversation in one of
 
 ALTER FUNCTION srm_evaluate(text, text, text) COST 10000000;
 ALTER FUNCTION srm_calibrate(text, text, text) COST 10000000;
+
+-- what the planner is told of functions that run a model
+
+CREATE FUNCTION srm_support(internal) RETURNS internal
+	AS 'MODULE_PATHNAME', 'srm_sql_support'
+	LANGUAGE C STRICT;
+
+COMMENT ON FUNCTION srm_support(internal) IS 'cost by the size of the model, for the planner';
+
+DO $$
+DECLARE
+	function regprocedure;
+BEGIN
+	FOR function IN
+		SELECT p.oid
+		FROM pg_catalog.pg_proc AS p, pg_catalog.pg_depend AS d, pg_catalog.pg_extension AS e
+		WHERE e.extname = 'srm' AND d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass AND d.refobjid = e.oid
+			AND d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND d.objid = p.oid AND d.deptype = 'e'
+			AND p.procost = 100000 AND p.prolang = (SELECT l.oid FROM pg_catalog.pg_language AS l WHERE l.lanname = 'c')
+	LOOP
+		EXECUTE pg_catalog.format('ALTER FUNCTION %s SUPPORT @extschema@.srm_support', function);
+	END LOOP;
+END
+$$;

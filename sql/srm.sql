@@ -699,3 +699,27 @@ CREATE FUNCTION srm_heat(model text, messages jsonb) RETURNS text
 	END;
 
 COMMENT ON FUNCTION srm_heat(text, jsonb) IS 'a response for a terminal, its sentences coloured by their rewards by a model';
+
+-- what the planner is told of functions that run a model
+
+CREATE FUNCTION srm_support(internal) RETURNS internal
+	AS 'MODULE_PATHNAME', 'srm_sql_support'
+	LANGUAGE C STRICT;
+
+COMMENT ON FUNCTION srm_support(internal) IS 'cost by the size of the model, for the planner';
+
+DO $$
+DECLARE
+	function regprocedure;
+BEGIN
+	FOR function IN
+		SELECT p.oid
+		FROM pg_catalog.pg_proc AS p, pg_catalog.pg_depend AS d, pg_catalog.pg_extension AS e
+		WHERE e.extname = 'srm' AND d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass AND d.refobjid = e.oid
+			AND d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND d.objid = p.oid AND d.deptype = 'e'
+			AND p.procost = 100000 AND p.prolang = (SELECT l.oid FROM pg_catalog.pg_language AS l WHERE l.lanname = 'c')
+	LOOP
+		EXECUTE pg_catalog.format('ALTER FUNCTION %s SUPPORT @extschema@.srm_support', function);
+	END LOOP;
+END
+$$;

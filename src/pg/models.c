@@ -478,3 +478,12 @@ srm_models_preload(const char *names)
 	ResourceOwnerDelete(CurrentResourceOwner);
 	CurrentResourceOwner = kept;
 }
+
+uint64
+srm_models_parameters(const char *name)
+{
+	for (SrmOpenModel *model = open_models; model != NULL; model = model->next)
+		if (strcmp(model->name, name) == 0)
+			return model->scorer->model->n_parameters;
+	return 0;
+}

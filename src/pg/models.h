@@ -67,4 +67,7 @@ extern char *srm_models_find_directory(const char *name);
 /* The open model of a directory that was used last, or NULL. */
 extern SrmOpenModel *srm_models_find_open(const char *directory);
 
+/* Parameters of the model of that name, if this session has it open; else 0. */
+extern uint64 srm_models_parameters(const char *name);
+
 #endif							/* SRM_MODELS_H */
