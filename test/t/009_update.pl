@@ -15,7 +15,7 @@ WITH member AS (
 )
 SELECT format('%s %s(%s) returns %s, language %s, kind %s, volatile %s, strict %s, parallel %s, leakproof %s, definer %s, cost %s, rows %s, support %s, symbol %s, library %s, settings %s, acl %s, comment %L',
 	'function', p.oid::regproc, pg_get_function_arguments(p.oid), pg_get_function_result(p.oid), l.lanname, prokind, provolatile,
-	proisstrict, proparallel, proleakproof, prosecdef, procost, prorows, prosupport, md5(prosrc || coalesce(pg_get_function_sqlbody(p.oid), '')) || ' ' || left(prosrc, 40),
+	proisstrict, proparallel, proleakproof, prosecdef, procost, prorows, prosupport, md5(regexp_replace(prosrc || coalesce(pg_get_function_sqlbody(p.oid), ''), '\m(public|extensions)\.', '', 'g')) || ' ' || left(prosrc, 40),
 	probin, proconfig, proacl, obj_description(p.oid, 'pg_proc'))
 FROM member JOIN pg_proc AS p ON classid = 'pg_proc'::regclass AND objid = p.oid JOIN pg_language AS l ON l.oid = prolang
 UNION ALL
