@@ -223,6 +223,14 @@ COMMENT ON FUNCTION srm_messages(jsonb) IS 'messages of a conversation in one of
 ALTER FUNCTION srm_evaluate(text, text, text) COST 10000000;
 ALTER FUNCTION srm_calibrate(text, text, text) COST 10000000;
 
+-- a page about pairs
+
+CREATE FUNCTION srm_report(query text, model text DEFAULT NULL) RETURNS text
+	AS 'MODULE_PATHNAME', 'srm_sql_report'
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 10000000;
+
+COMMENT ON FUNCTION srm_report(text, text) IS 'an HTML page about how a model judges the preference pairs of a query';
+
 -- what the planner is told of functions that run a model
 
 CREATE FUNCTION srm_support(internal) RETURNS internal

@@ -700,6 +700,12 @@ CREATE FUNCTION srm_heat(model text, messages jsonb) RETURNS text
 
 COMMENT ON FUNCTION srm_heat(text, jsonb) IS 'a response for a terminal, its sentences coloured by their rewards by a model';
 
+CREATE FUNCTION srm_report(query text, model text DEFAULT NULL) RETURNS text
+	AS 'MODULE_PATHNAME', 'srm_sql_report'
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 10000000;
+
+COMMENT ON FUNCTION srm_report(text, text) IS 'an HTML page about how a model judges the preference pairs of a query';
+
 -- what the planner is told of functions that run a model
 
 CREATE FUNCTION srm_support(internal) RETURNS internal

@@ -8,93 +8,17 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
-#include "common/hashfn.h"
 #include "executor/spi.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/hsearch.h"
 
+#include "pg/categories.h"
 #include "pg/judge.h"
 #include "pg/pairs.h"
 #include "pg/rows.h"
 #include "reward/evaluate.h"
 
 #define N_COLUMNS	9
-
-typedef struct Category
-{
-	char	   *name;
-	SrmEvaluation evaluation;
-	struct Category *next;		/* of the same hash */
-} Category;
-
-/* Names of categories may be of any length, so the key is their hash. */
-typedef struct CategorySlot
-{
-	uint64		hash;
-	Category   *first;
-} CategorySlot;
-
-typedef struct Categories
-{
-	HTAB	   *slots;
-	List	   *list;
-	MemoryContext context;
-} Categories;
-
-static void
-init_categories(Categories *categories)
-{
-	HASHCTL		control = {
-		.keysize = sizeof(uint64),.entrysize = sizeof(CategorySlot),.hcxt = CurrentMemoryContext
-	};
-
-	categories->slots = hash_create("srm categories", 16, &control,
-									HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-	categories->list = NIL;
-	categories->context = CurrentMemoryContext;
-}
-
-static Category *
-find_category(Categories *categories, const char *name)
-{
-	uint64		hash = hash_bytes_extended((const unsigned char *) name, (int) strlen(name), 0);
-	bool		found;
-	CategorySlot *slot = hash_search(categories->slots, &hash, HASH_ENTER, &found);
-	Category   *category;
-	MemoryContext old;
-
-	if (!found)
-		slot->first = NULL;
-	for (category = slot->first; category != NULL; category = category->next)
-		if (strcmp(category->name, name) == 0)
-			return category;
-	old = MemoryContextSwitchTo(categories->context);
-	category = palloc0(sizeof(Category));
-	category->name = pstrdup(name);
-	category->next = slot->first;
-	slot->first = category;
-	categories->list = lappend(categories->list, category);
-	MemoryContextSwitchTo(old);
-	return category;
-}
-
-static int
-compare_categories(const ListCell *a, const ListCell *b)
-{
-	return strcmp(((const Category *) lfirst(a))->name, ((const Category *) lfirst(b))->name);
-}
-
-/* Characters of the response of a conversation. */
-static double
-response_length(const SrmConversation *conversation)
-{
-	const SrmMessage *response = &conversation->messages[conversation->n_messages - 1];
-	SrmPositions positions;
-
-	srm_positions_init(&positions, response->content, response->content_length);
-	return srm_positions_before(&positions, response->content_length);
-}
 
 static void
 put_result(SrmRows *rows, const char *category, const SrmEvaluation *evaluation)
@@ -131,7 +55,7 @@ score_response(SrmJudge *judge, SrmPairCursor *cursor, SrmPairColumn column, con
 }
 
 static void
-evaluate_query(SrmJudge *judge, const char *query, Categories *categories, SrmEvaluation *all)
+evaluate_query(SrmJudge *judge, const char *query, SrmCategories *categories, SrmEvaluation *all)
 {
 	SrmPairCursor cursor;
 	SrmPairRow	row;
@@ -141,12 +65,12 @@ evaluate_query(SrmJudge *judge, const char *query, Categories *categories, SrmEv
 	{
 		double		chosen = score_response(judge, &cursor, SRM_COLUMN_CHOSEN, &row.chosen);
 		double		rejected = score_response(judge, &cursor, SRM_COLUMN_REJECTED, &row.rejected);
-		double		chosen_length = response_length(&row.chosen);
-		double		rejected_length = response_length(&row.rejected);
+		double		chosen_length = srm_pairs_response_length(&row.chosen);
+		double		rejected_length = srm_pairs_response_length(&row.rejected);
 
 		srm_evaluation_add(all, chosen - rejected, chosen_length, rejected_length);
 		if (row.category != NULL)
-			srm_evaluation_add(&find_category(categories, row.category)->evaluation,
+			srm_evaluation_add(&srm_categories_find(categories, row.category)->evaluation,
 							   chosen - rejected, chosen_length, rejected_length);
 	}
 	srm_pairs_close(&cursor);
@@ -158,7 +82,7 @@ SRM_FUNCTION(srm_sql_evaluate)
 	char	   *query;
 	SrmRows		rows;
 	SrmJudge	judge;
-	Categories	categories;
+	SrmCategories categories;
 	SrmEvaluation all = {0};
 	ListCell   *cell;
 
@@ -170,15 +94,15 @@ SRM_FUNCTION(srm_sql_evaluate)
 	srm_rows_begin(&rows, fcinfo, N_COLUMNS);
 	srm_judge_begin(&judge, PG_ARGISNULL(1) ? NULL : srm_cstring_of_datum(PG_GETARG_DATUM(1)),
 					PG_ARGISNULL(2) ? NULL : TextDatumGetCString(PG_GETARG_DATUM(2)));
-	init_categories(&categories);
+	srm_categories_init(&categories);
 
 	SPI_connect();
 	evaluate_query(&judge, query, &categories, &all);
 	SPI_finish();
-	list_sort(categories.list, compare_categories);
+	srm_categories_sort(&categories);
 	foreach(cell, categories.list)
 	{
-		const Category *category = lfirst(cell);
+		const SrmCategory *category = lfirst(cell);
 
 		put_result(&rows, category->name, &category->evaluation);
 	}

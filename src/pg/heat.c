@@ -15,13 +15,13 @@
 #include <math.h>
 
 #include "catalog/pg_type.h"
-#include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 
 #include "pg/call.h"
+#include "pg/heat.h"
 
 #define STEPS	4				/* shades of each colour in a terminal */
 
@@ -30,8 +30,8 @@ static const int blues[STEPS] = {153, 117, 75, 39};
 static const int oranges[STEPS] = {223, 222, 215, 208};
 
 /* Characters of texts come one by one, in the encoding of the database. */
-static void
-append_escaped(StringInfo html, const char *text, int length)
+void
+srm_html_append_text(StringInfo html, const char *text, int length)
 {
 	while (length > 0)
 	{
@@ -83,18 +83,8 @@ append_printable(StringInfo out, const char *text, int length)
 	}
 }
 
-/* Sentences and their rewards, as srm_sentence_rewards() gives them. */
-typedef struct Sentences
-{
-	int			n;
-	Datum	   *texts;
-	Datum	   *rewards;
-	bool	   *unread;			/* behind the end of what the model read */
-	double		greatest;		/* magnitude of a reward */
-} Sentences;
-
 static void
-read_sentences(Sentences *sentences, ArrayType *texts, ArrayType *rewards)
+read_sentences(SrmHeat *sentences, ArrayType *texts, ArrayType *rewards)
 {
 	bool	   *is_null;
 	int			n;
@@ -120,13 +110,13 @@ read_sentences(Sentences *sentences, ArrayType *texts, ArrayType *rewards)
 
 /* From -1 to 1: the reward over the greatest magnitude of all. */
 static double
-strength(const Sentences *sentences, int i)
+strength(const SrmHeat *sentences, int i)
 {
 	return sentences->greatest > 0.0 ? DatumGetFloat4(sentences->rewards[i]) / sentences->greatest : 0.0;
 }
 
 static void
-append_html(StringInfo html, const Sentences *sentences, int i)
+append_html(StringInfo html, const SrmHeat *sentences, int i)
 {
 	text	   *sentence = DatumGetTextPP(sentences->texts[i]);
 	double		heat = sentences->unread[i] ? 0.0 : strength(sentences, i);
@@ -138,12 +128,12 @@ append_html(StringInfo html, const Sentences *sentences, int i)
 						 DatumGetFloat4(sentences->rewards[i]), DatumGetFloat4(sentences->rewards[i]));
 	appendStringInfo(html, " style=\"background-color:rgba(%s,%.2f)\">",
 					 heat < 0.0 ? "230,97,1" : "33,102,172", 0.5 * fabs(heat));
-	append_escaped(html, VARDATA_ANY(sentence), VARSIZE_ANY_EXHDR(sentence));
+	srm_html_append_text(html, VARDATA_ANY(sentence), VARSIZE_ANY_EXHDR(sentence));
 	appendStringInfoString(html, "</span>");
 }
 
 static void
-append_ansi(StringInfo out, const Sentences *sentences, int i)
+append_ansi(StringInfo out, const SrmHeat *sentences, int i)
 {
 	text	   *sentence = DatumGetTextPP(sentences->texts[i]);
 	double		heat = sentences->unread[i] ? 0.0 : strength(sentences, i);
@@ -157,28 +147,34 @@ append_ansi(StringInfo out, const Sentences *sentences, int i)
 		appendStringInfoString(out, "\033[0m");
 }
 
+void
+srm_heat_append_html(StringInfo html, const SrmHeat *heat)
+{
+	appendStringInfoString(html, "<div class=\"srm-heatmap\" role=\"list\" style=\"white-space:pre-wrap;line-height:1.6\">");
+	for (int i = 0; i < heat->n; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		append_html(html, heat, i);
+	}
+	appendStringInfoString(html, "</div>");
+}
+
 /* srm_heat_html(sentences text[], rewards real[]) */
 SRM_FUNCTION(srm_sql_heat_html)
 {
-	Sentences	sentences;
+	SrmHeat		sentences;
 	StringInfoData html;
 
 	read_sentences(&sentences, PG_GETARG_ARRAYTYPE_P(0), PG_GETARG_ARRAYTYPE_P(1));
 	initStringInfo(&html);
-	appendStringInfoString(&html, "<div class=\"srm-heatmap\" role=\"list\" style=\"white-space:pre-wrap;line-height:1.6\">");
-	for (int i = 0; i < sentences.n; i++)
-	{
-		CHECK_FOR_INTERRUPTS();
-		append_html(&html, &sentences, i);
-	}
-	appendStringInfoString(&html, "</div>");
+	srm_heat_append_html(&html, &sentences);
 	PG_RETURN_TEXT_P(cstring_to_text_with_len(html.data, html.len));
 }
 
 /* srm_heat_ansi(sentences text[], rewards real[]) */
 SRM_FUNCTION(srm_sql_heat_ansi)
 {
-	Sentences	sentences;
+	SrmHeat		sentences;
 	StringInfoData out;
 
 	read_sentences(&sentences, PG_GETARG_ARRAYTYPE_P(0), PG_GETARG_ARRAYTYPE_P(1));

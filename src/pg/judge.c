@@ -7,6 +7,8 @@
  */
 #include "postgres.h"
 
+#include <math.h>
+
 #include "utils/memutils.h"
 
 #include "pg/judge.h"
@@ -66,19 +68,40 @@ srm_judge_begin_own(SrmJudge *judge, const char *model)
 }
 
 double
-srm_judge_score(SrmJudge *judge, const SrmConversation *conversation, uint64 n_batches)
+srm_judge_score_sentences(SrmJudge *judge, const SrmConversation *conversation, uint64 n_batches,
+						  SrmScored *scored)
 {
 	SrmCall    *call = judge->call;
-	SrmScored	scored;
+	float4		score;
 
 	if (judge->n_batches != n_batches)
 		look_up(judge);
 	judge->n_batches = n_batches;
 	srm_call_check(call, srm_scorer_score(judge->model->scorer, conversation->messages,
 										  conversation->n_messages, &judge->options,
-										  call->arena, &scored, &call->stop, &call->status));
-	srm_arena_reset(call->arena);
-	return (float4) scored.score;	/* the score that srm_score() gives */
+										  call->arena, scored, &call->stop, &call->status));
+	score = (float4) scored->score; /* the score that srm_score() gives */
+	if (!isfinite(score))
+		ereport(ERROR,
+				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+				 errmsg("score by model \"%s\" is out of range for type real", srm_call_text(judge->name))));
+	return score;
+}
+
+void
+srm_judge_forget(SrmJudge *judge)
+{
+	srm_arena_reset(judge->call->arena);
+}
+
+double
+srm_judge_score(SrmJudge *judge, const SrmConversation *conversation, uint64 n_batches)
+{
+	SrmScored	scored;
+	double		score = srm_judge_score_sentences(judge, conversation, n_batches, &scored);
+
+	srm_judge_forget(judge);
+	return score;
 }
 
 void

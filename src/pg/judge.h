@@ -41,6 +41,13 @@ extern void srm_judge_begin_own(SrmJudge *judge, const char *model);
 extern double srm_judge_score(SrmJudge *judge, const SrmConversation *conversation,
 							  uint64 n_batches);
 
+/*
+ * The same with the sentences, which are good until srm_judge_forget() or the next srm_judge_score().
+ */
+extern double srm_judge_score_sentences(SrmJudge *judge, const SrmConversation *conversation,
+										uint64 n_batches, SrmScored *scored);
+extern void srm_judge_forget(SrmJudge *judge);
+
 extern void srm_judge_end(SrmJudge *judge);
 
 #endif							/* SRM_JUDGE_H */

@@ -192,6 +192,16 @@ srm_pairs_look_at(SrmPairCursor *cursor, SrmPairColumn column, const SrmConversa
 	cursor->response = response_of(conversation);
 }
 
+double
+srm_pairs_response_length(const SrmConversation *conversation)
+{
+	const SrmMessage *response = response_of(conversation);
+	SrmPositions positions;
+
+	srm_positions_init(&positions, response->content, response->content_length);
+	return srm_positions_before(&positions, response->content_length);
+}
+
 static void
 fail_query(const char *detail)
 {

@@ -93,6 +93,9 @@ extern bool srm_pairs_next(SrmPairCursor *cursor, SrmPairRow *row);
 extern void srm_pairs_look_at(SrmPairCursor *cursor, SrmPairColumn column,
 							  const SrmConversation *conversation);
 
+/* Characters of the response of a conversation. */
+extern double srm_pairs_response_length(const SrmConversation *conversation);
+
 /* Ends the cursor; tells of rows that were left out, in a NOTICE. */
 extern void srm_pairs_close(SrmPairCursor *cursor);
 
