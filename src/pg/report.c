@@ -11,6 +11,7 @@
 
 #include "executor/spi.h"
 #include "mb/pg_wchar.h"
+#include "parser/scansup.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
@@ -242,6 +243,20 @@ is_wanted(const SrmReportSentences *list, double rank)
 	return list->n < SRM_REPORT_TOP || rank < list->entries[list->n - 1].rank;
 }
 
+/* Without the spaces around it, which sentences in the middle of a response have. */
+static char *
+copy_sentence(const char *data, size_t length)
+{
+	while (length > 0 && scanner_isspace(data[0]))
+	{
+		data++;
+		length--;
+	}
+	while (length > 0 && scanner_isspace(data[length - 1]))
+		length--;
+	return clip_string(data, length, SENTENCE_BYTES);
+}
+
 static void
 keep_sentence(const SrmReport *report, SrmReportSentences *list, double rank, const Scored *scored,
 			  size_t i, uint64 number, bool is_of_chosen)
@@ -255,7 +270,7 @@ keep_sentence(const SrmReport *report, SrmReportSentences *list, double rank, co
 	sentence.context = make_context(report);
 	old = MemoryContextSwitchTo(sentence.context);
 	sentence.reward = (float4) scored->sentences.rewards[i + 1];
-	sentence.text = clip_string(scored->response->content + place->start, place->end - place->start, SENTENCE_BYTES);
+	sentence.text = copy_sentence(scored->response->content + place->start, place->end - place->start);
 	MemoryContextSwitchTo(old);
 	place_sentence(list, &sentence);
 }

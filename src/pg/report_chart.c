@@ -100,25 +100,36 @@ end_chart(const Chart *chart)
 	appendStringInfo(chart->html, "<path class=\"frame\" d=\"M%d %dV%dH%d\"/></svg>\n", LEFT, TOP, BOTTOM, RIGHT);
 }
 
+/* Bins on either side of 0 that have pairs, or that mirror such. */
+static int
+count_used_bins(const SrmReportMargins *margins)
+{
+	int			n = SRM_REPORT_BINS;
+
+	while (n > 1 && margins->counts[SRM_REPORT_BINS - n] == 0 && margins->counts[SRM_REPORT_BINS + n - 1] == 0)
+		n--;
+	return n;
+}
+
 void
 srm_report_append_margins(StringInfo html, const SrmReportMargins *margins)
 {
-	double		end = SRM_REPORT_BINS * margins->width;
-	Chart		chart = {html, {-end, end, "margin: score of the chosen less score of the rejected response"}, {0.0, 1.0, "pairs"}};
+	int			n = count_used_bins(margins);
+	double		width = margins->width;
+	Chart		chart = {html, {-n * width, n * width, "margin: score of the chosen less score of the rejected response"}, {0.0, 1.0, "pairs"}};
 
-	for (int i = 0; i < 2 * SRM_REPORT_BINS; i++)
+	for (int i = SRM_REPORT_BINS - n; i < SRM_REPORT_BINS + n; i++)
 		chart.y.high = Max(chart.y.high, (double) margins->counts[i]);
 	begin_chart(&chart, "Histogram of margins; those right of 0 are right");
-	for (int i = 0; i < 2 * SRM_REPORT_BINS; i++)
+	for (int i = SRM_REPORT_BINS - n; i < SRM_REPORT_BINS + n; i++)
 	{
-		double		low = (i - SRM_REPORT_BINS) * margins->width;
+		double		low = (i - SRM_REPORT_BINS) * width;
 		double		y = y_of(&chart, (double) margins->counts[i]);
 
 		if (margins->counts[i] > 0)
 			appendStringInfo(html, "<rect class=\"%s\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\"><title>" UINT64_FORMAT " from %.4g to %.4g</title></rect>",
 							 i < SRM_REPORT_BINS ? "loses" : "earns", x_of(&chart, low) + 0.5, y,
-							 (double) (RIGHT - LEFT) / (2 * SRM_REPORT_BINS) - 1.0, BOTTOM - y,
-							 margins->counts[i], low, low + margins->width);
+							 (double) (RIGHT - LEFT) / (2 * n) - 1.0, BOTTOM - y, margins->counts[i], low, low + width);
 	}
 	end_chart(&chart);
 }

@@ -27,13 +27,13 @@ static const char style[] =
 "body{font:16px/1.5 system-ui,sans-serif;color:var(--text);background:var(--ground);max-width:60rem;margin:0 auto;padding:1rem}\n"
 "h1,h2{line-height:1.2;text-wrap:balance}h2{margin-top:2.5rem}\n"
 ".faint,figcaption,caption{color:var(--faint);font-size:.875rem;text-align:left}\n"
-".wide{overflow-x:auto}\n"
+".wide{overflow-x:auto}td .faint{display:block}\n"
 "table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}\n"
-"th,td{padding:.3rem .6rem;border-bottom:1px solid var(--line);text-align:right;white-space:nowrap}\n"
-"th[scope=row],td.text{text-align:left;white-space:pre-wrap;overflow-wrap:anywhere;min-width:8rem}\n"
+"th,td{padding:.3rem .5rem;border-bottom:1px solid var(--line);text-align:right;white-space:nowrap}\n"
+"th:first-child,th.text{text-align:left}th[scope=row],td.text{text-align:left;white-space:pre-wrap;overflow-wrap:anywhere;min-width:7rem}\n"
 "tfoot th,tfoot td{font-weight:bold}\n"
 "figure{margin:1.5rem 0}svg{width:100%;height:auto}svg text{fill:var(--faint);font-size:12px}\n"
-"svg.bar{width:8rem;height:1rem;vertical-align:middle}\n"
+"svg.bar{width:6rem;height:1rem;vertical-align:middle}\n"
 ".grid{stroke:var(--line);stroke-width:.5}.frame{stroke:var(--faint);fill:none}\n"
 ".ideal{stroke:var(--faint);stroke-dasharray:4}.interval{stroke:var(--text);stroke-width:1.5}\n"
 "rect.track{fill:var(--line)}.earns{fill:var(--earns)}.loses{fill:var(--loses)}.longer{stroke:var(--loses);stroke-width:3}\n"
@@ -225,9 +225,9 @@ append_response(StringInfo html, const char *title, const SrmReportResponse *res
 }
 
 static void
-append_pair(StringInfo html, const SrmReportPair *pair)
+append_pair(StringInfo html, const SrmReportPair *pair, bool is_open)
 {
-	appendStringInfo(html, "<details><summary>Row " UINT64_FORMAT ", margin ", pair->row);
+	appendStringInfo(html, "<details%s><summary>Row " UINT64_FORMAT ", margin ", is_open ? " open" : "", pair->row);
 	append_number(html, pair->margin, "%+.3f");
 	if (pair->category != NULL)
 	{
@@ -253,7 +253,7 @@ append_wrong(StringInfo html, const SrmReportPairs *pairs)
 	appendStringInfoString(html, "<section><h2>Most clearly wrong</h2>\n"
 						   "<p class=\"faint\">Pairs with the most negative margins. Sentences are blue where they earn reward, and orange where they lose it.</p>\n");
 	for (int i = 0; i < pairs->n; i++)
-		append_pair(html, &pairs->entries[i]);
+		append_pair(html, &pairs->entries[i], i == 0);
 	appendStringInfoString(html, pairs->n == 0 ? "<p>None.</p></section>\n" : "</section>\n");
 }
 
@@ -264,10 +264,10 @@ append_doubtful(StringInfo html, const SrmReportPairs *pairs)
 						   "<p class=\"faint\">Pairs with the smallest margins, those that are wrong first.</p>\n");
 	for (int i = 0; i < pairs->n; i++)
 		if (pairs->entries[i].margin < 0.0)
-			append_pair(html, &pairs->entries[i]);
+			append_pair(html, &pairs->entries[i], false);
 	for (int i = 0; i < pairs->n; i++)
 		if (pairs->entries[i].margin >= 0.0)
-			append_pair(html, &pairs->entries[i]);
+			append_pair(html, &pairs->entries[i], false);
 	appendStringInfoString(html, "</section>\n");
 }
 

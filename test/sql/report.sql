@@ -71,7 +71,7 @@ FROM pages, listed(page, 'Most clearly wrong') AS l WHERE name = 'judged';
 SELECT bool_and(position(srm_heatmap(prompt, chosen) in page) > 0 AND position(srm_heatmap(prompt, rejected) in page) > 0) AS coloured
 FROM judged, pages WHERE name = 'judged';
 WITH rewards AS (
-	SELECT s.sentence, s.reward FROM judged, unnest(ARRAY[chosen, rejected]) AS response, srm_sentence_rewards(prompt, response) AS s),
+	SELECT trim(s.sentence) AS sentence, s.reward FROM judged, unnest(ARRAY[chosen, rejected]) AS response, srm_sentence_rewards(prompt, response) AS s),
 best AS (SELECT sentence, max(reward) AS reward FROM rewards WHERE reward > 0 GROUP BY 1 ORDER BY 2 DESC LIMIT 10),
 worst AS (SELECT sentence, min(reward) AS reward FROM rewards WHERE reward < 0 GROUP BY 1 ORDER BY 2 LIMIT 10),
 shown AS (
@@ -91,7 +91,7 @@ CREATE TABLE hostile (prompt text, chosen text, rejected text, category text);
 INSERT INTO hostile VALUES
 	('</div><script>alert(1)</script>', '</span><img src=x onerror=alert(2)> & "quoted". </style>', E'\x1b[2J <svg onload=''x''>', '</th><b>bold</b>" onclick="'),
 	('ü', repeat('long ', 4000), repeat('<', 9000), repeat('c', 1000));
-SET srm.truncation = 'tail';
+SET srm.truncation = 'response';
 INSERT INTO pages VALUES ('hostile', srm_report($$SELECT * FROM hostile /* </pre><script>alert(3)</script> */$$));
 RESET srm.truncation;
 SELECT page ~* '<(script|img|b>|svg onload)|onclick="|\x1b' AS open, position('&lt;script&gt;alert(1)' in page) > 0 AS prompt,
