@@ -138,3 +138,22 @@ srm_positions_range(SrmPositions *positions, SrmRange bytes, int32 *first, int32
 		end++;
 	*last = srm_positions_before(positions, end);
 }
+
+bool
+srm_utf8_can_be_datum(const char *name)
+{
+	int			encoding = GetDatabaseEncoding();
+	int			length = (int) strlen(name);
+	unsigned char *room;
+	Oid			conversion;
+
+	if (!srm_utf8_valid(name, (size_t) length))
+		return false;
+	if (encoding == PG_UTF8 || encoding == PG_SQL_ASCII)
+		return true;
+	conversion = FindDefaultConversionProc(PG_UTF8, encoding);
+	room = palloc((size_t) length * MAX_CONVERSION_GROWTH + 1);
+	return OidIsValid(conversion) &&
+		pg_do_encoding_conversion_buf(conversion, PG_UTF8, encoding, (unsigned char *) unconstify(char *, name),
+									  length, room, length * MAX_CONVERSION_GROWTH + 1, true) == length;
+}

@@ -13,6 +13,7 @@
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
 
+#include "pg/digests.h"
 #include "pg/encoding.h"
 #include "pg/model_owner.h"
 #include "pg/models.h"
@@ -66,17 +67,22 @@ put_model(SrmRows *rows, SrmCall *call, const char *name)
 	Datum		values[N_COLUMNS] = {0};
 	bool		nulls[N_COLUMNS];
 
+	bool		is_known;
+
 	if (directory == NULL)		/* gone since it was listed */
 		return;
 	memset(nulls, true, sizeof(nulls));
 	values[0] = srm_datum_of_utf8(name, strlen(name));
 	nulls[0] = false;
 	srm_status_init(&call->status);
-	if (srm_model_summarize(directory, call->arena, &summary, &call->status) &&
-		srm_model_digest(directory, digest, &call->stop, &call->status))
+	is_known = srm_model_summarize(directory, call->arena, &summary, &call->status) &&
+		srm_digests_find(call, directory, digest);
+	if (call->status.code == SRM_OK)
 	{
 		memset(nulls, false, sizeof(nulls));
-		values[1] = CStringGetTextDatum(digest);
+		nulls[1] = !is_known;
+		if (is_known)
+			values[1] = CStringGetTextDatum(digest);
 		fill_summary(&summary, values + 2);
 		fill_usage(srm_models_find_open(directory), values + 8, nulls + 8);
 	}

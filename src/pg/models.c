@@ -27,6 +27,8 @@
 
 #include "model/name.h"
 #include "kernel/pack.h"
+#include "pg/digests.h"
+#include "pg/encoding.h"
 #include "pg/models.h"
 #include "pg/settings.h"
 
@@ -119,6 +121,19 @@ compare_names(const ListCell *a, const ListCell *b)
 	return strcmp(lfirst(a), lfirst(b));
 }
 
+/* A name that no text of this database can be is passed over, with a warning. */
+static bool
+is_nameable(const char *name)
+{
+	if (srm_utf8_can_be_datum(name))
+		return true;
+	ereport(WARNING,
+			(errcode(ERRCODE_CHARACTER_NOT_IN_REPERTOIRE),
+			 errmsg("model directory \"%s\" is passed over", srm_call_text(name)),
+			 errdetail("Its name is not UTF-8, or has characters that the encoding of the database lacks.")));
+	return false;
+}
+
 static void
 list_directory(const char *path, List **names)
 {
@@ -136,7 +151,8 @@ list_directory(const char *path, List **names)
 
 		foreach(cell, *names)
 			known = known || strcmp(lfirst(cell), entry->d_name) == 0;
-		if (!known && srm_name_is_model(entry->d_name) && has_config(directory))
+		if (!known && srm_name_is_model(entry->d_name) && has_config(directory) &&
+			is_nameable(entry->d_name))
 			*names = lappend(*names, pstrdup(entry->d_name));
 		pfree(directory);
 	}
@@ -380,6 +396,7 @@ srm_models_digest(SrmCall *call, SrmOpenModel *model)
 	{
 		srm_call_check(call, srm_model_digest(model->directory, digest, &call->stop, &call->status));
 		strlcpy(model->digest, digest, sizeof(model->digest));
+		srm_digests_keep(model->directory, digest);
 	}
 	return model->digest;
 }
@@ -467,7 +484,8 @@ srm_models_preload(const char *names)
 	List	   *list;
 	ListCell   *cell;
 
-	if (!SplitIdentifierString(copy, ',', &list))
+	/* Names of models are no identifiers: they keep their case and their length */
+	if (!SplitGUCList(copy, ',', &list))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("invalid list syntax in parameter \"%s\"", "srm.preload_models")));
