@@ -27,7 +27,7 @@ static const char style[] =
 "body{font:16px/1.5 system-ui,sans-serif;color:var(--text);background:var(--ground);max-width:60rem;margin:0 auto;padding:1rem}\n"
 "h1,h2{line-height:1.2;text-wrap:balance}h2{margin-top:2.5rem}\n"
 ".faint,figcaption,caption{color:var(--faint);font-size:.875rem;text-align:left}\n"
-".wide{overflow-x:auto}td .faint{display:block}\n"
+".wide{overflow-x:auto}td .faint{display:block;text-align:right;font-weight:normal}\n"
 "table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}\n"
 "th,td{padding:.3rem .5rem;border-bottom:1px solid var(--line);text-align:right;white-space:nowrap}\n"
 "th:first-child,th.text{text-align:left}th[scope=row],td.text{text-align:left;white-space:pre-wrap;overflow-wrap:anywhere;min-width:7rem}\n"
@@ -151,7 +151,7 @@ append_reliability(StringInfo html, const SrmEvaluation *evaluation)
 	srm_report_append_reliability(html, evaluation);
 	appendStringInfoString(html, "<figcaption>How often the response that the model prefers is the chosen one, with Wilson&#39;s interval of 95&nbsp;%, "
 						   "by how sure it is. On the dashed line confidence is what it says; below it the model is too sure.</figcaption></figure>\n"
-						   "<details><summary>Numbers</summary><div class=\"wide\"><table><thead><tr><th scope=\"col\">Confidence</th><th scope=\"col\">Pairs</th>"
+						   "<details><summary>Numbers</summary><div class=\"wide\" role=\"region\" aria-label=\"Reliability\" tabindex=\"0\"><table><thead><tr><th scope=\"col\">Confidence</th><th scope=\"col\">Pairs</th>"
 						   "<th scope=\"col\">Mean confidence</th><th scope=\"col\">Right</th></tr></thead><tbody>\n");
 	for (int i = 0; i < SRM_CALIBRATION_BINS; i++)
 	{
@@ -196,8 +196,8 @@ append_sentences(StringInfo html, const char *title, const SrmReportSentences *s
 	if (sentences->n == 0)
 		appendStringInfoString(html, "<p>None.</p>");
 	else
-		appendStringInfoString(html, "<div class=\"wide\"><table><thead><tr><th scope=\"col\">Reward</th><th scope=\"col\" class=\"text\">Sentence</th>"
-							   "<th scope=\"col\">Response</th><th scope=\"col\">Row</th></tr></thead><tbody>\n");
+		appendStringInfo(html, "<div class=\"wide\" role=\"region\" aria-label=\"%s\" tabindex=\"0\"><table><thead><tr><th scope=\"col\">Reward</th>"
+						 "<th scope=\"col\" class=\"text\">Sentence</th><th scope=\"col\">Response</th><th scope=\"col\">Row</th></tr></thead><tbody>\n", title);
 	for (int i = 0; i < sentences->n; i++)
 	{
 		const SrmReportSentence *sentence = &sentences->entries[i];

@@ -135,6 +135,19 @@ make_model('damaged', 'model.safetensors' => sub {
 });
 fails_with("SELECT srm_score('damaged', 'a', 'b')", qr/F0000: model gives a value that is not finite/, 'NaN weights');
 
+# weights that are finite, and scores that are not: their margins would be none
+
+make_model('damaged', 'model.safetensors' => sub {
+	my $data = shift;
+	my $header = unpack 'Q<', $data;
+	my ($start, $end) = substr($data, 8, $header) =~ /"score\.weight":\{[^}]*"data_offsets":\[(\d+),(\d+)\]/ or die;
+	substr($data, 8 + $header + $start, $end - $start) = "\x7f\x7f" x (($end - $start) / 2);
+	return $data;
+});
+my $pairs = q{'SELECT ''a'' AS prompt, ''Yes. No.'' AS chosen, ''No, never. Yes.'' AS rejected'};
+fails_with("SELECT accuracy FROM srm_evaluate($pairs, 'damaged', 'last')", qr/22003: score by model "damaged" is out of range for type real/, 'infinite scores');
+fails_with("SELECT srm_report($pairs, 'damaged')", qr/22003: score by model "damaged" is out of range for type real/, 'infinite scores in a report');
+
 # a broken model does not hide the others in the list
 
 make_model('damaged', 'config.json' => sub { return '{' });
