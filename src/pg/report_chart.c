@@ -60,24 +60,47 @@ find_step(const Axis *axis)
 	return power * (mantissa < 1.5 ? 1.0 : mantissa < 3.5 ? 2.0 : mantissa < 7.5 ? 5.0 : 10.0);
 }
 
+/* The first tick of an axis, and how many there are: never so many that numbers too close to each other matter. */
+static double
+find_ticks(const Axis *axis, double step, int *n)
+{
+	double		first = ceil(axis->low / step);
+
+	for (*n = 0; *n < 2 * TICKS && (first + *n) * step <= axis->high;)
+		(*n)++;
+	return first;
+}
+
 static void
 append_x_ticks(const Chart *chart)
 {
 	double		step = find_step(&chart->x);
+	int			n;
+	double		first = find_ticks(&chart->x, step, &n);
 
-	for (double i = ceil(chart->x.low / step); i * step <= chart->x.high; i++)
+	for (int i = 0; i < n; i++)
+	{
+		double		tick = (first + i) * step;
+
 		appendStringInfo(chart->html, "<path class=\"grid\" d=\"M%.1f %dV%d\"/><text x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">%.6g</text>",
-						 x_of(chart, i * step), TOP, BOTTOM, x_of(chart, i * step), BOTTOM + 18, i * step);
+						 x_of(chart, tick), TOP, BOTTOM, x_of(chart, tick), BOTTOM + 18, tick);
+	}
 }
 
 static void
 append_y_ticks(const Chart *chart)
 {
 	double		step = find_step(&chart->y);
+	int			n;
+	double		first = find_ticks(&chart->y, step, &n);
 
-	for (double i = ceil(chart->y.low / step); i * step <= chart->y.high; i++)
+	for (int i = 0; i < n; i++)
+	{
+		double		tick = (first + i) * step;
+
 		appendStringInfo(chart->html, "<path class=\"grid\" d=\"M%d %.1fH%d\"/><text x=\"%d\" y=\"%.1f\" text-anchor=\"end\">%.6g</text>",
-						 LEFT, y_of(chart, i * step), RIGHT, LEFT - 6, y_of(chart, i * step) + 4.0, i * step);
+						 LEFT, y_of(chart, tick), RIGHT, LEFT - 6, y_of(chart, tick) + 4.0, tick);
+	}
 }
 
 /* description is what a screen reader says of the picture. */
@@ -193,7 +216,8 @@ srm_report_append_points(StringInfo html, const SrmReportPoints *points)
 
 	widen(&chart, points->chosen, points->n);
 	widen(&chart, points->rejected, points->n);
-	border = chart.y.high > chart.y.low ? 0.05 * (chart.y.high - chart.y.low) : 0.5;
+	/* All scores may be the same, and large */
+	border = chart.y.high > chart.y.low ? 0.05 * (chart.y.high - chart.y.low) : Max(0.5, 0.1 * fabs(chart.y.high));
 	chart.y.low -= border;
 	chart.y.high += border;
 	begin_chart(&chart, "Scores of chosen and rejected responses against their lengths");

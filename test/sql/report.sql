@@ -115,6 +115,10 @@ SELECT (SELECT sum(m[1]::integer) FROM regexp_matches(page, '<title>(\d+) from',
 	(SELECT count(*) FROM listed(page, 'Most doubtful')) AS doubtful
 FROM pages WHERE name = 'many';
 
+-- of a single pair, of one score
+
+SELECT srm_report('SELECT * FROM judged WHERE id = 5') ~ '[^a-z](nan|inf)' AS broken;
+
 -- no rows, rows with NULL, and what is refused
 
 SELECT substring(srm_report('SELECT * FROM judged WHERE false') from '<h1>.*</h1>\n<p>.*?</p>') AS nothing;

@@ -137,16 +137,21 @@ fails_with("SELECT srm_score('damaged', 'a', 'b')", qr/F0000: model gives a valu
 
 # weights that are finite, and scores that are not: their margins would be none
 
-make_model('damaged', 'model.safetensors' => sub {
-	my $data = shift;
+sub fill_head
+{
+	my ($data, $number) = @_;
 	my $header = unpack 'Q<', $data;
 	my ($start, $end) = substr($data, 8, $header) =~ /"score\.weight":\{[^}]*"data_offsets":\[(\d+),(\d+)\]/ or die;
-	substr($data, 8 + $header + $start, $end - $start) = "\x7f\x7f" x (($end - $start) / 2);
+	substr($data, 8 + $header + $start, $end - $start) = $number x (($end - $start) / 2);
 	return $data;
-});
+}
+make_model('damaged', 'model.safetensors' => sub { return fill_head(shift, "\x7f\x7f") });
 my $pairs = q{'SELECT ''a'' AS prompt, ''Yes. No.'' AS chosen, ''No, never. Yes.'' AS rejected'};
 fails_with("SELECT accuracy FROM srm_evaluate($pairs, 'damaged', 'last')", qr/22003: score by model "damaged" is out of range for type real/, 'infinite scores');
 fails_with("SELECT srm_report($pairs, 'damaged')", qr/22003: score by model "damaged" is out of range for type real/, 'infinite scores in a report');
+make_model('damaged', 'model.safetensors' => sub { return fill_head(shift, "\x00\x5b") });
+is($node->safe_psql('postgres', q{SELECT srm_report('SELECT ''a'' AS prompt, ''Yes.'' AS chosen, ''Yes.'' AS rejected', 'damaged') ~ '[^a-z](nan|inf)'}),
+	'f', 'pictures of large scores that are all the same');
 
 # a broken model does not hide the others in the list
 
