@@ -48,7 +48,7 @@ make_image(const char *name)
 	arena = srm_arena_create(&status);
 	snprintf(path, sizeof(path), "test/data/tokenizer/%s.json", name);
 	json = read_file(path);
-	packed = srm_tokenizer_pack(json.data, json.size, arena, &image.size, &status);
+	packed = srm_tokenizer_pack(json.data, json.size, NULL, arena, &image.size, &status);
 	check_status(packed != NULL, &status);
 	image.data = aligned_alloc(64, image.size);
 	memcpy(image.data, packed, image.size);
