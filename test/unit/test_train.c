@@ -215,7 +215,18 @@ train_and_read(int n_threads, size_t memory_limit, int stop_at, int resumed, siz
 	return data;
 }
 
-/* Threads, memory and stops change nothing of the model. */
+static void
+check_same(char *found, size_t found_size, const char *expected, size_t size)
+{
+	assert_int_equal(found_size, size);
+	assert_memory_equal(found, expected, size);
+	free(found);
+}
+
+/*
+ * Threads and stops change nothing of the model.  How often threads ask whether to stop
+ * is a matter of time, so the runs that are stopped have one.
+ */
 static void
 test_same_model(void **state)
 {
@@ -224,14 +235,14 @@ test_same_model(void **state)
 	int			n_asks = count_asks();
 
 	(void) state;
-	for (int i = 0; i < 3; i++)
+	for (int i = 1; i < 3; i++)
 	{
 		size_t		found_size;
-		char	   *found = train_and_read(i + 1, 0, n_asks * 4 / 10 + i, i, &found_size);
+		char	   *found = train_and_read(i + 1, 0, 0, 0, &found_size);
 
-		assert_int_equal(found_size, size);
-		assert_memory_equal(found, expected, size);
-		free(found);
+		check_same(found, found_size, expected, size);
+		found = train_and_read(1, 0, n_asks * 4 / 10 + i, i, &found_size);
+		check_same(found, found_size, expected, size);
 	}
 	free(expected);
 }
