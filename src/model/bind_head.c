@@ -330,7 +330,8 @@ bind_objectives(SrmBinder *binder, size_t k, SrmStack *stack)
 	/* As many rows as objectives, or some for each */
 	if (tensor != NULL && tensor->n_dims == 2 && tensor->shape[0] > 0 && tensor->shape[0] % k == 0)
 		shape[0] = tensor->shape[0];
-	if (layer == NULL || folded == NULL || !srm_binder_matrix(binder, regression, shape[0], dim, &w))
+	if (layer == NULL || folded == NULL || !srm_binder_matrix(binder, regression, shape[0], dim, &w) ||
+		!srm_files_load(binder->model->files, tensor->data, tensor->size, binder->status))
 		return false;
 	shape[0] = k;
 	if (has_tensor(binder, "reward_transform_matrix"))

@@ -124,25 +124,6 @@ srm_binder_matrix(SrmBinder *binder, const char *name, size_t rows, size_t cols,
 	return srm_binder_rows(binder, name, &all, cols, matrix);
 }
 
-/* out (n_elements) = the tensor as f32, a piece at a time: it may lie at any byte. */
-static void
-read_elements(const SrmTensor *tensor, float *out)
-{
-	uint32_t	piece[256];		/* aligned for every type */
-	size_t		size = srm_dtype_size(tensor->dtype);
-	size_t		capacity = sizeof(piece) / size;
-
-	for (size_t start = 0; start < tensor->n_elements; start += capacity)
-	{
-		size_t		rest = tensor->n_elements - start;
-		size_t		n = rest < capacity ? rest : capacity;
-		SrmMatrix	matrix = {.data = piece,.dtype = tensor->dtype,.rows = 1,.cols = n};
-
-		memcpy(piece, tensor->data + start * size, n * size);
-		srm_matrix_read(&matrix, 0, n, out + start);
-	}
-}
-
 const float *
 srm_binder_copy(SrmBinder *binder, const char *name, const size_t *shape, size_t n_dims)
 {
@@ -152,8 +133,10 @@ srm_binder_copy(SrmBinder *binder, const char *name, const size_t *shape, size_t
 	if (tensor == NULL)
 		return NULL;
 	copy = srm_arena_array(binder->model->arena, tensor->n_elements, sizeof(float), binder->status);
-	if (copy != NULL)
-		read_elements(tensor, copy);
+	if (copy == NULL ||
+		!srm_files_load(binder->model->files, tensor->data, tensor->size, binder->status))
+		return NULL;
+	srm_tensor_read(tensor, 0, tensor->n_elements, copy);
 	return copy;
 }
 

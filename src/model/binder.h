@@ -34,7 +34,7 @@ extern const float *srm_binder_copy(SrmBinder *binder, const char *name,
 /* The same for a tensor (n). */
 extern bool srm_binder_vector(SrmBinder *binder, const char *name, size_t n, const float **vector);
 
-/* A tensor (rows, cols), where it is mapped. */
+/* A tensor (rows, cols), at its place in the reserved file; it is not loaded. */
 extern bool srm_binder_matrix(SrmBinder *binder, const char *name, size_t rows, size_t cols,
 							  SrmMatrix *matrix);
 

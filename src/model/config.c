@@ -533,3 +533,17 @@ srm_config_read(SrmConfig *config, const char *path, const char *json, size_t le
 	srm_arena_free(scratch);
 	return done;
 }
+
+bool
+srm_config_open(SrmConfig *config, SrmModelFiles *files, SrmArena *arena, SrmStatus *status)
+{
+	SrmArena   *scratch = srm_arena_create(status);
+	SrmContents contents;
+	bool		done;
+
+	done = scratch != NULL &&
+		srm_files_read(files, SRM_CONFIG_FILE, false, SRM_MAX_CONFIG_SIZE, scratch, &contents, status) &&
+		srm_config_read(config, contents.path, contents.data, contents.size, arena, status);
+	srm_arena_free(scratch);
+	return done;
+}

@@ -14,6 +14,7 @@
 #define SRM_CONFIG_H
 
 #include "model/architecture.h"
+#include "model/directory.h"
 #include "model/model.h"
 
 /* What the outputs of a head stand for. */
@@ -49,6 +50,13 @@ typedef struct SrmConfig
 	size_t		attention_dim;	/* of the aggregator; 0 where it is not given */
 	SrmModelSettings settings;
 } SrmConfig;
+
+#define SRM_CONFIG_FILE		"config.json"
+#define SRM_MAX_CONFIG_SIZE	((size_t) 1024 * 1024)
+
+/* Reads the config.json of a model directory; what config points to lies in the arena. */
+extern bool srm_config_open(SrmConfig *config, SrmModelFiles *files, SrmArena *arena,
+							SrmStatus *status);
 
 /*
  * Reads the contents of a config.json.  path is for messages; what config

@@ -11,10 +11,11 @@
 #include "model/writer.h"
 
 /*
- * Writes all of a model directory into a writer but config.json: weights, one
- * file or the shards with their index, and what srm_writer_copy_texts() takes.
+ * Writes all of a model directory into a writer: weights, one file or the shards with
+ * their index, what srm_writer_copy_texts() takes, and the config.json with another
+ * mean and standard deviation of scores.
  */
-extern bool srm_copy_model(SrmWriter *writer, const char *directory, const SrmStop *stop,
-						   SrmStatus *status);
+extern bool srm_copy_model(SrmWriter *writer, const char *directory, double mean, double std,
+						   const SrmStop *stop, SrmStatus *status);
 
 #endif							/* SRM_COPY_H */

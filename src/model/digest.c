@@ -33,16 +33,11 @@ typedef struct Digester
 	SrmStatus  *status;
 } Digester;
 
-static bool
+static void
 add_name(Digester *digester, const char *name, bool always)
 {
-	const char *path = srm_files_path(digester->files, name, digester->status);
-
-	if (path == NULL)
-		return false;
-	if (digester->n_names < MAX_FILES && (always || srm_file_stamp(path).exists))
+	if (digester->n_names < MAX_FILES && (always || srm_file_stamp(digester->files->fd, name).exists))
 		digester->names[digester->n_names++] = name;
-	return true;
 }
 
 static bool
@@ -50,12 +45,11 @@ add_shards(Digester *digester)
 {
 	SrmShards	shards;
 
-	if (!srm_shards_read(&shards, digester->files, digester->arena, digester->status) ||
-		!add_name(digester, SRM_WEIGHTS_INDEX, true))
+	if (!srm_shards_read(&shards, digester->files, digester->arena, digester->status))
 		return false;
+	add_name(digester, SRM_WEIGHTS_INDEX, true);
 	for (size_t i = 0; i < shards.n; i++)
-		if (!add_name(digester, shards.names[i], true))
-			return false;
+		add_name(digester, shards.names[i], true);
 	return true;
 }
 
@@ -68,16 +62,16 @@ compare_names(const void *a, const void *b)
 static bool
 list_names(Digester *digester)
 {
-	if (!add_name(digester, SRM_WEIGHTS_FILE, false) ||
-		(digester->n_names == 0 && !add_shards(digester)) ||
-		!add_name(digester, SRM_HEAD_FILE, false) ||
-		!add_name(digester, "config.json", true) ||
-		!add_name(digester, "tokenizer.json", true) ||
-		!add_name(digester, "tokenizer_config.json", false) ||
-		!add_name(digester, "special_tokens_map.json", false) ||
-		!add_name(digester, "added_tokens.json", false) ||
-		!add_name(digester, "chat_template.jinja", false))
+	add_name(digester, SRM_WEIGHTS_FILE, false);
+	if (digester->n_names == 0 && !add_shards(digester))
 		return false;
+	add_name(digester, SRM_HEAD_FILE, false);
+	add_name(digester, "config.json", true);
+	add_name(digester, "tokenizer.json", true);
+	add_name(digester, "tokenizer_config.json", false);
+	add_name(digester, "special_tokens_map.json", false);
+	add_name(digester, "added_tokens.json", false);
+	add_name(digester, "chat_template.jinja", false);
 	qsort(digester->names, digester->n_names, sizeof(char *), compare_names);
 	return true;
 }
@@ -123,7 +117,7 @@ hash_file(Digester *digester, const char *name, char hex[SRM_DIGEST_LENGTH + 1])
 	SrmFile		file;
 	bool		done;
 
-	if (path == NULL || !srm_file_open(&file, path, false, digester->status))
+	if (path == NULL || !srm_file_open(&file, digester->files->fd, name, path, false, digester->status))
 		return false;
 	srm_sha256_init(&hash);
 	done = hash_contents(digester, &file, &hash);
@@ -159,26 +153,35 @@ hash_names(Digester *digester, char digest[SRM_DIGEST_LENGTH + 1])
 }
 
 bool
-srm_model_digest(const char *directory, char digest[SRM_DIGEST_LENGTH + 1],
-				 const SrmStop *stop, SrmStatus *status)
+srm_files_digest(SrmModelFiles *files, char digest[SRM_DIGEST_LENGTH + 1], const SrmStop *stop,
+				 SrmStatus *status)
 {
 	SrmArena   *arena = srm_arena_create(status);
-	Digester   *digester;
+	Digester   *digester = arena == NULL ? NULL : srm_arena_array(arena, 1, sizeof(Digester), status);
 	bool		done = false;
 
-	if (arena == NULL)
-		return false;
-	digester = srm_arena_array(arena, 1, sizeof(Digester), status);
 	if (digester != NULL)
 	{
+		digester->files = files;
 		digester->arena = arena;
 		digester->stop = stop;
 		digester->status = status;
 		digester->chunk = srm_arena_alloc(arena, CHUNK_SIZE, status);
-		digester->files = srm_files_create(directory, arena, status);
-		done = digester->chunk != NULL && digester->files != NULL &&
-			list_names(digester) && hash_names(digester, digest);
+		done = digester->chunk != NULL && list_names(digester) && hash_names(digester, digest);
 	}
+	srm_arena_free(arena);
+	return done;
+}
+
+bool
+srm_model_digest(const char *directory, char digest[SRM_DIGEST_LENGTH + 1],
+				 const SrmStop *stop, SrmStatus *status)
+{
+	SrmArena   *arena = srm_arena_create(status);
+	SrmModelFiles *files = arena == NULL ? NULL : srm_files_create(directory, arena, status);
+	bool		done = files != NULL && srm_files_digest(files, digest, stop, status);
+
+	srm_files_close(files);
 	srm_arena_free(arena);
 	return done;
 }

@@ -1,15 +1,29 @@
 /*-------------------------------------------------------------------------
  *
  * directory.c
- *	  The files of a model directory: where they are, which are mapped, and
- *	  whether they have changed.
+ *	  The files of a model directory: where they are, which parts of them are
+ *	  in memory, and whether they have changed.
  *
  *-------------------------------------------------------------------------
  */
 #include "model/directory.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
+
+#define ALIGNMENT		((uintptr_t) 64)
+#define MAX_FIRST		64
+#define LOAD_PIECE		((size_t) 64 * 1024 * 1024)	/* between two looks at stop */
+
+/* For looking up names in it, a directory need not be readable. */
+#ifdef O_PATH
+#define OPEN_DIRECTORY	(O_PATH | O_DIRECTORY | O_CLOEXEC)
+#else
+#define OPEN_DIRECTORY	(O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+#endif
 
 SrmModelFiles *
 srm_files_create(const char *directory, SrmArena *arena, SrmStatus *status)
@@ -20,7 +34,14 @@ srm_files_create(const char *directory, SrmArena *arena, SrmStatus *status)
 		return NULL;
 	files->arena = arena;
 	files->directory = srm_arena_string(arena, directory, strlen(directory), status);
-	return files->directory == NULL ? NULL : files;
+	if (files->directory == NULL)
+		return NULL;
+	files->fd = open(directory, OPEN_DIRECTORY);
+	if (files->fd >= 0)
+		return files;
+	srm_fail_file(status, errno, "could not open model directory \"%s\": %s", directory,
+				  strerror(errno));
+	return NULL;
 }
 
 void
@@ -28,10 +49,12 @@ srm_files_close(SrmModelFiles *files)
 {
 	if (files == NULL)
 		return;
-	for (SrmMapping *mapping = files->mappings; mapping != NULL; mapping = mapping->next)
-		munmap(mapping->data, mapping->size);
-	files->mappings = NULL;
-	files->mapped_bytes = 0;
+	for (SrmSpace *space = files->spaces; space != NULL; space = space->next)
+		munmap(space->start, space->reserved);
+	files->spaces = NULL;
+	if (files->fd >= 0)
+		close(files->fd);
+	files->fd = -1;
 }
 
 const char *
@@ -56,13 +79,19 @@ srm_files_open(SrmModelFiles *files, const char *name, bool optional, SrmFile *f
 	SrmWatch   *watch = srm_arena_array(files->arena, 1, sizeof(SrmWatch), status);
 	const char *path = srm_files_path(files, name, status);
 
-	if (watch == NULL || path == NULL || !srm_file_open(file, path, optional, status))
+	if (watch == NULL || path == NULL)
 		return false;
+	watch->name = path + strlen(path) - strlen(name);
 	watch->path = path;
-	watch->stamp = file->stamp;
 	watch->next = files->watches;
 	files->watches = watch;
-	return true;
+	if (srm_file_open(file, files->fd, name, path, optional, status))
+	{
+		watch->stamp = file->stamp;
+		return true;
+	}
+	watch->stamp = srm_file_stamp(files->fd, name);
+	return false;
 }
 
 bool
@@ -84,30 +113,42 @@ srm_files_read(SrmModelFiles *files, const char *name, bool optional, size_t lim
 	return contents->data != NULL;
 }
 
-/* Maps an open file and leaves the mapping to srm_files_close(). */
-static bool
-keep_mapping(SrmModelFiles *files, const SrmFile *file, SrmStatus *status)
+/* Addresses for an open file, of which the byte at aligned is to lie well. */
+static SrmSpace *
+reserve(SrmModelFiles *files, const SrmFile *file, size_t aligned, SrmStatus *status)
 {
-	SrmMapping *mapping = srm_arena_array(files->arena, 1, sizeof(SrmMapping), status);
+	size_t		page = (size_t) sysconf(_SC_PAGESIZE);
+	SrmSpace   *space = srm_arena_array(files->arena, 1, sizeof(SrmSpace), status);
+	void	   *start;
 
-	if (mapping == NULL)
-		return false;
-	mapping->data = srm_file_map(file, status);
-	if (mapping->data == NULL)
-		return false;
-	mapping->size = file->size;
-	mapping->next = files->mappings;
-	files->mappings = mapping;
-	files->mapped_bytes += file->size;
-	return true;
+	if (space == NULL)
+		return NULL;
+	space->reserved = (file->size + ALIGNMENT + page) / page * page;
+	start = mmap(NULL, space->reserved, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (start == MAP_FAILED)
+	{
+		srm_fail_memory(status, space->reserved);
+		return NULL;
+	}
+	space->path = file->path;
+	space->name = files->watches->name;
+	space->stamp = file->stamp;
+	space->start = start;
+	space->data = space->start + (ALIGNMENT - aligned % ALIGNMENT) % ALIGNMENT;
+	space->size = file->size;
+	space->loaded = space->loaded_end = space->start;
+	space->next = files->spaces;
+	files->spaces = space;
+	return space;
 }
 
 bool
-srm_files_map(SrmModelFiles *files, const char *name, bool optional,
-			  SrmContents *contents, SrmStatus *status)
+srm_files_reserve(SrmModelFiles *files, const char *name, bool optional, size_t n_first,
+				  SrmAlignedByte aligned, SrmContents *contents, SrmStatus *status)
 {
+	char		first[MAX_FIRST];
 	SrmFile		file;
-	bool		done;
+	SrmSpace   *space = NULL;
 
 	memset(contents, 0, sizeof(SrmContents));
 	if (!srm_files_open(files, name, optional, &file, status))
@@ -117,18 +158,141 @@ srm_files_map(SrmModelFiles *files, const char *name, bool optional,
 		return true;
 	contents->found = true;
 	contents->size = file.size;
-	done = file.size == 0 || keep_mapping(files, &file, status);
-	if (done && file.size > 0)
-		contents->data = files->mappings->data;
+	if (n_first > file.size)
+		n_first = file.size;
+	if (n_first <= sizeof(first) && srm_file_read_at(&file, 0, first, n_first, status))
+		space = reserve(files, &file, aligned(first, n_first), status);
+	srm_file_close(&file);
+	contents->data = space == NULL ? NULL : space->data;
+	return space != NULL;
+}
+
+static SrmSpace *
+find_space(const SrmModelFiles *files, const char *data)
+{
+	SrmSpace   *space = files->spaces;
+
+	while (space != NULL &&
+		   ((uintptr_t) data < (uintptr_t) space->start ||
+			(uintptr_t) data >= (uintptr_t) space->start + space->reserved))
+		space = space->next;
+	return space;
+}
+
+/* The file of a space once more, which must be the same. */
+static bool
+open_again(SrmModelFiles *files, const SrmSpace *space, SrmFile *file, SrmStatus *status)
+{
+	if (!srm_file_open(file, files->fd, space->name, space->path, true, status))
+		return false;
+	if (file->fd >= 0 && srm_file_stamp_equal(&file->stamp, &space->stamp))
+		return true;
+	srm_file_close(file);
+	return srm_file_fail_changed(files->directory, status);
+}
+
+/* Reads the whole pages [start, end) of a space, as far as the file goes. */
+static bool
+fill(SrmModelFiles *files, SrmSpace *space, char *start, char *end, SrmStatus *status)
+{
+	SrmFile		file;
+	bool		done;
+
+	if (mprotect(start, (size_t) (end - start), PROT_READ | PROT_WRITE) != 0)
+		return srm_fail_memory(status, (size_t) (end - start));
+	if (!open_again(files, space, &file, status))
+		return false;
+	if (start < space->data)
+		start = space->data;
+	if (end > space->data + space->size)
+		end = space->data + space->size;
+	done = start >= end ||
+		srm_file_read_at(&file, (size_t) (start - space->data), start, (size_t) (end - start),
+						 status);
 	srm_file_close(&file);
 	return done;
+}
+
+bool
+srm_files_load(SrmModelFiles *files, const void *data, size_t size, SrmStatus *status)
+{
+	SrmSpace   *space = find_space(files, data);
+	size_t		page = (size_t) sysconf(_SC_PAGESIZE);
+	char	   *start;
+	char	   *end;
+
+	if (space == NULL || size == 0)
+		return true;
+	start = space->start + (size_t) ((const char *) data - space->start) / page * page;
+	end = space->start + ((size_t) ((const char *) data - space->start) + size + page - 1) / page * page;
+	if (start >= space->loaded && end <= space->loaded_end)
+		return true;
+	if (!fill(files, space, start, end, status))
+		return false;
+	/* One range is remembered; what is loaded apart from it is only read again when asked for */
+	if (start > space->loaded_end || end < space->loaded)
+		space->loaded = space->loaded_end = start;
+	if (start < space->loaded)
+		space->loaded = start;
+	if (end > space->loaded_end)
+		space->loaded_end = end;
+	return true;
+}
+
+bool
+srm_files_load_all(SrmModelFiles *files, const SrmStop *stop, SrmStatus *status)
+{
+	for (SrmSpace *space = files->spaces; space != NULL; space = space->next)
+		for (size_t start = 0; start < space->size; start += LOAD_PIECE)
+		{
+			size_t		rest = space->size - start;
+
+			if (!srm_continue(stop, status) ||
+				!srm_files_load(files, space->data + start, rest < LOAD_PIECE ? rest : LOAD_PIECE,
+								status))
+				return false;
+		}
+	return true;
 }
 
 void
 srm_files_release(SrmModelFiles *files)
 {
-	for (SrmMapping *mapping = files->mappings; mapping != NULL; mapping = mapping->next)
-		(void) madvise(mapping->data, mapping->size, MADV_DONTNEED);
+	for (SrmSpace *space = files->spaces; space != NULL; space = space->next)
+	{
+		(void) mprotect(space->start, space->reserved, PROT_NONE);
+		(void) madvise(space->start, space->reserved, MADV_DONTNEED);
+		space->loaded = space->loaded_end = space->start;
+	}
+}
+
+bool
+srm_files_hold(const SrmModelFiles *files, const void *data)
+{
+	return find_space(files, data) != NULL;
+}
+
+size_t
+srm_files_size(const SrmModelFiles *files)
+{
+	size_t		size = 0;
+
+	for (const SrmSpace *space = files->spaces; space != NULL; space = space->next)
+		size += space->size;
+	return size;
+}
+
+bool
+srm_files_altered(const SrmModelFiles *files)
+{
+	for (const SrmWatch *watch = files->watches; watch != NULL; watch = watch->next)
+	{
+		SrmFileStamp now = srm_file_stamp(files->fd, watch->name);
+
+		if (!srm_file_stamp_equal(&watch->stamp, &now))
+			return true;
+	}
+	return false;
 }
 
 bool
@@ -136,10 +300,16 @@ srm_files_changed(const SrmModelFiles *files)
 {
 	for (const SrmWatch *watch = files->watches; watch != NULL; watch = watch->next)
 	{
-		SrmFileStamp now = srm_file_stamp(watch->path);
+		SrmFileStamp now = srm_file_stamp(AT_FDCWD, watch->path);
 
 		if (!srm_file_stamp_equal(&watch->stamp, &now))
 			return true;
 	}
 	return false;
+}
+
+bool
+srm_files_check(const SrmModelFiles *files, SrmStatus *status)
+{
+	return !srm_files_altered(files) || srm_file_fail_changed(files->directory, status);
 }

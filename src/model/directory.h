@@ -1,11 +1,19 @@
 /*-------------------------------------------------------------------------
  *
  * directory.h
- *	  The files of a model directory: where they are, which are mapped, and
- *	  whether they have changed.
+ *	  The files of a model directory: where they are, which parts of them are
+ *	  in memory, and whether they have changed.
+ *
+ * The directory is opened once, and all files are opened through it: one that
+ * is replaced by renaming gives all files of the old model or all of the new one.
  *
  * Every name that was asked for is remembered with its stamp, whether the
  * file was there or not.
+ *
+ * Weights are read and never mapped, since whoever cut off a mapped file would
+ * take the server down.  A file of weights has a range of addresses of its own,
+ * without memory, so that tensors have their places at once; what is used of them
+ * is loaded before and released behind.
  *
  *-------------------------------------------------------------------------
  */
@@ -18,19 +26,28 @@ typedef struct SrmContents
 {
 	const char *path;			/* for messages */
 	bool		found;
-	const char *data;			/* (size); NULL for an empty file that is mapped */
+	const char *data;			/* (size) */
 	size_t		size;
 } SrmContents;
 
-typedef struct SrmMapping
+/* Addresses for a file; reading what is not loaded is a fault. */
+typedef struct SrmSpace
 {
-	void	   *data;
+	const char *name;
+	const char *path;
+	SrmFileStamp stamp;
+	char	   *start;			/* (reserved), whole pages */
+	size_t		reserved;
+	char	   *data;			/* (size) of the file */
 	size_t		size;
-	struct SrmMapping *next;
-} SrmMapping;
+	char	   *loaded;			/* [loaded, loaded_end) is in memory; maybe more */
+	char	   *loaded_end;
+	struct SrmSpace *next;
+} SrmSpace;
 
 typedef struct SrmWatch
 {
+	const char *name;
 	const char *path;
 	SrmFileStamp stamp;
 	struct SrmWatch *next;
@@ -39,17 +56,17 @@ typedef struct SrmWatch
 typedef struct SrmModelFiles
 {
 	const char *directory;
+	int			fd;				/* of the directory */
 	SrmArena   *arena;			/* of the paths and of this struct */
-	SrmMapping *mappings;
+	SrmSpace   *spaces;
 	SrmWatch   *watches;
-	size_t		mapped_bytes;
 } SrmModelFiles;
 
-/* NULL, with the status set, when memory is short. */
+/* Opens a directory.  NULL, with the status set, on an error. */
 extern SrmModelFiles *srm_files_create(const char *directory, SrmArena *arena,
 									   SrmStatus *status);
 
-/* Ends the mappings; NULL is allowed. */
+/* Ends the spaces, and closes the directory; NULL is allowed. */
 extern void srm_files_close(SrmModelFiles *files);
 
 /* "directory/name", in the arena. */
@@ -70,17 +87,46 @@ extern bool srm_files_read(SrmModelFiles *files, const char *name, bool optional
 						   size_t limit, SrmArena *scratch,
 						   SrmContents *contents, SrmStatus *status);
 
-/* Maps a file until srm_files_close(). */
-extern bool srm_files_map(SrmModelFiles *files, const char *name, bool optional,
-						  SrmContents *contents, SrmStatus *status);
+/*
+ * Reserves addresses for a file until srm_files_close(); the byte at aligned(first
+ * bytes of the file, as many as are asked for) gets one that is a multiple of 64.
+ * The first n_first bytes, or all where there are fewer, are passed to it.
+ */
+typedef size_t (*SrmAlignedByte) (const char *first, size_t n_first);
+
+extern bool srm_files_reserve(SrmModelFiles *files, const char *name, bool optional,
+							  size_t n_first, SrmAlignedByte aligned,
+							  SrmContents *contents, SrmStatus *status);
 
 /*
- * Lets go of the pages of the mappings, which stay valid: pages that are
- * read again come back from the page cache.
+ * Reads a part of a reserved file, or of memory that is none (which does nothing),
+ * into its place, where it stays until srm_files_release().
  */
+extern bool srm_files_load(SrmModelFiles *files, const void *data, size_t size,
+						   SrmStatus *status);
+
+/* Reads all of all reserved files. */
+extern bool srm_files_load_all(SrmModelFiles *files, const SrmStop *stop, SrmStatus *status);
+
+/* Lets go of all that was loaded. */
 extern void srm_files_release(SrmModelFiles *files);
 
-/* Whether a file that was asked for was replaced, changed, added or removed since. */
+/* Whether an address is one of a reserved file. */
+extern bool srm_files_hold(const SrmModelFiles *files, const void *data);
+
+/* Bytes of the reserved files. */
+extern size_t srm_files_size(const SrmModelFiles *files);
+
+/*
+ * Whether a file that was asked for was changed, added or removed since in the
+ * directory that is open.
+ */
+extern bool srm_files_altered(const SrmModelFiles *files);
+
+/* The same for the directory that its path leads to now. */
 extern bool srm_files_changed(const SrmModelFiles *files);
+
+/* Fails where the files are altered: what was read would be parts of two models. */
+extern bool srm_files_check(const SrmModelFiles *files, SrmStatus *status);
 
 #endif							/* SRM_DIRECTORY_H */

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * file.c
- *	  One file of a model directory, read or mapped.
+ *	  One file of a model directory.
  *
  *-------------------------------------------------------------------------
  */
@@ -9,8 +9,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pwd.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -34,12 +34,12 @@ make_stamp(const struct stat *st)
 }
 
 SrmFileStamp
-srm_file_stamp(const char *path)
+srm_file_stamp(int directory, const char *name)
 {
 	SrmFileStamp stamp = {0};
 	struct stat st;
 
-	return stat(path, &st) == 0 ? make_stamp(&st) : stamp;
+	return fstatat(directory, name, &st, 0) == 0 ? make_stamp(&st) : stamp;
 }
 
 bool
@@ -57,6 +57,25 @@ fail_access(const char *doing, const char *path, int errnum, SrmStatus *status)
 {
 	return srm_fail_file(status, errnum, "could not %s file \"%s\": %s", doing, path,
 						 strerror(errnum));
+}
+
+/* Tools that save models often leave files that their owner alone may read. */
+static bool
+fail_open(const char *path, int errnum, SrmStatus *status)
+{
+	const struct passwd *user = errnum == EACCES ? getpwuid(geteuid()) : NULL;
+
+	fail_access("open", path, errnum, status);
+	return user != NULL &&
+		srm_fail_hint(status, "Let the server's user \"%s\" read the file and search its directories.",
+					  user->pw_name);
+}
+
+bool
+srm_file_fail_changed(const char *path, SrmStatus *status)
+{
+	srm_fail(status, SRM_INVALID_MODEL, "\"%s\" was changed while it was read", path);
+	return srm_fail_hint(status, "Try again; a model is replaced by renaming a new one into its place.");
 }
 
 /* Takes the descriptor's size and stamp; refuses what is not a regular file. */
@@ -77,15 +96,16 @@ inspect(SrmFile *file, SrmStatus *status)
 }
 
 bool
-srm_file_open(SrmFile *file, const char *path, bool missing_ok, SrmStatus *status)
+srm_file_open(SrmFile *file, int directory, const char *name, const char *path,
+			  bool missing_ok, SrmStatus *status)
 {
 	memset(file, 0, sizeof(SrmFile));
 	file->path = path;
 
 	/* O_NONBLOCK: a FIFO would wait for its writer */
-	file->fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	file->fd = openat(directory, name, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	if (file->fd < 0)
-		return (missing_ok && errno == ENOENT) || fail_access("open", path, errno, status);
+		return (missing_ok && errno == ENOENT) || fail_open(path, errno, status);
 	if (inspect(file, status))
 		return true;
 	srm_file_close(file);
@@ -100,10 +120,28 @@ srm_file_close(SrmFile *file)
 	file->fd = -1;
 }
 
+bool
+srm_file_read_at(const SrmFile *file, size_t offset, void *data, size_t size, SrmStatus *status)
+{
+	for (size_t done = 0; done < size;)
+	{
+		size_t		rest = size - done < MAX_PIECE ? size - done : MAX_PIECE;
+		ssize_t		n = pread(file->fd, (char *) data + done, rest, (off_t) (offset + done));
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return fail_access("read", file->path, errno, status);
+		if (n == 0)
+			return srm_file_fail_changed(file->path, status);
+		done += (size_t) n;
+	}
+	return true;
+}
+
 char *
 srm_file_read(const SrmFile *file, size_t limit, SrmArena *arena, SrmStatus *status)
 {
-	size_t		done = 0;
 	char	   *data;
 
 	if (file->size > limit)
@@ -113,33 +151,10 @@ srm_file_read(const SrmFile *file, size_t limit, SrmArena *arena, SrmStatus *sta
 		return NULL;
 	}
 	data = srm_arena_alloc(arena, file->size + 1, status);
-	while (data != NULL && done < file->size)
-	{
-		ssize_t		n = read(file->fd, data + done, file->size - done);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-		{
-			fail_access("read", file->path, n < 0 ? errno : EIO, status);
-			return NULL;
-		}
-		done += (size_t) n;
-	}
-	if (data != NULL)
-		data[done] = '\0';
+	if (data == NULL || !srm_file_read_at(file, 0, data, file->size, status))
+		return NULL;
+	data[file->size] = '\0';
 	return data;
-}
-
-void *
-srm_file_map(const SrmFile *file, SrmStatus *status)
-{
-	void	   *data = mmap(NULL, file->size, PROT_READ, MAP_SHARED, file->fd, 0);
-
-	if (data != MAP_FAILED)
-		return data;
-	fail_access("map", file->path, errno, status);
-	return NULL;
 }
 
 bool

@@ -1,13 +1,11 @@
 /*-------------------------------------------------------------------------
  *
  * file.h
- *	  One file of a model directory, read or mapped.
+ *	  One file of a model directory.
  *
  * Only regular files are opened, and opening never waits: a FIFO or a device
- * in a model directory is an error.
- *
- * A file that is mapped must not shrink as long as it is: reading beyond its
- * new end would kill the process.  Model files are replaced by renaming.
+ * in a model directory is an error.  Files are read and never mapped: one that
+ * is cut off while it is mapped would kill the process.
  *
  *-------------------------------------------------------------------------
  */
@@ -40,12 +38,12 @@ typedef struct SrmFile
 } SrmFile;
 
 /*
- * Opens a file for reading; path must live as long as the file is used.  To be
- * closed.  With missing_ok, a file that does not exist gives true, and an fd of
- * -1.
+ * Opens a file of an open directory for reading.  path, which messages show, must
+ * live as long as the file is used.  To be closed.  With missing_ok, a file that
+ * does not exist gives true, and an fd of -1.
  */
-extern bool srm_file_open(SrmFile *file, const char *path, bool missing_ok,
-						  SrmStatus *status);
+extern bool srm_file_open(SrmFile *file, int directory, const char *name, const char *path,
+						  bool missing_ok, SrmStatus *status);
 extern void srm_file_close(SrmFile *file);
 
 /*
@@ -55,11 +53,9 @@ extern void srm_file_close(SrmFile *file);
 extern char *srm_file_read(const SrmFile *file, size_t limit, SrmArena *arena,
 						   SrmStatus *status);
 
-/*
- * Maps an open file, of at least one byte, read-only.  The mapping outlives
- * the descriptor; it goes with munmap().
- */
-extern void *srm_file_map(const SrmFile *file, SrmStatus *status);
+/* Reads size bytes from a place on; a file that has become shorter is an error. */
+extern bool srm_file_read_at(const SrmFile *file, size_t offset, void *data, size_t size,
+							 SrmStatus *status);
 
 /*
  * Writes all of it at the place where an open file is; false with errno, which
@@ -67,8 +63,14 @@ extern void *srm_file_map(const SrmFile *file, SrmStatus *status);
  */
 extern bool srm_file_write(int fd, const void *data, size_t size);
 
-/* The stamp that a path has now; a path that cannot be looked up does not exist. */
-extern SrmFileStamp srm_file_stamp(const char *path);
+/*
+ * The stamp that a name in an open directory has now, or a path, with AT_FDCWD;
+ * what cannot be looked up does not exist.
+ */
+extern SrmFileStamp srm_file_stamp(int directory, const char *name);
 extern bool srm_file_stamp_equal(const SrmFileStamp *a, const SrmFileStamp *b);
+
+/* "file ... was changed while it was read", to be tried again. */
+extern bool srm_file_fail_changed(const char *path, SrmStatus *status);
 
 #endif							/* SRM_FILE_H */

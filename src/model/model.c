@@ -8,47 +8,48 @@
 #include "model/model.h"
 
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "model/bind.h"
 #include "model/chat.h"
 #include "model/config.h"
 #include "model/directory.h"
 #include "model/prepared.h"
+#include "model/prepared_format.h"
 #include "model/prepared_tokenizer.h"
 #include "model/weights.h"
 
-#define CONFIG_FILE			"config.json"
-#define MAX_CONFIG_SIZE		((size_t) 1024 * 1024)
+#define MAX_ATTEMPTS		5		/* to open a model that is replaced again and again */
 #define MIN_RELEASED		((size_t) 64 * 1024 * 1024)
 
+/* Where weights stay as they are in the files, they are in memory. */
 static bool
-read_config(SrmConfig *config, SrmModelFiles *files, SrmArena *arena, SrmArena *scratch,
-			SrmStatus *status)
+is_plain(const SrmModelOptions *options)
 {
-	SrmContents contents;
-
-	return srm_files_read(files, CONFIG_FILE, false, MAX_CONFIG_SIZE, scratch, &contents, status) &&
-		srm_config_read(config, contents.path, contents.data, contents.size, arena, status);
+	return options == NULL || options->compute == SRM_COMPUTE_PLAIN;
 }
 
 static bool
-read_weights(SrmModel *model, const SrmConfig *config, SrmArena *scratch, const SrmStop *stop,
-			 SrmStatus *status)
+read_weights(SrmModel *model, const SrmModelOptions *options, const SrmStop *stop, SrmStatus *status)
 {
-	SrmWeights	weights;
+	const SrmConfig *config = model->config;
+	SrmWeights *weights = srm_arena_array(model->arena, 1, sizeof(SrmWeights), status);
 
-	if (!srm_weights_open(&weights, model->files, scratch, stop, status) ||
+	if (weights == NULL ||
+		!srm_weights_open(weights, model->files, model->arena, stop, status) ||
+		(is_plain(options) && !srm_files_load_all(model->files, stop, status)) ||
 		!srm_continue(stop, status) ||
-		!srm_bind(model, config, &weights, status))
+		!srm_bind(model, config, weights, status))
 		return false;
+	model->weights = weights;
 	model->architecture = config->name;
 	model->settings = config->settings;
 	model->reward_token_id = (int32_t) config->head.reward_token_id;
 	model->pad_id = (int32_t) config->head.pad_id;
 	model->max_tokens = config->max_tokens;
-	model->dtype = srm_dtype_name(weights.dtype);
-	model->n_parameters = weights.n_parameters;
-	model->mapped_bytes = model->files->mapped_bytes;
+	model->dtype = srm_dtype_name(weights->dtype);
+	model->n_parameters = weights->n_parameters;
 	return true;
 }
 
@@ -142,33 +143,30 @@ read_tokenizer(SrmModel *model, const SrmModelOptions *options, SrmArena *scratc
 		srm_chat_read(model, &files, status);
 }
 
-/* A directory that is replaced meanwhile could give the parts of two models. */
-static bool
-check_unchanged(const SrmModel *model, SrmStatus *status)
+static size_t
+count_mapped(const SrmPrepared *prepared)
 {
-	if (!srm_files_changed(model->files))
-		return true;
-	srm_fail(status, SRM_INVALID_MODEL, "model directory \"%s\" was changed while it was read",
-			 model->directory);
-	return srm_fail_hint(status, "Try again.");
+	return (prepared->data == NULL ? 0 : prepared->bytes) + prepared->tokenizer_bytes;
 }
 
 static bool
 fill_model(SrmModel *model, const char *directory, const SrmModelOptions *options,
 		   SrmArena *scratch, const SrmStop *stop, SrmStatus *status)
 {
-	SrmConfig	config;
+	SrmConfig  *config = srm_arena_array(model->arena, 1, sizeof(SrmConfig), status);
 
+	model->config = config;
 	model->files = srm_files_create(directory, model->arena, status);
-	if (model->files == NULL)
+	if (config == NULL || model->files == NULL)
 		return false;
 	model->directory = model->files->directory;
-	return read_config(&config, model->files, model->arena, scratch, status) &&
-		read_weights(model, &config, scratch, stop, status) &&
-		read_tokenizer(model, options, scratch, stop, status) &&
-		(options == NULL || options->compute == SRM_COMPUTE_PLAIN ||
-		 srm_prepared_open(model, options, stop, status)) &&
-		check_unchanged(model, status);
+	if (!srm_config_open(config, model->files, model->arena, status) ||
+		!read_weights(model, options, stop, status) ||
+		!read_tokenizer(model, options, scratch, stop, status) ||
+		(!is_plain(options) && !srm_prepared_open(model, options, stop, status)))
+		return false;
+	model->mapped_bytes = count_mapped(&model->prepared);
+	return srm_files_check(model->files, status);
 }
 
 /* The model itself lies in its arena. */
@@ -188,9 +186,10 @@ create_model(SrmStatus *status)
 	return model;
 }
 
-SrmModel *
-srm_model_open(const char *directory, const SrmModelOptions *options, const SrmStop *stop,
-			   SrmStatus *status)
+/* Opens what the path leads to now; moved tells a failure that may be due to its being replaced. */
+static SrmModel *
+try_open(const char *directory, const SrmModelOptions *options, const SrmStop *stop, bool *moved,
+		 SrmStatus *status)
 {
 	SrmModel   *model = create_model(status);
 	SrmArena   *scratch = srm_arena_create(status);
@@ -203,8 +202,29 @@ srm_model_open(const char *directory, const SrmModelOptions *options, const SrmS
 	srm_arena_free(scratch);
 	if (done)
 		return model;
+	*moved = model != NULL && model->files != NULL &&
+		(srm_files_changed(model->files) || srm_files_altered(model->files));
 	srm_model_close(model);
 	return NULL;
+}
+
+SrmModel *
+srm_model_open(const char *directory, const SrmModelOptions *options, const SrmStop *stop,
+			   SrmStatus *status)
+{
+	SrmModel   *model = NULL;
+	bool		again = status->code == SRM_OK;
+
+	for (int attempt = 1; again; attempt++)
+	{
+		bool		moved = false;
+
+		model = try_open(directory, options, stop, &moved, status);
+		again = model == NULL && moved && attempt < MAX_ATTEMPTS && status->code != SRM_STOPPED;
+		if (again)
+			srm_status_init(status);
+	}
+	return model;
 }
 
 bool
@@ -234,14 +254,20 @@ srm_model_close(SrmModel *model)
 size_t
 srm_model_private_bytes(const SrmModel *model)
 {
-	return srm_arena_used(model->arena);
+	return srm_arena_used(model->arena) +
+		(model->prepared.compute == NULL ? srm_files_size(model->files) : 0);
 }
 
 void
 srm_model_release(const SrmModel *model)
 {
-	if (model->prepared.compute != NULL && model->files->mapped_bytes >= MIN_RELEASED)
-		srm_files_release(model->files);
+	const SrmMatrix *embedding = &model->decoder.embedding;
+	size_t		size = srm_prepared_source_bytes(embedding);
+	size_t		page = (size_t) sysconf(_SC_PAGESIZE);
+	size_t		rest = (page - (uintptr_t) embedding->data % page) % page;
+
+	if (model->prepared.data != NULL && size >= MIN_RELEASED)
+		(void) madvise((char *) embedding->data + rest, size - rest, MADV_DONTNEED);
 }
 
 bool
@@ -257,7 +283,7 @@ summarize(SrmModelFiles *files, SrmArena *arena, SrmArena *scratch, SrmModelSumm
 	SrmConfig	config;
 	SrmWeights	weights;
 
-	if (!read_config(&config, files, arena, scratch, status) ||
+	if (!srm_config_open(&config, files, arena, status) ||
 		!srm_weights_open(&weights, files, scratch, NULL, status))
 		return false;
 	summary->architecture = config.name;

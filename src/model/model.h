@@ -5,8 +5,8 @@
  *
  * The Hugging Face layout as published: config.json, model.safetensors or
  * the sharded set with its index, tokenizer.json, tokenizer_config.json.
- * Weights stay in the files, mapped read-only; vectors (norms, biases, the
- * value head) are copied as f32.
+ * Weights are mapped from a file that was prepared from them, or are in memory;
+ * vectors (norms, biases, the value head) are copied as f32.
  *
  *-------------------------------------------------------------------------
  */
@@ -47,6 +47,7 @@ typedef struct SrmPrepared
 	SrmStatus	problem;		/* why it is, where a directory was given */
 	char		digest[SRM_DIGEST_LENGTH + 1];	/* of the model, if the file tells; "" */
 	void	   *data;			/* (bytes) the mapping, or NULL */
+	const struct SrmPreparedPlan *plan; /* what a file holds */
 	void	   *tokenizer;		/* (tokenizer_bytes) that of the tokenizer's tables, or NULL */
 	size_t		tokenizer_bytes;
 } SrmPrepared;
@@ -106,7 +107,7 @@ typedef struct SrmModel
 	const char *dtype;			/* of most weights: "float32", "float16", "bfloat16", "int8" */
 	uint64_t	n_parameters;
 	size_t		max_tokens;		/* max_position_embeddings */
-	size_t		mapped_bytes;
+	size_t		mapped_bytes;	/* shared with other processes */
 	SrmDecoder	decoder;
 	const float *value_weight;	/* (dim), or NULL: see head */
 	float		value_bias;		/* 0 where the model has none */
@@ -121,7 +122,9 @@ typedef struct SrmModel
 	SrmTemplate *chat_template; /* NULL where the model has none */
 	SrmTemplateVariables variables; /* tokens as the template may ask for them */
 	SrmArena   *arena;			/* owns all of the above */
-	struct SrmModelFiles *files;	/* mappings, and what identifies the files */
+	struct SrmModelFiles *files;	/* what identifies them, and where they are */
+	const struct SrmConfig *config;
+	const struct SrmWeights *weights;	/* the tensors, to be loaded from files */
 	SrmPrepared prepared;
 } SrmModel;
 
@@ -129,13 +132,12 @@ typedef struct SrmModel
  * Opens a model directory.  NULL, with the status set, if any part of it is
  * missing, damaged or not supported.  The model serves one thread at a time.
  *
- * options NULL leaves the weights as they are in the files: products with them are
- * slower, and in f32.
+ * options NULL reads the weights into memory as they are in the files: products with
+ * them are slower, and in f32.
  *
- * The weights themselves are not read: a model of NaN opens, and whoever
- * computes with it checks the result.  A file that shrinks while the model is
- * open crashes the process that reads it, so model files are replaced by
- * renaming.
+ * The weights themselves are not looked at: a model of NaN opens, and whoever
+ * computes with it checks the result.  A model that is replaced by renaming while it is
+ * opened is the old one or the new one; one that is written into may be an error.
  */
 extern SrmModel *srm_model_open(const char *directory, const SrmModelOptions *options,
 								const SrmStop *stop, SrmStatus *status);
@@ -149,8 +151,7 @@ extern void srm_model_close(SrmModel *model);	/* NULL is allowed */
 extern size_t srm_model_private_bytes(const SrmModel *model);
 
 /*
- * After a pass: lets go of the pages of large files that it has read, which
- * are those of the embedding.  A page that is read brings its neighbours along, so that the
+ * After a pass: lets go of the pages of a large embedding that it has read.  A page that is read brings its neighbours along, so that the
  * memory of a session would grow far beyond what it uses; they come back from the page cache.
  */
 extern void srm_model_release(const SrmModel *model);
@@ -166,6 +167,8 @@ extern bool srm_model_changed(const SrmModel *model);
  * An index and its files count only where there is no model.safetensors, as in
  * srm_model_open().
  */
+extern bool srm_files_digest(struct SrmModelFiles *files, char digest[SRM_DIGEST_LENGTH + 1],
+							 const SrmStop *stop, SrmStatus *status);
 extern bool srm_model_digest(const char *directory, char digest[SRM_DIGEST_LENGTH + 1],
 							 const SrmStop *stop, SrmStatus *status);
 

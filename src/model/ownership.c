@@ -8,6 +8,7 @@
 #include "model/ownership.h"
 
 #include <stdio.h>
+#include <fcntl.h>
 #include <string.h>
 
 #include "base/json_write.h"
@@ -45,7 +46,7 @@ srm_ownership_read(SrmOwner *owner, const char *directory)
 	if (path != NULL)
 	{
 		sprintf(path, "%s/%s", directory, SRM_OWNER_FILE);
-		if (srm_file_open(&file, path, true, &ignored) && file.fd >= 0)
+		if (srm_file_open(&file, AT_FDCWD, path, path, true, &ignored) && file.fd >= 0)
 		{
 			char	   *text = srm_file_read(&file, MAX_FILE_SIZE, arena, &ignored);
 			SrmJson    *json = text == NULL ? NULL : srm_json_parse(text, file.size, path, arena, &ignored);

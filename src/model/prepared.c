@@ -44,7 +44,7 @@ typedef struct Maker
 {
 	SrmModel   *model;
 	const SrmModelOptions *options;
-	SrmPreparedPlan plan;
+	SrmPreparedPlan *plan;
 	char		key[NAME_SIZE];
 	int			directory;		/* descriptor, or -1 */
 	SrmArena   *arena;
@@ -74,34 +74,34 @@ print_name(const Maker *maker, const char *suffix, char name[NAME_SIZE + 8])
 static const char *
 compute_name(const SrmPreparedPlan *plan)
 {
-	for (size_t i = 1; i < plan->n; i++)
+	for (size_t i = 1; i < plan->n_packed; i++)
 		if (plan->matrices[i].compute != plan->matrices[0].compute)
 			return "mixed";
-	return plan->n == 0 ? "f32" : srm_compute_name(plan->matrices[0].compute);
+	return plan->n_packed == 0 ? "f32" : srm_compute_name(plan->matrices[0].compute);
 }
 
-/* Points the matrices of the model to their packed forms, data being the start of the file. */
+/* Points a matrix of the model to its packed form or its copy. */
 static void
-use_packed(Maker *maker, const char *data)
+use_matrix(const SrmPreparedMatrix *entry, const char *data)
 {
-	for (size_t i = 0; i < maker->plan.n; i++)
+	if (entry->is_copy)
 	{
-		SrmPreparedMatrix *entry = &maker->plan.matrices[i];
-
-		entry->matrix->packed = data + entry->offset;
-		entry->matrix->compute = entry->compute;
+		entry->matrix->data = data;
+		return;
 	}
+	entry->matrix->packed = data;
+	entry->matrix->compute = entry->compute;
 }
 
 /* In large pages where the file system has them: a new process takes a fault for each page. */
 static void *
 map_file(const Maker *maker, int fd)
 {
-	void	   *data = mmap(NULL, maker->plan.size, PROT_READ, MAP_SHARED, fd, 0);
+	void	   *data = mmap(NULL, maker->plan->size, PROT_READ, MAP_SHARED, fd, 0);
 
 #ifdef MADV_HUGEPAGE
 	if (data != MAP_FAILED)
-		(void) madvise(data, maker->plan.size, MADV_HUGEPAGE);
+		(void) madvise(data, maker->plan->size, MADV_HUGEPAGE);
 #endif
 	return data;
 }
@@ -119,21 +119,34 @@ use_file(Maker *maker)
 
 	if (fd < 0)
 		return false;
-	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && (uint64_t) st.st_size == maker->plan.size)
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && (uint64_t) st.st_size == maker->plan->size)
 		data = map_file(maker, fd);
 	close(fd);
 	if (data == MAP_FAILED)
 		return false;
-	if (!srm_prepared_check(&maker->plan, data, maker->plan.size, false))
+	if (!srm_prepared_check(maker->plan, data, maker->plan->size, false))
 	{
-		munmap(data, maker->plan.size);
+		munmap(data, maker->plan->size);
 		return false;
 	}
 	prepared->data = data;
-	prepared->bytes = maker->plan.size;
+	prepared->bytes = maker->plan->size;
 	memcpy(prepared->digest, ((SrmPreparedHeader *) data)->digest, SRM_DIGEST_LENGTH);
-	use_packed(maker, data);
+	for (size_t i = 0; i < maker->plan->n; i++)
+		use_matrix(&maker->plan->matrices[i], (char *) data + maker->plan->matrices[i].offset);
 	return true;
+}
+
+/* The rows that row first and the n - 1 behind it stand in, as the model's file has them. */
+static bool
+load_rows(Maker *maker, const SrmMatrix *matrix, size_t first, size_t n)
+{
+	size_t		bytes = matrix->cols * srm_dtype_size(matrix->dtype);
+	size_t		start = srm_matrix_row(matrix, first);
+	size_t		end = srm_matrix_row(matrix, first + n - 1) + 1;
+
+	return srm_files_load(maker->model->files, (const char *) matrix->data + start * bytes,
+						  (end - start) * bytes, maker->status);
 }
 
 static bool
@@ -145,9 +158,38 @@ pack_matrix(Maker *maker, const SrmPreparedMatrix *entry, void *out)
 	{
 		size_t		n = rows - first < PACK_ROWS ? rows - first : PACK_ROWS;
 
-		if (!srm_continue(maker->stop, maker->status))
+		if (!srm_continue(maker->stop, maker->status) ||
+			!load_rows(maker, entry->matrix, first, n))
 			return false;
 		srm_pack_rows(out, entry->matrix, entry->compute, first, n);
+	}
+	srm_files_release(maker->model->files);
+	return true;
+}
+
+/* A piece of a copy, in memory until the next one. */
+static const char *
+load_piece(Maker *maker, const SrmPreparedMatrix *entry, size_t start, size_t *size)
+{
+	const char *data = (const char *) entry->matrix->data + start;
+
+	*size = entry->size - start < SRM_PREPARED_PIECE ? entry->size - start : SRM_PREPARED_PIECE;
+	srm_files_release(maker->model->files);
+	return srm_continue(maker->stop, maker->status) &&
+		srm_files_load(maker->model->files, data, *size, maker->status) ? data : NULL;
+}
+
+static bool
+copy_matrix(Maker *maker, const SrmPreparedMatrix *entry, void *out)
+{
+	for (size_t start = 0; start < entry->size; start += SRM_PREPARED_PIECE)
+	{
+		size_t		size;
+		const char *piece = load_piece(maker, entry, start, &size);
+
+		if (piece == NULL)
+			return false;
+		memcpy((char *) out + start, piece, size);
 	}
 	return true;
 }
@@ -158,16 +200,16 @@ pack_privately(Maker *maker)
 {
 	SrmPrepared *prepared = &maker->model->prepared;
 
-	for (size_t i = 0; i < maker->plan.n; i++)
+	for (size_t i = 0; i < maker->plan->n; i++)
 	{
-		SrmPreparedMatrix *entry = &maker->plan.matrices[i];
-		void	   *packed = srm_arena_alloc(maker->model->arena, entry->size, maker->status);
+		const SrmPreparedMatrix *entry = &maker->plan->matrices[i];
+		void	   *room = srm_arena_alloc(maker->model->arena, entry->size, maker->status);
 
-		if (packed == NULL || !pack_matrix(maker, entry, packed))
+		if (room == NULL ||
+			!(entry->is_copy ? copy_matrix(maker, entry, room) : pack_matrix(maker, entry, room)))
 			return false;
 		prepared->bytes += entry->size;
-		entry->matrix->packed = packed;
-		entry->matrix->compute = entry->compute;
+		use_matrix(entry, room);
 	}
 	prepared->is_private = true;
 	return true;
@@ -180,48 +222,80 @@ write_all(Maker *maker, int fd, const char *name, const char *data, size_t size,
 		fail_doing(maker, "write file", name);
 }
 
-/* Packs one matrix after the other into buffer, which the largest fits into, and writes it. */
+/* buffer is one that the largest packed matrix fits into. */
+static bool
+write_packed(Maker *maker, int fd, const char *name, const SrmPreparedMatrix *matrix,
+			 SrmPreparedEntry *entry, char *buffer)
+{
+	if (!pack_matrix(maker, matrix, buffer) ||
+		!write_all(maker, fd, name, buffer, matrix->size, matrix->offset))
+		return false;
+	entry->sample = srm_hash_bytes(0, buffer, matrix->size < SRM_PREPARED_SAMPLE ?
+								   matrix->size : SRM_PREPARED_SAMPLE);
+	for (size_t start = 0; start < matrix->size; start += SRM_PREPARED_PIECE)
+		entry->checksum = srm_hash_bytes(entry->checksum, buffer + start,
+										 matrix->size - start < SRM_PREPARED_PIECE ?
+										 matrix->size - start : SRM_PREPARED_PIECE);
+	return true;
+}
+
+static bool
+write_copy(Maker *maker, int fd, const char *name, const SrmPreparedMatrix *matrix,
+		   SrmPreparedEntry *entry)
+{
+	for (size_t start = 0; start < matrix->size; start += SRM_PREPARED_PIECE)
+	{
+		size_t		size;
+		const char *piece = load_piece(maker, matrix, start, &size);
+
+		if (piece == NULL || !write_all(maker, fd, name, piece, size, matrix->offset + start))
+			return false;
+		if (start == 0)
+			entry->sample = srm_hash_bytes(0, piece, size < SRM_PREPARED_SAMPLE ? size : SRM_PREPARED_SAMPLE);
+		entry->checksum = srm_hash_bytes(entry->checksum, piece, size);
+	}
+	return true;
+}
+
 static bool
 write_matrices(Maker *maker, int fd, const char *name, SrmPreparedEntry *entries, char *buffer)
 {
-	for (size_t i = 0; i < maker->plan.n; i++)
+	for (size_t i = 0; i < maker->plan->n; i++)
 	{
-		const SrmPreparedMatrix *matrix = &maker->plan.matrices[i];
-		size_t		sample = matrix->size < SRM_PREPARED_SAMPLE ? matrix->size : SRM_PREPARED_SAMPLE;
+		const SrmPreparedMatrix *matrix = &maker->plan->matrices[i];
 
-		if (!pack_matrix(maker, matrix, buffer) ||
-			!write_all(maker, fd, name, buffer, matrix->size, matrix->offset))
+		if (!(matrix->is_copy ? write_copy(maker, fd, name, matrix, &entries[i]) :
+			  write_packed(maker, fd, name, matrix, &entries[i], buffer)))
 			return false;
-		entries[i].sample = srm_hash_bytes(0, buffer, sample);
-		entries[i].checksum = srm_hash_bytes(0, buffer, matrix->size);
 	}
-	return true;
+	/* What lies between them and behind the last is zero */
+	return ftruncate(fd, (off_t) maker->plan->size) == 0 || fail_doing(maker, "extend file", name);
 }
 
 /* Header and table, up to where the matrices begin. */
 static bool
 write_header(Maker *maker, int fd, const char *name, SrmPreparedEntry *entries)
 {
-	size_t		table = maker->plan.n * sizeof(SrmPreparedEntry);
+	size_t		table = maker->plan->n * sizeof(SrmPreparedEntry);
 	char		digest[SRM_DIGEST_LENGTH + 1];
 	SrmPreparedHeader header;
-	char	   *room = srm_arena_array(maker->arena, maker->plan.data_offset, 1, maker->status);
+	char	   *room = srm_arena_array(maker->arena, maker->plan->data_offset, 1, maker->status);
 
 	if (room == NULL ||
-		!srm_model_digest(maker->model->directory, digest, maker->stop, maker->status))
+		!srm_files_digest(maker->model->files, digest, maker->stop, maker->status))
 		return false;
-	srm_prepared_write_header(&header, entries, &maker->plan, digest);
+	srm_prepared_write_header(&header, entries, maker->plan, digest);
 	memcpy(room, &header, sizeof(header));
 	memcpy(room + sizeof(header), entries, table);
-	return write_all(maker, fd, name, room, maker->plan.data_offset, 0);
+	return write_all(maker, fd, name, room, maker->plan->data_offset, 0);
 }
 
 static size_t
-largest_matrix(const SrmPreparedPlan *plan)
+largest_packed(const SrmPreparedPlan *plan)
 {
 	size_t		size = 0;
 
-	for (size_t i = 0; i < plan->n; i++)
+	for (size_t i = 0; i < plan->n_packed; i++)
 		if (plan->matrices[i].size > size)
 			size = plan->matrices[i].size;
 	return size;
@@ -230,14 +304,14 @@ largest_matrix(const SrmPreparedPlan *plan)
 static bool
 write_contents(Maker *maker, int fd, const char *name)
 {
-	SrmPreparedEntry *entries = srm_arena_array(maker->arena, maker->plan.n,
+	SrmPreparedEntry *entries = srm_arena_array(maker->arena, maker->plan->n,
 												sizeof(SrmPreparedEntry), maker->status);
 	SrmArena   *scratch = srm_arena_create(maker->status);
 	char	   *buffer = NULL;
 	bool		done;
 
 	if (scratch != NULL)
-		buffer = srm_arena_alloc(scratch, largest_matrix(&maker->plan), maker->status);
+		buffer = srm_arena_alloc(scratch, largest_packed(maker->plan), maker->status);
 	done = entries != NULL && buffer != NULL &&
 		write_matrices(maker, fd, name, entries, buffer) &&
 		write_header(maker, fd, name, entries);
@@ -259,19 +333,10 @@ verify(Maker *maker, int fd, const char *name)
 	data = map_file(maker, fd);
 	if (data == MAP_FAILED)
 		return fail_doing(maker, "map file", name);
-	right = srm_prepared_check(&maker->plan, data, maker->plan.size, true);
-	munmap(data, maker->plan.size);
+	right = srm_prepared_check(maker->plan, data, maker->plan->size, true);
+	munmap(data, maker->plan->size);
 	return right || srm_fail(maker->problem, SRM_INTERNAL, "file \"%s/%s\" does not hold what was written",
 							 maker->options->prepared, name);
-}
-
-/* Files that change while they are packed would give a file of two models. */
-static bool
-check_unchanged(Maker *maker)
-{
-	return !srm_files_changed(maker->model->files) ||
-		srm_fail(maker->problem, SRM_INVALID_MODEL, "model directory \"%s\" was changed while it was read",
-				 maker->model->directory);
 }
 
 /* Makes the file; to be called with the lock. */
@@ -291,7 +356,7 @@ make_file(Maker *maker)
 	if (fd < 0)
 		return fail_doing(maker, "create file", temporary);
 	done = write_contents(maker, fd, temporary) && verify(maker, fd, temporary) &&
-		check_unchanged(maker);
+		srm_files_check(maker->model->files, maker->status);
 	close(fd);
 	if (done && renameat(maker->directory, temporary, maker->directory, name) != 0)
 		done = fail_doing(maker, "rename file", temporary);
@@ -396,7 +461,6 @@ prepare(Maker *maker)
 		return false;
 	if (!shared && !pack_privately(maker))
 		return false;
-	/* What was read to pack it is not needed any more */
 	srm_files_release(maker->model->files);
 	return true;
 }
@@ -413,11 +477,13 @@ srm_prepared_open(SrmModel *model, const SrmModelOptions *options, const SrmStop
 	if (compute == SRM_COMPUTE_OF_MODEL)
 		compute = model->settings.compute;
 	maker.arena = srm_arena_create(status);
-	done = maker.arena != NULL &&
-		srm_prepared_plan(&maker.plan, model, compute, maker.arena, status);
+	maker.plan = srm_arena_array(model->arena, 1, sizeof(SrmPreparedPlan), status);
+	model->prepared.plan = maker.plan;
+	done = maker.arena != NULL && maker.plan != NULL &&
+		srm_prepared_plan(maker.plan, model, compute, model->arena, status);
 	if (done)
 	{
-		model->prepared.compute = compute_name(&maker.plan);
+		model->prepared.compute = compute_name(maker.plan);
 		make_key(&maker);
 		done = prepare(&maker);
 	}

@@ -6,6 +6,8 @@
  *
  * The first process that opens a model with a kind of arithmetic writes a
  * file, under a lock; all others, and it itself, map that file read-only.
+ * It holds all that is read of the weights while a model scores, so that model files may
+ * be overwritten meanwhile.
  * Where a file cannot be written, each process makes the same in memory of its own.
  * A file goes with its model: replaced models get new ones, and
  * files that nobody will use again are removed when the next one is made.

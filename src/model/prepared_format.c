@@ -14,10 +14,12 @@
 #include "model/directory.h"
 #include "kernel/pack.h"
 
-#define MAGIC			"SRMPREP1"
+#define MAGIC			"SRMPREP2"
 #define BYTE_ORDER_MARK	UINT32_C(0x01020304)
 #define PAGE			((size_t) 4096)
+#define ALIGNMENT		((size_t) 64)
 #define MAX_SIZE		(SIZE_MAX / 4)
+#define COPIED			UINT64_C(256)	/* added to the type of what is no packed form */
 
 static void
 list_layer(SrmPreparedPlan *plan, const SrmLayer *layer)
@@ -25,6 +27,41 @@ list_layer(SrmPreparedPlan *plan, const SrmLayer *layer)
 	for (int i = 0; i < SRM_N_WEIGHTS; i++)
 		if (srm_weight_is_matrix(i) && srm_weight_matrix(layer, i)->data != NULL)
 			plan->matrices[plan->n++].matrix = srm_weight_matrix(layer, i);
+}
+
+size_t
+srm_prepared_source_bytes(const SrmMatrix *matrix)
+{
+	return matrix->rows == 0 ? 0 :
+		(srm_matrix_row(matrix, matrix->rows - 1) + 1) * matrix->cols * srm_dtype_size(matrix->dtype);
+}
+
+/* A matrix that is read where it lies in a file of the model. */
+static void
+list_copy(SrmPreparedPlan *plan, const SrmModel *model, const SrmMatrix *matrix)
+{
+	if (!srm_files_hold(model->files, matrix->data) || srm_prepared_source_bytes(matrix) == 0)
+		return;
+	plan->matrices[plan->n].is_copy = true;
+	plan->matrices[plan->n++].matrix = (SrmMatrix *) matrix;
+}
+
+static void
+list_copies(SrmPreparedPlan *plan, SrmModel *model)
+{
+	const SrmStack *stacks[] = {&model->head.value, &model->head.gate.stack};
+
+	list_copy(plan, model, &model->decoder.embedding);
+	for (int i = 0; i < 2; i++)
+		for (size_t j = 0; j < stacks[i]->n; j++)
+			list_copy(plan, model, &stacks[i]->layers[j].weight);
+}
+
+static size_t
+stored_bytes(const SrmPreparedMatrix *entry)
+{
+	return entry->is_copy ? srm_prepared_source_bytes(entry->matrix) :
+		srm_pack_bytes(entry->compute, entry->matrix->rows, entry->matrix->cols);
 }
 
 static bool
@@ -41,11 +78,11 @@ place(SrmPreparedPlan *plan, int compute, SrmStatus *status)
 
 		entry->compute = compute < 0 ? srm_compute_auto(matrix->dtype) : (SrmCompute) compute;
 		entry->offset = end;
-		entry->size = srm_pack_bytes(entry->compute, matrix->rows, matrix->cols);
+		entry->size = stored_bytes(entry);
 		if (entry->size == 0 || entry->size > MAX_SIZE - end)
 			return srm_fail(status, SRM_LIMIT_EXCEEDED, "a matrix of %zu x %zu is too large",
 							matrix->rows, matrix->cols);
-		end += entry->size;
+		end += (entry->size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
 	}
 	plan->size = end;
 	return true;
@@ -77,18 +114,21 @@ identify(SrmPreparedPlan *plan, const SrmModel *model)
 }
 
 bool
-srm_prepared_plan(SrmPreparedPlan *plan, const SrmModel *model, int compute, SrmArena *arena,
+srm_prepared_plan(SrmPreparedPlan *plan, SrmModel *model, int compute, SrmArena *arena,
 				  SrmStatus *status)
 {
 	const SrmDecoder *decoder = &model->decoder;
+	size_t		n_copies = 1 + model->head.value.n + model->head.gate.stack.n;
 
 	memset(plan, 0, sizeof(SrmPreparedPlan));
-	plan->matrices = srm_arena_array(arena, decoder->n_layers * SRM_N_WEIGHTS,
+	plan->matrices = srm_arena_array(arena, decoder->n_layers * SRM_N_WEIGHTS + n_copies,
 									 sizeof(SrmPreparedMatrix), status);
 	if (plan->matrices == NULL)
 		return false;
 	for (size_t i = 0; i < decoder->n_layers; i++)
 		list_layer(plan, &decoder->layers[i]);
+	plan->n_packed = plan->n;
+	list_copies(plan, model);
 	identify(plan, model);
 	return place(plan, compute, status);
 }
@@ -131,7 +171,7 @@ fill_entry(SrmPreparedEntry *entry, const SrmPreparedMatrix *matrix)
 {
 	entry->rows = matrix->matrix->rows;
 	entry->cols = matrix->matrix->cols;
-	entry->compute = (uint64_t) matrix->compute;
+	entry->compute = matrix->is_copy ? COPIED + matrix->matrix->dtype : (uint64_t) matrix->compute;
 	entry->offset = matrix->offset;
 	entry->size = matrix->size;
 }
@@ -167,6 +207,17 @@ check_header(const SrmPreparedPlan *plan, const SrmPreparedHeader *header, size_
 	return memcmp(&expected, header, sizeof(expected)) == 0;
 }
 
+static uint64_t
+sum_all(const char *data, size_t size)
+{
+	uint64_t	sum = 0;
+
+	for (size_t start = 0; start < size; start += SRM_PREPARED_PIECE)
+		sum = srm_hash_bytes(sum, data + start, size - start < SRM_PREPARED_PIECE ?
+							   size - start : SRM_PREPARED_PIECE);
+	return sum;
+}
+
 static bool
 check_matrix(const SrmPreparedMatrix *matrix, const SrmPreparedEntry *entry, const char *data,
 			 bool all)
@@ -179,7 +230,7 @@ check_matrix(const SrmPreparedMatrix *matrix, const SrmPreparedEntry *entry, con
 		return false;
 	data += matrix->offset;
 	return srm_hash_bytes(0, data, sample) == entry->sample &&
-		(!all || srm_hash_bytes(0, data, matrix->size) == entry->checksum);
+		(!all || sum_all(data, matrix->size) == entry->checksum);
 }
 
 bool

@@ -4,7 +4,8 @@
  *	  The file that holds a model's weights as the products read them.
  *
  * A header, a table with an entry for each matrix, and at multiples of 64
- * bytes the packed matrices (see kernel/pack.h).  Places and sizes follow from the
+ * bytes the packed matrices (see kernel/pack.h), and those that are read as they are:
+ * the embedding, and the maps of some heads.  Places and sizes follow from the
  * model, so that nothing in a file is trusted: a file either says exactly what
  * the model asks for, or it is not used.
  *
@@ -16,6 +17,7 @@
 #include "model/model.h"
 
 #define SRM_PREPARED_SAMPLE		4096	/* bytes of each matrix that every opening checks */
+#define SRM_PREPARED_PIECE		((size_t) 1024 * 1024)	/* by which checksums are formed */
 #define SRM_PREPARED_DIRECTORY	1024	/* longest path of a model, with its NUL */
 
 /* What a prepared file is of: which model, by its files and not by their contents. */
@@ -25,19 +27,21 @@ typedef struct SrmPreparedIdentity
 	const char *directory;
 } SrmPreparedIdentity;
 
-/* A matrix of the model, and where its packed form goes. */
+/* A matrix of the model, and where its packed form, or a copy, goes. */
 typedef struct SrmPreparedMatrix
 {
 	SrmMatrix  *matrix;
-	SrmCompute	compute;
+	bool		is_copy;		/* of the rows from data on as they are */
+	SrmCompute	compute;		/* of a packed form */
 	size_t		offset;			/* in the file */
-	size_t		size;			/* bytes, a multiple of 64 */
+	size_t		size;			/* bytes */
 } SrmPreparedMatrix;
 
 typedef struct SrmPreparedPlan
 {
-	SrmPreparedMatrix *matrices;	/* (n) */
+	SrmPreparedMatrix *matrices;	/* (n), the packed ones first */
 	size_t		n;
+	size_t		n_packed;
 	size_t		data_offset;	/* of the first matrix */
 	size_t		size;			/* of the file */
 	SrmPreparedIdentity identity;
@@ -66,19 +70,23 @@ typedef struct SrmPreparedEntry
 	uint64_t	offset;
 	uint64_t	size;
 	uint64_t	sample;			/* checksum of the first SRM_PREPARED_SAMPLE bytes */
-	uint64_t	checksum;		/* of all bytes */
+	uint64_t	checksum;		/* of all bytes, a piece seeding the next */
 } SrmPreparedEntry;
 
 /*
  * Lists the matrices of all layers in the arena, with the arithmetic that
- * compute (an SrmComputeChoice) means for each, and lays out the file.
+ * compute (an SrmComputeChoice) means for each, and those that are read as they lie
+ * in the model's files, and lays out the file.
  */
-extern bool srm_prepared_plan(SrmPreparedPlan *plan, const SrmModel *model, int compute,
+extern bool srm_prepared_plan(SrmPreparedPlan *plan, SrmModel *model, int compute,
 							  SrmArena *arena, SrmStatus *status);
 
 /* Header and table of a plan, whose entries have their checksums already. */
 extern void srm_prepared_write_header(SrmPreparedHeader *header, SrmPreparedEntry *entries,
 									  const SrmPreparedPlan *plan, const char *digest);
+
+/* Bytes of a matrix from data on, as its file has it. */
+extern size_t srm_prepared_source_bytes(const SrmMatrix *matrix);
 
 /*
  * Whether size bytes at data are the file of a plan: header, table, and a

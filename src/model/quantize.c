@@ -16,7 +16,6 @@
 #include "model/directory.h"
 #include "kernel/pack.h"
 
-#define MAX_CONFIG_SIZE		((size_t) 1024 * 1024)
 #define CHUNK_SIZE			((size_t) 1024 * 1024)
 
 /* What a tensor of the new file is made of. */
@@ -46,14 +45,10 @@ typedef struct Quantizer
 static bool
 read_model(Quantizer *quantizer, const char *directory)
 {
-	SrmContents contents;
-
 	quantizer->files = srm_files_create(directory, quantizer->arena, quantizer->status);
 	return quantizer->files != NULL &&
-		srm_files_read(quantizer->files, "config.json", false, MAX_CONFIG_SIZE, quantizer->arena,
-					   &contents, quantizer->status) &&
-		srm_config_read(&quantizer->config, contents.path, contents.data, contents.size,
-						quantizer->arena, quantizer->status) &&
+		srm_config_open(&quantizer->config, quantizer->files, quantizer->arena,
+						quantizer->status) &&
 		srm_weights_open(&quantizer->weights, quantizer->files, quantizer->arena,
 						 quantizer->stop, quantizer->status);
 }
@@ -168,6 +163,23 @@ write_scales(Quantizer *quantizer, const SrmMatrix *matrix, const SrmTensor *ten
 	return true;
 }
 
+/* A tensor of another kind than a linear map, which may be as large as the embedding. */
+static bool
+copy_tensor(Quantizer *quantizer, const SrmTensor *tensor)
+{
+	for (size_t start = 0; start < tensor->size; start += CHUNK_SIZE)
+	{
+		size_t		n = tensor->size - start < CHUNK_SIZE ? tensor->size - start : CHUNK_SIZE;
+
+		srm_files_release(quantizer->files);
+		if (!srm_files_load(quantizer->files, tensor->data + start, n, quantizer->status) ||
+			!srm_writer_append(quantizer->writer, tensor->data + start, n, quantizer->stop,
+							   quantizer->status))
+			return false;
+	}
+	return true;
+}
+
 static bool
 write_tensor(Quantizer *quantizer, const SrmTensorPlan *plan)
 {
@@ -176,18 +188,14 @@ write_tensor(Quantizer *quantizer, const SrmTensorPlan *plan)
 		.data = tensor->data,.dtype = tensor->dtype,.rows = tensor->shape[0],.cols = tensor->shape[1]
 	};
 
+	if (plan->tag % N_PARTS == PART_COPY)
+		return copy_tensor(quantizer, tensor);
 	/* What the tensors before have read is not needed any more */
 	srm_files_release(quantizer->files);
-	switch ((Part) (plan->tag % N_PARTS))
-	{
-		case PART_VALUES:
-			return write_values(quantizer, &matrix);
-		case PART_SCALES:
-			return write_scales(quantizer, &matrix, tensor);
-		default:
-			return srm_writer_append(quantizer->writer, tensor->data, tensor->size,
-									 quantizer->stop, quantizer->status);
-	}
+	if (!srm_files_load(quantizer->files, tensor->data, tensor->size, quantizer->status))
+		return false;
+	return plan->tag % N_PARTS == PART_VALUES ? write_values(quantizer, &matrix) :
+		write_scales(quantizer, &matrix, tensor);
 }
 
 static bool
@@ -215,24 +223,14 @@ write_config(Quantizer *quantizer)
 {
 	SrmArena   *arena = quantizer->arena;
 	SrmStatus  *status = quantizer->status;
-	SrmJson    *config = srm_writer_read_config(quantizer->files->directory, arena, status);
+	SrmJson    *config = srm_writer_read_config(quantizer->files, arena, status);
 	SrmJson    *layout = srm_json_parse(description, strlen(description), "the layout", arena, status);
 
 	return config != NULL && layout != NULL &&
 		srm_writer_set_config(config, "quantization", srm_json_make_string("int8", arena, status),
 							  arena, status) &&
 		srm_json_set(config, "quantization_config", layout, arena, status) &&
-		srm_writer_put_json(quantizer->writer, "config.json", config, status);
-}
-
-/* Files that are replaced while they are read would give the parts of two models. */
-static bool
-check_unchanged(Quantizer *quantizer)
-{
-	return !srm_files_changed(quantizer->files) ||
-		srm_fail(quantizer->status, SRM_INVALID_MODEL,
-				 "model directory \"%s\" was changed while it was read",
-				 quantizer->files->directory);
+		srm_writer_put_json(quantizer->writer, SRM_CONFIG_FILE, config, status);
 }
 
 bool
@@ -245,8 +243,8 @@ srm_model_quantize(SrmWriter *writer, const char *directory, const SrmStop *stop
 	quantizer.arena = srm_arena_create(status);
 	done = quantizer.arena != NULL && read_model(&quantizer, directory) &&
 		plan_tensors(&quantizer) && write_config(&quantizer) &&
-		srm_writer_copy_texts(writer, directory, stop, status) &&
-		write_weights(&quantizer) && check_unchanged(&quantizer);
+		srm_writer_copy_texts(writer, quantizer.files, stop, status) &&
+		write_weights(&quantizer) && srm_files_check(quantizer.files, status);
 	srm_files_close(quantizer.files);
 	srm_arena_free(quantizer.arena);
 	return done;

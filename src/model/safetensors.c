@@ -21,13 +21,13 @@
 #error "srm runs on little-endian processors only"
 #endif
 
-#define LENGTH_SIZE			8
+#define LENGTH_SIZE			SRM_SAFETENSORS_FIRST
 
 /*
  * The reference implementation allows 100 MB.  The largest models published have
  * headers below 1 MB, and a tree of a hostile one takes 25 times its size.
  */
-#define MAX_HEADER_SIZE		((size_t) 16 * 1024 * 1024)
+#define MAX_HEADER_SIZE		(SRM_SAFETENSORS_MAX_START - LENGTH_SIZE)
 
 #define MAX_SIZE			(SIZE_MAX / 16)
 
@@ -277,12 +277,30 @@ check_places(Reader *reader, const SrmSafetensors *safetensors)
 	return srm_fail_detail(reader->status, "The data at byte %zu belong to no tensor.", end);
 }
 
+static uint64_t
+read_length(const char *data)
+{
+	uint64_t	value = 0;
+
+	for (int i = LENGTH_SIZE - 1; i >= 0; i--)
+		value = value << 8 | (unsigned char) data[i];
+	return value;
+}
+
+size_t
+srm_safetensors_data_start(const char *first, size_t n_first)
+{
+	uint64_t	length = n_first < LENGTH_SIZE ? 0 : read_length(first);
+
+	return LENGTH_SIZE + (length > SIZE_MAX / 2 ? 0 : (size_t) length);
+}
+
 /* The JSON header, checked to lie inside the file, and where the data begin. */
 static bool
 find_header(const char *path, const char *data, size_t size, size_t *length,
 			SrmStatus *status)
 {
-	uint64_t	value = 0;
+	uint64_t	value;
 
 	if (size < LENGTH_SIZE)
 	{
@@ -291,8 +309,7 @@ find_header(const char *path, const char *data, size_t size, size_t *length,
 						size, LENGTH_SIZE);
 		return fail_incomplete(status);
 	}
-	for (int i = LENGTH_SIZE - 1; i >= 0; i--)
-		value = value << 8 | (unsigned char) data[i];
+	value = read_length(data);
 	if (value > MAX_HEADER_SIZE)
 	{
 		fail_header(path, status);

@@ -39,13 +39,22 @@ typedef struct SrmSafetensors
 } SrmSafetensors;
 
 /*
- * Reads the header of a file of size bytes at data (NULL for an empty file).
+ * Reads the header of a file of size bytes at data.
  * The list lies in the arena; the tensors' data stay where they are and are
- * not read, so that any bits, NaN included, pass.
+ * not read, so that any bits, NaN included, pass, and need not be in memory.
  */
 extern bool srm_safetensors_read(SrmSafetensors *safetensors, const char *path,
 								 const char *data, size_t size,
 								 SrmArena *arena, SrmStatus *status);
+
+/* Bytes of a file that tell srm_safetensors_data_start(). */
+#define SRM_SAFETENSORS_FIRST	8
+
+/* Where a file with these first bytes has its data, if it is one: behind the header. */
+extern size_t srm_safetensors_data_start(const char *first, size_t n_first);
+
+/* The longest header that is read, with what comes before it. */
+#define SRM_SAFETENSORS_MAX_START	(SRM_SAFETENSORS_FIRST + (size_t) 16 * 1024 * 1024)
 
 /* Bits of an element of a type of the format, such as "BF16"; 0 for an unknown one. */
 extern unsigned srm_safetensors_type_bits(const char *name);

@@ -87,18 +87,35 @@ srm_shards_read(SrmShards *shards, SrmModelFiles *files, SrmArena *arena, SrmSta
 	return true;
 }
 
-/* Maps a file and reads its header. */
+/* Only the header of a file is in memory while it is read. */
+static bool
+load_header(SrmModelFiles *files, const SrmContents *contents, SrmStatus *status)
+{
+	size_t		start;
+
+	if (!srm_files_load(files, contents->data, contents->size < SRM_SAFETENSORS_FIRST ?
+						contents->size : SRM_SAFETENSORS_FIRST, status))
+		return false;
+	start = srm_safetensors_data_start(contents->data, contents->size);
+	if (start > SRM_SAFETENSORS_MAX_START)
+		start = SRM_SAFETENSORS_MAX_START;
+	return srm_files_load(files, contents->data, start < contents->size ? start : contents->size,
+						  status);
+}
+
+/* Reads the header of a file. */
 static bool
 open_file(SrmSafetensors *tensors, SrmModelFiles *files, const char *name, bool optional,
 		  bool *found, SrmArena *arena, SrmStatus *status)
 {
 	SrmContents contents;
 
-	if (!srm_files_map(files, name, optional, &contents, status))
+	if (!srm_files_reserve(files, name, optional, SRM_SAFETENSORS_FIRST, srm_safetensors_data_start,
+						   &contents, status))
 		return false;
 	*found = contents.found;
 	return !contents.found ||
-		srm_safetensors_read(tensors, contents.path, contents.data, contents.size, arena, status);
+		(load_header(files, &contents, status) && srm_safetensors_read(tensors, contents.path, contents.data, contents.size, arena, status));
 }
 
 /* Makes the tensors of one file those of the model. */
@@ -340,6 +357,24 @@ srm_weights_open(SrmWeights *weights, SrmModelFiles *files, SrmArena *arena,
 		return false;
 	count_parameters(weights);
 	return true;
+}
+
+/* A piece at a time: a tensor may lie at any byte. */
+void
+srm_tensor_read(const SrmTensor *tensor, size_t start, size_t n, float *out)
+{
+	uint32_t	piece[256];		/* aligned for every type */
+	size_t		size = srm_dtype_size(tensor->dtype);
+	size_t		capacity = sizeof(piece) / size;
+
+	for (size_t done = 0; done < n; done += capacity)
+	{
+		size_t		n_piece = n - done < capacity ? n - done : capacity;
+		SrmMatrix	matrix = {.data = piece,.dtype = tensor->dtype,.rows = 1,.cols = n_piece};
+
+		memcpy(piece, tensor->data + (start + done) * size, n_piece * size);
+		srm_matrix_read(&matrix, 0, n_piece, out + done);
+	}
 }
 
 const SrmTensor *

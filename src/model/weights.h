@@ -28,8 +28,9 @@ typedef struct SrmWeights
 } SrmWeights;
 
 /*
- * Maps the files of the directory and reads their headers; model.safetensors
- * comes first where there are both.  The list lies in the arena.
+ * Reads the headers of the files of the directory; model.safetensors
+ * comes first where there are both.  The list lies in the arena; what its
+ * tensors' data point to is loaded by srm_files_load().
  */
 extern bool srm_weights_open(SrmWeights *weights, SrmModelFiles *files,
 							 SrmArena *arena, const SrmStop *stop, SrmStatus *status);
@@ -43,6 +44,9 @@ extern const SrmTensor *srm_weights_find_scales(const SrmWeights *weights,
 
 /* A tensor, or NULL. */
 extern const SrmTensor *srm_weights_find(const SrmWeights *weights, const char *name);
+
+/* out (n) = elements of a tensor of weights that is loaded, from element start on, as f32. */
+extern void srm_tensor_read(const SrmTensor *tensor, size_t start, size_t n, float *out);
 
 /* Names of the files of an index, each once, in the order in which they occur. */
 typedef struct SrmShards

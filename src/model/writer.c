@@ -19,13 +19,12 @@
 #include <unistd.h>
 
 #include "base/json_write.h"
+#include "model/config.h"
 #include "model/file.h"
 #include "model/name.h"
 #include "model/tree.h"
 
 #define CHUNK_SIZE			((size_t) 1024 * 1024)
-#define MAX_CONFIG_SIZE		((size_t) 1024 * 1024)
-#define MAX_TEXT_SIZE		((size_t) 256 * 1024 * 1024)
 #define MAX_ATTEMPTS		8
 
 struct SrmWriter
@@ -260,45 +259,61 @@ srm_writer_put_json(SrmWriter *writer, const char *file, const SrmJson *json,
 	return done;
 }
 
-/* Copies a file of another directory, if it is there. */
+/* Copies an open file, a piece at a time. */
 static bool
-copy_text(SrmWriter *writer, const char *directory, const char *name, SrmArena *scratch,
-		  SrmStatus *status)
+copy_contents(SrmWriter *writer, const SrmFile *file, const char *name, char *piece,
+			  const SrmStop *stop, SrmStatus *status)
 {
-	size_t		size = strlen(directory) + strlen(name) + 2;
-	char	   *path = srm_arena_alloc(scratch, size, status);
+	int			fd = create_file(writer, name, status);
+	bool		done = fd >= 0;
+
+	for (size_t start = 0; done && start < file->size; start += CHUNK_SIZE)
+	{
+		size_t		n = file->size - start < CHUNK_SIZE ? file->size - start : CHUNK_SIZE;
+
+		done = srm_continue(stop, status) && srm_file_read_at(file, start, piece, n, status) &&
+			write_all(writer, fd, name, piece, n, status);
+	}
+	if (done)
+		return finish_file(writer, fd, name, status);
+	if (fd >= 0)
+		close(fd);
+	return false;
+}
+
+bool
+srm_writer_copy_file(SrmWriter *writer, SrmModelFiles *files, const char *name, bool optional,
+					 bool *found, const SrmStop *stop, SrmStatus *status)
+{
+	SrmArena   *scratch;
 	SrmFile		file;
-	char	   *data;
+	char	   *piece;
 	bool		done;
 
-	if (path == NULL)
+	if (!srm_files_open(files, name, optional, &file, status))
 		return false;
-	snprintf(path, size, "%s/%s", directory, name);
-	if (!srm_file_open(&file, path, true, status))
-		return false;
-	if (file.fd < 0)
+	*found = file.fd >= 0;
+	if (!*found)
 		return true;
-	data = srm_file_read(&file, MAX_TEXT_SIZE, scratch, status);
-	done = data != NULL && srm_writer_put(writer, name, data, file.size, status);
+	scratch = srm_arena_create(status);
+	piece = scratch == NULL ? NULL : srm_arena_alloc(scratch, CHUNK_SIZE, status);
+	done = piece != NULL && copy_contents(writer, &file, name, piece, stop, status);
 	srm_file_close(&file);
+	srm_arena_free(scratch);
 	return done;
 }
 
 bool
-srm_writer_copy_texts(SrmWriter *writer, const char *directory, const SrmStop *stop,
+srm_writer_copy_texts(SrmWriter *writer, SrmModelFiles *files, const SrmStop *stop,
 					  SrmStatus *status)
 {
-	SrmArena   *scratch = srm_arena_create(status);
-	bool		done = scratch != NULL;
+	bool		found;
 
-	for (int i = 0; done && text_files[i] != NULL; i++)
-	{
-		done = srm_continue(stop, status) &&
-			copy_text(writer, directory, text_files[i], scratch, status);
-		srm_arena_reset(scratch);
-	}
-	srm_arena_free(scratch);
-	return done;
+	for (int i = 0; text_files[i] != NULL; i++)
+		if (!srm_continue(stop, status) ||
+			!srm_writer_copy_file(writer, files, text_files[i], true, &found, stop, status))
+			return false;
+	return true;
 }
 
 size_t
@@ -464,28 +479,19 @@ srm_writer_close(SrmWriter *writer)
 }
 
 SrmJson *
-srm_writer_read_config(const char *directory, SrmArena *arena, SrmStatus *status)
+srm_writer_read_config(SrmModelFiles *files, SrmArena *arena, SrmStatus *status)
 {
-	size_t		size = strlen(directory) + 16;
-	char	   *path = srm_arena_alloc(arena, size, status);
-	SrmFile		file;
-	SrmJson    *config = NULL;
-	char	   *text;
+	SrmContents contents;
+	SrmJson    *config;
 	char		what[300];
 
-	if (path == NULL)
+	if (!srm_files_read(files, SRM_CONFIG_FILE, false, SRM_MAX_CONFIG_SIZE, arena, &contents, status))
 		return NULL;
-	snprintf(path, size, "%s/config.json", directory);
-	if (!srm_file_open(&file, path, false, status))
-		return NULL;
-	snprintf(what, sizeof(what), "file \"%s\"", path);
-	text = srm_file_read(&file, MAX_CONFIG_SIZE, arena, status);
-	if (text != NULL)
-		config = srm_json_parse(text, file.size, what, arena, status);
-	srm_file_close(&file);
+	snprintf(what, sizeof(what), "file \"%s\"", contents.path);
+	config = srm_json_parse(contents.data, contents.size, what, arena, status);
 	if (config == NULL || config->type == SRM_JSON_OBJECT)
 		return config;
-	srm_fail(status, SRM_INVALID_MODEL, "file \"%s\" is not a JSON object", path);
+	srm_fail(status, SRM_INVALID_MODEL, "file \"%s\" is not a JSON object", contents.path);
 	return NULL;
 }
 

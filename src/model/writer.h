@@ -8,8 +8,8 @@
  * it; a writer that is closed before takes all of it away.  What a writer
  * that crashed has left behind is removed by the next one.
  *
- * A model that is replaced goes the same way: readers that have its files
- * mapped keep them, and see at their next call that there are others.
+ * A model that is replaced goes the same way: readers see at their next call
+ * that there is another.
  *
  *-------------------------------------------------------------------------
  */
@@ -17,6 +17,7 @@
 #define SRM_WRITER_H
 
 #include "base/json.h"
+#include "model/directory.h"
 #include "model/safetensors_write.h"
 
 typedef struct SrmWriter SrmWriter;
@@ -46,11 +47,16 @@ extern bool srm_writer_put(SrmWriter *writer, const char *file, const void *data
 extern bool srm_writer_put_json(SrmWriter *writer, const char *file, const SrmJson *json,
 								SrmStatus *status);
 
+/* Copies a file of another model.  With optional, one that does not exist is no error; found tells. */
+extern bool srm_writer_copy_file(SrmWriter *writer, SrmModelFiles *files, const char *name,
+								 bool optional, bool *found, const SrmStop *stop,
+								 SrmStatus *status);
+
 /*
- * Copies what belongs to the text side of a model from another directory, as
+ * Copies what belongs to the text side of another model, as
  * far as there: the tokenizer's files, the chat template, and the licence.
  */
-extern bool srm_writer_copy_texts(SrmWriter *writer, const char *directory,
+extern bool srm_writer_copy_texts(SrmWriter *writer, SrmModelFiles *files,
 								  const SrmStop *stop, SrmStatus *status);
 
 /* The bytes of those files. */
@@ -85,7 +91,7 @@ extern void srm_writer_close(SrmWriter *writer);
  * of its object "srm", which is added where there is none; a value of NULL
  * takes the member away.
  */
-extern SrmJson *srm_writer_read_config(const char *directory, SrmArena *arena,
+extern SrmJson *srm_writer_read_config(SrmModelFiles *files, SrmArena *arena,
 									   SrmStatus *status);
 extern bool srm_writer_set_config(SrmJson *config, const char *key, SrmJson *value,
 								  SrmArena *arena, SrmStatus *status);

@@ -13,7 +13,6 @@
 #include "funcapi.h"
 #include "utils/builtins.h"
 
-#include "base/json_write.h"
 #include "model/copy.h"
 #include "pg/judge.h"
 #include "pg/output.h"
@@ -71,15 +70,7 @@ standard_deviation(const Moments *moments)
 static void
 write_model(SrmCall *call, SrmOutput *output, const char *directory, double mean, double std)
 {
-	SrmStatus  *status = &call->status;
-	SrmArena   *arena = call->arena;
-	SrmJson    *config = srm_writer_read_config(directory, arena, status);
-
-	srm_call_check(call, config != NULL);
-	srm_call_check(call, srm_writer_set_config(config, "mean", srm_json_make_double(mean, arena, status), arena, status));
-	srm_call_check(call, srm_writer_set_config(config, "std", srm_json_make_double(std, arena, status), arena, status));
-	srm_call_check(call, srm_copy_model(output->writer, directory, &call->stop, status));
-	srm_call_check(call, srm_writer_put_json(output->writer, "config.json", config, status));
+	srm_call_check(call, srm_copy_model(output->writer, directory, mean, std, &call->stop, &call->status));
 	srm_output_commit(call, output);
 }
 

@@ -394,7 +394,8 @@ srm_models_digest(SrmCall *call, SrmOpenModel *model)
 		strlcpy(model->digest, recorded, sizeof(model->digest));
 	if (model->digest[0] == '\0')
 	{
-		srm_call_check(call, srm_model_digest(model->directory, digest, &call->stop, &call->status));
+		srm_call_check(call, srm_files_digest(model->scorer->model->files, digest, &call->stop,
+											  &call->status));
 		strlcpy(model->digest, digest, sizeof(model->digest));
 		srm_digests_keep(model->directory, digest);
 	}

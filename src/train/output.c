@@ -21,7 +21,7 @@
 #include "kernel/pack.h"
 
 #define MAX_NAME_SIZE	256
-#define MAX_CONFIG_SIZE	((size_t) 1024 * 1024)
+#define COPY_PIECE		((size_t) 1024 * 1024)	/* bytes */
 #define WRITE_PIECE		((size_t) 65536)	/* elements */
 
 /* Trained values that make up a tensor, or some rows of one. */
@@ -40,9 +40,6 @@ typedef struct Output
 	const SrmModel *base;
 	const SrmTrainOptions *options;
 	const SrmParameters *parameters;
-	SrmConfig	config;
-	SrmWeights	weights;
-	SrmModelFiles *files;
 	const char *prefix;			/* of the decoder's tensors */
 	Part	   *parts;			/* (n_parts), those of a tensor one behind the other */
 	size_t		n_parts;
@@ -54,30 +51,18 @@ typedef struct Output
 	SrmStatus  *status;
 } Output;
 
-static bool
-open_base(Output *output)
+/* Checkpoints of the bare decoder have no prefix. */
+static const char *
+find_prefix(const SrmModel *base)
 {
-	SrmContents contents;
-	const char *embedding;
-
-	output->files = srm_files_create(output->base->directory, output->arena, output->status);
-	if (output->files == NULL ||
-		!srm_files_read(output->files, "config.json", false, MAX_CONFIG_SIZE, output->arena, &contents,
-						output->status) ||
-		!srm_config_read(&output->config, contents.path, contents.data, contents.size, output->arena,
-						 output->status) ||
-		!srm_weights_open(&output->weights, output->files, output->arena, output->stop, output->status))
-		return false;
-	embedding = output->config.architecture->embedding;
-	output->prefix = srm_weights_find(&output->weights, embedding) != NULL ? "" : "model.";
-	return true;
+	return srm_weights_find(base->weights, base->config->architecture->embedding) != NULL ? "" : "model.";
 }
 
 /* Adds a part of the tensor of a name; its base has been bound, so the tensor is there. */
 static bool
 add_part(Output *output, const char *name, Part part)
 {
-	part.tensor = srm_weights_find(&output->weights, name);
+	part.tensor = srm_weights_find(output->base->weights, name);
 	if (part.tensor == NULL || !part.tensor->is_weight)
 		return srm_fail(output->status, SRM_INVALID_MODEL, "model directory \"%s\" was changed while it was trained",
 						output->base->directory);
@@ -88,7 +73,7 @@ add_part(Output *output, const char *name, Part part)
 static bool
 add_layer(Output *output, size_t number)
 {
-	const SrmArchitecture *row = output->config.architecture;
+	const SrmArchitecture *row = output->base->config->architecture;
 	const SrmDecoder *decoder = &output->base->decoder;
 	bool		trained = output->options->part != SRM_TRAIN_HEAD;
 	const SrmLayer *layer = trained ? &output->parameters->decoder.layers[number] : NULL;
@@ -99,7 +84,7 @@ add_layer(Output *output, size_t number)
 		const SrmWeight *weight = &srm_layer_weights[tensor->weight];
 		Part		part = {.rows = srm_weight_rows(decoder, tensor->weight)};
 
-		if (!output->config.steps[tensor->step])
+		if (!output->base->config->steps[tensor->step])
 			continue;
 		part.cols = srm_weight_is_matrix(tensor->weight) ? srm_size_of(decoder, weight->cols) : 1;
 		part.less_one = weight->role == SRM_ROLE_NORM && row->norms_from_one;
@@ -119,7 +104,7 @@ max_parts(const Output *output)
 {
 	size_t		n = 0;
 
-	while (output->config.architecture->layer_tensors[n].name != NULL)
+	while (output->base->config->architecture->layer_tensors[n].name != NULL)
 		n++;
 	return n * output->base->decoder.n_layers + 2;
 }
@@ -127,7 +112,7 @@ max_parts(const Output *output)
 static bool
 list_parts(Output *output)
 {
-	const SrmArchitecture *row = output->config.architecture;
+	const SrmArchitecture *row = output->base->config->architecture;
 	const SrmDecoder *decoder = &output->base->decoder;
 	bool		trained = output->options->part != SRM_TRAIN_HEAD;
 	char		name[MAX_NAME_SIZE];
@@ -268,25 +253,6 @@ append_values(Output *output, const char *type, const float *values, size_t n)
 	return true;
 }
 
-/* out (n_elements) = the base's tensor as f32, whatever byte it starts at */
-static void
-read_tensor(const SrmTensor *tensor, float *out)
-{
-	uint32_t	piece[256];
-	size_t		size = srm_dtype_size(tensor->dtype);
-	size_t		capacity = sizeof(piece) / size;
-
-	for (size_t start = 0; start < tensor->n_elements; start += capacity)
-	{
-		size_t		rest = tensor->n_elements - start;
-		size_t		n = rest < capacity ? rest : capacity;
-		SrmMatrix	matrix = {.data = piece,.dtype = tensor->dtype,.rows = 1,.cols = n};
-
-		memcpy(piece, tensor->data + start * size, n * size);
-		srm_matrix_read(&matrix, 0, n, out + start);
-	}
-}
-
 static void
 lay_part(const Part *part, float *out)
 {
@@ -301,6 +267,23 @@ lay_part(const Part *part, float *out)
 	}
 }
 
+/* A tensor of the base as it is, a piece in memory at a time. */
+static bool
+copy_tensor(Output *output, const SrmTensor *tensor)
+{
+	for (size_t start = 0; start < tensor->size; start += COPY_PIECE)
+	{
+		size_t		n = tensor->size - start < COPY_PIECE ? tensor->size - start : COPY_PIECE;
+
+		if (!srm_files_load(output->base->files, tensor->data + start, n, output->status) ||
+			!srm_writer_append(output->writer, tensor->data + start, n, output->stop, output->status))
+			return false;
+		if (output->base->prepared.compute != NULL)
+			srm_files_release(output->base->files);
+	}
+	return true;
+}
+
 /* A tensor of the base with what was trained laid over it. */
 static bool
 write_decoder_tensor(Output *output, const SrmTensorPlan *plan, SrmArena *scratch)
@@ -309,11 +292,11 @@ write_decoder_tensor(Output *output, const SrmTensorPlan *plan, SrmArena *scratc
 	float	   *values;
 
 	if (output->parts[plan->tag].values == NULL && strcmp(plan->type, tensor->type) == 0)
-		return srm_writer_append(output->writer, tensor->data, tensor->size, output->stop, output->status);
+		return copy_tensor(output, tensor);
 	values = srm_arena_alloc(scratch, tensor->n_elements * sizeof(float), output->status);
-	if (values == NULL)
+	if (values == NULL || !srm_files_load(output->base->files, tensor->data, tensor->size, output->status))
 		return false;
-	read_tensor(tensor, values);
+	srm_tensor_read(tensor, 0, tensor->n_elements, values);
 	for (size_t i = plan->tag; i < output->n_parts; i++)
 		if (output->parts[i].tensor == tensor && output->parts[i].values != NULL)
 			lay_part(&output->parts[i], values);
@@ -379,7 +362,7 @@ set_class(Output *output, SrmJson *config)
 	char		name[MAX_NAME_SIZE];
 	SrmJson    *class_name;
 
-	snprintf(name, sizeof(name), "%sForSequenceClassification", output->config.architecture->family);
+	snprintf(name, sizeof(name), "%sForSequenceClassification", output->base->config->architecture->family);
 	class_name = srm_json_make_string(name, output->arena, output->status);
 	if (classes == NULL || class_name == NULL)
 		return false;
@@ -410,7 +393,7 @@ set_settings(Output *output, SrmJson *config, const SrmOutputSettings *settings)
 static bool
 write_config(Output *output, const SrmOutputSettings *settings)
 {
-	SrmJson    *config = srm_writer_read_config(output->base->directory, output->arena, output->status);
+	SrmJson    *config = srm_writer_read_config(output->base->files, output->arena, output->status);
 
 	if (config == NULL || !set_class(output, config) || !set_labels(output, config) ||
 		!set_settings(output, config, settings))
@@ -418,7 +401,7 @@ write_config(Output *output, const SrmOutputSettings *settings)
 	if (output->options->write_f32 &&
 		!(set_string(output, config, srm_json_member(config, "dtype") != NULL ? "dtype" : "torch_dtype", "float32")))
 		return false;
-	return srm_writer_put_json(output->writer, "config.json", config, output->status);
+	return srm_writer_put_json(output->writer, SRM_CONFIG_FILE, config, output->status);
 }
 
 bool
@@ -432,14 +415,14 @@ srm_output_model(const SrmModel *base, const SrmTrainOptions *options, const Srm
 	if (output.arena == NULL)
 		return false;
 	output.writer = srm_writer_begin(options->output, options->name, options->replace, options->directory_mode, status);
-	done = output.writer != NULL && open_base(&output) && list_parts(&output) && plan_tensors(&output) &&
+	output.prefix = find_prefix(base);
+	done = output.writer != NULL && list_parts(&output) && plan_tensors(&output) &&
 		write_config(&output, settings) &&
-		srm_writer_copy_texts(output.writer, base->directory, stop, status) &&
+		srm_writer_copy_texts(output.writer, base->files, stop, status) &&
 		srm_ownership_write(output.writer, &options->owner, status) &&
-		write_tensors(&output) &&
+		write_tensors(&output) && srm_files_check(base->files, status) &&
 		srm_writer_commit(output.writer, status);
 	srm_writer_close(output.writer);
-	srm_files_close(output.files);
 	srm_arena_free(output.arena);
 	return done;
 }
@@ -457,13 +440,12 @@ srm_output_bytes(const SrmModel *base, const SrmTrainOptions *options, const Srm
 	output.arena = srm_arena_create(status);
 	if (output.arena == NULL)
 		return false;
-	done = open_base(&output) && list_parts(&output) && plan_tensors(&output) &&
-		srm_buffer_init(&header, output.arena, 0, status) &&
+	output.prefix = find_prefix(base);
+	done = list_parts(&output) && plan_tensors(&output) && srm_buffer_init(&header, output.arena, 0, status) &&
 		srm_safetensors_plan(output.plans, output.n_plans, &header, status);
 	*bytes = done ? header.length + srm_writer_text_bytes(base->directory) : 0;
 	for (size_t i = 0; done && i < output.n_plans; i++)
 		*bytes += output.plans[i].size;
-	srm_files_close(output.files);
 	srm_arena_free(output.arena);
 	return done;
 }

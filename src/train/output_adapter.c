@@ -12,12 +12,10 @@
 
 #include "base/json_write.h"
 #include "model/config.h"
-#include "model/directory.h"
 #include "model/ownership.h"
 #include "model/writer.h"
 
 #define MAX_NAME_SIZE	256
-#define MAX_CONFIG_SIZE	((size_t) 1024 * 1024)
 #define N_HEAD_TENSORS	6
 
 typedef struct Output
@@ -26,28 +24,12 @@ typedef struct Output
 	const SrmTrainOptions *options;
 	const SrmOutputSettings *settings;
 	const SrmParameters *parameters;
-	SrmConfig	config;
 	SrmTensorPlan *plans;
 	size_t		n_plans;
 	SrmWriter  *writer;
 	SrmArena   *arena;
 	SrmStatus  *status;
 } Output;
-
-static bool
-read_config(Output *output)
-{
-	SrmModelFiles *files = srm_files_create(output->base->directory, output->arena, output->status);
-	SrmContents contents;
-	bool		done;
-
-	if (files == NULL)
-		return false;
-	done = srm_files_read(files, "config.json", false, MAX_CONFIG_SIZE, output->arena, &contents, output->status) &&
-		srm_config_read(&output->config, contents.path, contents.data, contents.size, output->arena, output->status);
-	srm_files_close(files);
-	return done;
-}
 
 /* A tensor under peft's name for it: (rows, cols), or (rows) where cols is 0. */
 static bool
@@ -67,7 +49,7 @@ plan_tensor(Output *output, const char *name, const float *values, size_t rows, 
 static bool
 plan_adapter(Output *output, const SrmAdapter *adapter)
 {
-	const SrmArchitecture *row = output->config.architecture;
+	const SrmArchitecture *row = output->base->config->architecture;
 	const SrmParameters *parameters = output->parameters;
 	const SrmLayerTensor *tensor = row->layer_tensors;
 	char		name[MAX_NAME_SIZE];
@@ -216,7 +198,7 @@ srm_output_adapter(const SrmModel *base, const SrmTrainOptions *options, const S
 	if (output.arena == NULL)
 		return false;
 	output.writer = srm_writer_begin(options->output, options->name, options->replace, options->directory_mode, status);
-	done = output.writer != NULL && read_config(&output) && plan_tensors(&output) && write_config(&output) &&
+	done = output.writer != NULL && plan_tensors(&output) && write_config(&output) &&
 		srm_ownership_write(output.writer, &options->owner, status) &&
 		srm_writer_put_tensors(output.writer, "adapter_model.safetensors", output.plans, output.n_plans, stop, status) &&
 		srm_writer_commit(output.writer, status);
@@ -236,7 +218,7 @@ srm_output_adapter_bytes(const SrmModel *base, const SrmTrainOptions *options, c
 	output.arena = srm_arena_create(status);
 	if (output.arena == NULL)
 		return false;
-	done = read_config(&output) && plan_tensors(&output) && srm_buffer_init(&header, output.arena, 0, status) &&
+	done = plan_tensors(&output) && srm_buffer_init(&header, output.arena, 0, status) &&
 		srm_safetensors_plan(output.plans, output.n_plans, &header, status);
 	*bytes = done ? header.length : 0;
 	for (size_t i = 0; done && i < output.n_plans; i++)

@@ -50,7 +50,7 @@ read_whole(const char *directory, const char *name, size_t *size)
 	const char *data;
 
 	snprintf(path, 600, "%s/%s", directory, name);
-	assert_true(srm_file_open(&file, path, false, &status));
+	assert_true(srm_file_open(&file, AT_FDCWD, path, path, false, &status));
 	data = srm_file_read(&file, (size_t) 64 * 1024 * 1024, arena, &status);
 	assert_non_null(data);
 	*size = file.size;
@@ -80,14 +80,14 @@ check_copy(const char *model, const char *weights)
 
 	assert_non_null(writer);
 	snprintf(directory, sizeof(directory), "test/data/models/%s", model);
-	assert_true(srm_copy_model(writer, directory, NULL, &status));
-	assert_true(srm_writer_put_json(writer, "config.json",
-									srm_writer_read_config(directory, arena, &status), &status));
+	assert_true(srm_copy_model(writer, directory, 1.5, 2.5, NULL, &status));
 	assert_true(srm_writer_commit(writer, &status));
 	assert_same(directory, srm_writer_path(writer), weights);
 	assert_same(directory, srm_writer_path(writer), "tokenizer.json");
 	opened = srm_model_open(srm_writer_path(writer), NULL, NULL, &status);
 	assert_non_null(opened);
+	assert_true(opened->settings.has_scale);
+	assert_true(opened->settings.mean == 1.5 && opened->settings.std == 2.5);
 	srm_model_close(opened);
 	srm_writer_close(writer);
 }
@@ -116,7 +116,7 @@ test_no_weights(void **state)
 
 	(void) state;
 	assert_non_null(writer);
-	assert_false(srm_copy_model(writer, "test/data/demo", NULL, &status));
+	assert_false(srm_copy_model(writer, "test/data/demo", 0.0, 1.0, NULL, &status));
 	assert_int_not_equal(status.code, SRM_OK);
 	srm_writer_close(writer);
 	snprintf(path, sizeof(path), "%s/copy", parent);
@@ -138,7 +138,7 @@ test_stop(void **state)
 
 	(void) state;
 	assert_non_null(writer);
-	assert_false(srm_copy_model(writer, "test/data/models/llama", &stop, &status));
+	assert_false(srm_copy_model(writer, "test/data/models/llama", 0.0, 1.0, &stop, &status));
 	assert_int_equal(status.code, SRM_STOPPED);
 	srm_writer_close(writer);
 }

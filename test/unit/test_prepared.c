@@ -30,6 +30,7 @@ check_shared(void)
 static void
 check_packed(const SrmModel *model, SrmCompute compute)
 {
+	assert_true(srm_files_load_all(model->files, NULL, &status));
 	for (size_t i = 0; i < model->decoder.n_layers; i++)
 	{
 		const SrmLayer *layer = &model->decoder.layers[i];
@@ -243,22 +244,110 @@ static void
 test_full_check(void **state)
 {
 	SrmModel   *model = open_model();
-	SrmArena   *arena = srm_arena_create(&status);
 	Bytes		bytes = read_bytes(find_file(".srm"));
-	SrmPreparedPlan plan;
+	const SrmPreparedPlan *plan = model->prepared.plan;
 	char	   *copy = aligned_alloc(64, (bytes.size + 63) / 64 * 64);
 
 	(void) state;
 	memcpy(copy, bytes.data, bytes.size);
-	assert_true(srm_prepared_plan(&plan, model, SRM_COMPUTE_AUTO, arena, &status));
-	assert_true(srm_prepared_check(&plan, copy, bytes.size, true));
-	copy[bytes.size - 1] ^= 1;
-	assert_false(srm_prepared_check(&plan, copy, bytes.size, true));
-	assert_false(srm_prepared_check(&plan, copy, 8, true));
+	assert_true(srm_prepared_check(plan, copy, bytes.size, true));
+	for (size_t i = 0; i < plan->n; i++)
+	{
+		size_t		places[] = {plan->matrices[i].offset, plan->matrices[i].offset + plan->matrices[i].size - 1};
+
+		for (int j = 0; j < 2; j++)
+		{
+			copy[places[j]] ^= 1;
+			assert_false(srm_prepared_check(plan, copy, bytes.size, true));
+			copy[places[j]] ^= 1;
+		}
+	}
+	assert_true(srm_prepared_check(plan, copy, bytes.size, true));
+	assert_false(srm_prepared_check(plan, copy, 8, true));
 	free(copy);
 	free(bytes.data);
-	srm_arena_free(arena);
 	srm_model_close(model);
+}
+
+/* Opens, shared or privately, cuts all files of the model off, and reads what scoring reads. */
+static void
+check_cut_model(const char *name, const char *prepared)
+{
+	static const char *names[] = {"config.json", WEIGHTS, "tokenizer.json"};
+	SrmModel   *plain;
+	SrmModel   *model;
+	size_t		size;
+
+	copy_model(name);
+	options.prepared = prepared;
+	plain = open_fixture();
+	model = open_model();
+	assert_true(model->prepared.is_private == (prepared == NULL));
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		assert_int_equal(truncate(in_fixture(names[i]), 0), 0);
+	size = srm_prepared_source_bytes(&plain->decoder.embedding);
+	assert_memory_equal(model->decoder.embedding.data, plain->decoder.embedding.data, size);
+	assert_int_equal(model->head.gate.stack.n, plain->head.gate.stack.n);
+	for (size_t i = 0; i < plain->head.gate.stack.n; i++)
+		assert_memory_equal(model->head.gate.stack.layers[i].weight.data,
+							plain->head.gate.stack.layers[i].weight.data,
+							srm_prepared_source_bytes(&plain->head.gate.stack.layers[i].weight));
+	assert_true(srm_model_changed(model));
+	srm_model_close(plain);
+	srm_model_close(model);
+	srm_model_close(srm_model_open(fixture, &options, NULL, &status));
+	assert_int_equal(status.code, SRM_INVALID_MODEL);
+	srm_status_init(&status);
+}
+
+/* whoever writes into a model's files while it is open harms no process */
+static void
+test_cut_model(void **state)
+{
+	static const char *models[] = {"llama", "head-armorm", "head-urm", "phi3"};
+
+	(void) state;
+	for (size_t i = 0; i < sizeof(models) / sizeof(models[0]); i++)
+	{
+		check_cut_model(models[i], directory);
+		check_cut_model(models[i], NULL);
+	}
+}
+
+/* Cuts off the weights the nth time it is asked. */
+static bool
+cut_weights(void *arg)
+{
+	int		   *left = arg;
+
+	if (--*left == 0)
+		assert_int_equal(truncate(in_fixture(WEIGHTS), 0), 0);
+	return false;
+}
+
+/* nor does it harm one that is opening the model, at whatever step */
+static void
+test_cut_while_opening(void **state)
+{
+	bool		done = false;
+
+	(void) state;
+	for (int n = 1; !done; n++)
+	{
+		int			left = n;
+		SrmStop		stop = {.callback = cut_weights,.arg = &left};
+		SrmModel   *model;
+
+		copy_model("llama");
+		srm_status_init(&status);
+		options.prepared = n % 2 == 0 ? NULL : directory;
+		model = srm_model_open(fixture, &options, &stop, &status);
+		done = left > 0;
+		if (model == NULL)
+			assert_int_equal(status.code, SRM_INVALID_MODEL);
+		assert_true(model != NULL || !done);
+		srm_model_close(model);
+	}
 }
 
 /* a model that is replaced gets a new file, and the old ones go */
@@ -414,6 +503,8 @@ main(void)
 		TEST(test_cut),
 		TEST(test_not_a_file),
 		TEST(test_full_check),
+		TEST(test_cut_model),
+		TEST(test_cut_while_opening),
 		TEST(test_replaced),
 		TEST(test_cleaned),
 		TEST(test_stopped_while_waiting),

@@ -71,6 +71,7 @@ open_model(const char *directory, int compute)
 
 	if (model == NULL)
 		fail_msg("%s: %s", status.message, status.detail);
+	assert_true(srm_files_load_all(model->files, NULL, &status));
 	return model;
 }
 
@@ -145,6 +146,43 @@ test_models(void **state)
 	check_model("mistral");
 }
 
+static char source[100];
+
+static bool
+cut_source(void *arg)
+{
+	int		   *left = arg;
+	char		path[128];
+
+	snprintf(path, sizeof(path), "%s/" WEIGHTS, source);
+	if (--*left == 0)
+		assert_int_equal(truncate(path, 0), 0);
+	return false;
+}
+
+/* a model that is cut off while it is read is an error, at whatever step */
+static void
+test_cut(void **state)
+{
+	bool		done = false;
+
+	(void) state;
+	snprintf(source, sizeof(source), "%s", fixture);
+	for (int n = 1; !done; n++)
+	{
+		int			left = n;
+		SrmStop		stop = {.callback = cut_source,.arg = &left};
+		SrmWriter  *writer = srm_writer_begin(parent, "small", true, 0700, &status);
+
+		copy_model("llama");
+		done = srm_model_quantize(writer, source, &stop, &status);
+		assert_true(done || status.code == SRM_INVALID_MODEL);
+		assert_int_equal(done, left > 0);
+		srm_writer_close(writer);
+		srm_status_init(&status);
+	}
+}
+
 /* what the configuration says besides */
 static void
 test_config(void **state)
@@ -152,17 +190,23 @@ test_config(void **state)
 	SrmArena   *arena = srm_arena_create(&status);
 	SrmJson    *old;
 	SrmJson    *new;
+	SrmModelFiles *old_files;
+	SrmModelFiles *new_files;
 
 	(void) state;
 	assert_true(quantize("test/data/models/attention-offset"));
-	old = srm_writer_read_config("test/data/models/attention-offset", arena, &status);
-	new = srm_writer_read_config(in_parent("small"), arena, &status);
+	old_files = srm_files_create("test/data/models/attention-offset", arena, &status);
+	new_files = srm_files_create(in_parent("small"), arena, &status);
+	old = srm_writer_read_config(old_files, arena, &status);
+	new = srm_writer_read_config(new_files, arena, &status);
 	assert_string_equal(srm_json_string(srm_json_member(srm_json_member(new, "srm"), "quantization")), "int8");
 	assert_string_equal(srm_json_string(srm_json_member(srm_json_member(new, "quantization_config"), "quant_method")),
 						"compressed-tensors");
 	assert_string_equal(srm_json_string(srm_json_member(srm_json_member(new, "srm"), "aggregation")),
 						srm_json_string(srm_json_member(srm_json_member(old, "srm"), "aggregation")));
 	assert_int_equal(new->n, old->n + 1);
+	srm_files_close(old_files);
+	srm_files_close(new_files);
 	srm_arena_free(arena);
 }
 
@@ -196,7 +240,7 @@ test_not_finite(void **state)
 	assert_true(srm_weights_open(&weights, files, arena, NULL, &status));
 	tensor = srm_weights_find(&weights, "model.layers.1.mlp.down_proj.weight");
 	assert_non_null(tensor);
-	place = (long) (tensor->data - (const char *) files->mappings->data);
+	place = (long) (tensor->data - files->spaces->data);
 	file = fopen(in_fixture(WEIGHTS), "r+b");
 	fseek(file, place + 40, SEEK_SET);
 	fwrite("\xFF\xFF\xFF\xFF", 1, 4, file);
@@ -278,6 +322,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_models),
+		TEST(test_cut),
 		TEST(test_config),
 		TEST(test_twice),
 		TEST(test_not_finite),

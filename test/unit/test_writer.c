@@ -189,6 +189,7 @@ open_weights(const char *directory, SrmWeights *weights)
 	assert_non_null(files);
 	if (!srm_weights_open(weights, files, arena, NULL, &status))
 		fail_msg("%s: %s", status.message, status.detail);
+	assert_true(srm_files_load_all(files, NULL, &status));
 	return files;
 }
 
@@ -215,7 +216,7 @@ write_copy(const char *source, const char *name, bool replace)
 	SrmWriter  *writer = srm_writer_begin(parent, name, replace, 0700, &status);
 	SrmWeights	weights;
 	SrmModelFiles *files = open_weights(source, &weights);
-	SrmJson    *config = srm_writer_read_config(source, arena, &status);
+	SrmJson    *config = srm_writer_read_config(files, arena, &status);
 
 	if (writer == NULL)
 		fail_msg("%s", status.message);
@@ -223,7 +224,7 @@ write_copy(const char *source, const char *name, bool replace)
 	assert_true(srm_writer_set_config(config, "mean", srm_json_make_double(-0.125, arena, &status), arena, &status));
 	assert_true(srm_writer_set_config(config, "std", srm_json_make_int(3, arena, &status), arena, &status));
 	if (!srm_writer_put_json(writer, "config.json", config, &status) ||
-		!srm_writer_copy_texts(writer, source, NULL, &status) ||
+		!srm_writer_copy_texts(writer, files, NULL, &status) ||
 		!srm_writer_put_tensors(writer, "model.safetensors", plan_tensors(&weights), weights.n, NULL, &status))
 		fail_msg("%s %s", status.message, status.detail);
 	srm_files_close(files);
