@@ -30,7 +30,6 @@ $node->init;
 $node->append_conf('postgresql.conf', "srm.model_path = '$models:\$output'\n");
 $node->start;
 $node->safe_psql('postgres', 'CREATE EXTENSION srm');
-my $started = $node->safe_psql('postgres', 'SELECT pg_postmaster_start_time()');
 
 sub start
 {
@@ -43,13 +42,13 @@ sub start
 sub is_up
 {
 	my ($name) = @_;
-	is($node->safe_psql('postgres', 'SELECT pg_postmaster_start_time(), count(*) FROM pg_stat_activity WHERE state IS NULL AND false'),
-		"$started|0", "$name: no session has crashed");
+	is($node->safe_psql('postgres', 'SELECT 1'), '1', "$name: the server answers");
+	unlike(slurp_file($node->logfile), qr/terminated by signal/, "$name: no session has crashed");
 }
 
 # a file that is cut off while rows are scored
 make_model('llama', 'cut');
-my $expected = $node->safe_psql('postgres', q{SELECT float4send(srm_score('cut', 'a', 'b c.'))});
+$node->safe_psql('postgres', q{SELECT srm_score('cut', 'a', 'b c.')});
 my $scoring = start(q{CREATE TABLE cut AS SELECT i, srm_score('cut', md5(i::text), md5(i::text) || '. It is.') AS score
 	FROM generate_series(1, 20000) AS i});
 usleep(300_000);
