@@ -105,6 +105,6 @@ stop_server() {
 # Copies the files of this checkout, those that are new among them, to directory $1.
 copy_checkout() {
 	(cd "$ROOT" && git ls-files -z --cached --others --exclude-standard 2>/dev/null ||
-		find . -type f -not -path './.git/*' -not -path './build/*' -print0) |
+		find . -type f -not -path './.git/*' -not -path './build/*' -not -name '*.o' -not -name '*.so' -not -name '*.bc' -print0) |
 		(cd "$ROOT" && xargs -0 -r ls -d 2>/dev/null) | (cd "$ROOT" && tar -cf - -T -) | tar -xf - -C "$1"
 }
