@@ -203,6 +203,17 @@ CREATE FUNCTION srm_heat(model text, messages jsonb) RETURNS text
 
 COMMENT ON FUNCTION srm_heat(text, jsonb) IS 'a response for a terminal, its sentences coloured by their rewards by a model';
 
+-- segmentation
+
+CREATE FUNCTION srm_segment(text text, locale text, segmenter text)
+	RETURNS TABLE (sentence_no integer, start_pos integer, end_pos integer, sentence text)
+	AS 'MODULE_PATHNAME', 'srm_sql_segment_segmenter'
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100 ROWS 10;
+
+COMMENT ON FUNCTION srm_segment(text, text, text) IS 'sentences of a text, by an ICU locale and a segmenter';
+
+COMMENT ON FUNCTION srm_segment(text) IS 'sentences of a text, by srm.segmenter and srm.locale';
+
 -- a dump by the owner of a database, who need not be a superuser, reads it
 
 GRANT SELECT ON SEQUENCE srm.training_run TO PUBLIC;

@@ -8,7 +8,7 @@ CREATE FUNCTION srm_segment(text text)
 	AS 'MODULE_PATHNAME', 'srm_sql_segment'
 	LANGUAGE C STABLE STRICT PARALLEL SAFE COST 100 ROWS 10;
 
-COMMENT ON FUNCTION srm_segment(text) IS 'sentences of a text, by the locale of srm.locale';
+COMMENT ON FUNCTION srm_segment(text) IS 'sentences of a text, by srm.segmenter and srm.locale';
 
 CREATE FUNCTION srm_segment(text text, locale text)
 	RETURNS TABLE (sentence_no integer, start_pos integer, end_pos integer, sentence text)
@@ -16,6 +16,13 @@ CREATE FUNCTION srm_segment(text text, locale text)
 	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100 ROWS 10;
 
 COMMENT ON FUNCTION srm_segment(text, text) IS 'sentences of a text, by an ICU locale';
+
+CREATE FUNCTION srm_segment(text text, locale text, segmenter text)
+	RETURNS TABLE (sentence_no integer, start_pos integer, end_pos integer, sentence text)
+	AS 'MODULE_PATHNAME', 'srm_sql_segment_segmenter'
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100 ROWS 10;
+
+COMMENT ON FUNCTION srm_segment(text, text, text) IS 'sentences of a text, by an ICU locale and a segmenter';
 
 -- scoring: by the model in srm.model, or by a model that is named
 

@@ -5,7 +5,8 @@
  *
  * Reads texts, each a length (4 bytes, little-endian) and its bytes of UTF-8.
  * Writes for each the number of sentences and the start and end of each one,
- * in bytes, as numbers of the same kind.  tools/default_model uses it.
+ * in bytes, as numbers of the same kind.  The arguments are a locale and a
+ * segmenter.  tools/default_model and tools/segmentation use it.
  *
  *-------------------------------------------------------------------------
  */
@@ -70,7 +71,7 @@ main(int argc, char **argv)
 
 	srm_status_init(&status);
 	arena = srm_arena_create(&status);
-	segmenter = srm_segmenter_open(argc > 1 ? argv[1] : "", &status);
+	segmenter = srm_segmenter_open(argc > 2 ? argv[2] : "icu", argc > 1 ? argv[1] : "", &status);
 	while (status.code == SRM_OK && read_number(&length))
 	{
 		srm_arena_reset(arena);

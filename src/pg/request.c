@@ -29,6 +29,8 @@ srm_options_of_settings(SrmScoreOptions *options)
 {
 	if (srm_aggregation != SRM_AGGREGATION_OF_MODEL)
 		options->aggregation = srm_aggregation;
+	if (srm_segmenter[0] != '\0')
+		options->segmenter = srm_cstring_of_datum(CStringGetTextDatum(srm_segmenter));
 	if (srm_locale[0] != '\0')
 		options->locale = srm_locale;
 	if (srm_template_date[0] != '\0')

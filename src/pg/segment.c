@@ -16,30 +16,45 @@
 #include "pg/settings.h"
 #include "segment/segment.h"
 
-/* The segmenter of the last locale; replaced when another is asked for. */
+/* What cuts where nothing else is said */
+#define SEGMENTER	"icu"
+
+/* The last segmenter, by its name and locale; replaced when another is asked for. */
 static SrmSegmenter *segmenter = NULL;
+static char *segmenter_name = NULL;
 static char *segmenter_locale = NULL;
 
+static void
+keep_text(char **kept, char *copy)
+{
+	if (*kept != NULL)
+		pfree(*kept);
+	*kept = copy;
+}
+
 static SrmSegmenter *
-find_segmenter(SrmCall *call, const char *locale)
+find_segmenter(SrmCall *call, const char *name, const char *locale)
 {
 	SrmSegmenter *opened;
-	char	   *copy;
+	char	   *name_copy;
+	char	   *locale_copy;
 
-	if (segmenter != NULL && strcmp(segmenter_locale, locale) == 0)
+	if (segmenter != NULL && strcmp(segmenter_name, name) == 0 &&
+		strcmp(segmenter_locale, locale) == 0)
 		return segmenter;
-	copy = MemoryContextStrdup(TopMemoryContext, locale);
-	opened = srm_segmenter_open(locale, &call->status);
+	name_copy = MemoryContextStrdup(TopMemoryContext, name);
+	locale_copy = MemoryContextStrdup(TopMemoryContext, locale);
+	opened = srm_segmenter_open(name, locale, &call->status);
 	if (opened == NULL)
 	{
-		pfree(copy);
+		pfree(name_copy);
+		pfree(locale_copy);
 		srm_call_raise(call);
 	}
 	srm_segmenter_free(segmenter);
-	if (segmenter_locale != NULL)
-		pfree(segmenter_locale);
 	segmenter = opened;
-	segmenter_locale = copy;
+	keep_text(&segmenter_name, name_copy);
+	keep_text(&segmenter_locale, locale_copy);
 	return segmenter;
 }
 
@@ -62,7 +77,7 @@ put_sentence(SrmRows *rows, SrmPositions *positions, const SrmSentence *sentence
 }
 
 static Datum
-segment(FunctionCallInfo fcinfo, const char *locale)
+segment(FunctionCallInfo fcinfo, const char *name, const char *locale)
 {
 	SrmText		value = srm_text_of_datum(PG_GETARG_DATUM(0));
 	SrmSentences sentences;
@@ -72,7 +87,7 @@ segment(FunctionCallInfo fcinfo, const char *locale)
 
 	srm_rows_begin(&rows, fcinfo, 4);
 	call = srm_call_begin();
-	srm_call_check(call, srm_segment(find_segmenter(call, locale), value.data, value.length,
+	srm_call_check(call, srm_segment(find_segmenter(call, name, locale), value.data, value.length,
 									 call->arena, &sentences, &call->stop, &call->status));
 	srm_positions_init(&positions, value.data, value.length);
 	for (size_t i = 0; i < sentences.n; i++)
@@ -81,14 +96,24 @@ segment(FunctionCallInfo fcinfo, const char *locale)
 	return (Datum) 0;
 }
 
-/* srm_segment(text): the locale of srm.locale */
+/* srm_segment(text): as srm.segmenter and srm.locale say */
 SRM_FUNCTION(srm_sql_segment)
 {
-	return segment(fcinfo, srm_locale);
+	const char *name = srm_segmenter[0] == '\0' ? SEGMENTER :
+		srm_cstring_of_datum(CStringGetTextDatum(srm_segmenter));
+
+	return segment(fcinfo, name, srm_locale);
 }
 
 /* srm_segment(text, locale text) */
 SRM_FUNCTION(srm_sql_segment_locale)
 {
-	return segment(fcinfo, srm_cstring_of_datum(PG_GETARG_DATUM(1)));
+	return segment(fcinfo, SEGMENTER, srm_cstring_of_datum(PG_GETARG_DATUM(1)));
+}
+
+/* srm_segment(text, locale text, segmenter text) */
+SRM_FUNCTION(srm_sql_segment_segmenter)
+{
+	return segment(fcinfo, srm_cstring_of_datum(PG_GETARG_DATUM(2)),
+				   srm_cstring_of_datum(PG_GETARG_DATUM(1)));
 }

@@ -27,12 +27,12 @@ char	   *srm_model = NULL;
 char	   *srm_model_path = NULL;
 char	   *srm_output_path = NULL;
 char	   *srm_prepared_path = NULL;
+char	   *srm_segmenter = NULL;
 char	   *srm_locale = NULL;
 char	   *srm_template_date = NULL;
 char	   *srm_template_variables = NULL;
 char	   *srm_preload_models = NULL;
 int			srm_aggregation = SRM_AGGREGATION_OF_MODEL;
-int			srm_segmenter = 0;
 int			srm_truncation = SRM_TRUNCATION_ERROR;
 int			srm_max_tokens = 4096;
 int			srm_compute = SRM_COMPUTE_OF_MODEL;
@@ -50,11 +50,6 @@ static const struct config_enum_entry aggregation_options[] = {
 	{"max", SRM_AGGREGATE_MAX, false},
 	{"token_mean", SRM_AGGREGATE_TOKEN_MEAN, false},
 	{"attention", SRM_AGGREGATE_ATTENTION, false},
-	{NULL, 0, false}
-};
-
-static const struct config_enum_entry segmenter_options[] = {
-	{"icu", 0, false},
 	{NULL, 0, false}
 };
 
@@ -138,6 +133,17 @@ check_locale(char **value, void **extra, GucSource source)
 }
 
 static bool
+check_segmenter(char **value, void **extra, GucSource source)
+{
+	(void) extra;
+	(void) source;
+	if (**value == '\0' || srm_segmenter_known(*value))
+		return true;
+	GUC_check_errdetail("Segmenters are \"icu\", \"lines\", \"paragraphs\" and \"regex:\" with a pattern.");
+	return false;
+}
+
+static bool
 check_template_date(char **value, void **extra, GucSource source)
 {
 	(void) extra;
@@ -211,11 +217,11 @@ define_text_settings(void)
 							 "\"model\" stands for what the model says itself.",
 							 &srm_aggregation, SRM_AGGREGATION_OF_MODEL, aggregation_options,
 							 PGC_USERSET, 0, NULL, NULL, NULL);
-	DefineCustomEnumVariable("srm.segmenter",
-							 "Sets what cuts text into sentences.",
-							 NULL,
-							 &srm_segmenter, 0, segmenter_options,
-							 PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomStringVariable("srm.segmenter",
+							   "Sets what cuts text into sentences.",
+							   "It is \"icu\", \"lines\", \"paragraphs\" or \"regex:\" with a pattern; an empty string stands for the model's own, or \"icu\".",
+							   &srm_segmenter, "",
+							   PGC_USERSET, 0, check_segmenter, NULL, NULL);
 	DefineCustomStringVariable("srm.locale",
 							   "Sets the ICU locale whose rules cut text into sentences.",
 							   "An empty string stands for the model's own, or the root locale.",

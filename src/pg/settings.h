@@ -17,12 +17,12 @@ extern char *srm_model;
 extern char *srm_model_path;
 extern char *srm_output_path;
 extern char *srm_prepared_path;
+extern char *srm_segmenter;
 extern char *srm_locale;
 extern char *srm_template_date;
 extern char *srm_template_variables;
 extern char *srm_preload_models;
 extern int	srm_aggregation;
-extern int	srm_segmenter;
 extern int	srm_truncation;
 extern int	srm_max_tokens;
 extern int	srm_compute;		/* see srm_settings_compute() */

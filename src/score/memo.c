@@ -117,7 +117,8 @@ static size_t
 measure_key(const SrmMessage *messages, size_t n_messages, const SrmScoreOptions *options)
 {
 	size_t		length = sizeof(options->aggregation) + sizeof(options->max_tokens) +
-		sizeof(options->truncation) + 3 * sizeof(size_t) + strlen(options->locale) +
+		sizeof(options->truncation) + 4 * sizeof(size_t) + strlen(options->segmenter) +
+		strlen(options->locale) +
 		strlen(options->date) + strlen(options->variables);
 
 	for (size_t i = 0; i < n_messages && length <= MAX_KEY; i++)
@@ -146,6 +147,7 @@ srm_memo_key(SrmMemoKey *key, const SrmMessage *messages, size_t n_messages,
 	out = append(out, &options->aggregation, sizeof(options->aggregation));
 	out = append(out, &options->max_tokens, sizeof(options->max_tokens));
 	out = append(out, &options->truncation, sizeof(options->truncation));
+	out = append_text(out, options->segmenter, strlen(options->segmenter));
 	out = append_text(out, options->locale, strlen(options->locale));
 	out = append_text(out, options->date, strlen(options->date));
 	out = append_text(out, options->variables, strlen(options->variables));

@@ -25,7 +25,7 @@ resolve_settings(SrmScorer *scorer, SrmStatus *status)
 	if (!srm_boundary_find(settings->boundary, &scorer->boundary))
 		return srm_fail(status, SRM_NOT_SUPPORTED, "boundary kind \"%s\" of the model is not supported",
 						settings->boundary);
-	if (strcmp(settings->segmenter, "icu") != 0)
+	if (!srm_segmenter_known(settings->segmenter))
 		return srm_fail(status, SRM_NOT_SUPPORTED, "segmenter \"%s\" of the model is not supported",
 						settings->segmenter);
 	if (scorer->boundary != SRM_BOUNDARY_OFFSET && scorer->model->marker_id < 0)
@@ -63,6 +63,7 @@ srm_scorer_close(SrmScorer *scorer)
 	if (scorer == NULL)
 		return;
 	srm_segmenter_free(scorer->segmenter);
+	free(scorer->segmenter_name);
 	free(scorer->locale);
 	srm_memo_free(scorer->memo);
 	srm_prompt_free(scorer->prompt);
@@ -81,6 +82,7 @@ void
 srm_scorer_defaults(const SrmScorer *scorer, SrmScoreOptions *options)
 {
 	options->aggregation = scorer->aggregation;
+	options->segmenter = scorer->model->settings.segmenter;
 	options->locale = scorer->model->settings.locale;
 	options->date = scorer->model->settings.template_date;
 	options->variables = "";
@@ -91,24 +93,26 @@ srm_scorer_defaults(const SrmScorer *scorer, SrmScoreOptions *options)
 	options->want_tokens = false;
 }
 
-/* The segmenter of a locale; the last one is kept. */
-static SrmSegmenter *
-find_segmenter(SrmScorer *scorer, const char *locale, SrmStatus *status)
+static bool
+keep_text(char **kept, const char *text, SrmStatus *status)
 {
-	char	   *copy;
+	free(*kept);
+	*kept = strdup(text);
+	return *kept != NULL || srm_fail_memory(status, strlen(text) + 1);
+}
 
-	if (scorer->segmenter != NULL && strcmp(scorer->locale, locale) == 0)
+/* The segmenter of a name and a locale; the last one is kept. */
+static SrmSegmenter *
+find_segmenter(SrmScorer *scorer, const char *name, const char *locale, SrmStatus *status)
+{
+	if (scorer->segmenter != NULL && strcmp(scorer->segmenter_name, name) == 0 &&
+		strcmp(scorer->locale, locale) == 0)
 		return scorer->segmenter;
-	copy = strdup(locale);
-	if (copy == NULL)
-	{
-		srm_fail_memory(status, strlen(locale) + 1);
-		return NULL;
-	}
 	srm_segmenter_free(scorer->segmenter);
-	free(scorer->locale);
-	scorer->locale = copy;
-	scorer->segmenter = srm_segmenter_open(locale, status);
+	scorer->segmenter = NULL;
+	if (keep_text(&scorer->segmenter_name, name, status) &&
+		keep_text(&scorer->locale, locale, status))
+		scorer->segmenter = srm_segmenter_open(name, locale, status);
 	return scorer->segmenter;
 }
 
@@ -123,7 +127,7 @@ srm_scorer_layout(SrmScorer *scorer, const SrmMessage *messages, size_t n_messag
 		.max_tokens = options->max_tokens,
 		.date = options->date,
 		.variables = options->variables,
-		.segmenter = find_segmenter(scorer, options->locale, status)
+		.segmenter = find_segmenter(scorer, options->segmenter, options->locale, status)
 	};
 
 	return layout_options.segmenter != NULL &&

@@ -21,7 +21,8 @@ typedef struct SrmScorer
 	struct SrmMemo *memo;		/* the last results */
 	uint64_t	n_passes;		/* through the decoder, since it was opened */
 	uint64_t	n_computed;		/* tokens that went through it */
-	SrmSegmenter *segmenter;	/* of the last locale */
+	SrmSegmenter *segmenter;	/* the last one, by its name and its locale */
+	char	   *segmenter_name;
 	char	   *locale;
 } SrmScorer;
 
@@ -29,6 +30,7 @@ typedef struct SrmScorer
 typedef struct SrmScoreOptions
 {
 	SrmAggregation aggregation;
+	const char *segmenter;
 	const char *locale;
 	const char *date;			/* what the chat template takes for today */
 	const char *variables;		/* a JSON object of the chat template's, besides the model's; "": none */

@@ -22,6 +22,7 @@
 #include "segment/blocks.h"
 #include "segment/chars.h"
 #include "segment/rules.h"
+#include "segment/separator.h"
 
 /* Bytes that ICU sees at once, and boundaries between two questions to stop. */
 #define WINDOW		((size_t) 1 << 20)
@@ -29,8 +30,26 @@
 
 #define MAX_LENGTH	((size_t) INT32_MAX)
 
+typedef enum SegmenterKind
+{
+	KIND_ICU,
+	KIND_LINES,
+	KIND_PARAGRAPHS,
+	KIND_REGEX
+} SegmenterKind;
+
+/* A name that ends in a colon has an argument behind it. */
+static const char *const kind_names[] = {
+	[KIND_ICU] = "icu",
+	[KIND_LINES] = "lines",
+	[KIND_PARAGRAPHS] = "paragraphs",
+	[KIND_REGEX] = "regex:"
+};
+
 struct SrmSegmenter
 {
+	SegmenterKind kind;
+	SrmSeparator *separator;	/* of KIND_REGEX */
 	UBreakIterator *iterator;
 	const SrmLanguage *language;	/* of its locale; the root: to be guessed */
 	UText		utext;
@@ -72,12 +91,66 @@ srm_segmenter_is_locale(const char *locale)
 	return U_SUCCESS(error) && (size_t) parsed == length;
 }
 
-SrmSegmenter *
-srm_segmenter_open(const char *locale, SrmStatus *status)
+/* The kind that a name tells, and what stands behind its colon. */
+static bool
+find_kind(const char *name, SegmenterKind *kind, const char **argument)
 {
-	SrmSegmenter *segmenter;
+	for (size_t i = 0; i < sizeof(kind_names) / sizeof(kind_names[0]); i++)
+	{
+		size_t		length = strlen(kind_names[i]);
+
+		if (strncmp(name, kind_names[i], length) != 0 ||
+			(kind_names[i][length - 1] != ':' && name[length] != '\0'))
+			continue;
+		*kind = (SegmenterKind) i;
+		*argument = name + length;
+		return true;
+	}
+	return false;
+}
+
+bool
+srm_segmenter_known(const char *name)
+{
+	SegmenterKind kind;
+	const char *argument;
+
+	return find_kind(name, &kind, &argument);
+}
+
+/* What the kind needs to cut. */
+static bool
+open_kind(SrmSegmenter *segmenter, const char *argument, const char *locale, SrmStatus *status)
+{
 	UErrorCode	error = U_ZERO_ERROR;
 
+	if (segmenter->kind == KIND_REGEX)
+	{
+		segmenter->separator = srm_separator_open(argument, status);
+		return segmenter->separator != NULL;
+	}
+	if (segmenter->kind != KIND_ICU)
+		return true;
+	segmenter->iterator = ubrk_open(UBRK_SENTENCE, locale, NULL, 0, &error);
+	if (U_SUCCESS(error))
+		return true;
+	return srm_fail(status, SRM_INTERNAL, "could not open a break iterator for locale \"%s\": %s",
+					locale, u_errorName(error));
+}
+
+SrmSegmenter *
+srm_segmenter_open(const char *name, const char *locale, SrmStatus *status)
+{
+	SrmSegmenter *segmenter;
+	SegmenterKind kind;
+	const char *argument;
+
+	if (!find_kind(name, &kind, &argument))
+	{
+		srm_fail(status, SRM_INVALID_ARGUMENT, "unrecognized segmenter \"%s\"", name);
+		srm_fail_hint(status, "Segmenters are \"icu\", \"lines\", \"paragraphs\" and \"regex:\" with a pattern.");
+		return NULL;
+	}
 	if (!srm_segmenter_is_locale(locale))
 	{
 		srm_fail(status, SRM_INVALID_ARGUMENT, "invalid locale \"%s\"", locale);
@@ -92,11 +165,9 @@ srm_segmenter_open(const char *locale, SrmStatus *status)
 	}
 	segmenter->utext = (UText) UTEXT_INITIALIZER;
 	segmenter->language = srm_language_find(locale);
-	segmenter->iterator = ubrk_open(UBRK_SENTENCE, locale, NULL, 0, &error);
-	if (U_FAILURE(error))
+	segmenter->kind = kind;
+	if (!open_kind(segmenter, argument, locale, status))
 	{
-		srm_fail(status, SRM_INTERNAL, "could not open a break iterator for locale \"%s\": %s",
-				 locale, u_errorName(error));
 		srm_segmenter_free(segmenter);
 		return NULL;
 	}
@@ -111,6 +182,7 @@ srm_segmenter_free(SrmSegmenter *segmenter)
 	if (segmenter->iterator != NULL)
 		ubrk_close(segmenter->iterator);
 	utext_close(&segmenter->utext);
+	srm_separator_free(segmenter->separator);
 	free(segmenter);
 }
 
@@ -281,6 +353,56 @@ finish(Cutter *cutter)
 	return true;
 }
 
+/* Cuts behind each line, or behind those with a blank one after them. */
+static bool
+cut_lines(Cutter *cutter, size_t start, size_t end)
+{
+	bool		is_blank = true;
+
+	for (size_t at = start; at < end;)
+	{
+		int32_t		c = srm_char_at(cutter->text, at, end, &at);
+		bool		ends = srm_char_is_newline(c) &&
+			!(c == '\r' && srm_char_at(cutter->text, at, end, NULL) == '\n');
+
+		if (!ends)
+			is_blank = is_blank && srm_char_is_space(c);
+		else if ((is_blank || cutter->segmenter->kind == KIND_LINES) && !cut(cutter, at))
+			return false;
+		is_blank = is_blank || ends;
+	}
+	return cutter->segmenter->kind != KIND_LINES || cut(cutter, end);
+}
+
+static bool
+cut_separated(Cutter *cutter)
+{
+	SrmSeparator *separator = cutter->segmenter->separator;
+	size_t		end = 0;
+
+	if (!srm_separator_start(separator, cutter->text, cutter->length, cutter->stop, cutter->status))
+		return false;
+	while (end < cutter->length)
+	{
+		if (!srm_separator_next(separator, &end) || !cut(cutter, end))
+			return false;
+	}
+	return true;
+}
+
+/* One block, which is not cut within where it is verbatim. */
+static bool
+cut_block(Cutter *cutter, size_t start, size_t end, bool verbatim)
+{
+	SegmenterKind kind = cutter->segmenter->kind;
+
+	if (kind == KIND_PARAGRAPHS && verbatim)
+		return true;
+	if (verbatim)
+		return cut(cutter, end);
+	return kind == KIND_ICU ? cut_prose(cutter, start, end) : cut_lines(cutter, start, end);
+}
+
 bool
 srm_segment(SrmSegmenter *segmenter, const char *text, size_t length, SrmArena *arena,
 			SrmSentences *sentences, const SrmStop *stop, SrmStatus *status)
@@ -294,6 +416,8 @@ srm_segment(SrmSegmenter *segmenter, const char *text, size_t length, SrmArena *
 	if (length > MAX_LENGTH)
 		return srm_fail(status, SRM_LIMIT_EXCEEDED, "text is too long to be segmented");
 
+	if (segmenter->kind == KIND_REGEX)
+		return cut_separated(&cutter) && finish(&cutter);
 	cutter.language = segmenter->language;
 	if (cutter.language == srm_languages)
 		cutter.language = srm_language_guess(text, length);
@@ -304,9 +428,10 @@ srm_segment(SrmSegmenter *segmenter, const char *text, size_t length, SrmArena *
 		bool		verbatim;
 		size_t		end = srm_blocks_next(&blocks, &verbatim);
 
-		if (verbatim ? !cut(&cutter, end) : !cut_prose(&cutter, blocks.at, end))
+		if (!cut_block(&cutter, blocks.at, end, verbatim))
 			return false;
 		blocks.at = end;
 	}
-	return finish(&cutter);
+	/* Blocks do not end a paragraph, the text does */
+	return (segmenter->kind != KIND_PARAGRAPHS || cut(&cutter, length)) && finish(&cutter);
 }

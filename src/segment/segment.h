@@ -3,8 +3,8 @@
  * segment.h
  *	  Sentences of a text.
  *
- * ICU finds candidate boundaries (UAX #29, over UTF-8); rules of ours, in
- * segment_rules.c, then move or drop those that break a model's response in
+ * By default ICU finds candidate boundaries (UAX #29, over UTF-8); rules of ours, in
+ * rules.c, then move or drop those that break a model's response in
  * the wrong place.  The sentences tile the text: the first starts at 0, each
  * starts where the one before ends, the last ends at the text's length.
  *
@@ -35,12 +35,18 @@ typedef struct SrmSentences
 /* Whether ICU takes a text for a locale: a BCP 47 tag such as "de", "en_US" or "es-u-ss-standard", or "". */
 extern bool srm_segmenter_is_locale(const char *locale);
 
+/* Is it the name of a way to cut, as srm_segmenter_open() takes it? */
+extern bool srm_segmenter_known(const char *name);
+
 /*
- * Opens the break iterator of a locale ("" is the root locale).  To be freed;
+ * Opens a way to cut: "icu", "lines" (each line that is not blank; code and
+ * formulas stay whole), "paragraphs" (at blank lines), or "regex:PATTERN" (ICU's
+ * regular expression of what separates; it belongs to the sentence before).
+ * The locale ("" is the root locale) has a say in the first alone.  To be freed;
  * one segmenter serves one thread at a time.  NULL with the status set for a
- * locale that is not well formed.
+ * name, a locale or a pattern that is not well formed.
  */
-extern SrmSegmenter *srm_segmenter_open(const char *locale, SrmStatus *status);
+extern SrmSegmenter *srm_segmenter_open(const char *name, const char *locale, SrmStatus *status);
 extern void srm_segmenter_free(SrmSegmenter *segmenter);	/* NULL is allowed */
 
 /*

@@ -122,7 +122,7 @@ check_base(const SrmTrainer *trainer, SrmStatus *status)
 {
 	const SrmModel *model = trainer->model;
 
-	if (strcmp(trainer->options.segmenter, "icu") != 0)
+	if (!srm_segmenter_known(trainer->options.segmenter))
 		return srm_fail(status, SRM_NOT_SUPPORTED, "segmenter \"%s\" is not supported", trainer->options.segmenter);
 	if (model->head.value.n > 0)
 		return srm_fail(status, SRM_NOT_SUPPORTED, "a model whose head is more than a linear map cannot be trained");
@@ -164,7 +164,7 @@ open_parts(SrmTrainer *trainer, const SrmStop *stop, SrmStatus *status)
 	trainer->model = srm_model_open(options->base, &how, stop, status);
 	if (trainer->model == NULL || !complete_options(trainer, stop, status) || !check_base(trainer, status))
 		return false;
-	trainer->segmenter = srm_segmenter_open(options->locale, status);
+	trainer->segmenter = srm_segmenter_open(options->segmenter, options->locale, status);
 	trainer->dataset = srm_dataset_create(status);
 	trainer->reader = (SrmPairReader) {
 		.model = trainer->model,

@@ -44,7 +44,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	srm_status_init(&status);
 	if (segmenter == NULL)
-		segmenter = srm_segmenter_open("", &status);
+		segmenter = srm_segmenter_open("icu", "", &status);
 	arena = srm_arena_create(&status);
 	if (segmenter == NULL || arena == NULL ||
 		!srm_segment(segmenter, text, size, arena, &sentences, NULL, &status))

@@ -42,3 +42,22 @@ DROP TABLE texts;
 -- a locale that is none
 
 SELECT * FROM srm_segment('One.', 'no such locale at all, and much longer than one');
+
+-- other ways to cut
+
+SELECT sentence_no, sentence FROM srm_segment(E'One. Two.\nThree.\n\nFour.', '', 'lines');
+SELECT sentence_no, sentence FROM srm_segment(E'One. Two.\nThree.\n\nFour.', '', 'paragraphs');
+SELECT sentence_no, sentence FROM srm_segment('One; two; three', '', 'regex:;\s*');
+SELECT sentence_no, sentence FROM srm_segment('Wir kaufen Tee, z. B. Earl Grey. Gut.', 'de', 'icu');
+SELECT * FROM srm_segment('One.', '', 'words');
+SELECT * FROM srm_segment('One.', '', 'regex:(');
+
+-- the setting holds where a function is not told, for scores as well
+
+SET srm.segmenter = 'lines';
+SELECT count(*) FROM srm_segment('One. Two.');
+SELECT count(*) FROM srm_segment('One. Two.', '');
+SELECT count(*) FROM srm_sentence_rewards('Hi.', 'One. Two.');
+SET srm.segmenter = 'words';
+RESET srm.segmenter;
+SELECT count(*) FROM srm_sentence_rewards('Hi.', 'One. Two.');

@@ -35,7 +35,7 @@ open_segmenter(void **state)
 	(void) state;
 	srm_status_init(&status);
 	arena = srm_arena_create(&status);
-	segmenter = srm_segmenter_open("", &status);
+	segmenter = srm_segmenter_open("icu", "", &status);
 	return segmenter == NULL;
 }
 
@@ -199,7 +199,7 @@ use_locale_of(const char *kind)
 	const char *locale = strstr(kind, " @");
 
 	srm_segmenter_free(segmenter);
-	segmenter = srm_segmenter_open(locale == NULL ? "" : locale + 2, &status);
+	segmenter = srm_segmenter_open("icu", locale == NULL ? "" : locale + 2, &status);
 	assert_non_null(segmenter);
 }
 
@@ -282,7 +282,7 @@ test_locale(void **state)
 {
 	static const char text[] = "\316\244\316\271; \316\235\316\261\316\271.";
 	static const char *const invalid[] = {"no such locale", "en/../x", "C.UTF-8", "e"};
-	SrmSegmenter *greek = srm_segmenter_open("el", &status);
+	SrmSegmenter *greek = srm_segmenter_open("icu", "el", &status);
 	SrmSentences sentences;
 
 	(void) state;
@@ -292,7 +292,7 @@ test_locale(void **state)
 	assert_int_equal(segment(text, strlen(text)).n, 2);
 	srm_segmenter_free(greek);
 
-	greek = srm_segmenter_open("pt_BR", &status);
+	greek = srm_segmenter_open("icu", "pt_BR", &status);
 	assert_non_null(greek);
 	srm_segmenter_free(greek);
 	for (size_t i = 0; i < sizeof(invalid) / sizeof(invalid[0]); i++)
@@ -300,9 +300,84 @@ test_locale(void **state)
 		SrmStatus	refused;
 
 		srm_status_init(&refused);
-		assert_null(srm_segmenter_open(invalid[i], &refused));
+		assert_null(srm_segmenter_open("icu", invalid[i], &refused));
 		assert_int_equal(refused.code, SRM_INVALID_ARGUMENT);
 	}
+}
+
+static bool
+stop_at_once(void *arg)
+{
+	++*(int *) arg;
+	return true;
+}
+
+/* Cuts a marked text by a segmenter of its own, and compares. */
+static bool
+check_kind(const char *name, const char *expected)
+{
+	bool		same;
+
+	srm_segmenter_free(segmenter);
+	segmenter = srm_segmenter_open(name, "", &status);
+	assert_non_null(segmenter);
+	same = check_case(name, expected);
+	srm_segmenter_free(segmenter);
+	segmenter = srm_segmenter_open("icu", "", &status);
+	return same;
+}
+
+static void
+test_kinds(void **state)
+{
+	(void) state;
+	assert_true(check_kind("lines", "One. Two.\n" BOUNDARY "Three\r\n\r\n" BOUNDARY "Four"));
+	assert_true(check_kind("lines", "Code:\n" BOUNDARY "```\na\n\nb\n```\n" BOUNDARY "End."));
+	assert_true(check_kind("paragraphs", "One.\nTwo.\n\n" BOUNDARY "Three\n \n" BOUNDARY "Four"));
+	assert_true(check_kind("paragraphs", "Code:\n```\na\n\nb\n```\nEnd.\n\n" BOUNDARY "Next"));
+	assert_true(check_kind("regex:;\\s*", "One; " BOUNDARY "two. Three;" BOUNDARY "four"));
+	assert_true(check_kind("regex:\\n\\n", "A\nB\n\n" BOUNDARY "C"));
+	/* Empty matches cut nothing, and characters stay whole */
+	assert_true(check_kind("regex:x*", "\343\200\202\343\200\202 ab"));
+	assert_true(check_kind("regex:\343\200\202", "\344\275\240\343\200\202" BOUNDARY "\344\275\240"));
+}
+
+static void
+test_refused_kinds(void **state)
+{
+	static const char *const names[] = {"", "icu ", "sentences", "regex", "regex:", "regex:(", "regex:[a"};
+
+	(void) state;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+	{
+		SrmStatus	refused;
+
+		srm_status_init(&refused);
+		assert_null(srm_segmenter_open(names[i], "", &refused));
+		assert_int_equal(refused.code, SRM_INVALID_ARGUMENT);
+	}
+}
+
+/* What backtracks without end is stopped. */
+static void
+test_endless_pattern(void **state)
+{
+	static const char text[] = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab";
+	SrmSegmenter *endless = srm_segmenter_open("regex:(a+)+c", "", &status);
+	SrmSentences sentences;
+	SrmStatus	refused;
+	int			n_asked = 0;
+	SrmStop		stop = {stop_at_once, &n_asked, NULL};
+
+	(void) state;
+	assert_non_null(endless);
+	srm_status_init(&refused);
+	assert_false(srm_segment(endless, text, strlen(text), arena, &sentences, NULL, &refused));
+	assert_int_equal(refused.code, SRM_LIMIT_EXCEEDED);
+	srm_status_init(&refused);
+	assert_false(srm_segment(endless, text, strlen(text), arena, &sentences, &stop, &refused));
+	assert_int_equal(refused.code, SRM_STOPPED);
+	srm_segmenter_free(endless);
 }
 
 /* A generator that is the same everywhere. */
@@ -480,13 +555,6 @@ test_windows(void **state)
 	free(text);
 }
 
-static bool
-stop_at_once(void *arg)
-{
-	++*(int *) arg;
-	return true;
-}
-
 static void
 test_stop(void **state)
 {
@@ -585,6 +653,9 @@ main(void)
 		cmocka_unit_test(test_line_ends),
 		cmocka_unit_test(test_empty),
 		cmocka_unit_test(test_locale),
+		cmocka_unit_test(test_kinds),
+		cmocka_unit_test(test_refused_kinds),
+		cmocka_unit_test(test_endless_pattern),
 		cmocka_unit_test(test_random),
 		cmocka_unit_test(test_prefixes),
 		cmocka_unit_test(test_determinism),
