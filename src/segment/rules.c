@@ -14,6 +14,7 @@
 
 #include "base/utf8.h"
 #include "segment/chars.h"
+#include "segment/hidden.h"
 #include "segment/marks.h"
 #include "segment/tables.h"
 #include "segment/terminator.h"
@@ -26,9 +27,6 @@
 
 /* A span of code in a line; longer ones are taken for stray marks. */
 #define MAX_CODE_SPAN 1024
-
-/* Small letters before a period; fewer may be an abbreviation. */
-#define MIN_WORD 3
 
 /* Bytes in which the second item of a list follows the first one. */
 #define MAX_ITEM 512
@@ -446,27 +444,18 @@ skip_late_closers(const SrmRules *rules, size_t at)
 	}
 }
 
-/* Marks that end sentences in one language or script alone. */
-static bool
-is_hidden_mark(const SrmRules *rules, size_t at)
+static SrmLineView
+view_line(const SrmRules *rules)
 {
-	const char *text = rules->text;
-	size_t		next = srm_skip_space(text, at + 1, rules->end);
-	int32_t		c = srm_char_at(text, next, rules->end, NULL);
-	int32_t		before = srm_char_before(text, rules->line, at, NULL);
-
-	if (next == at + 1 || next == rules->end)
-		return false;
-	if (text[at] == ':')
-		return srm_char_is_armenian(before) && srm_char_is_armenian(c) && srm_char_is_upper(c);
-	return (rules->language->flags & SRM_LANGUAGE_GREEK) != 0 &&
-		srm_char_is_greek(before) && srm_char_is_upper(c);
+	return (SrmLineView) {rules->text, rules->line, rules->end, rules->language, rules->is_small};
 }
 
 /* Looks back over marks for a terminator; returns the position after it, or 0. */
 static size_t
 find_terminator(const SrmRules *rules, size_t at)
 {
+	SrmLineView view = view_line(rules);
+
 	for (int i = 0; i < MAX_CLOSERS; i++)
 	{
 		size_t		prev;
@@ -475,7 +464,7 @@ find_terminator(const SrmRules *rules, size_t at)
 		if (c == SRM_NO_CHAR)
 			return 0;
 		if (srm_char_is_terminator(c) ||
-			((c == ':' || c == ';') && is_hidden_mark(rules, prev)))
+			((c == ':' || c == ';') && srm_hidden_mark(&view, prev)))
 			return at;
 		if (!srm_char_is_straight_quote(c) && !srm_char_is_closing(c) &&
 			!srm_char_is_opening(c) && !srm_char_is_emphasis(c) &&
@@ -622,192 +611,6 @@ find_mark(SrmRules *rules, size_t at, size_t limit, bool *is_item)
 	return limit;
 }
 
-static bool
-is_small_word(const char *word)
-{
-	for (int i = 0; i < MIN_WORD; i++)
-	{
-		if (word[i] < 'a' || word[i] > 'z')
-			return false;
-	}
-	return true;
-}
-
-/* A word of small letters before a position that is surely none shortened. */
-static bool
-is_long_word(const SrmRules *rules, size_t at)
-{
-	size_t		end = at;
-
-	for (int n = 0; n < MIN_WORD; n++)
-	{
-		if (!srm_char_is_lower(srm_char_before(rules->text, rules->line, at, &at)))
-			return false;
-	}
-	/* Two bytes a letter: fewer of them are surely a word in English alone */
-	return end - at == MIN_WORD ||
-		srm_char_is_lower(srm_char_before(rules->text, rules->line, at, NULL));
-}
-
-/*
- * "The sum is 12. 12 is even.": a number behind a word or an equals sign, and
- * then one that is not the next item of a list.
- */
-static bool
-is_sum(const SrmRules *rules, size_t end, size_t next)
-{
-	const char *text = rules->text;
-	size_t		at = end;
-	size_t		word;
-
-	while (next < rules->end && srm_char_is_digit((unsigned char) text[next]))
-		next++;
-	if (next + 1 < rules->end && (text[next] == '.' || text[next] == ')') &&
-		!srm_char_is_digit((unsigned char) text[next + 1]))
-		return false;
-	while (at > rules->line && (srm_char_is_digit((unsigned char) text[at - 1]) ||
-								text[at - 1] == ',' || text[at - 1] == '.'))
-		at--;
-	if (at == end)
-		return false;
-	while (at > rules->line && strchr("$(-+", text[at - 1]) != NULL && text[at - 1] != '\0')
-		at--;
-	if (at < rules->line + 2 || text[at - 1] != ' ')
-		return false;
-	word = --at;
-	while (word > rules->line && text[word - 1] >= 'a' && text[word - 1] <= 'z')
-		word--;
-	if (word == at)
-		return text[at - 1] == '=';
-	return (word == rules->line || text[word - 1] == ' ') && !srm_is_label(text + word, at - word);
-}
-
-/* "(b) It is fast.": an item in brackets, of which ICU sees a small letter. */
-static bool
-is_enclosed_item(const SrmRules *rules, size_t at)
-{
-	SrmMarker	marker;
-
-	return at < rules->end && rules->text[at] == '(' &&
-		srm_marker_at(rules->text, at, rules->end, &marker) &&
-		marker.style == SRM_MARKER_ENCLOSED && is_space_or_end(rules, marker.end);
-}
-
-/* Speech that starts with a dash: "- Go. - No." where the language writes so. */
-static bool
-is_dialogue(const SrmRules *rules, size_t at)
-{
-	const char *text = rules->text;
-	size_t		next;
-	int32_t		c = srm_char_at(text, at, rules->end, &next);
-	int32_t		first = srm_char_at(text, rules->line, rules->end, NULL);
-
-	if (c != 0x2014 && c != 0x2013 && c != '-')
-		return false;
-	if (!(rules->language->flags & SRM_LANGUAGE_DIALOGUE) && !(c != '-' && first == c))
-		return false;
-	next = srm_skip_space(text, next, rules->end);
-	return srm_char_is_upper(srm_char_at(text, next, rules->end, NULL));
-}
-
-/* A note behind which no small letter goes on. */
-static bool
-is_closing_note(const SrmRules *rules, size_t at)
-{
-	size_t		after = srm_skip_note(rules->text, at, rules->end);
-
-	return after != at &&
-		!srm_char_is_lower(srm_char_at(rules->text, srm_skip_space(rules->text, after, rules->end),
-									   rules->end, NULL));
-}
-
-/* Behind a terminator and a space: does a sentence start where ICU goes on? */
-static bool
-is_hidden_start(const SrmRules *rules, size_t at, size_t next)
-{
-	const char *text = rules->text;
-	char		c = text[at];
-
-	if (next >= rules->end)
-		return false;
-	if (text[next] >= '0' && text[next] <= '9')
-		return c == '.' && (is_long_word(rules, at) || is_sum(rules, at, next));
-	if (text[next] == '!')
-		return next + 1 < rules->end && text[next + 1] == '[';
-	if (text[next] == '(')
-		return is_enclosed_item(rules, next);
-	if (rules->is_small && c == '.' && is_long_word(rules, at))
-		return srm_char_is_lower(srm_char_at(text, next, rules->end, NULL));
-	return srm_skip_face(text, next, rules->end) != next ||
-		is_closing_note(rules, next) || is_dialogue(rules, next);
-}
-
-/* A mark behind the terminator, with which the sentence closes. */
-static bool
-is_hidden_close(const SrmRules *rules, size_t at)
-{
-	const char *text = rules->text;
-	size_t		after = srm_skip_formula_end(text, at, rules->end);
-	int32_t		c;
-
-	if (after == at)
-		return is_closing_note(rules, at);
-	c = srm_char_at(text, srm_skip_space(text, after, rules->end), rules->end, NULL);
-	return c == '$' || c == '\\' || srm_char_is_upper(c);
-}
-
-/* A sign of Khmer, whose last byte stands at a position. */
-static bool
-is_khmer_end(const SrmRules *rules, size_t at)
-{
-	return at >= rules->line + 2 &&
-		srm_char_is_khmer_end(srm_char_before(rules->text, rules->line, at + 1, NULL));
-}
-
-/* What may be a terminator that ICU does not see, by its last byte. */
-static bool
-is_hidden(const SrmRules *rules, size_t at)
-{
-	const char *text = rules->text;
-
-	switch (text[at])
-	{
-		case '.':
-		case '!':
-		case '?':
-			if (at + 1 >= rules->end)
-				return false;
-			return text[at + 1] == ' ' ? is_hidden_start(rules, at, at + 2) :
-				is_hidden_close(rules, at + 1);
-		case ':':
-		case ';':
-			return is_hidden_mark(rules, at);
-		default:
-			return is_khmer_end(rules, at);
-	}
-}
-
-/*
- * The end of a terminator behind which ICU goes on, but should not: it looks
- * for a letter behind a number ("They won. 3 others lost."), and takes the
- * colon of a face and the mark of a picture for parts of the sentence.
- */
-static size_t
-find_hidden(const SrmRules *rules, size_t at, size_t limit)
-{
-	static const bool marks[256] = {
-		['.'] = true, ['!'] = true, ['?'] = true, [':'] = true, [';'] = true,
-		[0x94] = true, [0x95] = true
-	};
-
-	for (; at < limit; at++)
-	{
-		if (marks[(unsigned char) rules->text[at]] && is_hidden(rules, at))
-			return at + 1;
-	}
-	return limit;
-}
-
 /*
  * Where a tag parts the text: before one that opens, behind others.  Kept, as
  * many candidates may come before the next one.
@@ -861,7 +664,9 @@ find_candidate(SrmRules *rules, size_t at, size_t limit, bool *is_item)
 	/* Kept, as many marks may come before the next one */
 	if (rules->hidden < at || rules->hidden_limit != limit)
 	{
-		rules->hidden = find_hidden(rules, at, limit);
+		SrmLineView view = view_line(rules);
+
+		rules->hidden = srm_hidden_find(&view, at, limit);
 		rules->hidden_limit = limit;
 	}
 	*is_item = false;
@@ -927,24 +732,4 @@ srm_rules_next(SrmRules *rules, size_t candidate)
 		}
 	}
 	return 0;
-}
-
-bool
-srm_text_is_small(const char *text, size_t length)
-{
-	int			n_small = 0;
-
-	for (size_t at = 0; at + 2 < length; at++)
-	{
-		int32_t		c;
-
-		if ((text[at] != '.' && text[at] != '!' && text[at] != '?') ||
-			(text[at + 1] != ' ' && text[at + 1] != '\n'))
-			continue;
-		c = srm_char_at(text, srm_skip_space(text, at + 1, length), length, NULL);
-		if (srm_char_is_upper(c))
-			return false;
-		n_small += srm_char_is_lower(c) && at >= MIN_WORD && is_small_word(text + at - MIN_WORD);
-	}
-	return n_small > 1;
 }

@@ -57,12 +57,6 @@ typedef struct SrmRules
 	bool		is_small;		/* no sentence of the text starts with a capital */
 } SrmRules;
 
-/*
- * Does no sentence of a text start with a capital?  Two or more ends are asked
- * for, each behind a word that is surely none shortened.
- */
-extern bool srm_text_is_small(const char *text, size_t length);
-
 /* The language decides with the text; small as srm_text_is_small() has it. */
 extern void srm_rules_start(SrmRules *rules, const char *text, size_t start, size_t end,
 							const SrmLanguage *language, bool small);

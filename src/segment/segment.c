@@ -21,6 +21,7 @@
 #include "base/utf8.h"
 #include "segment/blocks.h"
 #include "segment/chars.h"
+#include "segment/hidden.h"
 #include "segment/rules.h"
 #include "segment/separator.h"
 

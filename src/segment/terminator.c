@@ -11,6 +11,7 @@
 
 #include "segment/chars.h"
 #include "segment/markers.h"
+#include "segment/speech.h"
 #include "segment/tables.h"
 
 /* No abbreviation is longer; the start of a longer word is not looked for. */
@@ -24,10 +25,6 @@
 
 /* Bytes of a source in brackets behind a quotation. */
 #define MAX_SOURCE	80
-
-/* Characters of a speaker's name and of a title. */
-#define MAX_SPEAKER 6
-#define MAX_TITLE	48
 
 /* Bytes of a URL that are looked back at. */
 #define MAX_URL		256
@@ -698,107 +695,6 @@ mark_ends(const SrmTerminator *term)
 	return c >= 0x80 ? !srm_char_is_math(c) : !is_operator(term);
 }
 
-static bool
-starts_with(const SrmTerminator *term, size_t at, const char *word)
-{
-	size_t		length = strlen(word);
-
-	return term->end - at >= length && memcmp(term->text + at, word, length) == 0;
-}
-
-/*
- * Speech goes on with its verb: 他说 behind a quotation in Chinese, where no
- * other speech follows, and the particles of Korean.
- */
-static bool
-is_reported(const SrmTerminator *term)
-{
-	static const char *const particles[] = {"라고", "고 ", "하고", "이라고", "라며", "라는", "라면서", "이라며"};
-	static const char *const verbs[] = {"说", "道", "问", "答", "喊", "叫", "表示", "說", "問"};
-	size_t		at = term->next;
-
-	for (size_t i = 0; i < sizeof(particles) / sizeof(particles[0]); i++)
-	{
-		if (starts_with(term, at, particles[i]))
-			return true;
-	}
-	for (int n = 0; n < MAX_SPEAKER && at < term->end; n++)
-	{
-		size_t		next;
-
-		if (!srm_char_is_caseless(srm_char_at(term->text, at, term->end, &next)))
-			return false;
-		for (size_t i = 0; n > 0 && i < sizeof(verbs) / sizeof(verbs[0]); i++)
-		{
-			size_t		after = at + strlen(verbs[i]);
-
-			if (starts_with(term, at, verbs[i]))
-				return starts_with(term, after, "。") || starts_with(term, after, "，") ||
-					starts_with(term, after, "着") || starts_with(term, after, "了");
-		}
-		at = next;
-	}
-	return false;
-}
-
-/*
- * A terminator within brackets or the marks of a title, or at its end: the
- * closing one comes before another that opens.
- */
-static bool
-is_in_brackets(const SrmTerminator *term)
-{
-	size_t		at = term->close;
-	int32_t		before = srm_char_before(term->text, term->after, term->close, NULL);
-
-	if (term->next != term->close)
-		return false;
-	if (before == 0x300B || before == 0x3009)
-		return true;
-	for (int n = 0; n < MAX_TITLE && at < term->end; n++)
-	{
-		int32_t		c = srm_char_at(term->text, at, term->end, &at);
-
-		if (c == 0x300B || c == 0xFF09 || c == 0x3009)
-			return true;
-		if (c == 0x300A || c == 0xFF08 || c == 0x3008 || srm_char_is_newline(c))
-			return false;
-	}
-	return false;
-}
-
-/*
- * 「はい。」と言った: a quotation goes on with its particle, and so does what
- * stands before an aside in brackets.
- */
-static bool
-is_quotative(const SrmTerminator *term)
-{
-	static const char *const not_particles[] = {
-		"とても", "ところ", "とき", "とにかく", "とりあえず"
-	};
-	static const char to[] = "と";
-	size_t		rest = term->end - term->next;
-	int32_t		c = srm_char_at(term->text, term->next, term->end, NULL);
-
-	if (term->next != term->close || term->close == term->after)
-		return false;
-	if (is_reported(term))
-		return true;
-	if (srm_char_before(term->text, term->after, term->close, NULL) == 0xFF09)
-		return c >= 0x3041 && c <= 0x309F;	/* Hiragana */
-	if (rest < 3 || memcmp(term->text + term->next, to, 3) != 0)
-		return false;
-	for (size_t i = 0; i < sizeof(not_particles) / sizeof(not_particles[0]); i++)
-	{
-		size_t		length = strlen(not_particles[i]);
-
-		if (rest >= length && memcmp(term->text + term->next, not_particles[i], length) == 0)
-			return false;
-	}
-	return true;
-}
-
 bool
 srm_terminator_ends(const SrmTerminator *term)
 {
@@ -807,8 +703,9 @@ srm_terminator_ends(const SrmTerminator *term)
 	int			n_dots = count_dots(term, &start, &spaced);
 	size_t		mark;
 	int32_t		c = srm_char_before(term->text, term->sentence, term->after, &mark);
+	SrmSpeech	speech = {term->text, term->after, term->close, term->next, term->end};
 
-	if (is_quotative(term) || is_in_brackets(term))
+	if (srm_speech_goes_on(&speech))
 		return false;
 	if (srm_char_is_ellipsis(c))
 		return ellipsis_ends(term, mark, false);

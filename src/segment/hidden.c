@@ -1,0 +1,244 @@
+/*-------------------------------------------------------------------------
+ *
+ * hidden.c
+ *	  Ends of sentences that ICU does not see.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "segment/hidden.h"
+
+#include <string.h>
+
+#include "segment/chars.h"
+#include "segment/markers.h"
+#include "segment/marks.h"
+#include "segment/tables.h"
+
+/* Small letters before a period; fewer may be an abbreviation. */
+#define MIN_WORD 3
+
+static bool
+is_space_or_end(const SrmLineView *view, size_t at)
+{
+	int32_t		c = srm_char_at(view->text, at, view->end, NULL);
+
+	return c == SRM_NO_CHAR || srm_char_is_space(c);
+}
+
+/* Marks that end sentences in one language or script alone. */
+bool
+srm_hidden_mark(const SrmLineView *view, size_t at)
+{
+	const char *text = view->text;
+	size_t		next = srm_skip_space(text, at + 1, view->end);
+	int32_t		c = srm_char_at(text, next, view->end, NULL);
+	int32_t		before = srm_char_before(text, view->line, at, NULL);
+
+	if (next == at + 1 || next == view->end)
+		return false;
+	if (text[at] == ':')
+		return srm_char_is_armenian(before) && srm_char_is_armenian(c) && srm_char_is_upper(c);
+	return (view->language->flags & SRM_LANGUAGE_GREEK) != 0 &&
+		srm_char_is_greek(before) && srm_char_is_upper(c);
+}
+
+static bool
+is_small_word(const char *word)
+{
+	for (int i = 0; i < MIN_WORD; i++)
+	{
+		if (word[i] < 'a' || word[i] > 'z')
+			return false;
+	}
+	return true;
+}
+
+/* A word of small letters before a position that is surely none shortened. */
+static bool
+is_long_word(const SrmLineView *view, size_t at)
+{
+	size_t		end = at;
+
+	for (int n = 0; n < MIN_WORD; n++)
+	{
+		if (!srm_char_is_lower(srm_char_before(view->text, view->line, at, &at)))
+			return false;
+	}
+	/* Two bytes a letter: fewer of them are surely a word in English alone */
+	return end - at == MIN_WORD ||
+		srm_char_is_lower(srm_char_before(view->text, view->line, at, NULL));
+}
+
+/*
+ * "The sum is 12. 12 is even.": a number behind a word or an equals sign, and
+ * then one that is not the next item of a list.
+ */
+static bool
+is_sum(const SrmLineView *view, size_t end, size_t next)
+{
+	const char *text = view->text;
+	size_t		at = end;
+	size_t		word;
+
+	while (next < view->end && srm_char_is_digit((unsigned char) text[next]))
+		next++;
+	if (next + 1 < view->end && (text[next] == '.' || text[next] == ')') &&
+		!srm_char_is_digit((unsigned char) text[next + 1]))
+		return false;
+	while (at > view->line && (srm_char_is_digit((unsigned char) text[at - 1]) ||
+								text[at - 1] == ',' || text[at - 1] == '.'))
+		at--;
+	if (at == end)
+		return false;
+	while (at > view->line && strchr("$(-+", text[at - 1]) != NULL && text[at - 1] != '\0')
+		at--;
+	if (at < view->line + 2 || text[at - 1] != ' ')
+		return false;
+	word = --at;
+	while (word > view->line && text[word - 1] >= 'a' && text[word - 1] <= 'z')
+		word--;
+	if (word == at)
+		return text[at - 1] == '=';
+	return (word == view->line || text[word - 1] == ' ') && !srm_is_label(text + word, at - word);
+}
+
+/* "(b) It is fast.": an item in brackets, of which ICU sees a small letter. */
+static bool
+is_enclosed_item(const SrmLineView *view, size_t at)
+{
+	SrmMarker	marker;
+
+	return at < view->end && view->text[at] == '(' &&
+		srm_marker_at(view->text, at, view->end, &marker) &&
+		marker.style == SRM_MARKER_ENCLOSED && is_space_or_end(view, marker.end);
+}
+
+/* Speech that starts with a dash: "- Go. - No." where the language writes so. */
+static bool
+is_dialogue(const SrmLineView *view, size_t at)
+{
+	const char *text = view->text;
+	size_t		next;
+	int32_t		c = srm_char_at(text, at, view->end, &next);
+	int32_t		first = srm_char_at(text, view->line, view->end, NULL);
+
+	if (c != 0x2014 && c != 0x2013 && c != '-')
+		return false;
+	if (!(view->language->flags & SRM_LANGUAGE_DIALOGUE) && !(c != '-' && first == c))
+		return false;
+	next = srm_skip_space(text, next, view->end);
+	return srm_char_is_upper(srm_char_at(text, next, view->end, NULL));
+}
+
+/* A note behind which no small letter goes on. */
+static bool
+is_closing_note(const SrmLineView *view, size_t at)
+{
+	size_t		after = srm_skip_note(view->text, at, view->end);
+
+	return after != at &&
+		!srm_char_is_lower(srm_char_at(view->text, srm_skip_space(view->text, after, view->end),
+									   view->end, NULL));
+}
+
+/* Behind a terminator and a space: does a sentence start where ICU goes on? */
+static bool
+is_hidden_start(const SrmLineView *view, size_t at, size_t next)
+{
+	const char *text = view->text;
+	char		c = text[at];
+
+	if (next >= view->end)
+		return false;
+	if (text[next] >= '0' && text[next] <= '9')
+		return c == '.' && (is_long_word(view, at) || is_sum(view, at, next));
+	if (text[next] == '!')
+		return next + 1 < view->end && text[next + 1] == '[';
+	if (text[next] == '(')
+		return is_enclosed_item(view, next);
+	if (view->is_small && c == '.' && is_long_word(view, at))
+		return srm_char_is_lower(srm_char_at(text, next, view->end, NULL));
+	return srm_skip_face(text, next, view->end) != next ||
+		is_closing_note(view, next) || is_dialogue(view, next);
+}
+
+/* A mark behind the terminator, with which the sentence closes. */
+static bool
+is_hidden_close(const SrmLineView *view, size_t at)
+{
+	const char *text = view->text;
+	size_t		after = srm_skip_formula_end(text, at, view->end);
+	int32_t		c;
+
+	if (after == at)
+		return is_closing_note(view, at);
+	c = srm_char_at(text, srm_skip_space(text, after, view->end), view->end, NULL);
+	return c == '$' || c == '\\' || srm_char_is_upper(c);
+}
+
+/* A sign of Khmer, whose last byte stands at a position. */
+static bool
+is_khmer_end(const SrmLineView *view, size_t at)
+{
+	return at >= view->line + 2 &&
+		srm_char_is_khmer_end(srm_char_before(view->text, view->line, at + 1, NULL));
+}
+
+/* What may be a terminator that ICU does not see, by its last byte. */
+static bool
+is_hidden(const SrmLineView *view, size_t at)
+{
+	const char *text = view->text;
+
+	switch (text[at])
+	{
+		case '.':
+		case '!':
+		case '?':
+			if (at + 1 >= view->end)
+				return false;
+			return text[at + 1] == ' ' ? is_hidden_start(view, at, at + 2) :
+				is_hidden_close(view, at + 1);
+		case ':':
+		case ';':
+			return srm_hidden_mark(view, at);
+		default:
+			return is_khmer_end(view, at);
+	}
+}
+
+size_t
+srm_hidden_find(const SrmLineView *view, size_t at, size_t limit)
+{
+	static const bool marks[256] = {
+		['.'] = true, ['!'] = true, ['?'] = true, [':'] = true, [';'] = true,
+		[0x94] = true, [0x95] = true
+	};
+
+	for (; at < limit; at++)
+	{
+		if (marks[(unsigned char) view->text[at]] && is_hidden(view, at))
+			return at + 1;
+	}
+	return limit;
+}
+
+bool
+srm_text_is_small(const char *text, size_t length)
+{
+	int			n_small = 0;
+
+	for (size_t at = 0; at + 2 < length; at++)
+	{
+		int32_t		c;
+
+		if ((text[at] != '.' && text[at] != '!' && text[at] != '?') ||
+			(text[at + 1] != ' ' && text[at + 1] != '\n'))
+			continue;
+		c = srm_char_at(text, srm_skip_space(text, at + 1, length), length, NULL);
+		if (srm_char_is_upper(c))
+			return false;
+		n_small += srm_char_is_lower(c) && at >= MIN_WORD && is_small_word(text + at - MIN_WORD);
+	}
+	return n_small > 1;
+}
