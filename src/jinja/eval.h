@@ -95,7 +95,7 @@ extern bool srm_jinja_arg_given(const JinjaCall *call, int i);	/* and not None *
 /* A flat string that has to be given. */
 extern JinjaString *srm_jinja_arg_string(JinjaCall *call, int i);
 
-/* operators and access (jinja_operator.c) */
+/* operators and access (operator.c) */
 
 extern bool srm_jinja_binary(JinjaEval *eval, JinjaOperator op, const JinjaValue *a,
 							 const JinjaValue *b, JinjaValue *result);
@@ -117,7 +117,7 @@ extern bool srm_jinja_slice(JinjaEval *eval, const JinjaValue *object, const Jin
 extern bool srm_jinja_path(JinjaEval *eval, const JinjaValue *object, const JinjaValue *path,
 						   JinjaValue *result);
 
-/* the tree (jinja_eval.c: expressions, jinja_run.c: statements) */
+/* the tree (eval.c: expressions, run.c: statements) */
 
 extern bool srm_jinja_evaluate(JinjaEval *eval, const JinjaNode *node, JinjaValue *result);
 extern bool srm_jinja_evaluate_arguments(JinjaEval *eval, const JinjaNode *items,

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * message.h
- *	  The messages of a conversation, as a template has them.
+ *	  The messages of a conversation, as they were passed.
  *
  *-------------------------------------------------------------------------
  */
@@ -9,7 +9,17 @@
 #define SRM_MESSAGE_H
 
 #include "base/json.h"
-#include "jinja/value.h"
+
+typedef struct SrmMessage
+{
+	const char *role;			/* UTF-8, no NUL inside, ends in NUL */
+	const char *content;		/* (content_length) bytes of UTF-8 */
+	size_t		content_length;
+	const char *json;			/* the whole message, see srm_message_read(); NULL: role and content are all */
+} SrmMessage;
+
+/* Whether a template sees the same message in both. */
+extern bool srm_message_equal(const SrmMessage *a, const SrmMessage *b);
 
 /*
  * Reads a message with whatever keys it has, which stay in json; number, from
@@ -20,22 +30,7 @@
 extern bool srm_message_read(SrmMessage *message, const char *json, size_t length, size_t number,
 							 SrmArena *arena, SrmStatus *status);
 
-/* Any JSON; strings are of that origin. */
-extern bool srm_jinja_of_json(JinjaEval *eval, const SrmJson *json, SrmOrigin origin,
-							  JinjaValue *value);
-
-/* What conversations have that not every template takes. */
-typedef struct JinjaParts
-{
-	size_t		n_lists;		/* messages whose content is a list of parts */
-	size_t		n_longer;		/* and of these, lists of several */
-} JinjaParts;
-
-/*
- * The list of messages.  With joins, content that is a list is the text of its
- * parts instead; parts are counted.
- */
-extern bool srm_jinja_messages(JinjaEval *eval, const SrmMessage *messages, size_t n_messages,
-							   bool joins, JinjaParts *parts, JinjaValue *value);
+/* The text of a part of a content, {"type": "text", "text": ...} or a string by itself; NULL: it is none. */
+extern const SrmJson *srm_message_part_text(const SrmJson *part);
 
 #endif							/* SRM_MESSAGE_H */

@@ -136,7 +136,7 @@ typedef struct JinjaParser
 extern JinjaNode *srm_jinja_parse(const JinjaToken *tokens, SrmArena *arena,
 								  SrmStatus *status, bool *ok);
 
-/* jinja_expression.c; all NULL or false on failure */
+/* expression.c; all NULL or false on failure */
 
 extern JinjaNode *srm_jinja_node(JinjaParser *parser, JinjaNodeType type);
 extern JinjaNode *srm_jinja_parse_expression(JinjaParser *parser, bool with_condition);

@@ -11,7 +11,7 @@
 
 #include "base/utf8.h"
 #include "jinja/eval.h"
-#include "jinja/message.h"
+#include "jinja/message_values.h"
 
 /* All of these grow with the input, so that long conversations have room. */
 #define BASE_STEPS		((int64_t) 10 * 1000 * 1000)

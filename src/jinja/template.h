@@ -19,36 +19,10 @@
 #include <stdint.h>
 
 #include "base/arena.h"
+#include "jinja/message.h"
+#include "jinja/origin.h"
 
 typedef struct SrmTemplate SrmTemplate;
-
-typedef struct SrmMessage
-{
-	const char *role;			/* UTF-8, no NUL inside, ends in NUL */
-	const char *content;		/* (content_length) bytes of UTF-8 */
-	size_t		content_length;
-	const char *json;			/* the whole message, see srm_message_read(); NULL: role and content are all */
-} SrmMessage;
-
-/* Whether a template sees the same message in both. */
-extern bool srm_message_equal(const SrmMessage *a, const SrmMessage *b);
-
-typedef enum SrmOrigin
-{
-	SRM_FROM_TEMPLATE,			/* literal text of the template and its special tokens */
-	SRM_FROM_CONTENT,			/* a message's content, as it was passed */
-	SRM_FROM_USER				/* other text of the user's: an unusual role, content changed by a filter */
-} SrmOrigin;
-
-/* Bytes [start, start + length) of the rendered text; the runs tile it. */
-typedef struct SrmRun
-{
-	uint32_t	start;
-	uint32_t	length;
-	SrmOrigin	origin;
-	uint32_t	message;		/* SRM_FROM_CONTENT: which, from 0 */
-	uint32_t	offset;			/* SRM_FROM_CONTENT: byte of the content where the run starts */
-} SrmRun;
 
 typedef struct SrmRendered
 {

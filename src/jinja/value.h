@@ -15,7 +15,8 @@
 
 #include <stdint.h>
 
-#include "jinja/template.h"
+#include "base/arena.h"
+#include "jinja/origin.h"
 
 /* Nesting that comparing, printing and the like follow down. */
 #define JINJA_MAX_NESTING	100
@@ -112,7 +113,7 @@ typedef struct JinjaEval
 	int64_t		next_poll;		/* the step at which stop is asked */
 	int			depth;			/* of expressions, statements and macros under way */
 	int			line;
-	int			flow;			/* see jinja_eval.c */
+	int			flow;			/* see eval.c */
 	struct JinjaScope *scope;
 	struct JinjaVariable *free_variables;
 	struct JinjaBuilder *output;
@@ -130,7 +131,7 @@ typedef struct JinjaBuilder
 	size_t		runs_capacity;
 } JinjaBuilder;
 
-/* limits (jinja_value.c) */
+/* limits (value.c) */
 
 /* Counts n steps of work; false when there were too many, or on a stop. */
 extern bool srm_jinja_charge(JinjaEval *eval, size_t n);
@@ -148,7 +149,7 @@ extern bool srm_jinja_unsupported(JinjaEval *eval, const char *format,...) SRM_P
 /* Fails where nesting is beyond JINJA_MAX_NESTING. */
 extern bool srm_jinja_check_nesting(JinjaEval *eval, int nesting);
 
-/* values (jinja_value.c) */
+/* values (value.c) */
 
 extern JinjaValue srm_jinja_undefined(const char *name);
 extern JinjaValue srm_jinja_none(void);
@@ -201,7 +202,7 @@ extern const JinjaValue *srm_jinja_dict_name(const JinjaDict *dict, const char *
 extern bool srm_jinja_sort(JinjaEval *eval, JinjaValue *items, JinjaValue *keys, size_t n,
 						   bool reverse);
 
-/* strings (jinja_string.c) */
+/* strings (string.c) */
 
 /* A flat string of one origin over data, which must live on. */
 extern void srm_jinja_string_init(JinjaString *string, const char *data, size_t length,
@@ -242,7 +243,7 @@ extern void srm_jinja_slice_bounds(int64_t n, const int64_t *start, const int64_
 /* White space as Python's str.isspace() has it. */
 extern bool srm_jinja_is_space(uint32_t code);
 
-/* builders (jinja_string.c) */
+/* builders (string.c) */
 
 extern void srm_jinja_builder_init(JinjaBuilder *builder);
 extern bool srm_jinja_builder_add(JinjaEval *eval, JinjaBuilder *builder, const char *data,
@@ -256,7 +257,7 @@ extern bool srm_jinja_builder_slice(JinjaEval *eval, JinjaBuilder *builder,
 									const JinjaString *string, size_t start, size_t length);
 extern JinjaString *srm_jinja_builder_finish(JinjaEval *eval, JinjaBuilder *builder);
 
-/* text forms (jinja_format.c) */
+/* text forms (format.c) */
 
 /* str(): what {{ }} prints. */
 extern JinjaString *srm_jinja_to_string(JinjaEval *eval, const JinjaValue *value);

@@ -153,7 +153,7 @@ standardize(const char *name, float4 score, int compute)
 /* srm_standardize(score real): by the model in srm.model */
 SRM_FUNCTION(srm_sql_standardize)
 {
-	return standardize(srm_model, PG_GETARG_FLOAT4(0), srm_settings_compute());
+	return standardize(srm_model, PG_GETARG_FLOAT4(0), srm_compute);
 }
 
 /* srm_standardize(model text, score real) */

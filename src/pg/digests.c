@@ -102,20 +102,6 @@ srm_digests_keep(const char *directory, const char *digest)
 		keep(directory, stamp, digest);
 }
 
-/* What an open model, whose files are still the same, says of itself. */
-static bool
-find_open_digest(const char *directory, char *digest)
-{
-	const SrmOpenModel *model = srm_models_find_open(directory);
-	const char *recorded;
-
-	if (model == NULL || srm_model_changed(model->scorer->model))
-		return false;
-	recorded = model->digest[0] != '\0' ? model->digest : model->scorer->model->prepared.digest;
-	strlcpy(digest, recorded, SRM_DIGEST_LENGTH + 1);
-	return digest[0] != '\0';
-}
-
 bool
 srm_digests_find(SrmCall *call, const char *directory, char *digest)
 {
@@ -123,8 +109,6 @@ srm_digests_find(SrmCall *call, const char *directory, char *digest)
 	uint64		stamp;
 	const KnownDigest *known;
 
-	if (find_open_digest(directory, digest))
-		return true;
 	stamp = stamp_directory(directory, &bytes);
 	known = find_known(directory);
 	if (known != NULL && stamp != 0 && known->stamp == stamp)

@@ -10,11 +10,11 @@
 
 #include "postgres.h"
 
-#include "pg/models.h"
+#include "pg/call.h"
 
 /*
- * The digest of a model's directory, if it is known: of an open model, or computed before from files
- * that have not changed since, or of files small enough to read them now.
+ * The digest of a model's directory, if it is known: computed before from files that have not
+ * changed since, or of files small enough to read them now.
  * digest has SRM_DIGEST_LENGTH + 1 bytes.  False if it is not known, or if the call's status says why.
  */
 extern bool srm_digests_find(SrmCall *call, const char *directory, char *digest);

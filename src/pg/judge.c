@@ -33,7 +33,7 @@ look_up(SrmJudge *judge)
 	MemoryContextReset(judge->scratch);
 	old = MemoryContextSwitchTo(judge->scratch);
 	judge->model = srm_models_open(judge->call, judge->name,
-								   judge->follows_settings ? srm_settings_compute() : SRM_COMPUTE_OF_MODEL);
+								   judge->follows_settings ? srm_compute : SRM_COMPUTE_OF_MODEL);
 	MemoryContextSwitchTo(old);
 	srm_scorer_defaults(judge->model->scorer, &judge->options);
 	if (judge->follows_settings)

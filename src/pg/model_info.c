@@ -13,7 +13,6 @@
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
 
-#include "pg/digests.h"
 #include "pg/encoding.h"
 #include "pg/model_owner.h"
 #include "pg/models.h"
@@ -66,7 +65,6 @@ put_model(SrmRows *rows, SrmCall *call, const char *name)
 	SrmModelSummary summary;
 	Datum		values[N_COLUMNS] = {0};
 	bool		nulls[N_COLUMNS];
-
 	bool		is_known;
 
 	if (directory == NULL)		/* gone since it was listed */
@@ -76,7 +74,7 @@ put_model(SrmRows *rows, SrmCall *call, const char *name)
 	nulls[0] = false;
 	srm_status_init(&call->status);
 	is_known = srm_model_summarize(directory, call->arena, &summary, &call->status) &&
-		srm_digests_find(call, directory, digest);
+		srm_models_known_digest(call, directory, digest);
 	if (call->status.code == SRM_OK)
 	{
 		memset(nulls, false, sizeof(nulls));

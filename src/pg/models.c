@@ -402,6 +402,26 @@ srm_models_digest(SrmCall *call, SrmOpenModel *model)
 	return model->digest;
 }
 
+/* What an open model, whose files are still the same, says of itself. */
+static bool
+find_open_digest(const char *directory, char *digest)
+{
+	const SrmOpenModel *model = srm_models_find_open(directory);
+	const char *recorded;
+
+	if (model == NULL || srm_model_changed(model->scorer->model))
+		return false;
+	recorded = model->digest[0] != '\0' ? model->digest : model->scorer->model->prepared.digest;
+	strlcpy(digest, recorded, SRM_DIGEST_LENGTH + 1);
+	return digest[0] != '\0';
+}
+
+bool
+srm_models_known_digest(SrmCall *call, const char *directory, char *digest)
+{
+	return find_open_digest(directory, digest) || srm_digests_find(call, directory, digest);
+}
+
 /* Digits of a digest that may be the beginning of one. */
 static void
 check_digits(const char *digits)

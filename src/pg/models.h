@@ -16,12 +16,6 @@
 #include "pg/call.h"
 #include "score/scorer.h"
 
-/* In srm.model_path: models/ in the extension's share directory. */
-#define SRM_SYSTEM_MODELS	"$system"
-
-/* In srm.model_path: the directory in srm.output_path. */
-#define SRM_OUTPUT_MODELS	"$output"
-
 /* An open model. */
 typedef struct SrmOpenModel
 {
@@ -41,7 +35,7 @@ typedef struct SrmOpenModel
 /*
  * Opens a model "name" or "name@digest", or finds it open; one whose files
  * were replaced before the statement began is opened anew.  compute is SRM_COMPUTE_OF_MODEL for functions
- * that follow the model alone, and srm_settings_compute() for those that follow the settings.
+ * that follow the model alone, and srm_compute for those that follow the settings.
  * Raises an error if there is none.  The result is good until the next call.
  */
 extern SrmOpenModel *srm_models_open(SrmCall *call, const char *name, int compute);
@@ -54,6 +48,12 @@ extern char *srm_models_resolve(SrmCall *call, const char *name);
 
 /* The digest of an open model, computed at most once. */
 extern const char *srm_models_digest(SrmCall *call, SrmOpenModel *model);
+
+/*
+ * The digest of a model's directory, SRM_DIGEST_LENGTH + 1 bytes, if this session knows it or
+ * finds it quickly.  False if not, or if the call's status says why.
+ */
+extern bool srm_models_known_digest(SrmCall *call, const char *directory, char *digest);
 
 /* Opens the models of srm.preload_models; what cannot be opened is a warning. */
 extern void srm_models_preload(const char *names);

@@ -51,7 +51,7 @@ srm_request_begin(SrmRequest *request, FunctionCallInfo fcinfo, SrmForm form, bo
 	memset(request, 0, sizeof(SrmRequest));
 	request->call = srm_call_begin();
 	request->model = srm_models_open(request->call, name,
-									 has_model(form) ? SRM_COMPUTE_OF_MODEL : srm_settings_compute());
+									 has_model(form) ? SRM_COMPUTE_OF_MODEL : srm_compute);
 	request->next_argument = argument;
 	if (has_messages(form))
 		request->messages = srm_messages_of_jsonb(PG_GETARG_JSONB_P(request->next_argument++),

@@ -14,9 +14,9 @@
 #include "utils/guc.h"
 
 #include "kernel/workspace.h"
+#include "model/model.h"
 #include "model/name.h"
 #include "pg/compat.h"
-#include "pg/models.h"
 #include "pg/settings.h"
 #include "pg/settings_source.h"
 #include "reward/reward.h"
@@ -295,12 +295,6 @@ srm_settings_define(void)
 	define_resource_settings();
 	srm_settings_after_definition();
 	MarkGUCPrefixReserved("srm");
-}
-
-int
-srm_settings_compute(void)
-{
-	return srm_compute;
 }
 
 char *

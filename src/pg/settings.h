@@ -10,6 +10,12 @@
 
 #include "postgres.h"
 
+/* In srm.model_path: models/ in the extension's share directory. */
+#define SRM_SYSTEM_MODELS	"$system"
+
+/* In srm.model_path: the directory in srm.output_path. */
+#define SRM_OUTPUT_MODELS	"$output"
+
 /* srm.aggregation: the model's own, or an SrmAggregation */
 #define SRM_AGGREGATION_OF_MODEL	(-1)
 
@@ -25,16 +31,13 @@ extern char *srm_preload_models;
 extern int	srm_aggregation;
 extern int	srm_truncation;
 extern int	srm_max_tokens;
-extern int	srm_compute;		/* see srm_settings_compute() */
+extern int	srm_compute;		/* SRM_COMPUTE_OF_MODEL for "auto", or an SrmCompute */
 extern int	srm_threads;
 extern int	srm_prompt_cache;	/* kB */
 extern int	srm_workspace;		/* kB */
 extern int	srm_training_memory;	/* kB */
 
 extern void srm_settings_define(void);
-
-/* srm.compute for srm_models_open(); "auto" stands for what the model says. */
-extern int	srm_settings_compute(void);
 
 /* The absolute path, palloc'd, of a directory that a setting names. */
 extern char *srm_settings_path(const char *path);

@@ -65,7 +65,7 @@ tokenize_text(FunctionCallInfo fcinfo, const char *model_name, Datum argument)
 
 	srm_rows_begin(&rows, fcinfo, 5);
 	call = srm_call_begin();
-	tokenizer = srm_models_open(call, model_name, srm_settings_compute())->scorer->model->tokenizer;
+	tokenizer = srm_models_open(call, model_name, srm_compute)->scorer->model->tokenizer;
 	srm_call_check(call, srm_tokenizer_encode(tokenizer, value.data, value.length, NULL, 0,
 											  call->arena, &tokens, &call->stop, &call->status));
 	put_tokens(&rows, tokenizer, &tokens, value.data, value.length);

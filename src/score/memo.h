@@ -11,7 +11,7 @@
 #ifndef SRM_MEMO_H
 #define SRM_MEMO_H
 
-#include "score/scorer.h"
+#include "score/scored.h"
 
 typedef struct SrmMemo SrmMemo;
 
