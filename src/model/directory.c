@@ -14,8 +14,11 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "model/place.h"
+
 #define ALIGNMENT		((uintptr_t) 64)
 #define MAX_FIRST		64
+#define MAX_TRIES		100
 #define LOAD_PIECE		((size_t) 64 * 1024 * 1024)	/* between two looks at stop */
 
 /* For looking up names in it, a directory need not be readable. */
@@ -24,6 +27,38 @@
 #else
 #define OPEN_DIRECTORY	(O_RDONLY | O_DIRECTORY | O_CLOEXEC)
 #endif
+
+/*
+ * Opens the directory, which must not be a link that leads out of those of
+ * models.  One that changes places with another meanwhile is tried again.
+ */
+static bool
+open_directory(SrmModelFiles *files, SrmStatus *status)
+{
+	const char *path = files->directory;
+
+	for (int i = 0; i < MAX_TRIES; i++)
+	{
+		SrmPlace	place;
+
+		/* What lies in a directory of models itself needs no look at its path, which may change */
+		files->fd = srm_place_is_child(path) ? open(path, OPEN_DIRECTORY | O_NOFOLLOW) : -1;
+		if (files->fd >= 0)
+			return true;
+		files->fd = open(path, OPEN_DIRECTORY);
+		if (files->fd < 0)
+			return srm_fail_file(status, errno, "could not open model directory \"%s\": %s", path,
+								 strerror(errno));
+		place = srm_place_find(files->fd, path, status);
+		if (place == SRM_PLACE_INSIDE)
+			return true;
+		close(files->fd);
+		files->fd = -1;
+		if (place == SRM_PLACE_OUTSIDE)
+			return false;
+	}
+	return srm_file_fail_changed(path, status);
+}
 
 SrmModelFiles *
 srm_files_create(const char *directory, SrmArena *arena, SrmStatus *status)
@@ -36,12 +71,7 @@ srm_files_create(const char *directory, SrmArena *arena, SrmStatus *status)
 	files->directory = srm_arena_string(arena, directory, strlen(directory), status);
 	if (files->directory == NULL)
 		return NULL;
-	files->fd = open(directory, OPEN_DIRECTORY);
-	if (files->fd >= 0)
-		return files;
-	srm_fail_file(status, errno, "could not open model directory \"%s\": %s", directory,
-				  strerror(errno));
-	return NULL;
+	return open_directory(files, status) ? files : NULL;
 }
 
 void

@@ -14,7 +14,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "model/place.h"
+
 #define MAX_PIECE	((size_t) 64 * 1024 * 1024)	/* some systems refuse what is larger than an int */
+
+/* O_NONBLOCK: a FIFO would wait for its writer */
+#define OPEN_FILE	(O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
+
+#define LFS_START		"version https://git-lfs.github.com/spec/"
+#define LFS_MAX_SIZE	1024
 
 static SrmFileStamp
 make_stamp(const struct stat *st)
@@ -71,6 +79,42 @@ fail_open(const char *path, int errnum, SrmStatus *status)
 					  user->pw_name);
 }
 
+/* What git leaves in place of a large file that it has not fetched: a text of some lines. */
+static bool
+check_pointer(const SrmFile *file, SrmStatus *status)
+{
+	char		first[sizeof(LFS_START) - 1];
+
+	if (file->size < sizeof(first) || file->size > LFS_MAX_SIZE ||
+		pread(file->fd, first, sizeof(first), 0) != (ssize_t) sizeof(first) ||
+		memcmp(first, LFS_START, sizeof(first)) != 0)
+		return true;
+	srm_fail(status, SRM_INVALID_MODEL, "\"%s\" is a pointer of Git LFS, not the file itself", file->path);
+	srm_fail_detail(status, "The repository was cloned without its large files; this one has %zu bytes.", file->size);
+	return srm_fail_hint(status, "Run \"git lfs pull\" in the model's directory, or download the file.");
+}
+
+/* A link, which must not lead out; -1 is left in the file where it does. */
+static bool
+open_link(SrmFile *file, int directory, const char *name, SrmStatus *status)
+{
+	SrmPlace	place;
+
+	file->fd = openat(directory, name, OPEN_FILE);
+	if (file->fd < 0 && errno == ENOENT)
+	{
+		srm_fail(status, SRM_INVALID_MODEL, "\"%s\" is a link to a file that does not exist", file->path);
+		return srm_fail_hint(status, "Download the model again; whoever copies a cache of downloads copies what its links lead to (cp -L).");
+	}
+	if (file->fd < 0)
+		return fail_open(file->path, errno, status);
+	place = srm_place_find(file->fd, file->path, status);
+	if (place == SRM_PLACE_INSIDE)
+		return true;
+	srm_file_close(file);
+	return place == SRM_PLACE_MOVED && srm_file_fail_changed(file->path, status);
+}
+
 bool
 srm_file_fail_changed(const char *path, SrmStatus *status)
 {
@@ -102,11 +146,15 @@ srm_file_open(SrmFile *file, int directory, const char *name, const char *path,
 	memset(file, 0, sizeof(SrmFile));
 	file->path = path;
 
-	/* O_NONBLOCK: a FIFO would wait for its writer */
-	file->fd = openat(directory, name, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-	if (file->fd < 0)
+	file->fd = openat(directory, name, OPEN_FILE | O_NOFOLLOW);
+	if (file->fd < 0 && (errno == ELOOP || errno == EMLINK))
+	{
+		if (!open_link(file, directory, name, status))
+			return false;
+	}
+	else if (file->fd < 0)
 		return (missing_ok && errno == ENOENT) || fail_open(path, errno, status);
-	if (inspect(file, status))
+	if (inspect(file, status) && check_pointer(file, status))
 		return true;
 	srm_file_close(file);
 	return false;

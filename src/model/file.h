@@ -4,8 +4,10 @@
  *	  One file of a model directory.
  *
  * Only regular files are opened, and opening never waits: a FIFO or a device
- * in a model directory is an error.  Files are read and never mapped: one that
- * is cut off while it is mapped would kill the process.
+ * in a model directory is an error, and so are a link that leads out of the
+ * directories of models, one that leads nowhere, and a pointer of Git LFS.  Files
+ * are read and never mapped: one that is cut off while it is mapped would kill
+ * the process.
  *
  *-------------------------------------------------------------------------
  */

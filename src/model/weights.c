@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "model/folder.h"
 #include "model/name.h"
 
 #define MAX_INDEX_SIZE		((size_t) 16 * 1024 * 1024)
@@ -65,7 +66,7 @@ srm_shards_read(SrmShards *shards, SrmModelFiles *files, SrmArena *arena, SrmSta
 	{
 		srm_fail_file(status, ENOENT, "could not find model file \"%s/%s\"",
 					  files->directory, SRM_WEIGHTS_FILE);
-		return srm_fail_hint(status, "Models are read from safetensors files only.");
+		return srm_folder_explain(files->directory, status);
 	}
 	shards->index_path = index.path;
 	snprintf(what, sizeof(what), "file \"%s\"", index.path);

@@ -25,8 +25,10 @@
 #include "utils/resowner.h"
 #include "utils/varlena.h"
 
-#include "model/name.h"
 #include "kernel/pack.h"
+#include "model/folder.h"
+#include "model/name.h"
+#include "model/place.h"
 #include "pg/digests.h"
 #include "pg/encoding.h"
 #include "pg/models.h"
@@ -99,18 +101,71 @@ has_config(const char *directory)
 	return found;
 }
 
+/* The directory of a name in one of the path, palloc'd; NULL where there is no model. */
+static char *
+find_in(const char *parent, const char *name)
+{
+	char	   *directory = psprintf("%s/%s", parent, name);
+	char		snapshot[SRM_MAX_SNAPSHOT + 1];
+
+	if (has_config(directory))
+		return directory;
+	if (srm_folder_is_cache(name) && srm_folder_snapshot(directory, snapshot))
+	{
+		directory = psprintf("%s/snapshots/%s", directory, snapshot);
+		if (has_config(directory))
+			return directory;
+	}
+	return NULL;
+}
+
+/* Whether the directories are those that were kept. */
+static bool
+are_kept(List *directories, char *const *kept, int n_kept)
+{
+	bool		same = list_length(directories) == n_kept;
+
+	for (int i = 0; same && i < n_kept; i++)
+		same = strcmp(list_nth(directories, i), kept[i]) == 0;
+	return same;
+}
+
+/* Tells the engine where links of models may lead, which is where the path leads. */
+static void
+set_roots(List *directories)
+{
+	static char **kept = NULL;
+	static int	n_kept = 0;
+	char	  **roots;
+	int			n = list_length(directories);
+
+	if (are_kept(directories, kept, n_kept))
+		return;
+	roots = MemoryContextAlloc(TopMemoryContext, sizeof(char *) * n);
+	for (int i = 0; i < n; i++)
+		roots[i] = MemoryContextStrdup(TopMemoryContext, list_nth(directories, i));
+	srm_place_set_roots((const char *const *) roots, n);
+	for (int i = 0; i < n_kept; i++)
+		pfree(kept[i]);
+	if (kept != NULL)
+		pfree(kept);
+	kept = roots;
+	n_kept = n;
+}
+
 char *
 srm_models_find_directory(const char *name)
 {
+	List	   *directories = search_path();
 	ListCell   *cell;
 
-	foreach(cell, search_path())
+	set_roots(directories);
+	foreach(cell, directories)
 	{
-		char	   *directory = psprintf("%s/%s", (char *) lfirst(cell), name);
+		char	   *directory = find_in(lfirst(cell), name);
 
-		if (has_config(directory))
+		if (directory != NULL)
 			return directory;
-		pfree(directory);
 	}
 	return NULL;
 }
@@ -145,16 +200,14 @@ list_directory(const char *path, List **names)
 		return;
 	while ((entry = ReadDir(dir, path)) != NULL)
 	{
-		char	   *directory = psprintf("%s/%s", path, entry->d_name);
 		ListCell   *cell;
 		bool		known = false;
 
 		foreach(cell, *names)
 			known = known || strcmp(lfirst(cell), entry->d_name) == 0;
-		if (!known && srm_name_is_model(entry->d_name) && has_config(directory) &&
+		if (!known && srm_name_is_model(entry->d_name) && find_in(path, entry->d_name) != NULL &&
 			is_nameable(entry->d_name))
 			*names = lappend(*names, pstrdup(entry->d_name));
-		pfree(directory);
 	}
 	FreeDir(dir);
 }
@@ -297,6 +350,33 @@ open_model(const char *name, const char *directory, int compute, const SrmStop *
 	return model;
 }
 
+/* Says that there is no such model, and why a directory of that name is none. */
+static void
+fail_undefined(const char *name)
+{
+	SrmStatus	status;
+	ListCell   *cell;
+
+	srm_status_init(&status);
+	srm_fail(&status, SRM_UNDEFINED_MODEL, "model does not exist");
+	srm_fail_hint(&status, "Models are directories with a config.json in the directories of \"srm.model_path\"; srm_models() lists them.");
+	foreach(cell, search_path())
+	{
+		char	   *directory = psprintf("%s/%s", (char *) lfirst(cell), name);
+		struct stat st;
+
+		if (lstat(directory, &st) != 0)
+			continue;
+		srm_folder_explain(directory, &status);
+		break;
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_OBJECT),
+			 errmsg("model \"%s\" does not exist", name),
+			 status.detail[0] == '\0' ? 0 : errdetail_internal("%s", srm_call_text(status.detail)),
+			 errhint("%s", srm_call_text(status.hint))));
+}
+
 /* The directory of a name without digest. */
 static char *
 find_existing(const char *name)
@@ -306,10 +386,7 @@ find_existing(const char *name)
 	if (!srm_name_is_model(name))
 		fail_name(name);
 	if (directory == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("model \"%s\" does not exist", name),
-				 errhint("Models are directories with a config.json in the directories of \"srm.model_path\"; srm_models() lists them.")));
+		fail_undefined(name);
 	return directory;
 }
 
