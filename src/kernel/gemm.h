@@ -62,6 +62,12 @@ typedef void (*SrmMultiply) (const SrmTile *tile);
 /* Packs n floats of x into lanes, filled up with zeros, and what belongs behind. */
 typedef void (*SrmPackRow) (void *out, const float *x, size_t n);
 
+/*
+ * panel (lanes, SRM_PANEL) of floats = the same weights in another layout, of packed_lanes lanes.
+ * lanes is a multiple of SRM_LANES_UNIT, and no more than the other layout has columns.
+ */
+typedef void (*SrmUnpack) (float *panel, const void *packed, size_t lanes, size_t packed_lanes);
+
 /* Bytes from one packed row of cols columns to the next; keeps rows out of each other's sets. */
 extern size_t srm_gemm_row_bytes(SrmCompute compute, size_t cols);
 

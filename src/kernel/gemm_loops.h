@@ -432,4 +432,37 @@ pack_row_int8(void *out, const float *x, size_t n)
 	finish_outliers(scale, values);
 }
 
+/* Panels of other layouts as floats */
+
+#define PANEL_PARTS		(SRM_PANEL / N_FLOATS)
+
+static inline void
+unpack_bf16(float *panel, const void *packed, size_t lanes, size_t packed_lanes)
+{
+	Ints	   *out = (Ints *) (void *) panel;
+	const Ints *in = packed;
+
+	(void) packed_lanes;
+	for (size_t k = 0; k < lanes; k += 2, in += PANEL_PARTS, out += 2 * PANEL_PARTS)
+		for (int part = 0; part < PANEL_PARTS; part++)
+		{
+			out[part] = in[part] << 16;
+			out[PANEL_PARTS + part] = in[part] & BROADCAST_BITS(0xFFFF0000);
+		}
+}
+
+/* The same products as srm_matrix_read() forms */
+static inline void
+unpack_int8(float *panel, const void *packed, size_t lanes, size_t packed_lanes)
+{
+	Floats	   *out = (Floats *) (void *) panel;
+	const Ints *in = packed;
+	const Floats *scales = (const Floats *) (const void *) (in + packed_lanes * PANEL_PARTS);
+
+	for (size_t k = 0; k < lanes; k += 4, in += PANEL_PARTS)
+		for (int col = 0; col < 4; col++, out += PANEL_PARTS)
+			for (int part = 0; part < PANEL_PARTS; part++)
+				out[part] = __builtin_convertvector(in[part] << (24 - 8 * col) >> 24, Floats) * scales[part];
+}
+
 #endif							/* SRM_GEMM_LOOPS_H */

@@ -94,6 +94,7 @@ typedef struct SrmKernels
 	/* By SrmCompute; see gemm.h */
 	SrmPackRow	pack_row[3];
 	SrmMultiply multiply[3];
+	SrmUnpack	unpack[3];		/* by layout; none for that of f32 */
 
 	/*
 	 * Training.  A right-hand side of a product (k, n) is brought into f32 panels as of pack.h, of

@@ -26,7 +26,9 @@ typedef struct Map
 {
 	SrmLinear	linear;
 	SrmCompute	compute;
-	size_t		panel_bytes;
+	SrmCompute	layout;			/* of panels where they lie */
+	size_t		panel_bytes;	/* of a panel that is multiplied */
+	size_t		stored_bytes;	/* of one where it lies */
 	size_t		panels_per_task;
 	size_t		n_panels;
 	char	   *x;				/* (m) packed rows */
@@ -73,16 +75,33 @@ pack_rows(void *arg, size_t task, int thread)
 	}
 }
 
-/* n panels from number first on: where they lie, or packed into scratch. */
+/* Whether panels can be multiplied where they lie. */
+static bool
+is_ready(const Map *map)
+{
+	return map->linear.w->packed != NULL && map->layout == map->compute;
+}
+
+/* n panels from number first on: where they lie, or packed or unpacked into scratch. */
 static const char *
 find_panels(const Map *map, size_t first, size_t n, char *scratch)
 {
 	const SrmMatrix *w = map->linear.w;
+	const char *stored = (const char *) w->packed + first * map->stored_bytes;
 
-	if (w->packed != NULL)
-		return (const char *) w->packed + first * map->panel_bytes;
+	if (is_ready(map))
+		return stored;
 	for (size_t i = 0; i < n; i++)
-		srm_pack_panel(scratch + i * map->panel_bytes, w, map->compute, first + i);
+	{
+		char	   *panel = scratch + i * map->panel_bytes;
+
+		if (w->packed == NULL)
+			srm_pack_panel(panel, w, map->compute, first + i);
+		else
+			srm_kernels->unpack[map->layout] ((float *) (void *) panel, stored + i * map->stored_bytes,
+											  srm_pack_lanes(map->compute, w->cols),
+											  srm_pack_lanes(map->layout, w->cols));
+	}
 	return scratch;
 }
 
@@ -102,7 +121,7 @@ find_next_panel(const LinearTask *linear, size_t task)
 	if (map->linear.w->packed == NULL)
 		return NULL;
 	return (const char *) map->linear.w->packed +
-		(task - linear->first_task[number]) * map->panels_per_task * map->panel_bytes;
+		(task - linear->first_task[number]) * map->panels_per_task * map->stored_bytes;
 }
 
 /* Rows of activations that one task multiplies. */
@@ -139,7 +158,7 @@ multiply_panels(const Map *map, Group group, size_t first, size_t n,
 	size_t		row = group.first;
 
 	/* Each tile fetches its share of the next panels, spread over its lanes */
-	tile.prefetch_step = next == NULL ? 0 : srm_divide_up(SRM_PANEL * 4, n_tiles);
+	tile.prefetch_step = next == NULL ? 0 : srm_divide_up(map->stored_bytes, tile.lanes * n_tiles);
 	for (size_t i = 0; i < n_tiles; i++)
 	{
 		tile.m = height + (i < n_higher);
@@ -152,7 +171,7 @@ multiply_panels(const Map *map, Group group, size_t first, size_t n,
 			tile.bias = map->linear.bias == NULL ? NULL : map->linear.bias + start;
 			tile.out = map->linear.out + row * w->rows + start;
 			tile.prefetch = next == NULL ? tile.x :
-				next + j * map->panel_bytes + i * tile.prefetch_step * tile.lanes;
+				next + j * map->stored_bytes + i * tile.prefetch_step * tile.lanes;
 			srm_kernels->multiply[map->compute] (&tile);
 		}
 		row += tile.m;
@@ -190,7 +209,9 @@ plan_map(Map *map, const SrmLinear *linear, size_t m, size_t n_tasks, SrmStatus 
 
 	map->linear = *linear;
 	map->compute = w->packed == NULL ? SRM_COMPUTE_F32 : w->compute;
+	map->layout = w->packed == NULL ? SRM_COMPUTE_F32 : w->layout;
 	map->panel_bytes = srm_pack_panel_bytes(map->compute, w->cols);
+	map->stored_bytes = srm_pack_panel_bytes(map->layout, w->cols);
 	map->n_panels = srm_divide_up(w->rows, SRM_PANEL);
 	map->x_stride = srm_gemm_row_bytes(map->compute, w->cols);
 	if (map->panel_bytes == 0 || m > SIZE_MAX / 4 / SRM_MAX_LINEARS / map->x_stride)
@@ -216,7 +237,7 @@ reserve_memory(LinearTask *linear, SrmStatus *status)
 		const Map  *map = &linear->maps[i];
 
 		x_bytes += map->shares_x ? 0 : linear->m * map->x_stride;
-		if (map->linear.w->packed == NULL && map->panels_per_task * map->panel_bytes > scratch_bytes)
+		if (!is_ready(map) && map->panels_per_task * map->panel_bytes > scratch_bytes)
 			scratch_bytes = map->panels_per_task * map->panel_bytes;
 		if (linear->source != NULL && map->linear.w->cols * sizeof(float) > scratch_bytes)
 			scratch_bytes = map->linear.w->cols * sizeof(float);

@@ -48,7 +48,8 @@ typedef struct SrmMatrix
 	size_t		stride;			/* rows from the start of a run to the next */
 	const float *scales;		/* of SRM_INT8, one for each row behind data; else NULL */
 	const void *packed;			/* the same for products in compute, or NULL */
-	SrmCompute	compute;		/* looked at with packed alone */
+	SrmCompute	compute;		/* looked at with packed alone, like the next */
+	SrmCompute	layout;			/* of packed: that of compute, or the one that srm_pack_layout_for() gives */
 } SrmMatrix;
 
 extern size_t srm_dtype_size(SrmDtype dtype);

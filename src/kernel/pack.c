@@ -76,6 +76,14 @@ srm_pack_layout(SrmCompute compute)
 	return "unknown";
 }
 
+SrmCompute
+srm_pack_layout_for(SrmCompute compute, SrmDtype dtype)
+{
+	if (compute != SRM_COMPUTE_F32 || dtype == SRM_F32 || dtype == SRM_F16)
+		return compute;
+	return dtype == SRM_BF16 ? SRM_COMPUTE_BF16 : SRM_COMPUTE_INT8;
+}
+
 const char *
 srm_compute_name(SrmCompute compute)
 {

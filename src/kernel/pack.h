@@ -23,6 +23,12 @@
 #define SRM_PANEL		32		/* rows of the weights */
 #define SRM_LANES_UNIT	16		/* lanes come in multiples of this */
 
+/*
+ * The layout in which weights of a dtype wait for an arithmetic: its own, or for f32 the
+ * smallest that holds them exactly, whose panels are unpacked as they are multiplied.
+ */
+extern SrmCompute srm_pack_layout_for(SrmCompute compute, SrmDtype dtype);
+
 /* Columns in a lane: 1, 2 or 4. */
 extern size_t srm_pack_group(SrmCompute compute);
 

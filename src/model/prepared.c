@@ -91,6 +91,7 @@ use_matrix(const SrmPreparedMatrix *entry, const char *data)
 	}
 	entry->matrix->packed = data;
 	entry->matrix->compute = entry->compute;
+	entry->matrix->layout = entry->layout;
 }
 
 /* In large pages where the file system has them: a new process takes a fault for each page. */
@@ -161,7 +162,7 @@ pack_matrix(Maker *maker, const SrmPreparedMatrix *entry, void *out)
 		if (!srm_continue(maker->stop, maker->status) ||
 			!load_rows(maker, entry->matrix, first, n))
 			return false;
-		srm_pack_rows(out, entry->matrix, entry->compute, first, n);
+		srm_pack_rows(out, entry->matrix, entry->layout, first, n);
 	}
 	srm_files_release(maker->model->files);
 	return true;

@@ -14,7 +14,7 @@
 #include "model/directory.h"
 #include "kernel/pack.h"
 
-#define MAGIC			"SRMPREP2"
+#define MAGIC			"SRMPREP3"
 #define BYTE_ORDER_MARK	UINT32_C(0x01020304)
 #define PAGE			((size_t) 4096)
 #define ALIGNMENT		((size_t) 64)
@@ -61,7 +61,7 @@ static size_t
 stored_bytes(const SrmPreparedMatrix *entry)
 {
 	return entry->is_copy ? srm_prepared_source_bytes(entry->matrix) :
-		srm_pack_bytes(entry->compute, entry->matrix->rows, entry->matrix->cols);
+		srm_pack_bytes(entry->layout, entry->matrix->rows, entry->matrix->cols);
 }
 
 static bool
@@ -77,6 +77,7 @@ place(SrmPreparedPlan *plan, int compute, SrmStatus *status)
 		const SrmMatrix *matrix = entry->matrix;
 
 		entry->compute = compute < 0 ? srm_compute_auto(matrix->dtype) : (SrmCompute) compute;
+		entry->layout = srm_pack_layout_for(entry->compute, matrix->dtype);
 		entry->offset = end;
 		entry->size = stored_bytes(entry);
 		if (entry->size == 0 || entry->size > MAX_SIZE - end)
@@ -171,7 +172,7 @@ fill_entry(SrmPreparedEntry *entry, const SrmPreparedMatrix *matrix)
 {
 	entry->rows = matrix->matrix->rows;
 	entry->cols = matrix->matrix->cols;
-	entry->compute = matrix->is_copy ? COPIED + matrix->matrix->dtype : (uint64_t) matrix->compute;
+	entry->layout = matrix->is_copy ? COPIED + matrix->matrix->dtype : (uint64_t) matrix->layout;
 	entry->offset = matrix->offset;
 	entry->size = matrix->size;
 }

@@ -32,7 +32,8 @@ typedef struct SrmPreparedMatrix
 {
 	SrmMatrix  *matrix;
 	bool		is_copy;		/* of the rows from data on as they are */
-	SrmCompute	compute;		/* of a packed form */
+	SrmCompute	compute;		/* of products with a packed form */
+	SrmCompute	layout;			/* of a packed form */
 	size_t		offset;			/* in the file */
 	size_t		size;			/* bytes */
 } SrmPreparedMatrix;
@@ -66,7 +67,7 @@ typedef struct SrmPreparedEntry
 {
 	uint64_t	rows;
 	uint64_t	cols;
-	uint64_t	compute;
+	uint64_t	layout;
 	uint64_t	offset;
 	uint64_t	size;
 	uint64_t	sample;			/* checksum of the first SRM_PREPARED_SAMPLE bytes */

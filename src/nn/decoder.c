@@ -559,7 +559,7 @@ pack_layer(SrmPass *pass)
 			SrmMatrix  *matrix = srm_weight_matrix(&pass->packed_layer, i);
 
 			matrix->packed = pass->tape->packed[i];
-			matrix->compute = SRM_COMPUTE_F32;
+			matrix->compute = matrix->layout = SRM_COMPUTE_F32;
 			n_panels += srm_divide_up(matrix->rows, SRM_PANEL);
 		}
 	return srm_threads_run_or_stop(pass->threads, n_panels, pack_panel, pass, pass->stop, pass->status);

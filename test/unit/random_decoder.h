@@ -235,6 +235,7 @@ pack_matrix(SrmMatrix *matrix, SrmCompute compute, SrmArena *arena)
 	srm_pack(packed, matrix, compute);
 	matrix->packed = packed;
 	matrix->compute = compute;
+	matrix->layout = compute;
 }
 
 /* Packs the linear maps of a decoder, in the order in which they are used. */

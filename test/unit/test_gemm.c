@@ -422,6 +422,49 @@ test_unpacked(void **state)
 	assert_memory_equal(product.out, first, product.m * product.w.rows * sizeof(float));
 }
 
+/* Weights of a dtype wait for f32 in a smaller layout, and give the bits of those that are not packed. */
+static void
+check_unpacked_from(SrmDtype dtype, size_t rows, size_t cols)
+{
+	RandomState random = {.arena = arena, .seed = rows + cols};
+	Product		product = random_product(45, rows, cols, SRM_COMPUTE_F32, rows);
+	size_t		size = product.m * rows * sizeof(float);
+	float	   *plain = allocate(size);
+
+	product.w = random_matrix(&random, rows, cols, dtype);
+	multiply(&product, 1);
+	memcpy(plain, product.out, size);
+	product.w.layout = srm_pack_layout_for(SRM_COMPUTE_F32, dtype);
+	assert_int_not_equal(product.w.layout, SRM_COMPUTE_F32);
+	product.w.packed = pack(&product.w, product.w.layout);
+	for (int n_threads = 1; n_threads <= 3; n_threads++)
+	{
+		multiply(&product, n_threads);
+		assert_memory_equal(product.out, plain, size);
+	}
+}
+
+static void
+check_layouts(SrmCompute compute)
+{
+	static const size_t shapes[][2] = {{1, 1}, {32, 64}, {70, 700}, {33, 65}, {96, 15}};
+
+	for (size_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]) && compute == SRM_COMPUTE_F32; i++)
+	{
+		check_unpacked_from(SRM_BF16, shapes[i][0], shapes[i][1]);
+		check_unpacked_from(SRM_INT8, shapes[i][0], shapes[i][1]);
+	}
+}
+
+static void
+test_layouts(void **state)
+{
+	(void) state;
+	assert_int_equal(srm_pack_layout_for(SRM_COMPUTE_F32, SRM_F16), SRM_COMPUTE_F32);
+	assert_int_equal(srm_pack_layout_for(SRM_COMPUTE_BF16, SRM_INT8), SRM_COMPUTE_BF16);
+	with_each_set(check_layouts);
+}
+
 static void
 check_not_finite(SrmCompute compute)
 {
@@ -595,6 +638,7 @@ main(void)
 		TEST(test_products),
 		TEST(test_rows),
 		TEST(test_unpacked),
+		TEST(test_layouts),
 		TEST(test_not_finite),
 		TEST(test_outliers),
 		TEST(test_sets_agree),

@@ -41,12 +41,14 @@ check_packed(const SrmModel *model, SrmCompute compute)
 
 		for (int j = 0; j < 7; j++)
 		{
-			size_t		size = srm_pack_bytes(compute, matrices[j]->rows, matrices[j]->cols);
+			SrmCompute	layout = srm_pack_layout_for(compute, matrices[j]->dtype);
+			size_t		size = srm_pack_bytes(layout, matrices[j]->rows, matrices[j]->cols);
 			void	   *expected = aligned_alloc(64, size);
 
 			assert_int_equal(matrices[j]->compute, compute);
 			assert_int_equal((uintptr_t) matrices[j]->packed % 64, 0);
-			srm_pack(expected, matrices[j], compute);
+			assert_int_equal(matrices[j]->layout, layout);
+			srm_pack(expected, matrices[j], layout);
 			assert_memory_equal(matrices[j]->packed, expected, size);
 			free(expected);
 		}
