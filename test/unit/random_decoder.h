@@ -222,20 +222,22 @@ random_decoder(const RandomShape *shape, uint64_t seed, SrmArena *arena)
 	return decoder;
 }
 
+/* As a prepared file holds it */
 static inline void
 pack_matrix(SrmMatrix *matrix, SrmCompute compute, SrmArena *arena)
 {
+	SrmCompute	layout = srm_pack_layout_for(compute, matrix->dtype);
 	SrmStatus	status;
 	void	   *packed;
 
 	srm_status_init(&status);
-	packed = srm_arena_alloc(arena, srm_pack_bytes(compute, matrix->rows, matrix->cols), &status);
+	packed = srm_arena_alloc(arena, srm_pack_bytes(layout, matrix->rows, matrix->cols), &status);
 	if (packed == NULL)
 		abort();
-	srm_pack(packed, matrix, compute);
+	srm_pack(packed, matrix, layout);
 	matrix->packed = packed;
 	matrix->compute = compute;
-	matrix->layout = compute;
+	matrix->layout = layout;
 }
 
 /* Packs the linear maps of a decoder, in the order in which they are used. */
