@@ -126,6 +126,186 @@ CREATE FUNCTION srm_sentence_rewards(model text, messages jsonb)
 
 COMMENT ON FUNCTION srm_sentence_rewards(text, jsonb) IS 'rewards of the last message''s sentences by a model';
 
+-- the same with sentences that the caller gives, by their last characters or by their texts
+
+CREATE FUNCTION srm_score(prompt text, response text, ends integer[])
+	RETURNS real
+	AS 'MODULE_PATHNAME', 'srm_sql_score'
+	LANGUAGE C STABLE STRICT PARALLEL SAFE COST 100000;
+
+COMMENT ON FUNCTION srm_score(text, text, integer[]) IS 'score of a response by the model in srm.model, of its sentences whose ends are given';
+
+CREATE FUNCTION srm_score(prompt text, response text, sentences text[])
+	RETURNS real
+	AS 'MODULE_PATHNAME', 'srm_sql_score'
+	LANGUAGE C STABLE STRICT PARALLEL SAFE COST 100000;
+
+COMMENT ON FUNCTION srm_score(text, text, text[]) IS 'score of a response by the model in srm.model, of its sentences that are given';
+
+CREATE FUNCTION srm_score(messages jsonb, ends integer[])
+	RETURNS real
+	AS 'MODULE_PATHNAME', 'srm_sql_score_messages'
+	LANGUAGE C STABLE STRICT PARALLEL SAFE COST 100000;
+
+COMMENT ON FUNCTION srm_score(jsonb, integer[]) IS 'score of the last message by the model in srm.model, of its sentences whose ends are given';
+
+CREATE FUNCTION srm_score(messages jsonb, sentences text[])
+	RETURNS real
+	AS 'MODULE_PATHNAME', 'srm_sql_score_messages'
+	LANGUAGE C STABLE STRICT PARALLEL SAFE COST 100000;
+
+COMMENT ON FUNCTION srm_score(jsonb, text[]) IS 'score of the last message by the model in srm.model, of its sentences that are given';
+
+CREATE FUNCTION srm_score(model text, prompt text, response text, ends integer[])
+	RETURNS real
+	AS 'MODULE_PATHNAME', 'srm_sql_score_model'
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100000;
+
+COMMENT ON FUNCTION srm_score(text, text, text, integer[]) IS 'score of a response by a model, of its sentences whose ends are given';
+
+CREATE FUNCTION srm_score(model text, prompt text, response text, sentences text[])
+	RETURNS real
+	AS 'MODULE_PATHNAME', 'srm_sql_score_model'
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100000;
+
+COMMENT ON FUNCTION srm_score(text, text, text, text[]) IS 'score of a response by a model, of its sentences that are given';
+
+CREATE FUNCTION srm_score(model text, messages jsonb, ends integer[])
+	RETURNS real
+	AS 'MODULE_PATHNAME', 'srm_sql_score_model_messages'
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100000;
+
+COMMENT ON FUNCTION srm_score(text, jsonb, integer[]) IS 'score of the last message by a model, of its sentences whose ends are given';
+
+CREATE FUNCTION srm_score(model text, messages jsonb, sentences text[])
+	RETURNS real
+	AS 'MODULE_PATHNAME', 'srm_sql_score_model_messages'
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100000;
+
+COMMENT ON FUNCTION srm_score(text, jsonb, text[]) IS 'score of the last message by a model, of its sentences that are given';
+
+CREATE FUNCTION srm_score_details(prompt text, response text, ends integer[],
+	OUT score real, OUT prompt_reward real, OUT prompt_weight real,
+	OUT n_sentences integer, OUT n_tokens integer, OUT truncated boolean)
+	AS 'MODULE_PATHNAME', 'srm_sql_score_details'
+	LANGUAGE C STABLE STRICT PARALLEL SAFE COST 100000;
+
+COMMENT ON FUNCTION srm_score_details(text, text, integer[]) IS 'score of a response and what it is made of by the model in srm.model, of its sentences whose ends are given';
+
+CREATE FUNCTION srm_score_details(prompt text, response text, sentences text[],
+	OUT score real, OUT prompt_reward real, OUT prompt_weight real,
+	OUT n_sentences integer, OUT n_tokens integer, OUT truncated boolean)
+	AS 'MODULE_PATHNAME', 'srm_sql_score_details'
+	LANGUAGE C STABLE STRICT PARALLEL SAFE COST 100000;
+
+COMMENT ON FUNCTION srm_score_details(text, text, text[]) IS 'score of a response and what it is made of by the model in srm.model, of its sentences that are given';
+
+CREATE FUNCTION srm_score_details(messages jsonb, ends integer[],
+	OUT score real, OUT prompt_reward real, OUT prompt_weight real,
+	OUT n_sentences integer, OUT n_tokens integer, OUT truncated boolean)
+	AS 'MODULE_PATHNAME', 'srm_sql_score_details_messages'
+	LANGUAGE C STABLE STRICT PARALLEL SAFE COST 100000;
+
+COMMENT ON FUNCTION srm_score_details(jsonb, integer[]) IS 'score of the last message and what it is made of by the model in srm.model, of its sentences whose ends are given';
+
+CREATE FUNCTION srm_score_details(messages jsonb, sentences text[],
+	OUT score real, OUT prompt_reward real, OUT prompt_weight real,
+	OUT n_sentences integer, OUT n_tokens integer, OUT truncated boolean)
+	AS 'MODULE_PATHNAME', 'srm_sql_score_details_messages'
+	LANGUAGE C STABLE STRICT PARALLEL SAFE COST 100000;
+
+COMMENT ON FUNCTION srm_score_details(jsonb, text[]) IS 'score of the last message and what it is made of by the model in srm.model, of its sentences that are given';
+
+CREATE FUNCTION srm_score_details(model text, prompt text, response text, ends integer[],
+	OUT score real, OUT prompt_reward real, OUT prompt_weight real,
+	OUT n_sentences integer, OUT n_tokens integer, OUT truncated boolean)
+	AS 'MODULE_PATHNAME', 'srm_sql_score_details_model'
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100000;
+
+COMMENT ON FUNCTION srm_score_details(text, text, text, integer[]) IS 'score of a response and what it is made of by a model, of its sentences whose ends are given';
+
+CREATE FUNCTION srm_score_details(model text, prompt text, response text, sentences text[],
+	OUT score real, OUT prompt_reward real, OUT prompt_weight real,
+	OUT n_sentences integer, OUT n_tokens integer, OUT truncated boolean)
+	AS 'MODULE_PATHNAME', 'srm_sql_score_details_model'
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100000;
+
+COMMENT ON FUNCTION srm_score_details(text, text, text, text[]) IS 'score of a response and what it is made of by a model, of its sentences that are given';
+
+CREATE FUNCTION srm_score_details(model text, messages jsonb, ends integer[],
+	OUT score real, OUT prompt_reward real, OUT prompt_weight real,
+	OUT n_sentences integer, OUT n_tokens integer, OUT truncated boolean)
+	AS 'MODULE_PATHNAME', 'srm_sql_score_details_model_messages'
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100000;
+
+COMMENT ON FUNCTION srm_score_details(text, jsonb, integer[]) IS 'score of the last message and what it is made of by a model, of its sentences whose ends are given';
+
+CREATE FUNCTION srm_score_details(model text, messages jsonb, sentences text[],
+	OUT score real, OUT prompt_reward real, OUT prompt_weight real,
+	OUT n_sentences integer, OUT n_tokens integer, OUT truncated boolean)
+	AS 'MODULE_PATHNAME', 'srm_sql_score_details_model_messages'
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100000;
+
+COMMENT ON FUNCTION srm_score_details(text, jsonb, text[]) IS 'score of the last message and what it is made of by a model, of its sentences that are given';
+
+CREATE FUNCTION srm_sentence_rewards(prompt text, response text, ends integer[])
+	RETURNS TABLE (sentence_no integer, start_pos integer, end_pos integer, sentence text, reward real, weight real)
+	AS 'MODULE_PATHNAME', 'srm_sql_sentence_rewards'
+	LANGUAGE C STABLE STRICT PARALLEL SAFE COST 100000 ROWS 10;
+
+COMMENT ON FUNCTION srm_sentence_rewards(text, text, integer[]) IS 'rewards of a response''s sentences by the model in srm.model, whose ends are given';
+
+CREATE FUNCTION srm_sentence_rewards(prompt text, response text, sentences text[])
+	RETURNS TABLE (sentence_no integer, start_pos integer, end_pos integer, sentence text, reward real, weight real)
+	AS 'MODULE_PATHNAME', 'srm_sql_sentence_rewards'
+	LANGUAGE C STABLE STRICT PARALLEL SAFE COST 100000 ROWS 10;
+
+COMMENT ON FUNCTION srm_sentence_rewards(text, text, text[]) IS 'rewards of a response''s sentences by the model in srm.model, that are given';
+
+CREATE FUNCTION srm_sentence_rewards(messages jsonb, ends integer[])
+	RETURNS TABLE (sentence_no integer, start_pos integer, end_pos integer, sentence text, reward real, weight real)
+	AS 'MODULE_PATHNAME', 'srm_sql_sentence_rewards_messages'
+	LANGUAGE C STABLE STRICT PARALLEL SAFE COST 100000 ROWS 10;
+
+COMMENT ON FUNCTION srm_sentence_rewards(jsonb, integer[]) IS 'rewards of the last message''s sentences by the model in srm.model, whose ends are given';
+
+CREATE FUNCTION srm_sentence_rewards(messages jsonb, sentences text[])
+	RETURNS TABLE (sentence_no integer, start_pos integer, end_pos integer, sentence text, reward real, weight real)
+	AS 'MODULE_PATHNAME', 'srm_sql_sentence_rewards_messages'
+	LANGUAGE C STABLE STRICT PARALLEL SAFE COST 100000 ROWS 10;
+
+COMMENT ON FUNCTION srm_sentence_rewards(jsonb, text[]) IS 'rewards of the last message''s sentences by the model in srm.model, that are given';
+
+CREATE FUNCTION srm_sentence_rewards(model text, prompt text, response text, ends integer[])
+	RETURNS TABLE (sentence_no integer, start_pos integer, end_pos integer, sentence text, reward real, weight real)
+	AS 'MODULE_PATHNAME', 'srm_sql_sentence_rewards_model'
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100000 ROWS 10;
+
+COMMENT ON FUNCTION srm_sentence_rewards(text, text, text, integer[]) IS 'rewards of a response''s sentences by a model, whose ends are given';
+
+CREATE FUNCTION srm_sentence_rewards(model text, prompt text, response text, sentences text[])
+	RETURNS TABLE (sentence_no integer, start_pos integer, end_pos integer, sentence text, reward real, weight real)
+	AS 'MODULE_PATHNAME', 'srm_sql_sentence_rewards_model'
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100000 ROWS 10;
+
+COMMENT ON FUNCTION srm_sentence_rewards(text, text, text, text[]) IS 'rewards of a response''s sentences by a model, that are given';
+
+CREATE FUNCTION srm_sentence_rewards(model text, messages jsonb, ends integer[])
+	RETURNS TABLE (sentence_no integer, start_pos integer, end_pos integer, sentence text, reward real, weight real)
+	AS 'MODULE_PATHNAME', 'srm_sql_sentence_rewards_model_messages'
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100000 ROWS 10;
+
+COMMENT ON FUNCTION srm_sentence_rewards(text, jsonb, integer[]) IS 'rewards of the last message''s sentences by a model, whose ends are given';
+
+CREATE FUNCTION srm_sentence_rewards(model text, messages jsonb, sentences text[])
+	RETURNS TABLE (sentence_no integer, start_pos integer, end_pos integer, sentence text, reward real, weight real)
+	AS 'MODULE_PATHNAME', 'srm_sql_sentence_rewards_model_messages'
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100000 ROWS 10;
+
+COMMENT ON FUNCTION srm_sentence_rewards(text, jsonb, text[]) IS 'rewards of the last message''s sentences by a model, that are given';
+
+-- several responses, and pairs
+
 CREATE FUNCTION srm_scores(prompt text, responses text[])
 	RETURNS real[]
 	AS 'MODULE_PATHNAME', 'srm_sql_scores'

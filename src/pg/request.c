@@ -7,6 +7,9 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_type.h"
+#include "miscadmin.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 
 #include "pg/request.h"
@@ -67,6 +70,56 @@ srm_request_begin(SrmRequest *request, FunctionCallInfo fcinfo, SrmForm form, bo
 		srm_options_of_settings(&request->options);
 	request->options.n_threads = srm_settings_threads();
 	request->options.cache_bytes = (size_t) srm_prompt_cache * 1024;
+}
+
+/* One element of the array of sentences, whose type tells what it is. */
+static void
+read_element(SrmRequest *request, Oid type, Datum element)
+{
+	SrmCall    *call = request->call;
+	SrmText		text;
+
+	if (type == INT4OID)
+	{
+		srm_call_check(call, srm_given_end(&request->given, DatumGetInt32(element), &call->status));
+		return;
+	}
+	text = srm_text_of_datum(element);
+	srm_call_check(call, srm_given_sentence(&request->given, text.data, text.length, &call->status));
+}
+
+void
+srm_request_read_sentences(SrmRequest *request, FunctionCallInfo fcinfo)
+{
+	const SrmMessage *response = srm_request_response(request);
+	ArrayType  *array;
+	ArrayIterator iterator;
+	Datum		element;
+	bool		is_null;
+
+	if (request->next_argument >= PG_NARGS())
+		return;
+	array = PG_GETARG_ARRAYTYPE_P(request->next_argument++);
+	if (ARR_NDIM(array) > 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
+				 errmsg("array of sentences must have one dimension")));
+	srm_given_begin(&request->given, response->content, response->content_length,
+					request->call->arena);
+	iterator = array_create_iterator(array, 0, NULL);
+	for (int number = 1; array_iterate(iterator, &element, &is_null); number++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (is_null)
+			ereport(ERROR,
+					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+					 errmsg("array of sentences must not contain nulls"),
+					 errdetail("Element %d is null.", number)));
+		read_element(request, ARR_ELEMTYPE(array), element);
+	}
+	array_free_iterator(iterator);
+	srm_call_check(request->call, srm_given_finish(&request->given, &request->call->status));
+	request->options.given = &request->given.sentences;
 }
 
 const SrmMessage *

@@ -11,6 +11,9 @@
  *	  f(model text, prompt text, ...)		that model, its own config only
  *	  f(model text, messages jsonb, ...)
  *
+ * Some take the sentences of the response behind it: ends int[], or
+ * sentences text[].
+ *
  *-------------------------------------------------------------------------
  */
 #ifndef SRM_REQUEST_H
@@ -22,6 +25,7 @@
 #include "pg/conversation.h"
 #include "pg/encoding.h"
 #include "pg/models.h"
+#include "segment/given.h"
 
 typedef enum SrmForm
 {
@@ -48,6 +52,7 @@ typedef struct SrmRequest
 	SrmCall    *call;
 	SrmOpenModel *model;
 	SrmScoreOptions options;
+	SrmGiven	given;			/* sentences that the caller gives */
 	SrmMessage *messages;		/* (n_messages), room for one more */
 	size_t		n_messages;
 	int			next_argument;	/* the first behind the prompt or messages */
@@ -63,6 +68,12 @@ extern void srm_options_of_settings(SrmScoreOptions *options);
  */
 extern void srm_request_begin(SrmRequest *request, FunctionCallInfo fcinfo,
 							  SrmForm form, bool has_response);
+
+/*
+ * Reads the argument behind the response, if the call has one: its sentences,
+ * given by their ends or their texts.
+ */
+extern void srm_request_read_sentences(SrmRequest *request, FunctionCallInfo fcinfo);
 
 /* The response of a request that has one. */
 extern const SrmMessage *srm_request_response(const SrmRequest *request);

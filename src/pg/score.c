@@ -23,6 +23,7 @@ score(FunctionCallInfo fcinfo, SrmForm form)
 	SrmScored	scored;
 
 	srm_request_begin(&request, fcinfo, form, true);
+	srm_request_read_sentences(&request, fcinfo);
 	srm_request_score(&request, &scored);
 	srm_request_end(&request);
 	PG_RETURN_FLOAT4((float4) scored.score);
@@ -43,6 +44,7 @@ score_details(FunctionCallInfo fcinfo, SrmForm form)
 	if (get_call_result_type(fcinfo, NULL, &descriptor) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
 	srm_request_begin(&request, fcinfo, form, true);
+	srm_request_read_sentences(&request, fcinfo);
 	srm_request_score(&request, &scored);
 	values[0] = Float4GetDatum((float4) scored.score);
 	values[1] = Float4GetDatum((float4) scored.rewards[0]);
@@ -98,6 +100,7 @@ sentence_rewards(FunctionCallInfo fcinfo, SrmForm form)
 
 	srm_rows_begin(&rows, fcinfo, 6);
 	srm_request_begin(&request, fcinfo, form, true);
+	srm_request_read_sentences(&request, fcinfo);
 	srm_request_score(&request, &scored);
 	response = srm_request_response(&request);
 	srm_positions_init(&positions, response->content, response->content_length);

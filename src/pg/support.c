@@ -19,6 +19,7 @@
 #include "nodes/primnodes.h"
 #include "nodes/supportnodes.h"
 #include "optimizer/optimizer.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
@@ -99,15 +100,35 @@ set_cost(SupportRequestCost *request)
 	return true;
 }
 
-/* Rows of a response that is a constant; others keep what the function says. */
+/* Elements of an array of sentences or their ends that is a constant; 0: it is none. */
+static int
+count_given(List *arguments)
+{
+	const Const *constant = arguments == NIL ? NULL : llast(arguments);
+	ArrayType  *array;
+
+	if (constant == NULL || !IsA(constant, Const) || constant->constisnull ||
+		(constant->consttype != INT4ARRAYOID && constant->consttype != TEXTARRAYOID))
+		return 0;
+	array = DatumGetArrayTypeP(constant->constvalue);
+	return ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
+}
+
+/* Rows of sentences or a response that are constants; others keep what the function says. */
 static bool
 set_rows(SupportRequestRows *request)
 {
 	List	   *arguments = arguments_of(request->node);
+	int			n_given = count_given(arguments);
 	const Const *constant = constant_text(arguments, list_length(arguments) - 1);
 	char	   *function = get_func_name(request->funcid);
 	bool		is_tokens = function != NULL && strstr(function, "token") != NULL;
 
+	if (n_given > 0)
+	{
+		request->rows = n_given;
+		return true;
+	}
 	if (constant == NULL)
 		return false;
 	request->rows = 1.0 + (double) (toast_raw_datum_size(constant->constvalue) - VARHDRSZ) /

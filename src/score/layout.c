@@ -256,6 +256,25 @@ find_cut(const Draft *draft, size_t *run_index, const SrmSentence *sentence)
 	return cut;
 }
 
+/* The caller's sentences, or those of the segmenter, in an array of our own. */
+static bool
+find_sentences(Draft *draft, SrmSentences *found)
+{
+	const SrmSentences *given = draft->options->given;
+
+	if (given == NULL)
+		return srm_segment(draft->options->segmenter, draft->response->content,
+						   draft->response->content_length, draft->arena, found,
+						   draft->stop, draft->status);
+	found->n = given->n;
+	found->items = srm_arena_array(draft->arena, given->n, sizeof(SrmSentence), draft->status);
+	if (found->items == NULL)
+		return false;
+	if (given->n > 0)
+		memcpy(found->items, given->items, given->n * sizeof(SrmSentence));
+	return true;
+}
+
 /*
  * Cuts the response into sentences, and finds their ends in the rendered
  * text.  A sentence that shows nothing there joins the one before it, or at
@@ -269,9 +288,7 @@ cut_sentences(Draft *draft)
 	size_t		run_index = 0;
 	size_t		n = 0;
 
-	if (!srm_segment(draft->options->segmenter, draft->response->content,
-					 draft->response->content_length, draft->arena, &found,
-					 draft->stop, draft->status))
+	if (!find_sentences(draft, &found))
 		return false;
 	draft->cuts = srm_arena_array(draft->arena, found.n, sizeof(uint32_t), draft->status);
 	if (draft->cuts == NULL)

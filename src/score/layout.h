@@ -37,6 +37,7 @@ typedef struct SrmLayoutOptions
 	SrmTruncation truncation;
 	size_t		max_tokens;
 	SrmSegmenter *segmenter;
+	const SrmSentences *given;	/* in place of the segmenter's; they tile the response's content */
 	const char *date;			/* what the chat template takes for today; NULL: the model's */
 	const char *variables;		/* a JSON object of the template's; NULL or "": none but the model's */
 } SrmLayoutOptions;

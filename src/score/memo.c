@@ -113,12 +113,19 @@ json_of(const SrmMessage *message)
 	return message->json == NULL ? "" : message->json;
 }
 
+/* Bytes of the caller's own sentences, in which no two are alike. */
+static size_t
+measure_given(const SrmScoreOptions *options)
+{
+	return options->given == NULL ? 0 : options->given->n * sizeof(SrmSentence);
+}
+
 static size_t
 measure_key(const SrmMessage *messages, size_t n_messages, const SrmScoreOptions *options)
 {
 	size_t		length = sizeof(options->aggregation) + sizeof(options->max_tokens) +
-		sizeof(options->truncation) + 4 * sizeof(size_t) + strlen(options->segmenter) +
-		strlen(options->locale) +
+		sizeof(options->truncation) + 5 * sizeof(size_t) + strlen(options->segmenter) +
+		strlen(options->locale) + measure_given(options) +
 		strlen(options->date) + strlen(options->variables);
 
 	for (size_t i = 0; i < n_messages && length <= MAX_KEY; i++)
@@ -149,6 +156,8 @@ srm_memo_key(SrmMemoKey *key, const SrmMessage *messages, size_t n_messages,
 	out = append(out, &options->truncation, sizeof(options->truncation));
 	out = append_text(out, options->segmenter, strlen(options->segmenter));
 	out = append_text(out, options->locale, strlen(options->locale));
+	out = append_text(out, options->given == NULL ? "" : (const char *) options->given->items,
+					  measure_given(options));
 	out = append_text(out, options->date, strlen(options->date));
 	out = append_text(out, options->variables, strlen(options->variables));
 	for (size_t i = 0; i < n_messages; i++)

@@ -84,6 +84,7 @@ srm_scorer_defaults(const SrmScorer *scorer, SrmScoreOptions *options)
 	options->aggregation = scorer->aggregation;
 	options->segmenter = scorer->model->settings.segmenter;
 	options->locale = scorer->model->settings.locale;
+	options->given = NULL;
 	options->date = scorer->model->settings.template_date;
 	options->variables = "";
 	options->max_tokens = scorer->model->max_tokens;
@@ -127,10 +128,15 @@ srm_scorer_layout(SrmScorer *scorer, const SrmMessage *messages, size_t n_messag
 		.max_tokens = options->max_tokens,
 		.date = options->date,
 		.variables = options->variables,
-		.segmenter = find_segmenter(scorer, options->segmenter, options->locale, status)
+		.given = options->given
 	};
 
-	return layout_options.segmenter != NULL &&
-		srm_layout(scorer->model, messages, n_messages, &layout_options, arena,
-				   layout, stop, status);
+	if (options->given == NULL)
+	{
+		layout_options.segmenter = find_segmenter(scorer, options->segmenter, options->locale, status);
+		if (layout_options.segmenter == NULL)
+			return false;
+	}
+	return srm_layout(scorer->model, messages, n_messages, &layout_options, arena,
+					  layout, stop, status);
 }
