@@ -443,3 +443,16 @@ BEGIN
 	END LOOP;
 END
 $$;
+
+-- srm_quantize has an argument more
+
+DROP FUNCTION srm_quantize(text, text, boolean);
+
+CREATE FUNCTION srm_quantize(model text, name text, replace boolean DEFAULT false, embedding boolean DEFAULT false)
+	RETURNS void
+	AS 'MODULE_PATHNAME', 'srm_sql_quantize'
+	LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 1000000;
+
+COMMENT ON FUNCTION srm_quantize(text, text, boolean, boolean) IS 'writes a copy of a model with weights of 8 bits';
+
+REVOKE EXECUTE ON FUNCTION srm_quantize(text, text, boolean, boolean) FROM PUBLIC;

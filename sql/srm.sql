@@ -525,14 +525,14 @@ CREATE FUNCTION srm_model_info(name text)
 
 COMMENT ON FUNCTION srm_model_info(text) IS 'a model in detail; opens it';
 
-CREATE FUNCTION srm_quantize(model text, name text, replace boolean DEFAULT false)
+CREATE FUNCTION srm_quantize(model text, name text, replace boolean DEFAULT false, embedding boolean DEFAULT false)
 	RETURNS void
 	AS 'MODULE_PATHNAME', 'srm_sql_quantize'
 	LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 1000000;
 
-COMMENT ON FUNCTION srm_quantize(text, text, boolean) IS 'writes a copy of a model with weights of 8 bits';
+COMMENT ON FUNCTION srm_quantize(text, text, boolean, boolean) IS 'writes a copy of a model with weights of 8 bits';
 
-REVOKE EXECUTE ON FUNCTION srm_quantize(text, text, boolean) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION srm_quantize(text, text, boolean, boolean) FROM PUBLIC;
 
 CREATE FUNCTION srm_drop_model(name text)
 	RETURNS void

@@ -86,14 +86,26 @@ bind_layer(SrmBinder *binder, size_t number)
 	return true;
 }
 
+/* Checkpoints of the bare decoder have no prefix. */
+static const char *
+without_prefix(const char *name)
+{
+	return strncmp(name, "model.", strlen("model.")) == 0 ? name + strlen("model.") : name;
+}
+
+bool
+srm_bind_is_embedding(const SrmConfig *config, const char *name)
+{
+	return strcmp(without_prefix(name), config->architecture->embedding) == 0;
+}
+
 bool
 srm_bind_is_layer_map(const SrmConfig *config, const char *name)
 {
 	const SrmArchitecture *row = config->architecture;
 	size_t		n_digits;
 
-	if (strncmp(name, "model.", strlen("model.")) == 0)
-		name += strlen("model.");
+	name = without_prefix(name);
 	if (strncmp(name, row->layer_prefix, strlen(row->layer_prefix)) != 0)
 		return false;
 	name += strlen(row->layer_prefix);
@@ -106,7 +118,6 @@ srm_bind_is_layer_map(const SrmConfig *config, const char *name)
 	return false;
 }
 
-/* Checkpoints of the bare decoder have no prefix. */
 static const char *
 find_prefix(const SrmBinder *binder)
 {

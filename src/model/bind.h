@@ -23,4 +23,7 @@ extern bool srm_bind(SrmModel *model, const SrmConfig *config,
 /* Whether a name is that of a tensor with linear maps of the configuration's layers. */
 extern bool srm_bind_is_layer_map(const SrmConfig *config, const char *name);
 
+/* Whether a tensor of that name is the embedding. */
+extern bool srm_bind_is_embedding(const SrmConfig *config, const char *name);
+
 #endif							/* SRM_BIND_H */

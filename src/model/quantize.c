@@ -31,6 +31,7 @@ typedef struct Quantizer
 {
 	SrmWriter  *writer;
 	SrmModelFiles *files;
+	bool		embedding;		/* too */
 	SrmConfig	config;
 	SrmWeights	weights;
 	SrmTensorPlan *plans;		/* (n_plans); tag is the tensor's index * N_PARTS + part */
@@ -72,12 +73,20 @@ scales_name(Quantizer *quantizer, const SrmTensor *tensor)
 	return name;
 }
 
+/* Whether a tensor becomes bytes. */
+static bool
+is_quantized(const Quantizer *quantizer, const SrmTensor *tensor)
+{
+	return tensor->is_weight && tensor->n_dims == 2 &&
+		(srm_bind_is_layer_map(&quantizer->config, tensor->name) ||
+		 (quantizer->embedding && srm_bind_is_embedding(&quantizer->config, tensor->name)));
+}
+
 static bool
 plan_tensor(Quantizer *quantizer, size_t index)
 {
 	const SrmTensor *tensor = &quantizer->weights.tensors[index];
-	bool		is_map = tensor->is_weight && tensor->n_dims == 2 &&
-		srm_bind_is_layer_map(&quantizer->config, tensor->name);
+	bool		is_map = is_quantized(quantizer, tensor);
 	SrmTensorPlan *plan = &quantizer->plans[quantizer->n_plans++];
 
 	if (srm_weights_find_scales(&quantizer->weights, tensor) != NULL)
@@ -211,12 +220,15 @@ write_weights(Quantizer *quantizer)
 }
 
 /* How the package compressed-tensors describes weights of bytes with a scale a row. */
-static const char description[] =
-"{\"quant_method\": \"compressed-tensors\", \"format\": \"int-quantized\","
-" \"quantization_status\": \"compressed\", \"ignore\": [\"score\"],"
-" \"config_groups\": {\"group_0\": {\"targets\": [\"Linear\"], \"format\": \"int-quantized\", \"input_activations\": null,"
-" \"output_activations\": null, \"weights\": {\"num_bits\": 8, \"type\": \"int\","
-" \"symmetric\": true, \"strategy\": \"channel\", \"dynamic\": false}}}}";
+#define DESCRIPTION(targets) \
+	"{\"quant_method\": \"compressed-tensors\", \"format\": \"int-quantized\"," \
+	" \"quantization_status\": \"compressed\", \"ignore\": [\"score\"]," \
+	" \"config_groups\": {\"group_0\": {\"targets\": [" targets "], \"format\": \"int-quantized\"," \
+	" \"input_activations\": null, \"output_activations\": null, \"weights\": {\"num_bits\": 8, \"type\": \"int\"," \
+	" \"symmetric\": true, \"strategy\": \"channel\", \"dynamic\": false}}}}"
+
+static const char description[] = DESCRIPTION("\"Linear\"");
+static const char description_with_embedding[] = DESCRIPTION("\"Linear\", \"Embedding\"");
 
 static bool
 write_config(Quantizer *quantizer)
@@ -224,7 +236,8 @@ write_config(Quantizer *quantizer)
 	SrmArena   *arena = quantizer->arena;
 	SrmStatus  *status = quantizer->status;
 	SrmJson    *config = srm_writer_read_config(quantizer->files, arena, status);
-	SrmJson    *layout = srm_json_parse(description, strlen(description), "the layout", arena, status);
+	const char *text = quantizer->embedding ? description_with_embedding : description;
+	SrmJson    *layout = srm_json_parse(text, strlen(text), "the layout", arena, status);
 
 	return config != NULL && layout != NULL &&
 		srm_writer_set_config(config, "quantization", srm_json_make_string("int8", arena, status),
@@ -234,10 +247,10 @@ write_config(Quantizer *quantizer)
 }
 
 bool
-srm_model_quantize(SrmWriter *writer, const char *directory, const SrmStop *stop,
-				   SrmStatus *status)
+srm_model_quantize(SrmWriter *writer, const char *directory, bool embedding,
+				   const SrmStop *stop, SrmStatus *status)
 {
-	Quantizer	quantizer = {.writer = writer,.stop = stop,.status = status};
+	Quantizer	quantizer = {.writer = writer,.embedding = embedding,.stop = stop,.status = status};
 	bool		done;
 
 	quantizer.arena = srm_arena_create(status);

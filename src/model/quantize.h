@@ -5,9 +5,9 @@
  *
  * A row of a linear map of a layer (an output channel) becomes bytes, -127 to
  * 127, times one scale: the row's greatest magnitude / 127.  Tensor "X" of
- * type I8 goes with tensor "X_scale", F32, (rows, 1).  All else, embeddings, norms, biases
- * and heads, stays as published.  These are the weights that products in int8 use of
- * the model itself, so that scores are the same; what is saved is memory.
+ * type I8 goes with tensor "X_scale", F32, (rows, 1).  So does the embedding where that
+ * is asked for.  All else, norms, biases and heads, stays as published.  Maps are the weights that products in int8 use of
+ * the model itself, so that scores are the same but for the embedding; what is saved is memory.
  *
  * config.json says "quantization": "int8" in its object "srm", and
  * describes the layout in "quantization_config" as the package
@@ -25,7 +25,7 @@
  * does not grow with the size of the weights.  Fails with SRM_INVALID_ARGUMENT for a model
  * that is quantized already, and SRM_INVALID_MODEL for weights that are not finite.
  */
-extern bool srm_model_quantize(SrmWriter *writer, const char *directory,
+extern bool srm_model_quantize(SrmWriter *writer, const char *directory, bool embedding,
 							   const SrmStop *stop, SrmStatus *status);
 
 #endif							/* SRM_QUANTIZE_H */

@@ -8,6 +8,7 @@
 #include "model_fixture.h"
 
 #include <fcntl.h>
+#include <math.h>
 
 #include "base/json_write.h"
 #include "model/directory.h"
@@ -50,17 +51,23 @@ in_parent(const char *name)
 	return path;
 }
 
-/* Writes "small" of a directory. */
+/* Writes "small" of a directory, with the embedding or without. */
 static bool
-quantize(const char *directory)
+quantize_with(const char *directory, bool embedding)
 {
 	SrmWriter  *writer = srm_writer_begin(parent, "small", true, 0700, &status);
 	bool		done;
 
 	assert_non_null(writer);
-	done = srm_model_quantize(writer, directory, NULL, &status) && srm_writer_commit(writer, &status);
+	done = srm_model_quantize(writer, directory, embedding, NULL, &status) && srm_writer_commit(writer, &status);
 	srm_writer_close(writer);
 	return done;
+}
+
+static bool
+quantize(const char *directory)
+{
+	return quantize_with(directory, false);
 }
 
 static SrmModel *
@@ -90,6 +97,38 @@ check_matrix(const SrmMatrix *small, const SrmMatrix *large)
 			srm_matrix_read(small, row * small->cols + col, 1, &value);
 			assert_true(value == srm_pack_read(large->packed, SRM_COMPUTE_INT8, large->cols, row, col));
 		}
+}
+
+/* an embedding of bytes is within half a step of each row, and is read by all that reads one */
+static void
+test_embedding(void **state)
+{
+	SrmModel   *small;
+	SrmModel   *large;
+	const SrmMatrix *a;
+	const SrmMatrix *b;
+
+	(void) state;
+	assert_true(quantize_with("test/data/models/llama", true));
+	small = open_model(in_parent("small"), SRM_COMPUTE_F32);
+	large = open_model("test/data/models/llama", SRM_COMPUTE_F32);
+	a = &small->decoder.embedding;
+	b = &large->decoder.embedding;
+	assert_int_equal(a->dtype, SRM_INT8);
+	for (size_t row = 0; row < b->rows; row++)
+		for (size_t col = 0; col < b->cols; col++)
+		{
+			float		x;
+			float		y;
+
+			srm_matrix_read(a, row * a->cols + col, 1, &x);
+			srm_matrix_read(b, row * b->cols + col, 1, &y);
+			assert_true(fabsf(x - y) <= 0.5001f * a->scales[row]);
+		}
+	assert_int_equal(small->n_parameters, large->n_parameters);
+	srm_model_close(small);
+	srm_model_close(large);
+	assert_false(quantize_with(in_parent("small"), true));
 }
 
 /* A directory of bytes computes what int8 products with the model itself do, bit by bit. */
@@ -175,7 +214,7 @@ test_cut(void **state)
 		SrmWriter  *writer = srm_writer_begin(parent, "small", true, 0700, &status);
 
 		copy_model("llama");
-		done = srm_model_quantize(writer, source, &stop, &status);
+		done = srm_model_quantize(writer, source, false, &stop, &status);
 		assert_true(done || status.code == SRM_INVALID_MODEL);
 		assert_int_equal(done, left > 0);
 		srm_writer_close(writer);
@@ -305,7 +344,7 @@ test_stopped(void **state)
 		SrmWriter  *writer = srm_writer_begin(parent, "small", false, 0700, &status);
 
 		assert_non_null(writer);
-		done = srm_model_quantize(writer, "test/data/models/llama", &stop, &status);
+		done = srm_model_quantize(writer, "test/data/models/llama", false, &stop, &status);
 		n_stopped += status.code == SRM_STOPPED;
 		srm_writer_close(writer);
 		assert_int_equal(rmdir(parent), 0);
@@ -322,6 +361,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_models),
+		TEST(test_embedding),
 		TEST(test_cut),
 		TEST(test_config),
 		TEST(test_twice),
