@@ -8,7 +8,8 @@
 #ifndef SRM_NORMAL_TEXT_H
 #define SRM_NORMAL_TEXT_H
 
-#include "tokenizer/tokenizer.h"
+#include "base/arena.h"
+#include "tokenizer/tokens.h"
 
 /*
  * A part of the original text, changed.  Byte i comes from the bytes

@@ -14,7 +14,8 @@
 #ifndef SRM_PRETOKENIZER_REGEX_H
 #define SRM_PRETOKENIZER_REGEX_H
 
-#include "tokenizer/tokenizer.h"
+#include "base/arena.h"
+#include "tokenizer/tokens.h"
 
 typedef struct SrmRegex SrmRegex;
 

@@ -14,39 +14,10 @@
 #ifndef SRM_TOKENIZER_H
 #define SRM_TOKENIZER_H
 
-#include <stdint.h>
-
-#include "base/arena.h"
 #include "tokenizer/special_tokens.h"
+#include "tokenizer/tokens.h"
 
 typedef struct SrmTokenizer SrmTokenizer;
-
-/*
- * Bytes [start, end) of the text that was encoded, as the tokenizers library
- * reports them: always whole characters, so that tokens that share a
- * character of several bytes have it in common.  What normalization made of
- * several characters has only the first of them.
- */
-typedef struct SrmToken
-{
-	int32_t		id;
-	uint32_t	start;
-	uint32_t	end;
-} SrmToken;
-
-typedef struct SrmTokens
-{
-	SrmToken   *items;			/* (n), room for capacity */
-	size_t		n;
-	size_t		capacity;
-} SrmTokens;
-
-/* Bytes [start, end). */
-typedef struct SrmRange
-{
-	uint32_t	start;
-	uint32_t	end;
-} SrmRange;
 
 /*
  * Loads the contents of a tokenizer.json, with what other files say about its

@@ -12,7 +12,7 @@
 #define SRM_UNIGRAM_H
 
 #include "tokenizer/bpe_vocabulary.h"
-#include "tokenizer/tokenizer.h"
+#include "tokenizer/tokens.h"
 
 #define SRM_UNIGRAM_PAIRS	65536	/* pairs of bytes */
 
