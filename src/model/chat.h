@@ -9,7 +9,7 @@
 #define SRM_CHAT_H
 
 #include "model/directory.h"
-#include "model/model.h"
+#include "model/contents.h"
 #include "model/tokenizer_files.h"
 #include "jinja/template.h"
 

@@ -15,7 +15,7 @@
 
 #include "model/architecture.h"
 #include "model/directory.h"
-#include "model/model.h"
+#include "model/contents.h"
 
 /* What the outputs of a head stand for. */
 typedef struct SrmLabels

@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/config.h"
+
 #define DEFAULT_GATE_TEMPERATURE	10.0
 
 /* The names of the first labels, for messages. */

@@ -9,7 +9,6 @@
 #define SRM_CONFIG_READER_H
 
 #include "base/json.h"
-#include "model/config.h"
 
 /* Beyond all that is published, and small enough that no product overflows. */
 #define MAX_DIM				65536
@@ -18,7 +17,7 @@
 typedef struct SrmConfigReader
 {
 	const SrmJson *root;
-	SrmConfig  *config;
+	struct SrmConfig *config;	/* see config.h */
 	SrmArena   *arena;			/* of what config points to */
 	SrmStatus  *status;
 } SrmConfigReader;

@@ -10,6 +10,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "model/config.h"
+
 #define DEFAULT_ROPE_THETA	10000.0
 
 static double

@@ -3,11 +3,11 @@
  * digest.c
  *	  SHA-256 of a model directory.
  *
- * What is hashed is listed in model.h.
+ * What is hashed is listed in digest.h.
  *
  *-------------------------------------------------------------------------
  */
-#include "model/model.h"
+#include "model/digest.h"
 
 #include <errno.h>
 #include <stdlib.h>

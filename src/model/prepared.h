@@ -18,7 +18,7 @@
 #ifndef SRM_PREPARED_H
 #define SRM_PREPARED_H
 
-#include "model/model.h"
+#include "model/contents.h"
 
 /*
  * Gives all matrices of the layers their packed form.  To be called when all

@@ -14,7 +14,7 @@
 #ifndef SRM_PREPARED_FORMAT_H
 #define SRM_PREPARED_FORMAT_H
 
-#include "model/model.h"
+#include "model/contents.h"
 
 #define SRM_PREPARED_SAMPLE		4096	/* bytes of each matrix that every opening checks */
 #define SRM_PREPARED_PIECE		((size_t) 1024 * 1024)	/* by which checksums are formed */

@@ -12,7 +12,7 @@
 #ifndef SRM_PREPARED_TOKENIZER_H
 #define SRM_PREPARED_TOKENIZER_H
 
-#include "model/model.h"
+#include "model/contents.h"
 #include "model/tokenizer_files.h"
 
 #define SRM_PREPARED_TOKENIZER	"tok"	/* the files' names: KEY.tok */

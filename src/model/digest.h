@@ -1,0 +1,30 @@
+/*-------------------------------------------------------------------------
+ *
+ * digest.h
+ *	  SHA-256 of a model directory.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef SRM_DIGEST_H
+#define SRM_DIGEST_H
+
+#include "base/status.h"
+
+#define SRM_DIGEST_LENGTH	64	/* hexadecimal digits of SHA-256 */
+
+struct SrmModelFiles;
+
+/*
+ * SHA-256 of the directory in hexadecimal: that of the output of
+ * "sha256sum" over config.json, the model.safetensors files with their index, value_head.safetensors,
+ * tokenizer.json, tokenizer_config.json, special_tokens_map.json,
+ * added_tokens.json, and chat_template.jinja, as far as present, sorted by name (bytewise), one line "HEX  NAME\n" each.  Reads every byte.
+ * An index and its files count only where there is no model.safetensors, as in
+ * srm_model_open().
+ */
+extern bool srm_files_digest(struct SrmModelFiles *files, char digest[SRM_DIGEST_LENGTH + 1],
+							 const SrmStop *stop, SrmStatus *status);
+extern bool srm_model_digest(const char *directory, char digest[SRM_DIGEST_LENGTH + 1],
+							 const SrmStop *stop, SrmStatus *status);
+
+#endif							/* SRM_DIGEST_H */
