@@ -19,8 +19,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "kernel/matrix.h"
+/* The arithmetic of products; each has its packed form, see pack.h. */
+typedef enum SrmCompute
+{
+	SRM_COMPUTE_F32,			/* exact weights, single precision */
+	SRM_COMPUTE_BF16,			/* both factors rounded to bfloat16, sums in f32 */
+	SRM_COMPUTE_INT8			/* both factors scaled to 8 bits, sums exact */
+} SrmCompute;
 
+#define SRM_PANEL			32		/* rows of the weights in a panel */
+#define SRM_LANES_UNIT		16		/* lanes come in multiples of this */
 #define SRM_TILE_ROWS		12		/* of activations, that tiles of all sets may have */
 #define SRM_LANES_BLOCK		512
 #define SRM_MAX_OUTLIERS	16
@@ -67,8 +75,5 @@ typedef void (*SrmPackRow) (void *out, const float *x, size_t n);
  * lanes is a multiple of SRM_LANES_UNIT, and no more than the other layout has columns.
  */
 typedef void (*SrmUnpack) (float *panel, const void *packed, size_t lanes, size_t packed_lanes);
-
-/* Bytes from one packed row of cols columns to the next; keeps rows out of each other's sets. */
-extern size_t srm_gemm_row_bytes(SrmCompute compute, size_t cols);
 
 #endif							/* SRM_GEMM_H */

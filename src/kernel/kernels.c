@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * kernels.c
- *	  The set of kernels for any processor, and the choice of one.
+ *	  The choice of a set of kernels.
  *
  *-------------------------------------------------------------------------
  */
@@ -9,34 +9,9 @@
 
 #include <string.h>
 
-#define N_FLOATS	4
-#include "kernel/gemm_loops.h"
-#include "kernel/train_loops.h"
-
 #ifdef SRM_HAVE_KERNELS_AVX2
 #include <cpuid.h>
 #endif
-
-const SrmKernels srm_kernels_portable = {
-	.name = "portable",
-	.tile_rows = SRM_TILE_ROWS,
-	.read_f16 = read_f16,
-	.read_bf16 = read_bf16,
-	.sum_squares = sum_squares,
-	.norm = norm,
-	.maximum = maximum,
-	.exp_sum = exp_sum,
-	.silu_multiply = silu_multiply,
-	.gelu_multiply = gelu_multiply,
-	.soft_cap = soft_cap,
-	.turn = turn,
-	.transpose = transpose,
-	.pair_rows = pair_rows,
-	.pack_row = {pack_row_f32, pack_row_bf16, pack_row_int8},
-	.multiply = {multiply_f32, multiply_bf16, multiply_int8},
-	.unpack = {NULL, unpack_bf16, unpack_int8},
-	TRAIN_LOOPS
-};
 
 #define MAX_SETS	8
 

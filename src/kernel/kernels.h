@@ -18,7 +18,6 @@
 #include <stdint.h>
 
 #include "kernel/gemm.h"
-#include "kernel/pack.h"
 
 /* What compilers can build: gcc from 8 on, or clang from 7 on; some sets need newer ones. */
 #if defined(__clang__)

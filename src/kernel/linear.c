@@ -213,7 +213,7 @@ plan_map(Map *map, const SrmLinear *linear, size_t m, size_t n_tasks, SrmStatus 
 	map->panel_bytes = srm_pack_panel_bytes(map->compute, w->cols);
 	map->stored_bytes = srm_pack_panel_bytes(map->layout, w->cols);
 	map->n_panels = srm_divide_up(w->rows, SRM_PANEL);
-	map->x_stride = srm_gemm_row_bytes(map->compute, w->cols);
+	map->x_stride = srm_pack_row_bytes(map->compute, w->cols);
 	if (map->panel_bytes == 0 || m > SIZE_MAX / 4 / SRM_MAX_LINEARS / map->x_stride)
 		return srm_fail(status, SRM_LIMIT_EXCEEDED, "a matrix of %zu x %zu is too large",
 						w->rows, w->cols);
@@ -291,33 +291,4 @@ srm_linears_forward(const SrmLinear *maps, size_t n_maps, size_t m,
 					SrmThreads *threads, const SrmStop *stop, SrmStatus *status)
 {
 	return srm_linears_forward_from(maps, n_maps, m, NULL, threads, stop, status);
-}
-
-bool
-srm_linear_forward(float *out, const float *x, const SrmMatrix *w, const float *bias,
-				   size_t m, SrmThreads *threads, SrmStatus *status)
-{
-	SrmLinear	map = {.out = out, .x = x, .w = w, .bias = bias};
-
-	return srm_linears_forward(&map, 1, m, threads, NULL, status);
-}
-
-void
-srm_linear_forward_plain(float *out, const float *x, const SrmMatrix *w,
-						 const float *bias, size_t m)
-{
-	for (size_t i = 0; i < m; i++)
-		for (size_t j = 0; j < w->rows; j++)
-		{
-			double		sum = bias == NULL ? 0 : bias[j];
-
-			for (size_t l = 0; l < w->cols; l++)
-			{
-				float		weight;
-
-				srm_matrix_read(w, j * w->cols + l, 1, &weight);
-				sum += (double) weight * x[i * w->cols + l];
-			}
-			out[i * w->rows + j] = (float) sum;
-		}
 }

@@ -8,7 +8,9 @@
 #ifndef SRM_LINEAR_H
 #define SRM_LINEAR_H
 
+#include "base/status.h"
 #include "kernel/matrix.h"
+#include "kernel/threads.h"
 
 /* out (m, w.rows) = x (m, w.cols) * w^T + bias (w.rows) */
 typedef struct SrmLinear

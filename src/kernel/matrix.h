@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * matrix.h
- *	  Weights as a checkpoint stores them, and the products with them.
+ *	  Weights as a checkpoint stores them.
  *
  * Matrices are row-major and contiguous; shapes are written (rows, cols).
  *
@@ -13,8 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/status.h"
-#include "kernel/threads.h"
+#include "kernel/gemm.h"
 
 typedef enum SrmDtype
 {
@@ -23,14 +22,6 @@ typedef enum SrmDtype
 	SRM_BF16,
 	SRM_INT8					/* times a scale for each row */
 } SrmDtype;
-
-/* The arithmetic of products; each has its packed form, see pack.h. */
-typedef enum SrmCompute
-{
-	SRM_COMPUTE_F32,			/* exact weights, single precision */
-	SRM_COMPUTE_BF16,			/* both factors rounded to bfloat16, sums in f32 */
-	SRM_COMPUTE_INT8			/* both factors scaled to 8 bits, sums exact */
-} SrmCompute;
 
 /*
  * A matrix that lies in a mapped file, aligned to its element's size at least.
@@ -73,20 +64,5 @@ srm_matrix_run(const SrmMatrix *matrix, size_t r)
 
 /* out (n) = n elements of the matrix from element start on, exactly, as f32. */
 extern void srm_matrix_read(const SrmMatrix *matrix, size_t start, size_t n, float *out);
-
-/*
- * out (m, w.rows) = x (m, w.cols) * w^T + bias (w.rows)
- *
- * bias may be NULL.  out must not overlap x.  Weights that are not f32 are
- * converted a panel at a time.  The sums of an output element are formed in
- * the same order whatever the number of threads.
- */
-extern bool srm_linear_forward(float *out, const float *x, const SrmMatrix *w,
-							   const float *bias, size_t m,
-							   SrmThreads *threads, SrmStatus *status);
-
-/* The plain twin of srm_linear_forward, for tests: sums in double. */
-extern void srm_linear_forward_plain(float *out, const float *x, const SrmMatrix *w,
-									 const float *bias, size_t m);
 
 #endif							/* SRM_MATRIX_H */

@@ -10,7 +10,6 @@
 #include <math.h>
 #include <string.h>
 
-#include "kernel/gemm.h"
 #include "kernel/kernels.h"
 
 #define LANE_BYTES		4
@@ -52,7 +51,7 @@ srm_pack_bytes(SrmCompute compute, size_t rows, size_t cols)
 
 /* An odd number of cache lines, so that a power of two does not put all rows into one set. */
 size_t
-srm_gemm_row_bytes(SrmCompute compute, size_t cols)
+srm_pack_row_bytes(SrmCompute compute, size_t cols)
 {
 	size_t		size = srm_pack_lanes(compute, cols) * LANE_BYTES;
 
@@ -250,35 +249,4 @@ srm_pack_rows(void *out, const SrmMatrix *w, SrmCompute compute, size_t first_ro
 
 	for (size_t row = first_row; row < first_row + n_rows; row += SRM_PANEL)
 		srm_pack_panel((char *) out + row / SRM_PANEL * panel_bytes, w, compute, row / SRM_PANEL);
-}
-
-void
-srm_pack(void *out, const SrmMatrix *w, SrmCompute compute)
-{
-	srm_pack_rows(out, w, compute, 0, w->rows);
-}
-
-float
-srm_pack_read(const void *packed, SrmCompute compute, size_t cols, size_t row, size_t col)
-{
-	size_t		panel_bytes = srm_pack_panel_bytes(compute, cols);
-	size_t		group = srm_pack_group(compute);
-	const char *panel = (const char *) packed + row / SRM_PANEL * panel_bytes;
-	const char *lane = panel + (col / group * SRM_PANEL + row % SRM_PANEL) * LANE_BYTES;
-	float		value;
-	uint32_t	bits;
-
-	if (compute == SRM_COMPUTE_F32)
-		memcpy(&value, lane, sizeof(value));
-	else if (compute == SRM_COMPUTE_BF16)
-	{
-		bits = (uint32_t) ((const uint16_t *) (const void *) lane)[col % 2] << 16;
-		memcpy(&value, &bits, sizeof(value));
-	}
-	else
-	{
-		memcpy(&value, panel + panel_bytes - TRAILER_BYTES + row % SRM_PANEL * sizeof(float), sizeof(value));
-		value *= (float) ((const int8_t *) lane)[col % 4];
-	}
-	return value;
 }

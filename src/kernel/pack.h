@@ -20,9 +20,6 @@
 
 #include "kernel/matrix.h"
 
-#define SRM_PANEL		32		/* rows of the weights */
-#define SRM_LANES_UNIT	16		/* lanes come in multiples of this */
-
 /*
  * The layout in which weights of a dtype wait for an arithmetic: its own, or for f32 the
  * smallest that holds them exactly, whose panels are unpacked as they are multiplied.
@@ -39,21 +36,20 @@ extern size_t srm_pack_lanes(SrmCompute compute, size_t cols);
 extern size_t srm_pack_panel_bytes(SrmCompute compute, size_t cols);
 extern size_t srm_pack_bytes(SrmCompute compute, size_t rows, size_t cols);
 
+/* Bytes from one packed row of activations, of cols columns, to the next; keeps rows out of each other's sets. */
+extern size_t srm_pack_row_bytes(SrmCompute compute, size_t cols);
+
 /* A name that changes whenever the layout does, such as "bf16-32x2". */
 extern const char *srm_pack_layout(SrmCompute compute);
 
 /*
- * Packs w into out, srm_pack_bytes() bytes aligned to 64.  bf16 rounds to
- * nearest, ties to even.  int8 scales each row by its greatest magnitude / 127;
+ * Packs n_rows rows of w from first_row on, a multiple of SRM_PANEL as n_rows is unless it ends
+ * the matrix: so a caller may stop in between, or share the work among threads.  out is the
+ * start of the whole, srm_pack_bytes() bytes aligned to 64.
+ *
+ * bf16 rounds to nearest, ties to even.  int8 scales each row by its greatest magnitude / 127;
  * an int8 matrix keeps its values and scales.  A row with a value that is not finite has
  * a scale that is not finite: its products are NaN.
- */
-extern void srm_pack(void *out, const SrmMatrix *w, SrmCompute compute);
-
-/*
- * The same for n_rows rows from first_row on, to be asked to stop in between,
- * or by several threads.  first_row is a multiple of SRM_PANEL, and so is n_rows unless
- * it ends the matrix.  out is the start of the whole.
  */
 extern void srm_pack_rows(void *out, const SrmMatrix *w, SrmCompute compute,
 						  size_t first_row, size_t n_rows);
@@ -66,10 +62,6 @@ extern void srm_pack_panel(void *panel, const SrmMatrix *w, SrmCompute compute, 
  * to int8 rounds it.  The scale is not finite where a value is not.
  */
 extern float srm_pack_quantize_row(int8_t *values, const SrmMatrix *w, size_t row);
-
-/* The weight in a row and column of what was packed, as f32; for tests. */
-extern float srm_pack_read(const void *packed, SrmCompute compute, size_t cols,
-						   size_t row, size_t col);
 
 /* Nearest bfloat, ties to even; NaN stays NaN. */
 static inline uint16_t

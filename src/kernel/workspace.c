@@ -123,14 +123,3 @@ srm_workspace_limit(size_t bytes)
 		free(take_kept(0));
 	pthread_mutex_unlock(&lock);
 }
-
-size_t
-srm_workspace_kept(void)
-{
-	size_t		bytes;
-
-	pthread_mutex_lock(&lock);
-	bytes = kept_bytes;
-	pthread_mutex_unlock(&lock);
-	return bytes;
-}

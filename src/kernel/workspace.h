@@ -23,7 +23,4 @@ extern void srm_workspace_free(void *piece);	/* NULL is allowed */
 /* How many bytes may be kept while no pass runs, 64 MB at first; what is more goes back now. */
 extern void srm_workspace_limit(size_t bytes);
 
-/* Bytes that are kept. */
-extern size_t srm_workspace_kept(void);
-
 #endif							/* SRM_WORKSPACE_H */

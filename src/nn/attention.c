@@ -395,9 +395,9 @@ srm_attention_forward(float *out, const float *queries, const SrmAttention *atte
 		return true;
 	task.scale = attention->scale > 0 ? attention->scale : 1.0f / sqrtf((float) head_dim);
 	task.n_shared = attention->n_heads / task.n_kv_heads;
-	task.query_bytes = srm_gemm_row_bytes(task.compute, head_dim);
+	task.query_bytes = srm_pack_row_bytes(task.compute, head_dim);
 	task.weights_bytes = task.compute == SRM_COMPUTE_F32 ? SCORES_STRIDE * sizeof(float) :
-		srm_gemm_row_bytes(task.compute, KEY_TILE);
+		srm_pack_row_bytes(task.compute, KEY_TILE);
 	task.key_lanes = srm_pack_lanes(task.compute, head_dim);
 	task.n_value_panels = srm_value_panels(attention->own);
 	plan_parts(&task);

@@ -8,6 +8,7 @@
 #ifndef SRM_CACHE_H
 #define SRM_CACHE_H
 
+#include "base/status.h"
 #include "nn/keys.h"
 #include "nn/layer.h"
 

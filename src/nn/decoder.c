@@ -688,19 +688,3 @@ srm_decoder_forward_tape(const SrmDecoder *decoder, const SrmTape *tape, size_t 
 	srm_arena_free(arena);
 	return done;
 }
-
-bool
-srm_decoder_forward(const SrmDecoder *decoder, SrmCache *cache, bool keep,
-					const int32_t *tokens, size_t n_tokens,
-					const uint32_t *wanted, size_t n_wanted,
-					float *hidden, int n_threads,
-					const SrmStop *stop, SrmStatus *status)
-{
-	SrmSequence sequence = {.tokens = tokens,.n_tokens = n_tokens,.wanted = wanted,.n_wanted = n_wanted,
-		.hidden = hidden
-	};
-
-	keep = keep && cache != NULL;
-	return srm_decoder_forward_batch(decoder, cache, keep ? &sequence : NULL, &sequence,
-									 keep ? 0 : 1, n_threads, stop, status);
-}

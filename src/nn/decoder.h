@@ -8,6 +8,7 @@
 #ifndef SRM_DECODER_H
 #define SRM_DECODER_H
 
+#include "kernel/threads.h"
 #include "nn/cache.h"
 #include "nn/sequence.h"
 #include "nn/tape.h"
@@ -45,15 +46,5 @@ extern bool srm_decoder_forward_tape(const SrmDecoder *decoder, const SrmTape *t
 									 size_t first_layer, size_t n_layers,
 									 const SrmSequence *sequences, size_t n_sequences,
 									 SrmThreads *threads, const SrmStop *stop, SrmStatus *status);
-
-/*
- * srm_decoder_forward_batch() for one text of n_tokens tokens: the prompt with keep, a sequence
- * behind it without.
- */
-extern bool srm_decoder_forward(const SrmDecoder *decoder, SrmCache *cache, bool keep,
-								const int32_t *tokens, size_t n_tokens,
-								const uint32_t *wanted, size_t n_wanted,
-								float *hidden, int n_threads,
-								const SrmStop *stop, SrmStatus *status);
 
 #endif							/* SRM_DECODER_H */

@@ -12,6 +12,8 @@
 #ifndef SRM_LAYER_H
 #define SRM_LAYER_H
 
+#include <stdbool.h>
+
 #include "kernel/matrix.h"
 
 typedef enum SrmRopeType

@@ -10,6 +10,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "kernel/pack.h"
 #include "nn/rope.h"
 
 #define PACKED_COLUMNS	(4 * SRM_PANEL)	/* of a task */

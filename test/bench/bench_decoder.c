@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "../kernels_environment.h"
+#include "../unit/forward_text.h"
 #include "../unit/random_decoder.h"
 #include "kernel/pack.h"
 
@@ -169,7 +170,7 @@ time_pass(const SrmDecoder *decoder, const Options *options, const int32_t *toke
 	SrmStatus	status;
 
 	srm_status_init(&status);
-	if (!srm_decoder_forward(decoder, NULL, false, tokens, options->n_tokens, &last, 1, hidden,
+	if (!forward_text(decoder, NULL, false, tokens, options->n_tokens, &last, 1, hidden,
 							 options->n_threads, &stop, &status))
 	{
 		if (status.code == SRM_STOPPED)

@@ -15,6 +15,7 @@
 #include <time.h>
 
 #include "../kernels_environment.h"
+#include "../unit/products.h"
 #include "../unit/random_decoder.h"
 #include "kernel/kernels.h"
 #include "kernel/linear.h"
@@ -70,7 +71,7 @@ measure_products(const SrmMatrix *matrices, float *out, const float *x, size_t m
 		double		start = now();
 
 		for (size_t i = 0; i < N_COPIES; i++)
-			srm_linear_forward(out, x, &matrices[i], NULL, m, threads, &status);
+			forward_linear(out, x, &matrices[i], NULL, m, threads, &status);
 		rates[run] = 2.0 * (double) (matrices[0].rows * matrices[0].cols * m * N_COPIES) / (now() - start);
 	}
 	return median(rates, N_RUNS);
@@ -83,7 +84,7 @@ measure_tile(const SrmMatrix *matrix, float *out, const float *x, SrmArena *aren
 	double		rates[N_RUNS];
 	SrmStatus	status;
 	SrmTile		tile = {
-		.out = out, .out_stride = SRM_PANEL, .x_stride = srm_gemm_row_bytes(matrix->compute, matrix->cols),
+		.out = out, .out_stride = SRM_PANEL, .x_stride = srm_pack_row_bytes(matrix->compute, matrix->cols),
 		.panel = matrix->packed, .lanes = srm_pack_lanes(matrix->compute, matrix->cols),
 		.m = SRM_TILE_ROWS, .n = SRM_PANEL
 	};

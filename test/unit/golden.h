@@ -12,6 +12,7 @@
 
 #include <math.h>
 
+#include "forward_text.h"
 #include "model/model.h"
 
 #define MODELS		"test/data/models/"
@@ -100,7 +101,7 @@ run(Golden *golden, const SrmJson *json, size_t *n_tokens, int n_threads)
 		tokens[i] = (int32_t) ids[i];
 		wanted[i] = (uint32_t) i;
 	}
-	srm_decoder_forward(&golden->model->decoder, NULL, false, tokens, *n_tokens,
+	forward_text(&golden->model->decoder, NULL, false, tokens, *n_tokens,
 						wanted, *n_tokens, hidden, n_threads, NULL, &status);
 	assert_ok(&status);
 	return hidden;

@@ -234,7 +234,7 @@ pack_matrix(SrmMatrix *matrix, SrmCompute compute, SrmArena *arena)
 	packed = srm_arena_alloc(arena, srm_pack_bytes(layout, matrix->rows, matrix->cols), &status);
 	if (packed == NULL)
 		abort();
-	srm_pack(packed, matrix, layout);
+	srm_pack_rows(packed, matrix, layout, 0, matrix->rows);
 	matrix->packed = packed;
 	matrix->compute = compute;
 	matrix->layout = layout;

@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include "../kernels_environment.h"
+#include "forward_text.h"
 #include "nn/decoder.h"
 #include "plain_decoder.h"
 #include "random_decoder.h"
@@ -150,7 +151,7 @@ static void
 run_block(const SrmDecoder *decoder, SrmCache *cache, size_t first, size_t n,
 		  float *hidden, int n_threads)
 {
-	assert_true(srm_decoder_forward(decoder, cache, cache != NULL, tokens + first, n, all_tokens, n,
+	assert_true(forward_text(decoder, cache, cache != NULL, tokens + first, n, all_tokens, n,
 									hidden + first * decoder->dim, n_threads, NULL, &status));
 }
 
@@ -415,7 +416,7 @@ test_decoder_same_bits(void **state)
 
 		fill_tokens(decoder->vocab_size);
 		run_block(decoder, kept, 0, 70, first, 1);
-		assert_true(srm_decoder_forward(decoder, kept, false, tokens + 70, 100, all_tokens, 100,
+		assert_true(forward_text(decoder, kept, false, tokens + 70, 100, all_tokens, 100,
 										first + 70 * decoder->dim, 1, NULL, &status));
 		assert_int_equal(kept->n_tokens, 70);
 		for (int run = 0; run < 6; run++)
@@ -430,7 +431,7 @@ test_decoder_same_bits(void **state)
 				run_block(decoder, cache, 0, 70, out, n_threads);
 			else
 				memcpy(out, first, 70 * decoder->dim * sizeof(float));
-			assert_true(srm_decoder_forward(decoder, cache, false, tokens + 70, 100, all_tokens, 100,
+			assert_true(forward_text(decoder, cache, false, tokens + 70, 100, all_tokens, 100,
 											out + 70 * decoder->dim, n_threads, NULL, &status));
 			assert_memory_equal(out, first, size);
 			if (cache != kept)
@@ -457,13 +458,13 @@ test_decoder_wanted(void **state)
 
 		fill_tokens(decoder->vocab_size);
 		plain_decoder_forward(expected, decoder, tokens, 150);
-		assert_true(srm_decoder_forward(decoder, NULL, true, tokens, 150, wanted, 6, hidden, 1, NULL, &status));
+		assert_true(forward_text(decoder, NULL, true, tokens, 150, wanted, 6, hidden, 1, NULL, &status));
 		for (size_t j = 0; j < 6; j++)
 			assert_true(distance(hidden + j * dim, expected + wanted[j] * dim, dim) < 3e-5);
 
 		/* A prompt may be wanted for its keys and values alone */
-		assert_true(srm_decoder_forward(decoder, cache, true, tokens, 100, NULL, 0, NULL, 1, NULL, &status));
-		assert_true(srm_decoder_forward(decoder, cache, true, tokens + 100, 50, &wanted[1], 1, hidden, 1, NULL, &status));
+		assert_true(forward_text(decoder, cache, true, tokens, 100, NULL, 0, NULL, 1, NULL, &status));
+		assert_true(forward_text(decoder, cache, true, tokens + 100, 50, &wanted[1], 1, hidden, 1, NULL, &status));
 		assert_true(distance(hidden, expected + 103 * dim, dim) < 3e-5);
 		assert_int_equal(cache->n_tokens, 150);
 		assert_in_range(srm_cache_bytes(cache), 150 * 2 * decoder->n_layers * 4, SIZE_MAX);
@@ -486,7 +487,7 @@ test_decoder_stop(void **state)
 	(void) state;
 	fill_tokens(decoder->vocab_size);
 	run_block(decoder, cache, 0, 50, first, 1);
-	assert_true(srm_decoder_forward(decoder, cache, true, tokens + 50, 100, all_tokens, 100,
+	assert_true(forward_text(decoder, cache, true, tokens + 50, 100, all_tokens, 100,
 									first, 1, &stop, &status));
 	srm_cache_truncate(cache, 50);
 	n_asked = count.n_asked;
@@ -498,7 +499,7 @@ test_decoder_stop(void **state)
 
 		/* With more threads the caller has fewer tasks, and asks less often */
 		count.n_left = i;
-		done = srm_decoder_forward(decoder, cache, true, tokens + 50, 100, all_tokens, 100,
+		done = forward_text(decoder, cache, true, tokens + 50, 100, all_tokens, 100,
 								   hidden, n_threads, &stop, &status);
 		assert_int_equal(status.code, done ? SRM_OK : SRM_STOPPED);
 		assert_int_equal(cache->n_tokens, done ? 150 : 50);
@@ -517,7 +518,7 @@ check_refused(const SrmDecoder *decoder, SrmCache *cache, const uint32_t *wanted
 {
 	float	   *hidden = allocate(8 * decoder->dim * sizeof(float));
 
-	assert_false(srm_decoder_forward(decoder, cache, true, tokens, 8, wanted, n_wanted, hidden, 1, NULL, &status));
+	assert_false(forward_text(decoder, cache, true, tokens, 8, wanted, n_wanted, hidden, 1, NULL, &status));
 	assert_int_equal(status.code, code);
 	srm_status_init(&status);
 }
@@ -546,7 +547,7 @@ test_decoder_refused(void **state)
 	check_refused(decoder, cache, twice, 2, SRM_INTERNAL);
 	check_refused(decoder, foreign, all_tokens, 1, SRM_INTERNAL);
 	assert_int_equal(cache->n_tokens, 0);
-	assert_true(srm_decoder_forward(decoder, cache, true, tokens, 0, NULL, 0, NULL, 1, NULL, &status));
+	assert_true(forward_text(decoder, cache, true, tokens, 0, NULL, 0, NULL, 1, NULL, &status));
 	srm_cache_free(cache);
 	srm_cache_free(foreign);
 }

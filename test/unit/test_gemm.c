@@ -16,6 +16,7 @@
 #include "kernel/kernels.h"
 #include "kernel/linear.h"
 #include "kernel/pack.h"
+#include "products.h"
 #include "random_decoder.h"
 
 static SrmArena *arena;
@@ -59,7 +60,7 @@ pack(const SrmMatrix *w, SrmCompute compute)
 
 	assert_int_equal(size % 64, 0);
 	memset(packed, 0xFF, size);
-	srm_pack(packed, w, compute);
+	srm_pack_rows(packed, w, compute, 0, w->rows);
 	return packed;
 }
 
@@ -88,12 +89,12 @@ check_pack(size_t rows, size_t cols, SrmDtype dtype, SrmCompute compute)
 		for (size_t j = 0; j < cols; j++)
 			greatest = fmaxf(greatest, fabsf(row[j]));
 		for (size_t j = 0; j < cols; j++)
-			assert_true(fabsf(srm_pack_read(packed, compute, cols, i, j) - row[j]) <=
+			assert_true(fabsf(read_packed(packed, compute, cols, i, j) - row[j]) <=
 						packing_error(compute, row[j], greatest));
 	}
 	for (size_t i = rows; i % SRM_PANEL != 0; i++)
 		for (size_t j = 0; j < cols; j++)
-			assert_true(srm_pack_read(packed, compute, cols, i, j) == 0.0f);
+			assert_true(read_packed(packed, compute, cols, i, j) == 0.0f);
 }
 
 /* every element is found again, at all edges; bf16 takes bfloats and f32 anything as it is */
@@ -131,8 +132,8 @@ test_pack_exactly(void **state)
 
 			srm_matrix_read(&bfloats, i * 45 + j, 1, &bfloat);
 			srm_matrix_read(&bytes, i * 45 + j, 1, &byte);
-			assert_true(srm_pack_read(packed_bfloats, SRM_COMPUTE_BF16, 45, i, j) == bfloat);
-			assert_true(srm_pack_read(packed_bytes, SRM_COMPUTE_INT8, 45, i, j) == byte);
+			assert_true(read_packed(packed_bfloats, SRM_COMPUTE_BF16, 45, i, j) == bfloat);
+			assert_true(read_packed(packed_bytes, SRM_COMPUTE_INT8, 45, i, j) == byte);
 		}
 }
 
@@ -171,7 +172,7 @@ test_pack_extremes(void **state)
 			float		data[3] = {0.0f, values[i], 0.0f};
 			SrmMatrix	w = {.data = data, .dtype = SRM_F32, .rows = 1, .cols = 3};
 			void	   *packed = pack(&w, all_kinds[kind]);
-			float		value = srm_pack_read(packed, all_kinds[kind], 3, 0, 1);
+			float		value = read_packed(packed, all_kinds[kind], 3, 0, 1);
 
 			if (isfinite(values[i]))
 				assert_true(fabsf(value - values[i]) <= fabsf(values[i]) / 200 + 1e-41f);
@@ -247,8 +248,8 @@ rounded(SrmCompute compute, float value)
 
 	if (compute != SRM_COMPUTE_BF16)
 		return value;
-	srm_pack(packed, &one, compute);
-	return srm_pack_read(packed, compute, 1, 0, 0);
+	srm_pack_rows(packed, &one, compute, 0, one.rows);
+	return read_packed(packed, compute, 1, 0, 0);
 }
 
 /*
@@ -267,7 +268,7 @@ product_error(const Product *product, size_t row, size_t col)
 		greatest = fmaxf(greatest, fabsf(product->x[row * product->w.cols + k]));
 	for (size_t k = 0; k < product->w.cols; k++)
 		error += 0.5001 * greatest / 127 *
-			fabs(srm_pack_read(product->w.packed, SRM_COMPUTE_INT8, product->w.cols, col, k));
+			fabs(read_packed(product->w.packed, SRM_COMPUTE_INT8, product->w.cols, col, k));
 	return error;
 }
 
@@ -284,7 +285,7 @@ check_product(const Product *product)
 
 			for (size_t k = 0; k < w->cols; k++)
 				sum += rounded(w->compute, product->x[i * w->cols + k]) *
-					srm_pack_read(w->packed, w->compute, w->cols, j, k);
+					read_packed(w->packed, w->compute, w->cols, j, k);
 			assert_true(fabs(product->out[i * w->rows + j] - sum) <= product_error(product, i, j));
 		}
 }
@@ -515,7 +516,7 @@ check_outliers(SrmCompute compute)
 			for (size_t k = 0; k < 600; k++)
 			{
 				double		value = rounded(compute, product.x[i * 600 + k]) *
-					srm_pack_read(product.w.packed, compute, 600, j, k);
+					read_packed(product.w.packed, compute, 600, j, k);
 
 				sum += value;
 				size += fabs(value);

@@ -21,6 +21,7 @@
 #include "kernel/kernels.h"
 #include "kernel/linear.h"
 #include "nn/rope.h"
+#include "products.h"
 #include "random_decoder.h"
 
 static SrmArena *arena;
@@ -347,6 +348,26 @@ test_threads_leave_nothing(void **state)
 
 /* linear maps */
 
+/* The same with sums in double. */
+static void
+linear_plain(float *out, const float *x, const SrmMatrix *w, const float *bias, size_t m)
+{
+	for (size_t i = 0; i < m; i++)
+		for (size_t j = 0; j < w->rows; j++)
+		{
+			double		sum = bias == NULL ? 0 : bias[j];
+
+			for (size_t l = 0; l < w->cols; l++)
+			{
+				float		weight;
+
+				srm_matrix_read(w, j * w->cols + l, 1, &weight);
+				sum += (double) weight * x[i * w->cols + l];
+			}
+			out[i * w->rows + j] = (float) sum;
+		}
+}
+
 static void
 check_linear(size_t m, size_t rows, size_t cols, SrmDtype dtype, bool with_bias)
 {
@@ -358,14 +379,14 @@ check_linear(size_t m, size_t rows, size_t cols, SrmDtype dtype, bool with_bias)
 	float	   *first = allocate(m * rows * sizeof(float));
 	float	   *out = allocate(m * rows * sizeof(float));
 
-	srm_linear_forward_plain(expected, x, &w, bias, m);
+	linear_plain(expected, x, &w, bias, m);
 	for (int n_threads = 1; n_threads <= 3; n_threads++)
 	{
 		SrmThreads *threads = srm_threads_start(n_threads, &status);
 
 		assert_non_null(threads);
 		memset(out, 0xFF, m * rows * sizeof(float));
-		assert_true(srm_linear_forward(out, x, &w, bias, m, threads, &status));
+		assert_true(forward_linear(out, x, &w, bias, m, threads, &status));
 		srm_threads_end(threads);
 		if (n_threads == 1)
 			memcpy(first, out, m * rows * sizeof(float));
@@ -406,13 +427,13 @@ test_linear_alignment(void **state)
 	float	   *moved = allocate((70 * 90 + 16) * sizeof(float));
 
 	(void) state;
-	assert_true(srm_linear_forward(first, x, &w, NULL, 40, threads, &status));
+	assert_true(forward_linear(first, x, &w, NULL, 40, threads, &status));
 	for (size_t shift = 1; shift < 16; shift++)
 	{
 		SrmMatrix	at = {.data = moved + shift, .dtype = SRM_F32, .rows = 70, .cols = 90};
 
 		memcpy(moved + shift, w.data, 70 * 90 * sizeof(float));
-		assert_true(srm_linear_forward(out, x, &at, NULL, 40, threads, &status));
+		assert_true(forward_linear(out, x, &at, NULL, 40, threads, &status));
 		assert_memory_equal(out, first, 40 * 70 * sizeof(float));
 	}
 	srm_threads_end(threads);

@@ -15,7 +15,7 @@
 #include "model/quantize.h"
 #include "model/tree.h"
 #include "model/weights.h"
-#include "kernel/pack.h"
+#include "products.h"
 
 static char parent[64];
 static SrmStatus status;
@@ -95,7 +95,7 @@ check_matrix(const SrmMatrix *small, const SrmMatrix *large)
 			float		value;
 
 			srm_matrix_read(small, row * small->cols + col, 1, &value);
-			assert_true(value == srm_pack_read(large->packed, SRM_COMPUTE_INT8, large->cols, row, col));
+			assert_true(value == read_packed(large->packed, SRM_COMPUTE_INT8, large->cols, row, col));
 		}
 }
 
