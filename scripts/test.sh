@@ -68,8 +68,9 @@ count_cmocka() {
 }
 
 step_checks() {
-	say 'who includes whom'
+	say 'includes, names, versions'
 	check 'include table' sh "$COPY/test/check_includes.sh"
+	check 'names in documents' perl "$COPY/test/check_docs.pl"
 	check 'versions' sh "$COPY/test/check_versions.sh"
 }
 
