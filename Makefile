@@ -162,14 +162,20 @@ dist:
 	git archive --format=zip --prefix=$(DIST)/ -o $(DIST).zip HEAD
 .PHONY: dist
 
-prove_installcheck:
+# Servers of tests score with the tiny model, which is not installed.
+TEST_SETTINGS = $(CURDIR)/$(BUILD)/test.conf
+$(TEST_SETTINGS):
+	@mkdir -p $(@D)
+	printf "srm.model_path = '%s'\nsrm.model = 'tiny'\n" '$$system:$(CURDIR)/test/data/models' >$@
+TEST_ENVIRONMENT = TESTDIR='$(CURDIR)' TEMP_CONFIG='$(TEST_SETTINGS)' PATH="$(bindir):$$PATH" PGPORT='6$(DEF_PGPORT)' \
+	PG_REGRESS='$(top_builddir)/src/test/regress/pg_regress'
+
+prove_installcheck: $(TEST_SETTINGS)
 	rm -rf $(CURDIR)/tmp_check
-	cd $(srcdir) && TESTDIR='$(CURDIR)' PATH="$(bindir):$$PATH" PGPORT='6$(DEF_PGPORT)' \
-		PG_REGRESS='$(top_builddir)/src/test/regress/pg_regress' \
+	cd $(srcdir) && $(TEST_ENVIRONMENT) \
 		$(PROVE) $(PG_PROVE_FLAGS) $(PROVE_FLAGS) $(if $(PROVE_TESTS),$(PROVE_TESTS),test/t/*.pl)
 # Sessions that disturb each other for STORM_MINUTES; starts a server of its own.
-storm:
-	cd $(srcdir) && TESTDIR='$(CURDIR)' PATH="$(bindir):$$PATH" PGPORT='6$(DEF_PGPORT)' \
-		PG_REGRESS='$(top_builddir)/src/test/regress/pg_regress' \
+storm: $(TEST_SETTINGS)
+	cd $(srcdir) && $(TEST_ENVIRONMENT) \
 		$(PERL) -I $(top_srcdir)/src/test/perl/ -I $(srcdir) test/storm.pl
 .PHONY: prove_installcheck storm

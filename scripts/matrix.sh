@@ -120,7 +120,7 @@ test_on() {
 	local release=$1
 	local copy=$WORK/srm$release
 	local cluster=$WORK/cluster$release
-	local settings=("srm.model_path = '\$system:$copy/test/data/models'")
+	local settings=("srm.model_path = '\$system:$copy/test/data/models'" "srm.model = 'tiny'")
 	local control
 	local status
 

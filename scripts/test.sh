@@ -115,7 +115,7 @@ step_regress() {
 	local failed
 
 	say 'regression tests'
-	start_server "$WORK" "srm.model_path = '\$system:$COPY/test/data/models'" >"$LOG" 2>&1 || {
+	start_server "$WORK" "srm.model_path = '\$system:$COPY/test/data/models'" "srm.model = 'tiny'" >"$LOG" 2>&1 || {
 		count 'server' 0 1
 		return
 	}

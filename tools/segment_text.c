@@ -6,7 +6,7 @@
  * Reads texts, each a length (4 bytes, little-endian) and its bytes of UTF-8.
  * Writes for each the number of sentences and the start and end of each one,
  * in bytes, as numbers of the same kind.  The arguments are a locale and a
- * segmenter.  tools/default_model and tools/segmentation use it.
+ * segmenter.  tools/tiny_model and tools/segmentation use it.
  *
  *-------------------------------------------------------------------------
  */

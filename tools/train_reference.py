@@ -1,7 +1,7 @@
 """The training of src/train in torch: the same pairs, order, schedule and optimiser.
 
 Prints a line of JSON for each step, as test/bench/bench_train.c does, for a base model with
-the layout of the default model (markers).  With --compare OURS it reads what
+the layout of the tiny model (markers).  With --compare OURS it reads what
 bench_train printed and says how far the losses are apart.
 """
 
@@ -15,7 +15,7 @@ import time
 import torch
 import torch.nn.functional as F
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "default_model"))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "tiny_model"))
 
 from checkpoint import load_model  # noqa: E402
 from data import messages_of  # noqa: E402

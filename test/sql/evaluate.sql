@@ -30,14 +30,14 @@ FROM srm_evaluate('SELECT * FROM judged') WHERE category IS NULL;
 -- a model, and an aggregation; the settings hold besides
 
 SELECT d.mean_margin = m.mean_margin AS same
-FROM srm_evaluate('SELECT * FROM judged', 'default') AS d, srm_evaluate('SELECT * FROM judged') AS m
+FROM srm_evaluate('SELECT * FROM judged', 'tiny') AS d, srm_evaluate('SELECT * FROM judged') AS m
 WHERE d.category IS NULL AND m.category IS NULL;
 SET srm.aggregation = 'sum';
 SELECT mean_margin AS by_sum FROM srm_evaluate('SELECT * FROM judged') WHERE category IS NULL \gset
 RESET srm.aggregation;
 SELECT mean_margin = :by_sum AS same FROM srm_evaluate('SELECT * FROM judged', aggregation => 'sum') WHERE category IS NULL;
-SELECT mean_margin = :by_sum AS same FROM srm_evaluate('SELECT * FROM judged', 'default', 'sum') WHERE category IS NULL;
-SELECT mean_margin = :by_sum AS same FROM srm_evaluate('SELECT * FROM judged', 'default') WHERE category IS NULL;
+SELECT mean_margin = :by_sum AS same FROM srm_evaluate('SELECT * FROM judged', 'tiny', 'sum') WHERE category IS NULL;
+SELECT mean_margin = :by_sum AS same FROM srm_evaluate('SELECT * FROM judged', 'tiny') WHERE category IS NULL;
 SELECT * FROM srm_evaluate('SELECT * FROM judged', aggregation => 'median');
 SELECT * FROM srm_evaluate('SELECT * FROM judged', 'nowhere');
 

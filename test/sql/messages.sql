@@ -106,7 +106,7 @@ SELECT abs(srm_margin(prompt, chosen, rejected) - m) < 1e-6 AS same FROM shapes,
 			jsonb_build_array(jsonb_build_object('role', 'user', 'content', prompt)) ||
 			jsonb_build_array(jsonb_build_object('role', 'assistant', 'content', rejected)))),
 		(srm_margin(srm_messages(E'\n\nHuman: ' || prompt || E'\n\nAssistant:'), chosen, rejected)),
-		(srm_margin('default', srm_messages(E'Human: ' || prompt || E'\n\nAssistant: ' || chosen),
+		(srm_margin('tiny', srm_messages(E'Human: ' || prompt || E'\n\nAssistant: ' || chosen),
 			srm_messages(E'Human: ' || prompt || E'\n\nAssistant: ' || rejected)))) v(m);
 
 -- the margin of two conversations is the difference of their scores, whatever they share
@@ -116,9 +116,9 @@ WITH c(a, b) AS (VALUES
 	(srm_messages(E'\n\nHuman: Hi.\n\nAssistant: Hello!'), srm_messages(E'\n\nHuman: Hi there.\n\nAssistant: Hello!')),
 	(srm_messages(E'\n\nHuman: Hi.\n\nAssistant: Hello!\n\nHuman: So?\n\nAssistant: Yes.'), srm_messages(E'\n\nHuman: Hi.\n\nAssistant: Hello!')))
 SELECT abs(srm_margin(a, b) - (srm_score(a) - srm_score(b))) < 1e-5 AS difference,
-	srm_margin(a, b) = srm_margin('default', a, b) AS named, srm_margin(a, b) = - srm_margin(b, a) AS mirrored,
+	srm_margin(a, b) = srm_margin('tiny', a, b) AS named, srm_margin(a, b) = - srm_margin(b, a) AS mirrored,
 	abs(srm_preference(a, b) - 1 / (1 + exp(- srm_margin(a, b)::float8))) < 1e-6 AS probability,
-	srm_preference(a, b) = srm_preference('default', a, b) AS named_preference
+	srm_preference(a, b) = srm_preference('tiny', a, b) AS named_preference
 FROM c;
 
 -- a question is no response
@@ -154,6 +154,6 @@ SELECT srm_scores('[{"role": "human", "content": "Hi"}]'::jsonb, ARRAY['Yo.']);
 SET srm.template_date = '2024-02-30';
 SET srm.template_date = 'today';
 SET srm.template_date = '2025-01-31';
-SELECT current_setting('srm.template_date'), srm_render('default', '[{"role": "assistant", "content": "a"}]') = srm_render('[{"role": "assistant", "content": "a"}]') AS same;
+SELECT current_setting('srm.template_date'), srm_render('tiny', '[{"role": "assistant", "content": "a"}]') = srm_render('[{"role": "assistant", "content": "a"}]') AS same;
 RESET srm.template_date;
 DROP TABLE shapes;

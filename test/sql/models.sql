@@ -1,23 +1,23 @@
--- the model that ships with the extension
+-- the model that tests score with
 
 SELECT name, length(digest) AS digits, architecture, dtype, aggregation, boundary, parameters > 100000 AS has_parameters
-FROM srm_models() WHERE name = 'default';
-SELECT srm_model_info('default') ->> 'name' AS name, (srm_model_info('default') ->> 'layers')::int > 0 AS has_layers,
-	srm_model_info('default') ->> 'digest' = digest AS same_digest
-FROM srm_models() WHERE name = 'default';
+FROM srm_models() WHERE name = 'tiny';
+SELECT srm_model_info('tiny') ->> 'name' AS name, (srm_model_info('tiny') ->> 'layers')::int > 0 AS has_layers,
+	srm_model_info('tiny') ->> 'digest' = digest AS same_digest
+FROM srm_models() WHERE name = 'tiny';
 
 -- what this session holds of it
 
 SELECT mapped_bytes > 100000 AS mapped, private_bytes > 0 AS private, load_ms > 0 AS loaded
-FROM srm_models() WHERE name = 'default';
+FROM srm_models() WHERE name = 'tiny';
 
 -- a model named with its digest
 
-SELECT srm_score('default@' || left(digest, 16), 'Hi.', 'Hello.') = srm_score('Hi.', 'Hello.') AS same
-FROM srm_models() WHERE name = 'default';
+SELECT srm_score('tiny@' || left(digest, 16), 'Hi.', 'Hello.') = srm_score('Hi.', 'Hello.') AS same
+FROM srm_models() WHERE name = 'tiny';
 \set VERBOSITY terse
-SELECT srm_score('default@00000000', 'Hi.', 'Hello.');
-SELECT srm_score('default@0', 'Hi.', 'Hello.');
+SELECT srm_score('tiny@00000000', 'Hi.', 'Hello.');
+SELECT srm_score('tiny@0', 'Hi.', 'Hello.');
 \set VERBOSITY default
 
 -- names that are none
@@ -49,4 +49,4 @@ WHERE p.provolatile = 'v' GROUP BY p.oid, p.proname ORDER BY p.proname;
 
 -- what else than the files a result depends on: ICU's release and the arithmetic
 
-SELECT i->>'icu' ~ '^[0-9]+(\.[0-9]+)*$' AS icu, i->>'compute' IN ('f32', 'bf16', 'int8', 'mixed') AS compute FROM srm_model_info('default') i;
+SELECT i->>'icu' ~ '^[0-9]+(\.[0-9]+)*$' AS icu, i->>'compute' IN ('f32', 'bf16', 'int8', 'mixed') AS compute FROM srm_model_info('tiny') i;

@@ -13,9 +13,9 @@ $$;
 
 -- by its size, open or not
 
-SELECT cost_of($$SELECT srm_score('llama', 'a', response) FROM planned$$) < cost_of($$SELECT srm_score('default', 'a', response) FROM planned$$) / 10 AS closed;
-SELECT srm_score('llama', 'a', 'b.') IS NOT NULL AND srm_score('default', 'a', 'b.') IS NOT NULL AS opened;
-SELECT cost_of($$SELECT srm_score('llama', 'a', response) FROM planned$$) < cost_of($$SELECT srm_score('default', 'a', response) FROM planned$$) / 10 AS opened;
+SELECT cost_of($$SELECT srm_score('llama', 'a', response) FROM planned$$) < cost_of($$SELECT srm_score('tiny', 'a', response) FROM planned$$) / 10 AS closed;
+SELECT srm_score('llama', 'a', 'b.') IS NOT NULL AND srm_score('tiny', 'a', 'b.') IS NOT NULL AS opened;
+SELECT cost_of($$SELECT srm_score('llama', 'a', response) FROM planned$$) < cost_of($$SELECT srm_score('tiny', 'a', response) FROM planned$$) / 10 AS opened;
 
 -- with a digest, or by the setting
 

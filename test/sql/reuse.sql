@@ -1,7 +1,7 @@
 -- work that is not done twice, counted in tokens that this session computed
 
 CREATE FUNCTION pg_temp.computed() RETURNS int LANGUAGE sql
-AS $$ SELECT (srm_model_info('default') ->> 'computed_tokens')::int $$;
+AS $$ SELECT (srm_model_info('tiny') ->> 'computed_tokens')::int $$;
 CREATE TEMP TABLE pairs (id int, prompt text, chosen text, rejected text);
 INSERT INTO pairs VALUES
 	(1, 'What is a swallow?', 'A bird. It flies fast.', 'I do not know.'),
@@ -25,7 +25,7 @@ SELECT pg_temp.computed() - :before <= :n_chosen AS once, pg_temp.computed() - :
 
 SELECT pg_temp.computed() AS before \gset
 SELECT bool_and(d.score = srm_score(prompt, chosen)) AS same, count(r.reward) AS sentences
-FROM pairs, srm_score_details(prompt, chosen) d, srm_sentence_rewards('default', prompt, chosen) r;
+FROM pairs, srm_score_details(prompt, chosen) d, srm_sentence_rewards('tiny', prompt, chosen) r;
 SELECT pg_temp.computed() - :before AS computed;
 
 -- a setting that changes the result is not overlooked

@@ -44,13 +44,13 @@ RESET srm.aggregation;
 
 SET srm.aggregation = 'sum';
 SET srm.max_tokens = 16;
-SELECT srm_score('default', :'prompt', :'text') = :by_model::real AS same;
+SELECT srm_score('tiny', :'prompt', :'text') = :by_model::real AS same;
 RESET srm.aggregation;
 RESET srm.max_tokens;
 
 -- all forms agree
 
-SELECT srm_score(m) = :by_model::real AS messages, srm_score('default', m) = :by_model::real AS model_messages
+SELECT srm_score(m) = :by_model::real AS messages, srm_score('tiny', m) = :by_model::real AS model_messages
 FROM (SELECT jsonb_build_array(jsonb_build_object('role', 'user', 'content', :'prompt'),
 	jsonb_build_object('role', 'assistant', 'content', :'text'))) AS t(m);
 
@@ -59,7 +59,7 @@ FROM (SELECT jsonb_build_array(jsonb_build_object('role', 'user', 'content', :'p
 SELECT srm_scores(:'prompt', ARRAY[:'text', 'I do not know.', NULL, :'text'])
 	= ARRAY[:by_model::real, srm_score(:'prompt', 'I do not know.'), NULL, :by_model::real] AS same;
 SELECT srm_scores(:'prompt', '{}');
-SELECT srm_scores('default', :'prompt', ARRAY[:'text']) = ARRAY[:by_model::real] AS same;
+SELECT srm_scores('tiny', :'prompt', ARRAY[:'text']) = ARRAY[:by_model::real] AS same;
 SELECT srm_scores('[{"role": "user", "content": "Hi."}]'::jsonb, ARRAY['Hello.']) = ARRAY[srm_score('Hi.', 'Hello.')] AS same;
 SELECT abs(srm_margin(:'prompt', :'text', 'I do not know.')
 	- (srm_score(:'prompt', :'text') - srm_score(:'prompt', 'I do not know.'))) < 1e-5 AS is_difference;
@@ -83,8 +83,8 @@ SELECT count(*) FROM srm_sentence_rewards(:'text');
 -- an index and a generated column on a named model
 
 CREATE TABLE answers (prompt text, answer text,
-	score real GENERATED ALWAYS AS (srm_score('default', prompt, answer)) STORED);
-CREATE INDEX ON answers (srm_score('default', prompt, answer));
+	score real GENERATED ALWAYS AS (srm_score('tiny', prompt, answer)) STORED);
+CREATE INDEX ON answers (srm_score('tiny', prompt, answer));
 INSERT INTO answers VALUES (:'prompt', :'text'), (:'prompt', 'No.'), (:'prompt', NULL);
 SELECT score = :by_model::real AS same FROM answers WHERE answer = :'text';
 SELECT count(*) AS scored FROM answers WHERE score IS NOT NULL;
@@ -136,7 +136,7 @@ SET srm.threads = 0;
 
 -- settings do not count for a model that is named: what to do is said in other words
 
-SELECT srm_score('default', 'a', repeat('b ', 100000));
+SELECT srm_score('tiny', 'a', repeat('b ', 100000));
 SET srm.max_tokens = 20;
 SELECT srm_score('a', repeat('b ', 100));
 RESET srm.max_tokens;

@@ -26,8 +26,8 @@ GROUP BY t HAVING count(*) > 1;
 
 -- with a model that is named
 
-SELECT count(*) > 0 FROM srm_tokenize('default', 'Some words.');
-SELECT srm_render('default', '[{"role": "assistant", "content": "Alone."}]') = srm_render('[{"role": "assistant", "content": "Alone."}]');
+SELECT count(*) > 0 FROM srm_tokenize('tiny', 'Some words.');
+SELECT srm_render('tiny', '[{"role": "assistant", "content": "Alone."}]') = srm_render('[{"role": "assistant", "content": "Alone."}]');
 
 -- nothing
 

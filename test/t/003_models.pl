@@ -9,18 +9,18 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $default = "$ENV{TESTDIR}/models/default";
+my $tiny = "$ENV{TESTDIR}/test/data/models/tiny";
 my $models = PostgreSQL::Test::Utils::tempdir;
 my @files = qw(config.json model.safetensors tokenizer.json tokenizer_config.json);
 
-# a copy of the default model under another name, each file made by a function
+# a copy of the tiny model under another name, each file made by a function
 sub make_model
 {
 	my ($name, %change) = @_;
 	make_path("$models/$name");
 	for my $file (@files)
 	{
-		my $data = slurp_file("$default/$file");
+		my $data = slurp_file("$tiny/$file");
 		$data = $change{$file}->($data) if $change{$file};
 		my $path = "$models/$name/$file";
 		if (!defined $data) { unlink $path; next; }
@@ -34,7 +34,7 @@ sub make_model
 
 my $node = PostgreSQL::Test::Cluster->new('main');
 $node->init;
-$node->append_conf('postgresql.conf', "srm.model_path = '\$system:$models'");
+$node->append_conf('postgresql.conf', "srm.model_path = '$models'");
 $node->start;
 $node->safe_psql('postgres', 'CREATE EXTENSION srm');
 
@@ -58,15 +58,15 @@ fails_with("SELECT srm_score(repeat('x', 5000), 'a', 'b')", qr/22023: invalid mo
 
 # digests
 
-my $digest = sha256_hex(join '', map { sha256_hex(slurp_file("$default/$_")) . "  $_\n" } sort @files);
-is($node->safe_psql('postgres', "SELECT digest FROM srm_models() WHERE name = 'default'"),
+my $digest = sha256_hex(join '', map { sha256_hex(slurp_file("$tiny/$_")) . "  $_\n" } sort @files);
+is($node->safe_psql('postgres', "SELECT digest FROM srm_models() WHERE name = 'tiny'"),
 	$digest, 'the digest is that of sha256sum over the files');
 my $short = substr $digest, 0, 12;
-is($node->safe_psql('postgres', "SELECT srm_score('default\@$short', 'a', 'b') = srm_score('default', 'a', 'b')"),
+is($node->safe_psql('postgres', "SELECT srm_score('tiny\@$short', 'a', 'b') = srm_score('tiny', 'a', 'b')"),
 	't', 'a model named with its digest');
-fails_with("SELECT srm_score('default\@0123456789', 'a', 'b')",
-	qr/42704: model "default" does not have digest/, 'another digest');
-fails_with("SELECT srm_score('default\@xyz', 'a', 'b')", qr/22023: invalid model digest/, 'no digest');
+fails_with("SELECT srm_score('tiny\@0123456789', 'a', 'b')",
+	qr/42704: model "tiny" does not have digest/, 'another digest');
+fails_with("SELECT srm_score('tiny\@xyz', 'a', 'b')", qr/22023: invalid model digest/, 'no digest');
 
 # a replaced model is noticed, in a session that has it open
 
@@ -157,7 +157,7 @@ is($node->safe_psql('postgres', q{SELECT srm_report('SELECT ''a'' AS prompt, ''Y
 
 make_model('damaged', 'config.json' => sub { return '{' });
 my ($ret, $stdout, $stderr) = $node->psql('postgres', "SELECT name, architecture IS NULL FROM srm_models() ORDER BY name");
-is($stdout, "changing|f\ndamaged|t\ndefault|f\ndefault-base|f", 'the list goes on behind a broken model');
+is($stdout, "changing|f\ndamaged|t\ndefault|f\ntiny-base|f", 'the list goes on behind a broken model');
 like($stderr, qr/WARNING:  model "damaged" cannot be loaded/, 'with a warning');
 
 # who may do what

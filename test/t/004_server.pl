@@ -20,14 +20,14 @@ $node->restart;
 is($node->safe_psql('postgres', $query), $bits, 'the same bits after a restart');
 $node->append_conf('postgresql.conf', q{
 shared_preload_libraries = 'srm'
-srm.preload_models = 'default, nowhere'
+srm.preload_models = 'tiny, nowhere'
 });
 # also where the postmaster has to prepare the weights itself
 $node->stop;
 rmtree($node->data_dir . '/pgsql_tmp_srm');
 $node->start;
 is($node->safe_psql('postgres', $query), $bits, 'the same bits from a preloaded model');
-is($node->safe_psql('postgres', "SELECT load_ms IS NOT NULL FROM srm_models() WHERE name = 'default'"),
+is($node->safe_psql('postgres', "SELECT load_ms IS NOT NULL FROM srm_models() WHERE name = 'tiny'"),
 	't', 'a new session has it open');
 like(slurp_file($node->logfile), qr/WARNING:  model "nowhere" cannot be loaded/, 'a missing one is a warning');
 

@@ -145,11 +145,11 @@ fails_with("SET ROLE trainer; SELECT srm_score('a', 'b'); SET srm.training_memor
 fails_with(call('whole', $settings), qr/42710: model "whole" already exists/, 'a name that is taken');
 $node->safe_psql('postgres', call('whole', "$settings, replace => true"));
 ok(slurp_file("$models/whole/model.safetensors") ne $whole, 'unless it is to be replaced');
-fails_with(call('default', $settings), qr/already exists/, 'a name of another directory');
-fails_with(call('default', "$settings, replace => true"), qr/already exists/, 'which cannot be replaced');
+fails_with(call('tiny', $settings), qr/already exists/, 'a name of another directory');
+fails_with(call('tiny', "$settings, replace => true"), qr/already exists/, 'which cannot be replaced');
 fails_with(call('../up', $settings), qr/22023: invalid model name/, 'a path');
 fails_with(call('x', "base => 'nowhere'"), qr/42704: model "nowhere" does not exist/, 'an unknown base');
-fails_with(call('x', "base => 'default\@0123456789'"), qr/42704: model "default" does not have digest/, 'a base of another digest');
+fails_with(call('x', "base => 'tiny\@0123456789'"), qr/42704: model "tiny" does not have digest/, 'a base of another digest');
 fails_with("BEGIN; " . call('x', $settings) . "; ROLLBACK", qr/25001: srm_train cannot run inside a transaction block/, 'a transaction block');
 fails_with("DO \$\$ BEGIN " . call('x', $settings) . "; EXCEPTION WHEN division_by_zero THEN NULL; END \$\$",
 	qr/25001: srm_train cannot run inside a transaction block/, 'a block with an exception clause');
@@ -168,7 +168,7 @@ fails_with("CALL srm_train('x', 'SELECT prompt, chosen, rejected, -1 AS weight F
 make_path("$models/damaged");
 for my $file (qw(config.json tokenizer.json tokenizer_config.json model.safetensors))
 {
-	my $data = slurp_file("$ENV{TESTDIR}/models/default/$file");
+	my $data = slurp_file("$ENV{TESTDIR}/test/data/models/tiny/$file");
 	if ($file eq 'model.safetensors')
 	{
 		my $header = unpack 'Q<', $data;

@@ -8,12 +8,12 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $default = "$ENV{TESTDIR}/models/default";
+my $tiny = "$ENV{TESTDIR}/test/data/models/tiny";
 my $models = PostgreSQL::Test::Utils::tempdir;
 
 my $node = PostgreSQL::Test::Cluster->new('main');
 $node->init(allows_streaming => 1);
-$node->append_conf('postgresql.conf', "srm.model_path = '\$system:\$output:$models'");
+$node->append_conf('postgresql.conf', "srm.model_path = '$ENV{TESTDIR}/test/data/models:\$output:$models'");
 $node->start;
 $node->safe_psql('postgres', 'CREATE EXTENSION srm; CREATE ROLE reader');
 my $prepared = $node->data_dir . '/pgsql_tmp_srm';
@@ -61,9 +61,9 @@ my $inode = inode($file);
 is(score("SET srm.compute = f32;"), $f32, 'another session gives the same bits');
 is(inode($file), $inode, 'and uses the same file');
 is($node->safe_psql('postgres', "SET srm.compute = f32; SELECT srm_score('a', 'b') IS NOT NULL;
-	SELECT compute, prepared_bytes, prepared_shared FROM srm_models() WHERE name = 'default'"),
+	SELECT compute, prepared_bytes, prepared_shared FROM srm_models() WHERE name = 'tiny'"),
 	"t\nf32|" . (-s $file) . '|t', 'srm_models() tells of it');
-is($node->safe_psql('postgres', "SELECT (srm_model_info('default') ->> 'prepared_shared')::boolean"), 't',
+is($node->safe_psql('postgres', "SELECT (srm_model_info('tiny') ->> 'prepared_shared')::boolean"), 't',
 	'so does srm_model_info()');
 $node->restart;
 is(inode($file), $inode, 'a restart leaves it');
@@ -129,9 +129,9 @@ $_->quit for @sessions;
 
 my ($stdout, $stderr) = run_query("SET srm.prepared_path = '/dev/null/srm'; SET srm.compute = f32;
 	SELECT srm_score('a', 'b') IS NOT NULL; SELECT srm_score('a', 'c') IS NOT NULL;
-	SELECT prepared_shared FROM srm_models() WHERE name = 'default';
+	SELECT prepared_shared FROM srm_models() WHERE name = 'tiny';
 	SELECT float4send(srm_score('What is it?', 'A bird. It flies.'))");
-is(scalar(() = $stderr =~ /WARNING:.*prepared weights of model "default" are not shared/g), 1, 'one warning');
+is(scalar(() = $stderr =~ /WARNING:.*prepared weights of model "tiny" are not shared/g), 1, 'one warning');
 like($stderr, qr/could not create directory "\/dev\/null\/srm"/, 'that says why');
 like($stderr, qr/HINT:.*srm\.prepared_path/, 'and what to do');
 is($stdout, "t\nt\nf\n$f32\nalive", 'the same bits');
@@ -152,8 +152,8 @@ fails_with("LOAD 'srm'; SET srm.compute = 'f64'", qr/invalid value for parameter
 my $int8 = score("SET ROLE reader; SET srm.compute = int8;");
 isnt($int8, $f32, 'int8 gives other bits than f32');
 my $auto = score('');
-is(score("SET srm.compute = int8;", 'default'), $auto, 'a model that is named follows its own config');
-is(score("SET srm.compute = f32;", 'default'), $auto, 'whatever is set');
+is(score("SET srm.compute = int8;", 'tiny'), $auto, 'a model that is named follows its own config');
+is(score("SET srm.compute = f32;", 'tiny'), $auto, 'whatever is set');
 is($node->safe_psql('postgres', "SELECT srm_score('a', 'b') IS NOT NULL; SET srm.compute = int8;
 	SELECT srm_score('a', 'b') IS NOT NULL; SET srm.compute = f32;
 	SELECT float4send(srm_score('What is it?', 'A bird. It flies.')); RESET srm.compute;
@@ -170,39 +170,39 @@ is($agreement, "bf16|293|t|t|t\nint8|293|t|t|t", 'bf16 and int8 agree with f32 o
 
 # quantizing
 
-fails_with("SET ROLE reader; SELECT srm_quantize('default', 'mine')",
+fails_with("SET ROLE reader; SELECT srm_quantize('tiny', 'mine')",
 	qr/42501: permission denied for function srm_quantize/, 'quantizing has to be granted');
 fails_with("SELECT srm_quantize('nowhere', 'small')", qr/42704: model "nowhere" does not exist/, 'an unknown model');
-fails_with("SELECT srm_quantize('default\@0123456789', 'small')", qr/42704: model "default" does not have digest/, 'another digest');
-fails_with("SELECT srm_quantize('default', '../small')", qr/22023: invalid model name/, 'a path is no name');
-fails_with("SELECT srm_quantize('default', '.small')", qr/22023: invalid model name/, 'nor is a hidden one');
-fails_with("SELECT srm_quantize('default', 'default')", qr/42710: model "default" already exists/, 'a name that is taken');
-fails_with("SET srm.output_path = '/dev/null/x'; SELECT srm_quantize('default', 'small')",
+fails_with("SELECT srm_quantize('tiny\@0123456789', 'small')", qr/42704: model "tiny" does not have digest/, 'another digest');
+fails_with("SELECT srm_quantize('tiny', '../small')", qr/22023: invalid model name/, 'a path is no name');
+fails_with("SELECT srm_quantize('tiny', '.small')", qr/22023: invalid model name/, 'nor is a hidden one');
+fails_with("SELECT srm_quantize('tiny', 'tiny')", qr/42710: model "tiny" already exists/, 'a name that is taken');
+fails_with("SET srm.output_path = '/dev/null/x'; SELECT srm_quantize('tiny', 'small')",
 	qr/could not create directory "\/dev\/null\/x"/, 'nowhere to write');
 is(join(',', glob("$output/* $output/.??*")), '', 'nothing is left of that');
 
 make_path("$output/.dead.tmp.1");
 $node->safe_psql('postgres', "GRANT EXECUTE ON FUNCTION srm_quantize(text, text, boolean, boolean) TO reader;
-	SET ROLE reader; SELECT srm_quantize('default', 'small')");
+	SET ROLE reader; SELECT srm_quantize('tiny', 'small')");
 is(join(',', glob("$output/* $output/.??*")), "$output/small", 'what a crash left is gone');
 is(score('', 'small'), $int8, 'the scores of int8 products');
 is(score("SET srm.model = 'small'; SET srm.compute = int8;"), $int8, 'by setting, too');
-is($node->safe_psql('postgres', "SELECT dtype, parameters = (SELECT parameters FROM srm_models() WHERE name = 'default')
+is($node->safe_psql('postgres', "SELECT dtype, parameters = (SELECT parameters FROM srm_models() WHERE name = 'tiny')
 	FROM srm_models() WHERE name = 'small'"), 'int8|t', 'as many parameters of another type');
-cmp_ok(-s "$output/small/model.safetensors", '<', -s "$default/model.safetensors", 'in less space');
+cmp_ok(-s "$output/small/model.safetensors", '<', -s "$tiny/model.safetensors", 'in less space');
 is((stat "$output/small")[2] & 0777, 0700, 'nobody else reads it');
-fails_with("SELECT srm_quantize('default', 'small')", qr/42710: model "small" already exists/, 'it is there now');
+fails_with("SELECT srm_quantize('tiny', 'small')", qr/42710: model "small" already exists/, 'it is there now');
 fails_with("SELECT srm_quantize('small', 'smaller')", qr/22023: model in directory .* is quantized already/, 'not twice');
 
 my $session = $node->background_psql('postgres');
 my $before = $session->query_safe("SELECT srm_model_info('small') ->> 'digest'");
 $inode = inode("$output/small");
-$node->safe_psql('postgres', "SELECT srm_quantize('default', 'small', true)");
+$node->safe_psql('postgres', "SELECT srm_quantize('tiny', 'small', true)");
 isnt(inode("$output/small"), $inode, 'a model is replaced where that is asked for');
 is($session->query_safe("SELECT srm_model_info('small') ->> 'digest'"), $before, 'by the same bytes');
 $session->quit;
 
-($stdout, $stderr) = run_query("SET srm.model_path = '\$system'; SELECT srm_quantize('default', 'unseen')");
+($stdout, $stderr) = run_query("SET srm.model_path = '$ENV{TESTDIR}/test/data/models'; SELECT srm_quantize('tiny', 'unseen')");
 like($stderr, qr/WARNING:.*where "srm.model_path" does not lead/, 'a model that will not be found');
 
 # cancelled at any moment, it leaves nothing
@@ -212,7 +212,7 @@ my ($cancelled, @wrong) = (0);
 for my $ms (1 .. 40)
 {
 	my ($ret, $out, $error) = $node->psql('postgres',
-		"SELECT srm_score('a', 'b') IS NOT NULL; SET statement_timeout = '${ms}ms'; SELECT srm_quantize('default', 'cancelled', true)");
+		"SELECT srm_score('a', 'b') IS NOT NULL; SET statement_timeout = '${ms}ms'; SELECT srm_quantize('tiny', 'cancelled', true)");
 	next if $ret == 0;
 	$cancelled++;
 	push @wrong, "$ms ms: $error" if $error !~ /canceling statement due to statement timeout/;
@@ -224,12 +224,12 @@ is(join("\n", @wrong), '', 'with nothing left');
 # a model that is replaced gets new files
 
 make_path("$models/changing");
-copy("$default/$_", "$models/changing/$_") for qw(config.json model.safetensors tokenizer.json tokenizer_config.json);
+copy("$tiny/$_", "$models/changing/$_") for qw(config.json model.safetensors tokenizer.json tokenizer_config.json);
 my $one = score("SET srm.compute = f32; SET srm.model = 'changing';");
 is($one, $f32, 'a copy scores alike');
 is(scalar(prepared_files('f32')), 2, 'and has a file of its own');
 my @old = map { inode($_) } prepared_files('f32');
-copy("$default/config.json", "$models/changing/config.json.new");
+copy("$tiny/config.json", "$models/changing/config.json.new");
 move("$models/changing/config.json.new", "$models/changing/config.json");
 score("SET srm.compute = f32; SET srm.model = 'changing';");
 my @new = map { inode($_) } prepared_files('f32');

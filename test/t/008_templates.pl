@@ -8,7 +8,7 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $default = "$ENV{TESTDIR}/models/default";
+my $tiny = "$ENV{TESTDIR}/test/data/models/tiny";
 my $models = PostgreSQL::Test::Utils::tempdir;
 
 sub write_file
@@ -19,15 +19,15 @@ sub write_file
 	close $out;
 }
 
-# a copy of the default model, with other members of "srm" and other settings of the tokenizer
+# a copy of the tiny model, with other members of "srm" and other settings of the tokenizer
 sub make_model
 {
 	my ($name, $srm, $tokenizer) = @_;
 	my $json = JSON::PP->new->utf8->canonical;
-	my $config = $json->decode(slurp_file("$default/config.json"));
-	my $settings = $json->decode(slurp_file("$default/tokenizer_config.json"));
+	my $config = $json->decode(slurp_file("$tiny/config.json"));
+	my $settings = $json->decode(slurp_file("$tiny/tokenizer_config.json"));
 	make_path("$models/$name");
-	write_file("$models/$name/$_", slurp_file("$default/$_")) for qw(model.safetensors tokenizer.json);
+	write_file("$models/$name/$_", slurp_file("$tiny/$_")) for qw(model.safetensors tokenizer.json);
 	$config->{srm}{$_} = $srm->{$_} for keys %$srm;
 	$settings->{$_} = $tokenizer->{$_} for keys %$tokenizer;
 	write_file("$models/$name/config.json", $json->encode($config));
@@ -60,14 +60,14 @@ make_model('endless', { chat_template => '{% for i in range(99999) %}{% for j in
 make_model('beside', {}, {});
 {
 	my $json = JSON::PP->new->utf8->canonical;
-	my $tokenizer = $json->decode(slurp_file("$default/tokenizer.json"));
+	my $tokenizer = $json->decode(slurp_file("$tiny/tokenizer.json"));
 	@{ $tokenizer->{added_tokens} } = grep { $_->{content} ne '<|end|>' } @{ $tokenizer->{added_tokens} };
 	write_file("$models/beside/tokenizer.json", $json->encode($tokenizer));
 }
 
 my $node = PostgreSQL::Test::Cluster->new('main');
 $node->init;
-$node->append_conf('postgresql.conf', "srm.model_path = '\$system:$models'");
+$node->append_conf('postgresql.conf', "srm.model_path = '$ENV{TESTDIR}/test/data/models:$models'");
 $node->start;
 $node->safe_psql('postgres', 'CREATE EXTENSION srm');
 
@@ -122,7 +122,7 @@ is_result("SELECT srm_render('whole', " . conversation(answer(content => 'a', re
 
 # a token that tokenizer_config.json alone names is one
 
-is_result("SELECT srm_score('beside', 'Hi', 'Yo.') = srm_score('default', 'Hi', 'Yo.')", 't', 'the end of turns by its name');
+is_result("SELECT srm_score('beside', 'Hi', 'Yo.') = srm_score('tiny', 'Hi', 'Yo.')", 't', 'the end of turns by its name');
 
 # parts of content
 
@@ -130,13 +130,13 @@ is_result("SELECT srm_render('whole', " . conversation(answer(content => [{ type
 	'<|user|>Hi.<|end|><|assistant|>[a][b]<|end|>', 'parts as the template asks for them');
 is_result("SELECT string_agg(sentence, '|' ORDER BY sentence_no) FROM srm_sentence_rewards('whole', " .
 	conversation(answer(content => [{ type => 'text', text => 'One. ' }, { type => 'text', text => 'Two.' }])) . ')', 'One. |Two.', 'sentences of parts');
-is_result("SELECT srm_score('default', " . conversation(answer(content => [{ type => 'text', text => 'a' }])) . ") = srm_score('default', " .
+is_result("SELECT srm_score('tiny', " . conversation(answer(content => [{ type => 'text', text => 'a' }])) . ") = srm_score('tiny', " .
 	conversation(answer(content => 'a')) . ')', 't', 'a template that takes no lists has the text of the only part');
-fails_with("SELECT srm_score('default', " . conversation(answer(content => ['a', 'b'])) . ')',
+fails_with("SELECT srm_score('tiny', " . conversation(answer(content => ['a', 'b'])) . ')',
 	qr/cannot apply "\+".*takes their text as one string/s, 'several parts for such a template');
 fails_with("SELECT srm_score('whole', " . conversation(answer(content => [{ type => 'image_url', image_url => { url => 'x' } }])) . ')',
 	qr/0A000: content part of type "image_url" is not supported.*message 2/s, 'a picture');
-fails_with("SELECT srm_score('default', " . conversation(answer(content => 'a', tool_calls => \@calls)) . ')',
+fails_with("SELECT srm_score('tiny', " . conversation(answer(content => 'a', tool_calls => \@calls)) . ')',
 	qr/22023: "tool_calls" of message 2 is not known to the model/, 'a template that would leave a call out');
 fails_with("SELECT srm_score('whole', " . conversation(answer(content => 12345678901234567890, tool_calls => \@calls)) . ')',
 	qr/22023: invalid messages.*Message 2 has a "content" that is neither/s, 'content that is a number');
@@ -146,7 +146,7 @@ fails_with("SELECT srm_score('whole', " . conversation(answer(content => 1234567
 fails_with("SELECT srm_score('whole', " . conversation({ role => 'gpt', content => 'a' }) . ')',
 	qr/22023: last message is not a response.*Its role is "gpt".*response_roles/s, 'a role that nobody knows');
 is_result("SELECT srm_score('gpt', " . conversation({ role => 'gpt', content => 'a' }) . ') IS NOT NULL', 't', 'a role of the model');
-fails_with("SELECT srm_score('default', '[{\"role\": \"gpt\", \"content\": \"a\"}, {\"role\": \"assistant\", \"content\": \"a\"}]'::jsonb)",
+fails_with("SELECT srm_score('tiny', '[{\"role\": \"gpt\", \"content\": \"a\"}, {\"role\": \"assistant\", \"content\": \"a\"}]'::jsonb)",
 	qr/22023: role "gpt" of message 1 is not known to the model/, 'a role before it that the template takes for another');
 is_result("SELECT srm_render('whole', '[{\"role\": \"gpt\", \"content\": \"a\"}, {\"role\": \"assistant\", \"content\": \"a\"}]'::jsonb)",
 	'<|gpt|>a<|end|><|assistant|>a<|end|>', 'one that the template writes');

@@ -73,14 +73,14 @@ like($node->safe_psql('updated', $objects), qr/^version 0\.1\.0,/m, 'the old ver
 # what it has stored by then goes on to be right
 $node->safe_psql('updated', q{
 	CREATE TABLE kept (id int, response text,
-		score real GENERATED ALWAYS AS (srm_score('default', 'Hi.', response)) STORED);
+		score real GENERATED ALWAYS AS (srm_score('tiny', 'Hi.', response)) STORED);
 	INSERT INTO kept VALUES (1, 'Hello. How are you?');
-	CREATE INDEX ON kept (srm_score('default', 'Hi.', response));
+	CREATE INDEX ON kept (srm_score('tiny', 'Hi.', response));
 	CREATE VIEW shown AS SELECT srm_score('Hi.', response) AS score FROM kept;
 	ALTER EXTENSION srm UPDATE});
 is($node->safe_psql('updated', q{
 	UPDATE kept SET response = response || '';
-	SELECT bool_and(kept.score = shown.score AND kept.score = srm_score('default', 'Hi.', response)) FROM kept, shown}),
+	SELECT bool_and(kept.score = shown.score AND kept.score = srm_score('tiny', 'Hi.', response)) FROM kept, shown}),
 	't', 'generated columns, indexes and views of the old version go on');
 $node->safe_psql('updated', 'DROP TABLE kept CASCADE');
 

@@ -128,7 +128,7 @@ ok(!-e state_file('kept') && -e "$models/kept/config.json", 'it can be discarded
 
 # stopped twice in one evaluation: nothing is reported twice, and the hint says where the checkpoint stands
 
-my $slow = "base => 'default', batch => 12, held_out => 0.5, evaluate_every => 1, epochs => 3, log_every => 1, learning_rate => 0.0001";
+my $slow = "base => 'tiny', batch => 12, held_out => 0.5, evaluate_every => 1, epochs => 3, log_every => 1, learning_rate => 0.0001";
 my $stopped = 0;
 for (my $wait = 0.05; $wait < 20 && !$stopped; $wait *= 1.15)
 {
@@ -162,7 +162,7 @@ SKIP:
 SKIP:
 {
 	skip 'no prlimit', 4 if system('prlimit --version > /dev/null 2>&1') != 0;
-	my $limited = "base => 'default', batch => 4, epochs => 1, held_out => 0, checkpoint_every => '1 second', max_tokens => 64";
+	my $limited = "base => 'tiny', batch => 4, epochs => 1, held_out => 0, checkpoint_every => '1 second', max_tokens => 64";
 	$run = start_run("SELECT pg_sleep(3); " . call('limited', $limited));
 	is(system("prlimit --pid $run->{pid} --fsize=18000000"), 0, 'files of a backend are limited');
 	$error = end_run($run);

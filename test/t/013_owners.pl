@@ -75,7 +75,7 @@ sub install
 	make_path("$models/$name");
 	for my $file (qw(config.json tokenizer.json tokenizer_config.json model.safetensors))
 	{
-		my $from = "$ENV{TESTDIR}/models/default/$file";
+		my $from = "$ENV{TESTDIR}/test/data/models/tiny/$file";
 		next unless -e $from;
 		open my $out, '>:raw', "$models/$name/$file" or die $!;
 		print $out slurp_file($from);
@@ -87,10 +87,10 @@ sub install
 
 value(as('alice', "SELECT srm_quantize('llama', 'mine')"));
 is(owner('mine'), 'alice', 'a model says who made it');
-is(value("SELECT srm_model_info('mine')->>'owner', srm_model_info('default')->>'owner' IS NULL"), 'alice|t', 'also in SQL');
+is(value("SELECT srm_model_info('mine')->>'owner', srm_model_info('tiny')->>'owner' IS NULL"), 'alice|t', 'also in SQL');
 my $before = slurp_file("$models/mine/model.safetensors");
 my $must = qr/42501: must be owner of model "mine".*DETAIL: +Its owner is role "alice"/s;
-fails_with(as('bob', "SELECT srm_quantize('default', 'mine', true)"), $must, 'another one cannot replace it with srm_quantize');
+fails_with(as('bob', "SELECT srm_quantize('tiny', 'mine', true)"), $must, 'another one cannot replace it with srm_quantize');
 fails_with(as('bob', calibrate('mine')), $must, 'nor with srm_calibrate');
 fails_with(as('bob', train('mine', "$long, replace => true")), $must, 'nor with srm_train');
 fails_with(as('bob', "SELECT srm_drop_model('mine')"), $must, 'nor drop it');
@@ -142,7 +142,7 @@ $session->query_until(qr/started/, "\\echo started\n" . train('run', $long) . ";
 $node->poll_query_until('postgres', "SELECT count(*) >= 3 FROM srm.training_log WHERE model = 'run'") or die;
 fails_with("SELECT srm_drop_model('run')", qr/55006: model "run" is being written by another session/, 'a model that is trained');
 fails_with("SELECT srm_rename_model('mine', 'run')", qr/55006: model "run" is being written by another session/, 'whose name is taken');
-fails_with("SELECT srm_quantize('default', 'run')", qr/55006: model "run" is being written by another session/, 'for all');
+fails_with("SELECT srm_quantize('tiny', 'run')", qr/55006: model "run" is being written by another session/, 'for all');
 value("SELECT pg_cancel_backend($pid)");
 $node->poll_query_until('postgres', "SELECT state = 'idle' FROM pg_stat_activity WHERE pid = $pid");
 $session->quit;
@@ -162,12 +162,12 @@ fails_with("SELECT srm_rename_model('run', 'llama')", qr/42710: model "llama" al
 fails_with("SELECT srm_rename_model('run', '../run')", qr/22023: invalid model name/, 'a path');
 fails_with("SELECT srm_rename_model('nowhere', 'x')", qr/42704: model "nowhere" does not exist/, 'a model that is not there');
 fails_with("SELECT srm_drop_model('nowhere')", qr/42704: model "nowhere" does not exist/, 'nor to be dropped');
-fails_with("SELECT srm_drop_model('default')", qr/55000: model "default" is not in the directory in "srm.output_path"/, 'a model of another directory');
+fails_with("SELECT srm_drop_model('tiny')", qr/55000: model "tiny" is not in the directory in "srm.output_path"/, 'a model of another directory');
 fails_with("SELECT srm_drop_model('.training')", qr/22023: invalid model name/, 'what is no model');
 make_path("$models/directory/deep");
 fails_with("SELECT srm_drop_model('directory')", qr/42704: model "directory" does not exist/, 'a directory that is none');
 ok(-e "$models/directory/deep", 'it stays');
-fails_with("SELECT srm_quantize('default', 'mine')", qr/42710: model "mine" already exists/, 'one mistake has one code');
+fails_with("SELECT srm_quantize('tiny', 'mine')", qr/42710: model "mine" already exists/, 'one mistake has one code');
 fails_with(train('mine', $long), qr/42710: model "mine" already exists/, 'in all functions');
 $session = $node->background_psql('postgres', on_error_stop => 0);
 $session->query_safe("SELECT srm_score('mine', 'a', 'b')");

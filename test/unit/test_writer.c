@@ -280,7 +280,7 @@ test_copies(void **state)
 	check_copy("test/data/models/llama");
 	check_copy("test/data/models/attention-offset");
 	check_copy("test/data/models/attention-marker");
-	check_copy("models/default");
+	check_copy("test/data/models/tiny");
 }
 
 /* the same model gives the same bytes */

@@ -10,7 +10,7 @@
 #   --data DIR          train, valid, bench and spans, as .jsonl.gz
 #   --work DIR          cluster, models, and report.md; kept
 #   --models DIR        directory above the base, if the extension does not install it
-#   --base NAME         the base model                       [default-base]
+#   --base NAME         the base model                       [tiny-base]
 #   --kinds 'K ...'     last, token_mean, mean, attention, attention_after_last [the first four]
 #   --seeds 'N ...'     [1 2]
 #   --pairs N           pairs to train on, at most           [12000]
@@ -27,7 +27,7 @@ HERE=$ROOT/tools/study
 DATA=
 WORK=
 MODELS=
-BASE=default-base
+BASE=tiny-base
 KINDS='last token_mean mean attention'
 SEEDS='1 2'
 PAIRS=12000

@@ -1,6 +1,6 @@
-"""Trains the language model that the default model starts from.
+"""Trains the language model that the tiny model starts from.
 
-    python train.py --data DATA --output MODELS/default-base
+    python train.py --data DATA --output MODELS/tiny-base
 
 writes a model directory: a tokenizer learnt from the texts, and a decoder that has read each of
 them once.  Its value head is as it was initialized, so its scores mean nothing yet.

@@ -1,7 +1,7 @@
-"""Reference numbers of the default model, by a way of its own.
+"""Reference numbers of the tiny model, by a way of its own.
 
     python reference.py --data DATA --segmenter build/segment_text \\
-        --model models/default --output test/data/default_model_reference.json
+        --model test/data/models/tiny --output test/data/tiny_model_reference.json
 
 Hidden states come from transformers, ids from its tokenizer over the marked
 text, and the aggregator is numpy in f64.  Only the sentences are the

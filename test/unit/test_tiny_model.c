@@ -1,9 +1,9 @@
 /*-------------------------------------------------------------------------
  *
- * test_default_model.c
+ * test_tiny_model.c
  *	  The model that ships, over real pairs: token ids, boundaries, rewards,
  *	  weights and scores against transformers and numpy
- *	  (tools/default_model/reference.py).
+ *	  (tools/tiny_model/reference.py).
  *
  *-------------------------------------------------------------------------
  */
@@ -28,7 +28,7 @@ setup(void **state)
 	(void) state;
 	srm_status_init(&status);
 	arena = srm_arena_create(&status);
-	scorer = srm_scorer_open("models/default", NULL, NULL, &status);
+	scorer = srm_scorer_open("test/data/models/tiny", NULL, NULL, &status);
 	if (scorer == NULL)
 		fail_msg("%s", status.message);
 	return 0;
@@ -123,7 +123,7 @@ check_response(const SrmJson *prompt, const SrmJson *expected)
 static void
 test_reference(void **state)
 {
-	const SrmJson *file = read_json_file("test/data/default_model_reference.json", arena, &status);
+	const SrmJson *file = read_json_file("test/data/tiny_model_reference.json", arena, &status);
 	const SrmJson *cases = srm_json_member(file, "cases");
 
 	(void) state;
