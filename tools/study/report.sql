@@ -43,6 +43,7 @@ SELECT format('| %s | %s | %s | %s | %s |', kind, seed, to_char(seconds / 60, 'F
     to_char(l.loss, 'FM0.000'))
 FROM runs AS r LEFT JOIN LATERAL (
     SELECT held_out_accuracy, loss FROM srm.training_log AS t WHERE t.model = r.model ORDER BY run DESC, step DESC LIMIT 1) AS l ON true
+WHERE seconds IS NOT NULL
 ORDER BY kind, seed;
 
 SELECT E'\n### Accuracy\n\nMean of the seeds (each seed), interval of the mean''s share, in percent.\n\n'
@@ -89,6 +90,15 @@ SELECT format('| %s | %s | %s | %s | %s |', a.split, a.kind, to_char(corr(a.marg
 FROM scored AS a JOIN scored AS b USING (kind, id)
 WHERE a.seed < b.seed
 GROUP BY a.split, a.kind ORDER BY a.split DESC, a.kind;
+
+SELECT E'\n### Between models\n\n'
+    '| split | models | correlation of the margins | pairs on which they disagree, % | largest difference of margins |\n'
+    '| --- | --- | ---: | ---: | ---: |';
+SELECT format('| %s | %s, %s | %s | %s | %s |', a.split, a.kind, b.kind, to_char(corr(a.margin, b.margin), 'FM0.0000'),
+    pg_temp.percent(avg((sign(a.margin) <> sign(b.margin))::integer)), to_char(max(abs(a.margin - b.margin)), 'FM0.000'))
+FROM scored AS a JOIN scored AS b USING (seed, id)
+WHERE a.kind < b.kind
+GROUP BY a.split, a.kind, b.kind ORDER BY a.split DESC, a.kind, b.kind;
 
 SELECT E'\n### Attention\n\nWeights over the sentences of 250 chosen responses of `valid` with three sentences or more; entropy of all weights over its greatest.\n\n'
     '| model | boundaries | entropy | weight of the prompt | weight of the last sentence | each, if uniform |\n| --- | ---: | ---: | ---: | ---: | ---: |';

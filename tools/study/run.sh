@@ -7,9 +7,13 @@
 #
 # usage: tools/study/run.sh --data DIR --work DIR [OPTION ...]
 #
+# With --measure it trains nothing, and measures models that are there: the
+# tables of models' cards.
+#
 #   --data DIR          train, valid, bench and spans, as .jsonl.gz
 #   --work DIR          cluster, models, and report.md; kept
-#   --models DIR        directory above the base, if the extension does not install it
+#   --models DIR        directory above the base or the models, if the extension does not install them
+#   --measure 'NAME ...' models to measure
 #   --base NAME         the base model                       [tiny-base]
 #   --kinds 'K ...'     last, token_mean, mean, attention, attention_after_last [the first four]
 #   --seeds 'N ...'     [1 2]
@@ -27,6 +31,7 @@ HERE=$ROOT/tools/study
 DATA=
 WORK=
 MODELS=
+MEASURE=
 BASE=tiny-base
 KINDS='last token_mean mean attention'
 SEEDS='1 2'
@@ -44,6 +49,7 @@ while [ $# -gt 0 ]; do
 		--data) DATA=$(realpath "$2") ;;
 		--work) WORK=$(realpath -m "$2") ;;
 		--models) MODELS=$(realpath "$2") ;;
+		--measure) MEASURE=$2 ;;
 		--base) BASE=$2 ;;
 		--kinds) KINDS=$2 ;;
 		--seeds) SEEDS=$2 ;;
@@ -121,8 +127,40 @@ train_model() {
 measure_model() {
 	local model=$1
 
+	[ "$(sql -At -c "SELECT count(*) > 0 FROM margins WHERE model = '$model'")" = f ] || return 0
 	say "measuring $model"
 	sql -v model="$model" -f "$HERE/measure.sql"
+}
+
+write_report() {
+	sql -At -f "$HERE/report.sql" >"$WORK/report.md.new"
+	mv "$WORK/report.md.new" "$WORK/report.md"
+}
+
+# Models of which no run is known: each is a kind of its own.
+measure_models() {
+	local model
+
+	for model in $MEASURE; do
+		sql -c "INSERT INTO runs VALUES ('$model', '$model', 1) ON CONFLICT DO NOTHING"
+		measure_model "$model"
+		write_report
+	done
+}
+
+train_models() {
+	local seed
+	local kind
+	local model
+
+	for seed in $SEEDS; do
+		for kind in $KINDS; do
+			model=study-$kind-$seed
+			[ "$(sql -At -c "SELECT count(*) FROM runs WHERE model = '$model'")" = 1 ] || train_model "$model" "$kind" "$seed"
+			measure_model "$model"
+			write_report
+		done
+	done
 }
 
 PG_CONFIG=$(find_pg_config)
@@ -134,13 +172,9 @@ if [ "$("$PSQL" -X -At -d postgres -c "SELECT count(*) FROM pg_database WHERE da
 	say 'loading the data'
 	load_data
 fi
-for seed in $SEEDS; do
-	for kind in $KINDS; do
-		model=study-$kind-$seed
-		[ "$(sql -At -c "SELECT count(*) FROM runs WHERE model = '$model'")" = 1 ] || train_model "$model" "$kind" "$seed"
-		[ "$(sql -At -c "SELECT count(*) > 0 FROM margins WHERE model = '$model'")" = t ] || measure_model "$model"
-		sql -At -f "$HERE/report.sql" >"$WORK/report.md.new"
-		mv "$WORK/report.md.new" "$WORK/report.md"
-	done
-done
+if [ -n "$MEASURE" ]; then
+	measure_models
+else
+	train_models
+fi
 say "the tables are in $WORK/report.md"
