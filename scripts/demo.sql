@@ -57,15 +57,15 @@ ORDER BY p.margin DESC;
 \echo '== Percent of pairs whose chosen response has the higher score, next to "the longer one wins"'
 \echo
 
-SELECT coalesce(source, 'all') AS source, count(*) AS pairs,
+SELECT coalesce(split_part(category, '/', 1), 'all') AS kind, count(*) AS pairs,
     round(100 * avg((margin > 0)::int), 1) AS model,
     round(100 * avg((sign(length(chosen) - length(rejected)) + 1) / 2)::numeric, 1) AS longer
 FROM pairs
-GROUP BY ROLLUP (source)
-ORDER BY grouping(source), source;
+GROUP BY ROLLUP (split_part(category, '/', 1))
+ORDER BY grouping(split_part(category, '/', 1)), kind = 'adversarial', kind;
 
-\echo 'Chance is 50.  Many of the LLMBar pairs were written so that the better-looking response'
-\echo 'is the wrong one.  models/default/README.md says what the model is good for, and what not.'
+\echo 'Chance is 50.  The adversarial pairs were written so that the better-looking response is the'
+\echo 'wrong one.  models/default/README.md says what the model is good for, and what not.'
 
 \echo
 \echo '== The best and the worst sentences of the set'
@@ -103,7 +103,7 @@ SELECT rank() OVER (ORDER BY score DESC), score::numeric(6,2),
     left(regexp_replace(response, '\s+', ' ', 'g'), 80) AS response
 FROM (SELECT prompt, array_agg(DISTINCT response) AS responses
       FROM pairs, unnest(ARRAY[chosen, rejected]) AS response
-      WHERE prompt LIKE '%as a medieval knight at a royal banquet?'
+      WHERE prompt = 'How much are plane tickets from Dallas to Atlanta?'
       GROUP BY prompt) AS c,
     unnest(responses, srm_scores(prompt, responses)) AS r(response, score)
 ORDER BY rank;
@@ -129,7 +129,7 @@ FROM pairs
 WHERE length(chosen) <> length(rejected);
 
 \timing on
-CALL srm_train('short', 'SELECT * FROM short_answers', base => 'default', epochs => 2, held_out => 0.3, evaluate_every => 4);
+CALL srm_train('short', 'SELECT * FROM short_answers', base => 'default', train => 'head', epochs => 2, held_out => 0.3, evaluate_every => 4);
 \timing off
 
 \echo

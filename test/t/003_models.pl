@@ -32,6 +32,7 @@ sub make_model
 	}
 }
 
+make_model('tiny');
 my $node = PostgreSQL::Test::Cluster->new('main');
 $node->init;
 $node->append_conf('postgresql.conf', "srm.model_path = '$models'");

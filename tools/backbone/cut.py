@@ -89,7 +89,8 @@ def main():
         eos_token_id=2,
         pad_token_id=2,
         architectures=["LlamaForCausalLM"],
-        srm={"boundary": "marker", "marker_token": MARKER, "segmenter": "icu", "locale": "en"},
+        srm={"boundary": "marker", "marker_token": MARKER, "segmenter": "icu", "locale": "en",
+            "compute": "f32"},
     )
     tokenizer = make_tokenizer({token: i for i, token in enumerate(tokens)}, merges, SPECIAL + [MARKER])
     write_model(arguments.output, config, kept, tokenizer, torch.bfloat16)
