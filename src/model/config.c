@@ -22,6 +22,7 @@
 #define MAX_HEAD_DIM		1024
 #define MAX_FFN_DIM			(1 << 20)
 #define MAX_POSITIONS		(1 << 30)
+#define MAX_SENTENCE_TOKENS	(1 << 20)
 #define MAX_NAME_LENGTH		64
 #define MAX_MARKER_LENGTH	256
 #define MAX_TEMPLATE_LENGTH	(1024 * 1024)
@@ -435,6 +436,20 @@ read_roles(SrmConfigReader *reader, const SrmJson *json, SrmModelSettings *setti
 }
 
 static bool
+read_lengths(SrmConfigReader *reader, const SrmJson *json, SrmModelSettings *settings)
+{
+	int64_t		min;
+	int64_t		max;
+
+	if (!srm_json_get_int(json, "min_sentence_tokens", 0, MAX_SENTENCE_TOKENS, 0, &min, reader->status) ||
+		!srm_json_get_int(json, "max_sentence_tokens", 0, MAX_SENTENCE_TOKENS, 0, &max, reader->status))
+		return false;
+	settings->min_sentence_tokens = (size_t) min;
+	settings->max_sentence_tokens = (size_t) max;
+	return true;
+}
+
+static bool
 read_settings(SrmConfigReader *reader)
 {
 	const SrmJson *json = srm_json_member(reader->root, "srm");
@@ -456,6 +471,7 @@ read_settings(SrmConfigReader *reader)
 					 MAX_MARKER_LENGTH, &settings->gate_pattern) ||
 		!keep_string(reader, json, "segmenter", "icu", MAX_NAME_LENGTH, &settings->segmenter) ||
 		!keep_string(reader, json, "locale", "", MAX_NAME_LENGTH, &settings->locale) ||
+		!read_lengths(reader, json, settings) ||
 		!read_template(reader, json, settings) ||
 		!read_variables(reader, json, settings) ||
 		!read_roles(reader, json, settings) ||

@@ -61,6 +61,8 @@ typedef struct SrmModelSettings
 	const char *gate_pattern;	/* NULL: text whose tokens begin where a gate is read */
 	const char *segmenter;		/* "icu" */
 	const char *locale;			/* "" */
+	size_t		min_sentence_tokens;	/* 0: no limit */
+	size_t		max_sentence_tokens;	/* 0: no limit */
 	const char *chat_template;	/* NULL: that of the tokenizer */
 	const char *template_date;	/* what a chat template takes for today */
 	const char *template_variables; /* NULL: a JSON object of what it may ask for besides */

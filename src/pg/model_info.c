@@ -178,6 +178,14 @@ push_boolean(JsonbInState *state, const char *key, bool boolean)
 	srm_push_jsonb(state, WJB_VALUE, &value);
 }
 
+/* A limit, if there is one. */
+static void
+push_length(JsonbInState *state, const char *key, size_t n_tokens)
+{
+	if (n_tokens > 0)
+		push_number(state, key, (double) n_tokens);
+}
+
 static void
 push_settings(JsonbInState *state, const SrmModelSettings *settings)
 {
@@ -188,6 +196,8 @@ push_settings(JsonbInState *state, const SrmModelSettings *settings)
 		push_string(state, "marker_layout", settings->marker_layout);
 	push_string(state, "segmenter", settings->segmenter);
 	push_string(state, "locale", settings->locale);
+	push_length(state, "min_sentence_tokens", settings->min_sentence_tokens);
+	push_length(state, "max_sentence_tokens", settings->max_sentence_tokens);
 	push_string(state, "template_date", settings->template_date);
 	push_string(state, "template_variables", settings->template_variables);
 	push_string(state, "quantization", settings->quantization);

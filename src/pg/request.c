@@ -36,6 +36,10 @@ srm_options_of_settings(SrmScoreOptions *options)
 		options->segmenter = srm_cstring_of_datum(CStringGetTextDatum(srm_segmenter));
 	if (srm_locale[0] != '\0')
 		options->locale = srm_locale;
+	if (srm_min_sentence_tokens >= 0)
+		options->lengths.min = srm_min_sentence_tokens;
+	if (srm_max_sentence_tokens >= 0)
+		options->lengths.max = srm_max_sentence_tokens;
 	if (srm_template_date[0] != '\0')
 		options->date = srm_template_date;
 	if (srm_template_variables[0] != '\0')

@@ -35,6 +35,8 @@ char	   *srm_preload_models = NULL;
 int			srm_aggregation = SRM_AGGREGATION_OF_MODEL;
 int			srm_truncation = SRM_TRUNCATION_ERROR;
 int			srm_max_tokens = 4096;
+int			srm_min_sentence_tokens = -1;
+int			srm_max_sentence_tokens = -1;
 int			srm_compute = SRM_COMPUTE_OF_MODEL;
 int			srm_threads = 1;
 int			srm_prompt_cache = 256 * 1024;
@@ -227,6 +229,16 @@ define_text_settings(void)
 							   "An empty string stands for the model's own, or the root locale.",
 							   &srm_locale, "",
 							   PGC_USERSET, 0, check_locale, NULL, NULL);
+	DefineCustomIntVariable("srm.min_sentence_tokens",
+							"Sets the number of tokens below which a sentence joins its neighbour.",
+							"0 stands for no limit, -1 for the model's own.",
+							&srm_min_sentence_tokens, -1, -1, 1024 * 1024,
+							PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("srm.max_sentence_tokens",
+							"Sets the number of tokens above which a sentence is cut.",
+							"0 stands for no limit, -1 for the model's own.",
+							&srm_max_sentence_tokens, -1, -1, 1024 * 1024,
+							PGC_USERSET, 0, NULL, NULL, NULL);
 	DefineCustomStringVariable("srm.template_date",
 							   "Sets the date that chat templates take for today.",
 							   "An empty string stands for the model's own, or " SRM_TEMPLATE_DATE ".",

@@ -265,7 +265,10 @@ find_sentences(Draft *draft, SrmSentences *found)
 	if (given == NULL)
 		return srm_segment(draft->options->segmenter, draft->response->content,
 						   draft->response->content_length, draft->arena, found,
-						   draft->stop, draft->status);
+						   draft->stop, draft->status) &&
+			srm_sentences_limit(found, draft->options->lengths, draft->response->content,
+								draft->response->content_length, draft->model->tokenizer,
+								draft->arena, draft->stop, draft->status);
 	found->n = given->n;
 	found->items = srm_arena_array(draft->arena, given->n, sizeof(SrmSentence), draft->status);
 	if (found->items == NULL)

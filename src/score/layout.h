@@ -15,6 +15,7 @@
 #define SRM_LAYOUT_H
 
 #include "model/model.h"
+#include "score/lengths.h"
 #include "segment/segment.h"
 
 typedef enum SrmBoundary
@@ -37,7 +38,8 @@ typedef struct SrmLayoutOptions
 	SrmTruncation truncation;
 	size_t		max_tokens;
 	SrmSegmenter *segmenter;
-	const SrmSentences *given;	/* in place of the segmenter's; they tile the response's content */
+	SrmLengths	lengths;		/* of sentences that it cuts */
+	const SrmSentences *given;	/* in place of them; they tile the response's content */
 	const char *date;			/* what the chat template takes for today; NULL: the model's */
 	const char *variables;		/* a JSON object of the template's; NULL or "": none but the model's */
 } SrmLayoutOptions;

@@ -123,7 +123,7 @@ measure_given(const SrmScoreOptions *options)
 static size_t
 measure_key(const SrmMessage *messages, size_t n_messages, const SrmScoreOptions *options)
 {
-	size_t		length = sizeof(options->aggregation) + sizeof(options->max_tokens) +
+	size_t		length = sizeof(options->aggregation) + sizeof(options->lengths) + sizeof(options->max_tokens) +
 		sizeof(options->truncation) + 5 * sizeof(size_t) + strlen(options->segmenter) +
 		strlen(options->locale) + measure_given(options) +
 		strlen(options->date) + strlen(options->variables);
@@ -154,6 +154,7 @@ srm_memo_key(SrmMemoKey *key, const SrmMessage *messages, size_t n_messages,
 	out = append(out, &options->aggregation, sizeof(options->aggregation));
 	out = append(out, &options->max_tokens, sizeof(options->max_tokens));
 	out = append(out, &options->truncation, sizeof(options->truncation));
+	out = append(out, &options->lengths, sizeof(options->lengths));
 	out = append_text(out, options->segmenter, strlen(options->segmenter));
 	out = append_text(out, options->locale, strlen(options->locale));
 	out = append_text(out, options->given == NULL ? "" : (const char *) options->given->items,

@@ -84,6 +84,7 @@ srm_scorer_defaults(const SrmScorer *scorer, SrmScoreOptions *options)
 	options->aggregation = scorer->aggregation;
 	options->segmenter = scorer->model->settings.segmenter;
 	options->locale = scorer->model->settings.locale;
+	options->lengths = srm_model_lengths(scorer->model);
 	options->given = NULL;
 	options->date = scorer->model->settings.template_date;
 	options->variables = "";
@@ -128,6 +129,7 @@ srm_scorer_layout(SrmScorer *scorer, const SrmMessage *messages, size_t n_messag
 		.max_tokens = options->max_tokens,
 		.date = options->date,
 		.variables = options->variables,
+		.lengths = options->lengths,
 		.given = options->given
 	};
 

@@ -118,6 +118,12 @@ set_text(Output *output, SrmJson *object, const char *key, const char *text)
 	return text == NULL || set(output, object, key, srm_json_make_string(text, output->arena, output->status));
 }
 
+static bool
+set_length(Output *output, SrmJson *object, const char *key, size_t n_tokens)
+{
+	return n_tokens == 0 || set(output, object, key, srm_json_make_int((int64_t) n_tokens, output->arena, output->status));
+}
+
 static SrmJson *
 list_targets(Output *output)
 {
@@ -155,7 +161,9 @@ make_settings(Output *output)
 		(d > 0 && !set(output, object, "attention_dim",
 					   srm_json_make_int((int64_t) d, output->arena, output->status))) ||
 		!set_text(output, object, "segmenter", output->settings->segmenter) ||
-		!set_text(output, object, "locale", output->settings->locale))
+		!set_text(output, object, "locale", output->settings->locale) ||
+		!set_length(output, object, "min_sentence_tokens", output->base->settings.min_sentence_tokens) ||
+		!set_length(output, object, "max_sentence_tokens", output->base->settings.max_sentence_tokens))
 		return NULL;
 	return object;
 }

@@ -169,7 +169,8 @@ open_parts(SrmTrainer *trainer, const SrmStop *stop, SrmStatus *status)
 	trainer->reader = (SrmPairReader) {
 		.model = trainer->model,
 		.layout = {.boundary = options->boundary,.truncation = SRM_TRUNCATION_ERROR,
-			.max_tokens = SIZE_MAX,.segmenter = trainer->segmenter},
+			.max_tokens = SIZE_MAX,.segmenter = trainer->segmenter,
+			.lengths = srm_model_lengths(trainer->model)},
 		.aggregation = options->aggregation,
 		.max_tokens = options->max_tokens,
 		.too_long = options->too_long,

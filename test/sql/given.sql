@@ -108,3 +108,19 @@ SELECT srm_score(:'prompt', :'text', '[5:6]={12,53}'::int[]) = :score::real AS s
 SELECT srm_score(:'prompt', :'text', (SELECT array_agg(i) FROM generate_series(1, 2000000) AS i));
 SELECT srm_score(:'prompt', :'text', array_fill(NULL::int, ARRAY[2000000]));
 SELECT srm_score(:'prompt', :'text', array_fill(''::text, ARRAY[2000000]));
+
+-- sentences of the segmenter may be kept from being too short or too long, those that are given are not
+
+SELECT count(*) AS sentences FROM srm_sentence_rewards(:'prompt', :'text');
+SET srm.min_sentence_tokens = 1000;
+SELECT sentence FROM srm_sentence_rewards(:'prompt', :'text');
+SELECT count(*) FROM srm_sentence_rewards(:'prompt', :'text', ARRAY[12, 53]);
+SET srm.max_sentence_tokens = 2;
+SELECT count(*) > 6 AS more, string_agg(sentence, '' ORDER BY sentence_no) = :'text' AS tiles FROM srm_sentence_rewards(:'prompt', :'text');
+SELECT count(*) FROM srm_sentence_rewards(:'model', :'prompt', :'text');
+SET srm.min_sentence_tokens = 0;
+SET srm.max_sentence_tokens = 0;
+SELECT count(*) AS sentences FROM srm_sentence_rewards(:'prompt', :'text');
+SET srm.max_sentence_tokens = -2;
+RESET srm.min_sentence_tokens;
+RESET srm.max_sentence_tokens;

@@ -653,6 +653,31 @@ test_own_template(void **state)
 	expect_failure(SRM_INVALID_MODEL, "template_date", "");
 }
 
+/* how long sentences are */
+static void
+test_sentence_tokens(void **state)
+{
+	SrmModel   *model;
+
+	(void) state;
+	copy_model("llama");
+	model = open_fixture();
+	assert_int_equal(model->settings.min_sentence_tokens, 0);
+	assert_int_equal(model->settings.max_sentence_tokens, 0);
+	srm_model_close(model);
+	edit_file("config.json", "{\n", "{\"srm\": {\"min_sentence_tokens\": 4, \"max_sentence_tokens\": 90},\n");
+	model = open_fixture();
+	assert_int_equal(model->settings.min_sentence_tokens, 4);
+	assert_int_equal(model->settings.max_sentence_tokens, 90);
+	srm_model_close(model);
+	edit_file("config.json", ": 90", ": -1");
+	expect_failure(SRM_INVALID_MODEL, "max_sentence_tokens", "");
+	edit_file("config.json", ": -1", ": \"many\"");
+	expect_failure(SRM_INVALID_MODEL, "max_sentence_tokens", "");
+	edit_file("config.json", ": 4,", ": 1e300,");
+	expect_failure(SRM_INVALID_MODEL, "min_sentence_tokens", "");
+}
+
 /* what is a date, and what is none */
 static void
 test_template_dates(void **state)
@@ -933,6 +958,7 @@ main(void)
 		cmocka_unit_test(test_tokenizer_size),
 		cmocka_unit_test(test_chat_template),
 		cmocka_unit_test(test_own_template),
+		cmocka_unit_test(test_sentence_tokens),
 		cmocka_unit_test(test_template_dates),
 		cmocka_unit_test(test_template_tokens),
 		cmocka_unit_test(test_changed),
