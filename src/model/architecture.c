@@ -22,8 +22,7 @@
 #define END_OF_LIST	{.name = NULL}
 
 /* Llama's names, which most others took over. */
-#define LLAMA_ATTENTION \
-	TENSOR("input_layernorm.weight", ATTENTION_NORM), \
+#define LLAMA_PROJECTIONS \
 	TENSOR("self_attn.q_proj.weight", QUERY), \
 	TENSOR("self_attn.k_proj.weight", KEY), \
 	TENSOR("self_attn.v_proj.weight", VALUE), \
@@ -34,6 +33,9 @@
 	OPTION("self_attn.o_proj.bias", OUTPUT_BIAS, OUTPUT_BIAS), \
 	OPTION("self_attn.q_norm.weight", HEAD_NORM, QUERY_NORM), \
 	OPTION("self_attn.k_norm.weight", HEAD_NORM, KEY_NORM)
+#define LLAMA_ATTENTION \
+	TENSOR("input_layernorm.weight", ATTENTION_NORM), \
+	LLAMA_PROJECTIONS
 #define LLAMA_FEED_FORWARD \
 	TENSOR("mlp.gate_proj.weight", GATE), \
 	TENSOR("mlp.up_proj.weight", UP), \
@@ -54,6 +56,15 @@ static const SrmLayerTensor gemma2_layer[] = {
 	LLAMA_ATTENTION,
 	TENSOR("post_attention_layernorm.weight", POST_ATTENTION_NORM),
 	TENSOR("pre_feedforward_layernorm.weight", FFN_NORM),
+	LLAMA_FEED_FORWARD,
+	TENSOR("post_feedforward_layernorm.weight", POST_FFN_NORM),
+	END_OF_LIST
+};
+
+/* Norms stand behind the steps only. */
+static const SrmLayerTensor olmo2_layer[] = {
+	LLAMA_PROJECTIONS,
+	TENSOR("post_attention_layernorm.weight", POST_ATTENTION_NORM),
 	LLAMA_FEED_FORWARD,
 	TENSOR("post_feedforward_layernorm.weight", POST_FFN_NORM),
 	END_OF_LIST
@@ -100,18 +111,27 @@ static const SrmLayerTensor internlm2_layer[] = {
 	.embedding = "embed_tokens.weight", \
 	.layer_prefix = "layers.", \
 	.final_norm = "norm.weight"
+#define LLAMA_STEPS \
+	.steps = { \
+		[SRM_STEP_ALWAYS] = "", \
+		[SRM_STEP_QKV_BIAS] = "attention_bias", \
+		[SRM_STEP_OUTPUT_BIAS] = "attention_bias", \
+		[SRM_STEP_MLP_BIAS] = "mlp_bias" \
+	}
+#define OLMO2_STEPS \
+	.steps = { \
+		[SRM_STEP_ALWAYS] = "", \
+		[SRM_STEP_QKV_BIAS] = "attention_bias", \
+		[SRM_STEP_OUTPUT_BIAS] = "attention_bias", \
+		[SRM_STEP_HEAD_NORM] = "" \
+	}
 #define SILU	.activation_key = "hidden_act", .activation = "silu"
 
 static const SrmArchitecture architectures[] = {
 	{
 		.family = "Llama", .model_type = "llama",
 		LLAMA_NAMES, .layer_tensors = llama_layer,
-		.steps = {
-			[SRM_STEP_ALWAYS] = "",
-			[SRM_STEP_QKV_BIAS] = "attention_bias",
-			[SRM_STEP_OUTPUT_BIAS] = "attention_bias",
-			[SRM_STEP_MLP_BIAS] = "mlp_bias"
-		},
+		LLAMA_STEPS,
 		.gate_pattern = "<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\n",
 		SILU, .max_positions = 2048, .norm_eps = 1e-6
 	},
@@ -166,9 +186,52 @@ static const SrmArchitecture architectures[] = {
 		},
 		.activation_key = "hidden_activation", .activation = "gelu_pytorch_tanh",
 		.norms_from_one = true, .scales_embedding = true, .caps_attention = true,
-		.window_rule = SRM_WINDOW_ALTERNATING, .window = 4096,
+		.softcap = 50, .window_rule = SRM_WINDOW_PERIODIC, .window_period = 2, .window = 4096,
 		.gate_pattern = "<end_of_turn>\n<start_of_turn>model\n",
 		.head_dim = 256, .n_kv_heads = 4, .max_positions = 8192, .norm_eps = 1e-6
+	},
+	{
+		.family = "Gemma3Text", .model_type = "gemma3_text",
+		LLAMA_NAMES, .layer_tensors = gemma2_layer,
+		.steps = {
+			[SRM_STEP_ALWAYS] = "",
+			[SRM_STEP_QKV_BIAS] = "attention_bias",
+			[SRM_STEP_OUTPUT_BIAS] = "attention_bias",
+			[SRM_STEP_HEAD_NORM] = ""
+		},
+		.activation_key = "hidden_activation", .activation = "gelu_pytorch_tanh",
+		.norms_from_one = true, .scales_embedding = true, .caps_attention = true,
+		.has_local_rope = true, .local_theta_key = "rope_local_base_freq", .rope_theta = 1000000, .local_theta = 10000,
+		.window_rule = SRM_WINDOW_PERIODIC, .window_period = 6, .window = 4096,
+		.gate_pattern = "<end_of_turn>\n<start_of_turn>model\n",
+		.head_dim = 256, .n_kv_heads = 4, .max_positions = 131072, .norm_eps = 1e-6
+	},
+	{
+		.family = "Olmo2", .model_type = "olmo2",
+		LLAMA_NAMES, .layer_tensors = olmo2_layer,
+		OLMO2_STEPS,
+		SILU, .head_norm = SRM_HEAD_NORM_WHOLE, .max_positions = 2048, .norm_eps = 1e-5
+	},
+	{
+		.family = "Olmo3", .model_type = "olmo3",
+		LLAMA_NAMES, .layer_tensors = olmo2_layer,
+		OLMO2_STEPS,
+		.has_local_rope = true, .local_theta_key = "rope_theta", .rope_theta = 500000, .local_theta = 500000,
+		.window_rule = SRM_WINDOW_PERIODIC, .window_period = 4, .window = 4096,
+		SILU, .head_norm = SRM_HEAD_NORM_WHOLE, .max_positions = 2048, .norm_eps = 1e-5
+	},
+	{
+		.family = "Granite", .model_type = "granite",
+		LLAMA_NAMES, .layer_tensors = llama_layer,
+		LLAMA_STEPS, .has_multipliers = true,
+		SILU, .max_positions = 2048, .norm_eps = 1e-6
+	},
+	{
+		.family = "SmolLM3", .model_type = "smollm3",
+		LLAMA_NAMES, .layer_tensors = llama_layer,
+		LLAMA_STEPS, .may_lack_rope = true, .rope_theta = 2000000,
+		.window_rule = SRM_WINDOW_WITHOUT_ROPE,
+		SILU, .n_kv_heads = 4, .max_positions = 32768, .norm_eps = 1e-6
 	},
 	{
 		.family = "Phi3", .model_type = "phi3",

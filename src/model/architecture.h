@@ -49,7 +49,8 @@ typedef enum SrmWindowRule
 	SRM_WINDOW_NONE,
 	SRM_WINDOW_ALL,				/* all of them */
 	SRM_WINDOW_UPPER,			/* with "use_sliding_window", from "max_window_layers" on */
-	SRM_WINDOW_ALTERNATING		/* the first, the third, and so on */
+	SRM_WINDOW_PERIODIC,		/* all but each that "sliding_window_pattern" counts up to */
+	SRM_WINDOW_WITHOUT_ROPE		/* with "use_sliding_window", those without rotary position */
 } SrmWindowRule;
 
 typedef struct SrmArchitecture
@@ -75,6 +76,11 @@ typedef struct SrmArchitecture
 	bool		norms_from_one; /* checkpoints store the norms' weights less one */
 	bool		scales_embedding;	/* by the root of dim */
 	bool		caps_attention; /* "attn_logit_softcapping", "query_pre_attn_scalar" */
+	bool		has_multipliers;	/* of embeddings, attention, and what steps add */
+	bool		may_lack_rope;	/* "no_rope_layers", "no_rope_layer_interval" */
+	bool		has_local_rope; /* layers with a window have a rotary position of their own */
+	const char *local_theta_key;	/* of that, in older files */
+	SrmHeadNorm head_norm;
 	SrmWindowRule window_rule;
 	const char *gate_pattern;	/* see SrmModelSettings; NULL: models say it themselves */
 
@@ -84,7 +90,11 @@ typedef struct SrmArchitecture
 	size_t		n_kv_heads;		/* 0: n_heads */
 	size_t		max_positions;
 	double		norm_eps;
+	double		rope_theta;		/* 0: 10000 */
+	double		local_theta;
+	double		softcap;
 	size_t		window;			/* 0: none */
+	size_t		window_period;
 } SrmArchitecture;
 
 /* The row for a class name and a "model_type", which may be NULL; or NULL. */

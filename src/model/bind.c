@@ -71,6 +71,7 @@ bind_layer(SrmBinder *binder, size_t number)
 	const SrmDecoder *decoder = &binder->model->decoder;
 	const SrmLayer *layer = &decoder->layers[number];
 
+	decoder->layers[number] = binder->config->layers[number];
 	for (const SrmLayerTensor *tensor = row->layer_tensors; tensor->name != NULL; tensor++)
 	{
 		char		name[MAX_NAME_SIZE];
@@ -82,7 +83,6 @@ bind_layer(SrmBinder *binder, size_t number)
 		if (!bind_layer_tensor(binder, tensor, name, layer))
 			return false;
 	}
-	decoder->layers[number].window = binder->config->windows[number];
 	return true;
 }
 

@@ -17,20 +17,15 @@
 #include "model/config_reader.h"
 
 /* Beyond all that is published, and small enough that no product overflows. */
-#define MAX_LAYERS			1024
 #define MAX_HEADS			1024
 #define MAX_HEAD_DIM		1024
 #define MAX_FFN_DIM			(1 << 20)
-#define MAX_POSITIONS		(1 << 30)
 #define MAX_SENTENCE_TOKENS	(1 << 20)
 #define MAX_NAME_LENGTH		64
 #define MAX_MARKER_LENGTH	256
 #define MAX_TEMPLATE_LENGTH	(1024 * 1024)
 
-#define DEFAULT_WINDOW_LAYERS	28
 #define STEP_TOKEN				"<extra_0>" /* of Qwen2.5-Math-PRM */
-#define DEFAULT_SOFTCAP			50.0
-#define DEFAULT_ATTENTION_SCALAR	256.0
 
 static bool
 read_architecture(SrmConfigReader *reader)
@@ -108,6 +103,7 @@ read_sizes(SrmConfigReader *reader)
 	decoder->norm_eps = (float) eps;
 	if (config->architecture->scales_embedding)
 		decoder->embedding_scale = (float) sqrt((double) decoder->dim);
+	decoder->head_norm = config->architecture->head_norm;
 	return read_heads(reader, decoder);
 }
 
@@ -125,127 +121,6 @@ read_steps(SrmConfigReader *reader)
 			!srm_json_get_bool(reader->root, key, false, step, reader->status))
 			return false;
 	}
-	return true;
-}
-
-/* A member that is there, be it null; srm_json_member() gives NULL for both. */
-static bool
-has_member(const SrmJson *object, const char *key)
-{
-	for (const SrmJson *child = object->child; child != NULL; child = child->next)
-		if (strcmp(child->key, key) == 0)
-			return true;
-	return false;
-}
-
-/* The size of windows: 0 for none. */
-static bool
-read_window_size(SrmConfigReader *reader, size_t *window)
-{
-	const SrmArchitecture *row = reader->config->architecture;
-	int64_t		size = (int64_t) row->window;
-	bool		is_used = row->window_rule != SRM_WINDOW_NONE;
-
-	if (row->window_rule == SRM_WINDOW_UPPER &&
-		!srm_json_get_bool(reader->root, "use_sliding_window", false, &is_used, reader->status))
-		return false;
-	if (has_member(reader->root, "sliding_window"))
-		size = 0;
-	if (!srm_json_get_int(reader->root, "sliding_window", 1, MAX_POSITIONS, size, &size,
-						  reader->status))
-		return false;
-	*window = is_used ? (size_t) size : 0;
-	return true;
-}
-
-/* What the rule says where the file does not list the layers' types. */
-static bool
-has_window(const SrmArchitecture *row, size_t layer, size_t first_layer)
-{
-	switch (row->window_rule)
-	{
-		case SRM_WINDOW_NONE:
-			return false;
-		case SRM_WINDOW_ALL:
-			return true;
-		case SRM_WINDOW_UPPER:
-			return layer >= first_layer;
-		case SRM_WINDOW_ALTERNATING:
-			return layer % 2 == 0;
-	}
-	return false;
-}
-
-/* One type of "layer_types"; those that all have their own rule by layers are listed there. */
-static bool
-read_layer_type(SrmConfigReader *reader, const SrmJson *type, size_t window, size_t *layer_window)
-{
-	const char *name = srm_json_string(type);
-
-	*layer_window = 0;
-	if (name != NULL && strcmp(name, "full_attention") == 0)
-		return true;
-	if (name == NULL || strcmp(name, "sliding_attention") != 0 ||
-		reader->config->architecture->window_rule == SRM_WINDOW_NONE)
-		return srm_config_fail_support(reader, "layer type", name == NULL ? "" : name);
-	if (window == 0)
-		return srm_fail(reader->status, SRM_INVALID_MODEL,
-						"layers of type \"sliding_attention\" have no \"sliding_window\"");
-	*layer_window = window;
-	return true;
-}
-
-static bool
-read_windows(SrmConfigReader *reader)
-{
-	SrmConfig  *config = reader->config;
-	const SrmArchitecture *row = config->architecture;
-	const SrmJson *types = srm_json_member(reader->root, "layer_types");
-	const SrmJson *type = types == NULL ? NULL : types->child;
-	size_t		n = config->decoder.n_layers;
-	size_t		window;
-	int64_t		first_layer;
-
-	config->windows = srm_arena_array(reader->arena, n, sizeof(size_t), reader->status);
-	if (config->windows == NULL || !read_window_size(reader, &window) ||
-		!srm_json_get_int(reader->root, "max_window_layers", 0, MAX_LAYERS, DEFAULT_WINDOW_LAYERS,
-						  &first_layer, reader->status))
-		return false;
-	if (types != NULL && (types->type != SRM_JSON_ARRAY || types->n != n))
-		return srm_fail(reader->status, SRM_INVALID_MODEL, "\"layer_types\" is not a list of all layers");
-
-	/* Where all layers have the window, transformers does not look at the list */
-	if (row->window_rule == SRM_WINDOW_ALL)
-		type = NULL;
-	for (size_t i = 0; i < n; i++, type = type == NULL ? NULL : type->next)
-	{
-		if (type != NULL && !read_layer_type(reader, type, window, &config->windows[i]))
-			return false;
-		if (type == NULL)
-			config->windows[i] = has_window(row, i, (size_t) first_layer) ? window : 0;
-	}
-	return true;
-}
-
-/* Scale and cap of the products of queries and keys. */
-static bool
-read_attention(SrmConfigReader *reader)
-{
-	SrmDecoder *decoder = &reader->config->decoder;
-	double		cap = has_member(reader->root, "attn_logit_softcapping") ? 0 : DEFAULT_SOFTCAP;
-	double		scalar;
-
-	if (!reader->config->architecture->caps_attention)
-		return true;
-	if (!srm_json_get_double(reader->root, "attn_logit_softcapping", cap, &cap, reader->status) ||
-		!srm_config_get_positive(reader, reader->root, "query_pre_attn_scalar",
-								 DEFAULT_ATTENTION_SCALAR, &scalar))
-		return false;
-	if (cap < 0)
-		return srm_fail(reader->status, SRM_INVALID_MODEL,
-						"\"attn_logit_softcapping\" must not be negative");
-	decoder->attention_softcap = (float) cap;
-	decoder->attention_scale = (float) (1 / sqrt(scalar));
 	return true;
 }
 
@@ -508,7 +383,7 @@ srm_config_read(SrmConfig *config, const char *path, const char *json, size_t le
 	done = reader.root != NULL && read_architecture(&reader) && srm_config_read_labels(&reader) &&
 		srm_config_read_head(&reader) &&
 		check_supported(&reader) && read_activation(&reader) && read_sizes(&reader) &&
-		read_attention(&reader) && read_windows(&reader) && read_steps(&reader) &&
+		srm_config_read_layers(&reader) && read_steps(&reader) &&
 		srm_config_read_rope(&reader) && read_settings(&reader);
 	if (reader.root != NULL && !done)
 		srm_fail_hint(status, "Check file \"%s\".", path);

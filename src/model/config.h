@@ -42,7 +42,7 @@ typedef struct SrmConfig
 	const SrmArchitecture *architecture;
 	const char *name;			/* of the class: "LlamaForSequenceClassification" */
 	SrmDecoder	decoder;		/* its numbers; the weights are NULL */
-	size_t	   *windows;		/* (n_layers) as in SrmLayer */
+	SrmLayer   *layers;			/* (n_layers): what they are besides weights, which are NULL */
 	SrmLabels	labels;
 	SrmHeadConfig head;
 	bool		steps[SRM_N_STEPS]; /* which of them the layers have */

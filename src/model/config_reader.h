@@ -13,6 +13,8 @@
 /* Beyond all that is published, and small enough that no product overflows. */
 #define MAX_DIM				65536
 #define MAX_VOCAB_SIZE		(1 << 23)
+#define MAX_LAYERS			1024
+#define MAX_POSITIONS		(1 << 30)
 
 typedef struct SrmConfigReader
 {
@@ -32,6 +34,9 @@ extern bool srm_config_get_positive(SrmConfigReader *reader, const SrmJson *obje
 
 /* Fails with: WHAT "VALUE" is not supported. */
 extern bool srm_config_fail_support(SrmConfigReader *reader, const char *what, const char *value);
+
+/* What layers differ in, once the sizes are there. */
+extern bool srm_config_read_layers(SrmConfigReader *reader);
 
 /* Rotary position, once the sizes are there; may lower the longest text. */
 extern bool srm_config_read_rope(SrmConfigReader *reader);

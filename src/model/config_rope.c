@@ -13,6 +13,8 @@
 #include "model/config.h"
 
 #define DEFAULT_ROPE_THETA	10000.0
+#define FULL_ATTENTION		"full_attention"	/* types of layers */
+#define WINDOW_ATTENTION	"sliding_attention"
 
 static double
 yarn_scale(double factor, double mscale)
@@ -203,25 +205,64 @@ check_rope(SrmConfigReader *reader, const SrmJson *json)
 	return true;
 }
 
-bool
-srm_config_read_rope(SrmConfigReader *reader)
+/* One rotary position; json is the object of its parameters, theta what it has where that does not say. */
+static bool
+read_rope(SrmConfigReader *reader, const SrmJson *json, double theta, SrmRope *rope)
 {
-	SrmRope    *rope = &reader->config->decoder.rope;
-	const SrmJson *json = srm_json_member(reader->root, "rope_scaling");
-	size_t		positions = reader->config->max_tokens;
 	double		number;
 
-	if (json == NULL || json->n == 0)
-		json = srm_json_member(reader->root, "rope_parameters");
-	if (!find_rope(reader, &json) || !check_rope(reader, json) ||
-		!srm_config_get_positive(reader, reader->root, "rope_theta", DEFAULT_ROPE_THETA, &rope->theta) ||
-		!srm_config_get_positive(reader, json, "rope_theta", rope->theta, &rope->theta) ||
-		!srm_config_get_positive(reader, json, "original_max_position_embeddings", (double) positions,
-					  &number) ||
+	if (!check_rope(reader, json) ||
+		!srm_config_get_positive(reader, json, "rope_theta", theta, &rope->theta) ||
+		!srm_config_get_positive(reader, json, "original_max_position_embeddings",
+								 (double) reader->config->max_tokens, &number) ||
 		!srm_config_get_positive(reader, reader->root, "original_max_position_embeddings", number,
-					  &rope->original_max_positions))
+								 &rope->original_max_positions))
 		return false;
 	if (rope->theta <= 1)
 		return srm_fail(reader->status, SRM_INVALID_MODEL, "\"rope_theta\" must be greater than 1");
 	return read_rope_type(reader, json, rope);
+}
+
+/* The parameters for a type of layers, where the file has them by type. */
+static const SrmJson *
+find_rope_of_type(const SrmConfigReader *reader, const char *type)
+{
+	const SrmJson *json = srm_json_member(srm_json_member(reader->root, "rope_parameters"), type);
+
+	return json != NULL && json->type == SRM_JSON_OBJECT ? json : NULL;
+}
+
+/* Older files scale the rotary position of layers without a window, in "rope_scaling". */
+static bool
+read_ropes_by_type(SrmConfigReader *reader, double theta)
+{
+	const SrmArchitecture *row = reader->config->architecture;
+	SrmRope    *ropes = reader->config->decoder.ropes;
+	const SrmJson *scaling = srm_json_member(reader->root, "rope_scaling");
+	double		local_theta;
+
+	if (!srm_config_get_positive(reader, reader->root, row->local_theta_key, row->local_theta, &local_theta))
+		return false;
+	if (scaling != NULL && scaling->type != SRM_JSON_OBJECT)
+		return srm_fail(reader->status, SRM_INVALID_MODEL, "\"rope_scaling\" is not an object");
+	if (scaling == NULL || scaling->n == 0)
+		scaling = find_rope_of_type(reader, FULL_ATTENTION);
+	return read_rope(reader, scaling, theta, &ropes[SRM_ROPE_MAIN]) &&
+		read_rope(reader, find_rope_of_type(reader, WINDOW_ATTENTION), local_theta, &ropes[SRM_ROPE_LOCAL]);
+}
+
+bool
+srm_config_read_rope(SrmConfigReader *reader)
+{
+	const SrmArchitecture *row = reader->config->architecture;
+	const SrmJson *json = srm_json_member(reader->root, "rope_scaling");
+	double		theta = row->rope_theta == 0 ? DEFAULT_ROPE_THETA : row->rope_theta;
+
+	if (!srm_config_get_positive(reader, reader->root, "rope_theta", theta, &theta))
+		return false;
+	if (row->has_local_rope)
+		return read_ropes_by_type(reader, theta);
+	if (json == NULL || json->n == 0)
+		json = srm_json_member(reader->root, "rope_parameters");
+	return find_rope(reader, &json) && read_rope(reader, json, theta, &reader->config->decoder.ropes[SRM_ROPE_MAIN]);
 }

@@ -75,10 +75,11 @@ start_rows(void *arg, size_t task, int thread)
 
 	(void) thread;
 	/* There are no more positions than rows */
-	if (first < pass->n_positions)
-		srm_rope_table(pass->cosines + first * half, pass->sines + first * half, pass->frequencies,
-					   &decoder->rope, decoder->head_dim, pass->n_cached + first,
-					   srm_smaller(n, pass->n_positions - first));
+	for (int i = 0; i < SRM_N_ROPES && first < pass->n_positions; i++)
+		if (srm_decoder_uses_rope(decoder, i))
+			srm_rope_table(pass->cosines[i] + first * half, pass->sines[i] + first * half, pass->frequencies[i],
+						   &decoder->ropes[i], decoder->head_dim, pass->n_cached + first,
+						   srm_smaller(n, pass->n_positions - first));
 	for (size_t i = first; i < first + n; i++)
 		read_embedding(decoder, pass->tokens[i], pass->hidden + i * decoder->dim);
 }
@@ -96,7 +97,7 @@ read_norm(void *arg, size_t row, float *out)
 
 /*
  * out (dim) = hidden + change, or + norm(change) where the layer has such a
- * norm; kept, if not NULL, gets change as it was before
+ * norm; kept, if not NULL, gets change as it was before.  A scale applies to what is added.
  */
 static void
 add_change(const SrmDecoder *decoder, float *out, const float *hidden, float *change, float *kept,
@@ -106,6 +107,8 @@ add_change(const SrmDecoder *decoder, float *out, const float *hidden, float *ch
 		memcpy(kept, change, decoder->dim * sizeof(float));
 	if (norm != NULL)
 		srm_norm_forward(change, change, norm, decoder->norm_eps, 1, decoder->dim);
+	for (size_t i = 0; i < decoder->dim && decoder->residual_scale != 0; i++)
+		change[i] *= decoder->residual_scale;
 	for (size_t i = 0; i < decoder->dim; i++)
 		out[i] = hidden[i] + change[i];
 }
@@ -167,14 +170,17 @@ read_gated(void *arg, size_t row, float *out)
 static void
 turn_heads(SrmPass *pass, float *heads, float *raw, const float *norm, size_t n_heads, size_t row)
 {
-	size_t		head_dim = pass->decoder->head_dim;
+	const SrmDecoder *decoder = pass->decoder;
+	size_t		head_dim = decoder->head_dim;
+	size_t		n_normed = decoder->head_norm == SRM_HEAD_NORM_WHOLE ? 1 : n_heads;
 	size_t		start = pass->position[row] * (head_dim / 2);
+	SrmRopeNumber rope = pass->layer->rope;
 
 	if (norm != NULL && raw != NULL)
 		memcpy(raw, heads, n_heads * head_dim * sizeof(float));
-	if (norm != NULL)
-		srm_norm_forward(heads, heads, norm, pass->decoder->norm_eps, n_heads, head_dim);
-	srm_rope_forward(heads, pass->cosines + start, pass->sines + start, n_heads, head_dim);
+	srm_norm_forward(heads, heads, norm, decoder->norm_eps, n_normed, n_heads * head_dim / n_normed);
+	if (rope != SRM_ROPE_NONE)
+		srm_rope_forward(heads, pass->cosines[rope] + start, pass->sines[rope] + start, n_heads, head_dim);
 }
 
 static void
@@ -475,7 +481,9 @@ start_pass(SrmPass *pass)
 			pass->wanted_index[n_wanted++] = pass->index[row];
 		}
 	}
-	srm_rope_frequencies(pass->frequencies, &pass->decoder->rope, pass->decoder->head_dim);
+	for (int i = 0; i < SRM_N_ROPES; i++)
+		if (srm_decoder_uses_rope(pass->decoder, i))
+			srm_rope_frequencies(pass->frequencies[i], &pass->decoder->ropes[i], pass->decoder->head_dim);
 	return run_rows(&chunk, start_rows);
 }
 

@@ -170,12 +170,18 @@ srm_pass_allocate(SrmPass *pass, SrmArena *arena)
 	size_t		kept = pass->tape == NULL ? rows : 0;	/* of what is on the tape otherwise */
 	size_t		q_dim = decoder->n_heads * decoder->head_dim;
 	size_t		kv_dim = decoder->n_kv_heads * decoder->head_dim;
+	size_t		half = decoder->head_dim / 2;
+	size_t		main = srm_decoder_uses_rope(decoder, SRM_ROPE_MAIN) ? pass->n_positions : 0;
+	size_t		local = srm_decoder_uses_rope(decoder, SRM_ROPE_LOCAL) ? pass->n_positions : 0;
 	const Buffer buffers[] = {
-		{&pass->frequencies, 1, decoder->head_dim / 2},
+		{&pass->frequencies[SRM_ROPE_MAIN], 1, half},
+		{&pass->frequencies[SRM_ROPE_LOCAL], 1, half},
 		{&pass->hidden, pass->tape == NULL ? n : 0, decoder->dim},
 		{&pass->wanted_hidden, pass->n_wanted, decoder->dim},
-		{&pass->cosines, pass->n_positions, decoder->head_dim / 2},
-		{&pass->sines, pass->n_positions, decoder->head_dim / 2},
+		{&pass->cosines[SRM_ROPE_MAIN], main, half},
+		{&pass->sines[SRM_ROPE_MAIN], main, half},
+		{&pass->cosines[SRM_ROPE_LOCAL], local, half},
+		{&pass->sines[SRM_ROPE_LOCAL], local, half},
 		{&pass->queries, kept, q_dim},
 		{&pass->attended, kept, q_dim},
 		{&pass->keys, kept, kv_dim},

@@ -54,14 +54,14 @@ typedef struct SrmPass
 	size_t		chunk_rows;		/* at most, of a chunk */
 	size_t		own_capacity;	/* tokens of own */
 
-	float	   *frequencies;	/* (head_dim / 2) */
+	float	   *frequencies[SRM_N_ROPES];	/* (head_dim / 2) */
 	float	   *hidden;			/* (n_rows, dim): the residual stream */
 	int32_t    *tokens;			/* (n_rows) */
 	uint32_t   *rows;			/* (n_rows): 0, 1, 2 ... */
 	uint32_t   *index;			/* (n_rows): as attention counts, see attention_of() */
 	uint32_t   *position;		/* (n_rows): less n_cached */
-	float	   *cosines;		/* (n_positions, head_dim / 2) */
-	float	   *sines;			/* (n_positions, head_dim / 2) */
+	float	   *cosines[SRM_N_ROPES];	/* (n_positions, head_dim / 2); none where no layer has it */
+	float	   *sines[SRM_N_ROPES];
 	SrmKeys		own;			/* of the layer at work and blocks that are not kept */
 	float	   *own_memory;
 

@@ -14,9 +14,20 @@ const SrmWeight srm_layer_weights[SRM_N_WEIGHTS] = {
 #undef WEIGHT
 };
 
+bool
+srm_decoder_uses_rope(const SrmDecoder *decoder, int number)
+{
+	for (size_t i = 0; i < decoder->n_layers; i++)
+		if (decoder->layers[i].rope == (SrmRopeNumber) number)
+			return true;
+	return false;
+}
+
 size_t
 srm_size_of(const SrmDecoder *decoder, SrmSize size)
 {
+	bool		is_whole = decoder->head_norm == SRM_HEAD_NORM_WHOLE;
+
 	switch (size)
 	{
 		case SRM_SIZE_DIM:
@@ -25,8 +36,10 @@ srm_size_of(const SrmDecoder *decoder, SrmSize size)
 			return decoder->n_heads * decoder->head_dim;
 		case SRM_SIZE_KEY:
 			return decoder->n_kv_heads * decoder->head_dim;
-		case SRM_SIZE_HEAD:
-			return decoder->head_dim;
+		case SRM_SIZE_QUERY_NORM:
+			return is_whole ? decoder->n_heads * decoder->head_dim : decoder->head_dim;
+		case SRM_SIZE_KEY_NORM:
+			return is_whole ? decoder->n_kv_heads * decoder->head_dim : decoder->head_dim;
 		case SRM_SIZE_FFN:
 			return decoder->ffn_dim;
 		case SRM_SIZE_NONE:

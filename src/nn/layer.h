@@ -41,12 +41,28 @@ typedef struct SrmRope
 	const float *factors;		/* longrope: (head_dim / 2), of the wave lengths */
 } SrmRope;
 
+/* Which rotary position a layer has. */
+typedef enum SrmRopeNumber
+{
+	SRM_ROPE_MAIN,
+	SRM_ROPE_LOCAL,				/* of layers with a window, where these have their own */
+	SRM_N_ROPES,
+	SRM_ROPE_NONE = SRM_N_ROPES
+} SrmRopeNumber;
+
 /* Of the gate of a feed-forward step; Phi(x) is approximated by tanh as in transformers. */
 typedef enum SrmActivation
 {
 	SRM_ACTIVATION_SILU,		/* x sigmoid(x) */
 	SRM_ACTIVATION_GELU_TANH	/* x Phi(x) */
 } SrmActivation;
+
+/* Whose the weights of the norms of queries and keys are. */
+typedef enum SrmHeadNorm
+{
+	SRM_HEAD_NORM_SHARED,		/* each head is normed, with the weights of all */
+	SRM_HEAD_NORM_WHOLE			/* all heads of a token are normed together */
+} SrmHeadNorm;
 
 /*
  * Linear maps are (outputs, inputs); vectors are f32.  A norm whose checkpoint
@@ -56,7 +72,8 @@ typedef enum SrmActivation
 typedef struct SrmLayer
 {
 	size_t		window;			/* tokens that a token sees, itself included; 0: all */
-	const float *attention_norm;
+	SrmRopeNumber rope;
+	const float *attention_norm;	/* or NULL: attention reads the residual stream */
 	SrmMatrix	query;
 	SrmMatrix	key;
 	SrmMatrix	value;
@@ -65,10 +82,10 @@ typedef struct SrmLayer
 	const float *key_bias;
 	const float *value_bias;
 	const float *output_bias;
-	const float *query_norm;	/* or NULL: RMSNorm of each head before rope */
+	const float *query_norm;	/* or NULL: RMSNorm of the heads before rope, see SrmHeadNorm */
 	const float *key_norm;
 	const float *post_attention_norm;	/* or NULL: of what attention adds */
-	const float *ffn_norm;
+	const float *ffn_norm;		/* or NULL */
 	SrmMatrix	gate;
 	SrmMatrix	up;
 	SrmMatrix	down;
@@ -89,10 +106,12 @@ typedef struct SrmDecoder
 	size_t		vocab_size;
 	float		norm_eps;
 	float		embedding_scale;	/* 0: embeddings are used as they are */
+	float		residual_scale; /* of what steps add to the residual stream; 0: it is added as it is */
 	float		attention_scale;	/* of query * key; 0: 1 / sqrt(head_dim) */
 	float		attention_softcap;	/* s becomes cap * tanh(s / cap); 0: it stays s */
 	SrmActivation activation;
-	SrmRope		rope;
+	SrmHeadNorm head_norm;
+	SrmRope		ropes[SRM_N_ROPES];
 	SrmMatrix	embedding;		/* (vocab_size, dim) */
 	SrmLayer   *layers;			/* (n_layers) */
 	const float *final_norm;	/* (dim) */
@@ -105,7 +124,8 @@ typedef enum SrmSize
 	SRM_SIZE_DIM,
 	SRM_SIZE_QUERY,				/* n_heads * head_dim */
 	SRM_SIZE_KEY,				/* n_kv_heads * head_dim */
-	SRM_SIZE_HEAD,				/* head_dim */
+	SRM_SIZE_QUERY_NORM,		/* head_dim, or that of all heads: see SrmHeadNorm */
+	SRM_SIZE_KEY_NORM,
 	SRM_SIZE_FFN
 } SrmSize;
 
@@ -131,8 +151,8 @@ typedef enum SrmRole
 	WEIGHT(KEY_BIAS, key_bias, BIAS, KEY, NONE, NULL) \
 	WEIGHT(VALUE_BIAS, value_bias, BIAS, KEY, NONE, NULL) \
 	WEIGHT(OUTPUT_BIAS, output_bias, BIAS, DIM, NONE, NULL) \
-	WEIGHT(QUERY_NORM, query_norm, NORM, HEAD, NONE, NULL) \
-	WEIGHT(KEY_NORM, key_norm, NORM, HEAD, NONE, NULL) \
+	WEIGHT(QUERY_NORM, query_norm, NORM, QUERY_NORM, NONE, NULL) \
+	WEIGHT(KEY_NORM, key_norm, NORM, KEY_NORM, NONE, NULL) \
 	WEIGHT(POST_ATTENTION_NORM, post_attention_norm, NORM, DIM, NONE, NULL) \
 	WEIGHT(FFN_NORM, ffn_norm, NORM, DIM, NONE, NULL) \
 	WEIGHT(GATE, gate, PRODUCT, FFN, DIM, "gate_proj") \
@@ -162,6 +182,9 @@ typedef struct SrmWeight
 } SrmWeight;
 
 extern const SrmWeight srm_layer_weights[SRM_N_WEIGHTS];
+
+/* Whether any layer has that rotary position. */
+extern bool srm_decoder_uses_rope(const SrmDecoder *decoder, int number);
 
 /* A size in numbers; 0 for SRM_SIZE_NONE. */
 extern size_t srm_size_of(const SrmDecoder *decoder, SrmSize size);

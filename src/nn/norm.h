@@ -12,7 +12,8 @@
 
 /*
  * out (n, dim) = each row of x (n, dim) divided by the root of the mean of its
- * squares plus eps, times weight (dim).  out may be x.
+ * squares plus eps, times weight (dim).  out may be x.  Without a weight the rows
+ * are copied.
  */
 extern void srm_norm_forward(float *out, const float *x, const float *weight,
 							 float eps, size_t n, size_t dim);

@@ -143,8 +143,11 @@ add_all(Buffers *buffers, SrmDecoderTrain *train, const SrmDecoder *decoder, con
 	size_t		n_kept = size->backward ? decoder->n_layers : 1;
 	size_t		half = decoder->head_dim / 2;
 
-	add_buffer(buffers, &train->cosines, size->n_positions, half);
-	add_buffer(buffers, &train->sines, size->n_positions, half);
+	for (int i = 0; i < SRM_N_ROPES; i++)
+	{
+		add_buffer(buffers, &train->cosines[i], srm_decoder_uses_rope(decoder, i) ? size->n_positions : 0, half);
+		add_buffer(buffers, &train->sines[i], srm_decoder_uses_rope(decoder, i) ? size->n_positions : 0, half);
+	}
 	for (size_t i = 0; i <= n_kept; i++)
 		add_buffer(buffers, &inputs[i], size->n_rows, decoder->dim);
 	for (size_t i = 0; i < (size->recompute ? 1 : n_kept); i++)
@@ -187,7 +190,8 @@ srm_decoder_train_bytes(const SrmDecoder *decoder, const SrmTrainSize *size, int
 		add_buffer(&buffers, &input, size->n_rows, decoder->dim);
 	for (size_t i = 0; i < (size->backward && !size->recompute ? decoder->n_layers : 1); i++)
 		add_states(&buffers, &states, decoder, size->n_rows);
-	add_buffer(&buffers, &input, size->n_positions, decoder->head_dim);
+	for (int i = 0; i < SRM_N_ROPES; i++)
+		add_buffer(&buffers, &input, srm_decoder_uses_rope(decoder, i) ? size->n_positions : 0, decoder->head_dim);
 	for (int i = 0; i < SRM_N_WEIGHTS; i++)
 	{
 		const SrmMatrix *matrix = srm_weight_matrix(&decoder->layers[0], i);
@@ -208,9 +212,14 @@ fill_rope(SrmDecoderTrain *train, float *frequencies)
 {
 	const SrmDecoder *decoder = train->decoder;
 
-	srm_rope_frequencies(frequencies, &decoder->rope, decoder->head_dim);
-	srm_rope_table(train->cosines, train->sines, frequencies, &decoder->rope, decoder->head_dim,
-				   0, train->size.n_positions);
+	for (int i = 0; i < SRM_N_ROPES; i++)
+	{
+		if (!srm_decoder_uses_rope(decoder, i))
+			continue;
+		srm_rope_frequencies(frequencies, &decoder->ropes[i], decoder->head_dim);
+		srm_rope_table(train->cosines[i], train->sines[i], frequencies, &decoder->ropes[i], decoder->head_dim,
+					   0, train->size.n_positions);
+	}
 }
 
 static bool

@@ -54,8 +54,8 @@ typedef struct SrmDecoderTrain
 	SrmTrainSize size;
 	SrmArena   *arena;
 
-	float	   *cosines;		/* (n_positions, head_dim / 2) */
-	float	   *sines;
+	float	   *cosines[SRM_N_ROPES];	/* (n_positions, head_dim / 2); empty where no layer has it */
+	float	   *sines[SRM_N_ROPES];
 	uint32_t   *positions;		/* (rows) */
 	SrmTape		tape;			/* states of all layers are the same with recompute; backward makes
 								 * gradients of gate and up, and packs what it needs */

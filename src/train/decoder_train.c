@@ -26,6 +26,23 @@
 
 #define EMBEDDING_COLS	64
 
+const char *
+srm_decoder_train_obstacle(const SrmDecoder *decoder)
+{
+	if (decoder->residual_scale != 0)
+		return "What its steps add to the residual stream is scaled.";
+	for (size_t i = 0; i < decoder->n_layers; i++)
+	{
+		const SrmLayer *layer = &decoder->layers[i];
+
+		if (layer->attention_norm == NULL || layer->ffn_norm == NULL)
+			return "Its layers have no norms before their steps.";
+		if (layer->query_norm != NULL && decoder->head_norm != SRM_HEAD_NORM_SHARED)
+			return "All heads of a token are normed together.";
+	}
+	return NULL;
+}
+
 /* The branches of a batch as sequences, and what is wanted of each. */
 static SrmSequence *
 list_sequences(const SrmTrainBatch *batch, float *hidden, size_t dim, SrmArena *arena, SrmStatus *status)
@@ -208,8 +225,10 @@ turn_heads_backward(const SrmDecoderTrain *train, float *dheads, float *dnorm, f
 	const SrmDecoder *decoder = train->decoder;
 	size_t		head_dim = decoder->head_dim;
 	size_t		start = train->positions[row] * (head_dim / 2);
+	SrmRopeNumber rope = decoder->layers[train->layer].rope;
 
-	srm_rope_backward(dheads, train->cosines + start, train->sines + start, n_heads, head_dim);
+	if (rope != SRM_ROPE_NONE)
+		srm_rope_backward(dheads, train->cosines[rope] + start, train->sines[rope] + start, n_heads, head_dim);
 	for (size_t i = 0; norm != NULL && i < n_heads; i++)
 	{
 		memcpy(copy, dheads + i * head_dim, head_dim * sizeof(float));

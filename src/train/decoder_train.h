@@ -19,6 +19,9 @@
 
 #include "train/decoder_states.h"
 
+/* What a decoder has that the backward pass does not know, as a sentence; NULL: nothing. */
+extern const char *srm_decoder_train_obstacle(const SrmDecoder *decoder);
+
 /*
  * hidden (n_wanted, dim) = final-norm states of the wanted rows.  keep: a
  * backward of the same batch follows.

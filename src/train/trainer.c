@@ -121,11 +121,20 @@ static bool
 check_base(const SrmTrainer *trainer, SrmStatus *status)
 {
 	const SrmModel *model = trainer->model;
+	const char *obstacle = trainer->options.part == SRM_TRAIN_HEAD ? NULL :
+		srm_decoder_train_obstacle(&model->decoder);
 
 	if (!srm_segmenter_known(trainer->options.segmenter))
 		return srm_fail(status, SRM_NOT_SUPPORTED, "segmenter \"%s\" is not supported", trainer->options.segmenter);
 	if (model->head.value.n > 0)
 		return srm_fail(status, SRM_NOT_SUPPORTED, "a model whose head is more than a linear map cannot be trained");
+	if (obstacle != NULL)
+	{
+		srm_fail(status, SRM_NOT_SUPPORTED, "of a model of architecture \"%s\" only the head can be trained",
+				 model->architecture);
+		srm_fail_detail(status, "%s", obstacle);
+		return srm_fail_hint(status, "Train its head alone.");
+	}
 	if (trainer->options.part != SRM_TRAIN_HEAD && model->decoder.embedding.dtype == SRM_INT8)
 		return srm_fail(status, SRM_NOT_SUPPORTED, "a model of 8-bit weights cannot be trained");
 	for (size_t i = 0; i < model->decoder.n_layers; i++)

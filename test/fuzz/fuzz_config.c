@@ -25,7 +25,7 @@ static void
 check_config(const SrmConfig *config)
 {
 	const SrmDecoder *decoder = &config->decoder;
-	const SrmRope *rope = &decoder->rope;
+	const SrmRope *rope = &decoder->ropes[SRM_ROPE_MAIN];
 
 	if (decoder->n_layers == 0 || decoder->n_layers > 1024 || decoder->dim == 0 ||
 		decoder->n_heads == 0 || decoder->n_kv_heads == 0 || decoder->ffn_dim == 0 ||

@@ -56,7 +56,9 @@ plain_linear(double *out, const double *x, const SrmMatrix *w, const float *bias
 static inline void
 plain_norm(double *out, const double *x, const float *weight, double eps, size_t n, size_t dim)
 {
-	for (size_t i = 0; i < n; i++)
+	if (weight == NULL)
+		memmove(out, x, n * dim * sizeof(double));
+	for (size_t i = 0; weight != NULL && i < n; i++)
 	{
 		double		sum = 0;
 
@@ -154,12 +156,22 @@ plain_attention(double *out, const double *queries, const double *keys, const do
 	free(weights);
 }
 
+/* hidden (n, dim) += change, scaled */
+static inline void
+plain_add(double *hidden, const double *change, const SrmDecoder *decoder, size_t n)
+{
+	for (size_t i = 0; i < n * decoder->dim; i++)
+		hidden[i] += change[i] * (decoder->residual_scale == 0 ? 1 : decoder->residual_scale);
+}
+
 static inline void
 plain_attention_step(double *hidden, const SrmDecoder *decoder, const SrmLayer *layer, size_t n)
 {
 	size_t		dim = decoder->dim;
 	size_t		q_dim = decoder->n_heads * decoder->head_dim;
 	size_t		kv_dim = decoder->n_kv_heads * decoder->head_dim;
+	size_t		q_width = decoder->head_norm == SRM_HEAD_NORM_WHOLE ? q_dim : decoder->head_dim;
+	size_t		kv_width = decoder->head_norm == SRM_HEAD_NORM_WHOLE ? kv_dim : decoder->head_dim;
 	double	   *normed = plain_zeros(n * dim);
 	double	   *queries = plain_zeros(n * q_dim);
 	double	   *keys = plain_zeros(n * kv_dim);
@@ -170,20 +182,17 @@ plain_attention_step(double *hidden, const SrmDecoder *decoder, const SrmLayer *
 	plain_linear(queries, normed, &layer->query, layer->query_bias, n);
 	plain_linear(keys, normed, &layer->key, layer->key_bias, n);
 	plain_linear(values, normed, &layer->value, layer->value_bias, n);
-	if (layer->query_norm != NULL)
-		plain_norm(queries, queries, layer->query_norm, decoder->norm_eps,
-				   n * decoder->n_heads, decoder->head_dim);
-	if (layer->key_norm != NULL)
-		plain_norm(keys, keys, layer->key_norm, decoder->norm_eps,
-				   n * decoder->n_kv_heads, decoder->head_dim);
-	plain_rope(queries, &decoder->rope, n, decoder->n_heads, decoder->head_dim);
-	plain_rope(keys, &decoder->rope, n, decoder->n_kv_heads, decoder->head_dim);
+	plain_norm(queries, queries, layer->query_norm, decoder->norm_eps, n * q_dim / q_width, q_width);
+	plain_norm(keys, keys, layer->key_norm, decoder->norm_eps, n * kv_dim / kv_width, kv_width);
+	if (layer->rope != SRM_ROPE_NONE)
+	{
+		plain_rope(queries, &decoder->ropes[layer->rope], n, decoder->n_heads, decoder->head_dim);
+		plain_rope(keys, &decoder->ropes[layer->rope], n, decoder->n_kv_heads, decoder->head_dim);
+	}
 	plain_attention(gathered, queries, keys, values, decoder, layer->window, n);
 	plain_linear(normed, gathered, &layer->output, layer->output_bias, n);
-	if (layer->post_attention_norm != NULL)
-		plain_norm(normed, normed, layer->post_attention_norm, decoder->norm_eps, n, dim);
-	for (size_t i = 0; i < n * dim; i++)
-		hidden[i] += normed[i];
+	plain_norm(normed, normed, layer->post_attention_norm, decoder->norm_eps, n, dim);
+	plain_add(hidden, normed, decoder, n);
 	free(normed);
 	free(queries);
 	free(keys);
@@ -212,10 +221,8 @@ plain_feed_forward_step(double *hidden, const SrmDecoder *decoder, const SrmLaye
 	for (size_t i = 0; i < n * decoder->ffn_dim; i++)
 		gate[i] = plain_activation(gate[i], decoder->activation) * up[i];
 	plain_linear(normed, gate, &layer->down, layer->down_bias, n);
-	if (layer->post_ffn_norm != NULL)
-		plain_norm(normed, normed, layer->post_ffn_norm, decoder->norm_eps, n, decoder->dim);
-	for (size_t i = 0; i < n * decoder->dim; i++)
-		hidden[i] += normed[i];
+	plain_norm(normed, normed, layer->post_ffn_norm, decoder->norm_eps, n, decoder->dim);
+	plain_add(hidden, normed, decoder, n);
 	free(normed);
 	free(gate);
 	free(up);

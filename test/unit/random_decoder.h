@@ -37,6 +37,11 @@ typedef struct RandomShape
 	float		attention_softcap;
 	SrmActivation activation;
 	bool		with_post_norms;
+	bool		without_input_norms;
+	SrmHeadNorm head_norm;
+	float		residual_scale;
+	bool		with_local_rope;	/* in layers with a window: theta is a tenth there */
+	size_t		rope_step;		/* not 0: every rope_step-th layer, the first among them, has none */
 	bool		packed;			/* queries, keys and values lie in one tensor, by the head */
 } RandomShape;
 
@@ -148,16 +153,24 @@ random_packed_maps(RandomState *state, const RandomShape *shape, SrmLayer *layer
 	layer->value = rows_of(&tensor, run + shape->head_dim, kv_dim, shape->head_dim, stride);
 }
 
+static inline bool
+is_head_norm(SrmWeightNumber number)
+{
+	return number == SRM_WEIGHT_QUERY_NORM || number == SRM_WEIGHT_KEY_NORM;
+}
+
 /* Whether a decoder of a shape has a weight. */
 static inline bool
 shape_has(const RandomShape *shape, SrmWeightNumber number)
 {
 	if (srm_layer_weights[number].role == SRM_ROLE_BIAS)
 		return shape->with_biases;
-	if (srm_layer_weights[number].rows == SRM_SIZE_HEAD)
+	if (is_head_norm(number))
 		return shape->with_head_norms;
 	if (number == SRM_WEIGHT_POST_ATTENTION_NORM || number == SRM_WEIGHT_POST_FFN_NORM)
 		return shape->with_post_norms;
+	if (number == SRM_WEIGHT_ATTENTION_NORM || number == SRM_WEIGHT_FFN_NORM)
+		return !shape->without_input_norms;
 	return true;
 }
 
@@ -178,7 +191,7 @@ random_layer(RandomState *state, const RandomShape *shape, const SrmDecoder *dec
 			*srm_weight_vector(layer, i) = random_vector(state, rows, 0.0f, 1.0f);
 		else
 			*srm_weight_vector(layer, i) = random_vector(state, rows, 1.0f,
-														 srm_layer_weights[i].rows == SRM_SIZE_HEAD ? 0.5f : 0.3f);
+														 is_head_norm(i) ? 0.5f : 0.3f);
 	}
 	if (shape->packed)
 		random_packed_maps(state, shape, layer);
@@ -203,7 +216,10 @@ random_decoder(const RandomShape *shape, uint64_t seed, SrmArena *arena)
 	decoder->ffn_dim = shape->ffn_dim;
 	decoder->vocab_size = shape->vocab_size;
 	decoder->norm_eps = 1e-6f;
-	decoder->rope = shape->rope;
+	decoder->ropes[SRM_ROPE_MAIN] = decoder->ropes[SRM_ROPE_LOCAL] = shape->rope;
+	decoder->ropes[SRM_ROPE_LOCAL].theta /= 10;
+	decoder->head_norm = shape->head_norm;
+	decoder->residual_scale = shape->residual_scale;
 	decoder->embedding_scale = shape->embedding_scale;
 	decoder->attention_scale = shape->attention_scale;
 	decoder->attention_softcap = shape->attention_softcap;
@@ -216,7 +232,12 @@ random_decoder(const RandomShape *shape, uint64_t seed, SrmArena *arena)
 	{
 		random_layer(&state, shape, decoder, &decoder->layers[i]);
 		if (shape->window > 0 && i % shape->window_step == 0)
+		{
 			decoder->layers[i].window = shape->window;
+			decoder->layers[i].rope = shape->with_local_rope ? SRM_ROPE_LOCAL : SRM_ROPE_MAIN;
+		}
+		if (shape->rope_step > 0 && i % shape->rope_step == 0)
+			decoder->layers[i].rope = SRM_ROPE_NONE;
 	}
 	decoder->final_norm = random_vector(&state, shape->dim, 1.0f, 0.3f);
 	return decoder;

@@ -62,6 +62,13 @@ static const RandomShape gemma_shape = {
 	.attention_softcap = 1.5f,.activation = SRM_ACTIVATION_GELU_TANH,.with_post_norms = true
 };
 
+/* Rotary position by the window, and a layer without any. */
+static const RandomShape mixed_shape = {
+	.n_layers = 3,.dim = 24,.n_heads = 4,.n_kv_heads = 2,.head_dim = 8,.ffn_dim = 40,
+	.vocab_size = 50,.rope = {.type = SRM_ROPE_DEFAULT,.theta = 1000.0,.attention_factor = 1.0},
+	.window = 9,.window_step = 2,.with_local_rope = true,.rope_step = 3
+};
+
 static void
 add_tensor(Fixture *fixture, const char *name, const float *w, const float **gradient, size_t n)
 {
@@ -308,6 +315,7 @@ test_slopes_gemma(void **state)
 {
 	(void) state;
 	check_slopes(&gemma_shape);
+	check_slopes(&mixed_shape);
 }
 
 /* Where a branch of a batch begins among those wanted, and how many it has there. */
@@ -381,6 +389,7 @@ test_against_scoring(void **state)
 	check_against_scoring(&plain_shape);
 	check_against_scoring(&grouped_shape);
 	check_against_scoring(&gemma_shape);
+	check_against_scoring(&mixed_shape);
 }
 
 static float *

@@ -124,6 +124,15 @@ static const RandomShape shapes[] = {
 		.window = 130, .window_step = 2, .embedding_scale = 4.8989797f, .attention_scale = 0.5f,
 		.attention_softcap = 1.5f, .activation = SRM_ACTIVATION_GELU_TANH,
 	.with_post_norms = true},
+	/* norms behind steps alone, and of all heads together (OLMo 2) */
+	{.n_layers = 2, .dim = 24, .n_heads = 6, .n_kv_heads = 2, .head_dim = 8, .ffn_dim = 40,
+		.vocab_size = 50, .dtype = SRM_BF16, .with_head_norms = true, .head_norm = SRM_HEAD_NORM_WHOLE,
+		.without_input_norms = true, .with_post_norms = true,
+	.rope = {.type = SRM_ROPE_DEFAULT, .theta = 500}},
+	/* layers with two kinds of rotary position, and with none (Gemma 3, SmolLM3); scaled steps (Granite) */
+	{.n_layers = 4, .dim = 24, .n_heads = 4, .n_kv_heads = 2, .head_dim = 8, .ffn_dim = 40,
+		.vocab_size = 50, .dtype = SRM_F32, .rope = {.type = SRM_ROPE_DEFAULT, .theta = 1000},
+	.window = 30, .window_step = 2, .with_local_rope = true, .rope_step = 3, .residual_scale = 0.3f},
 	/* heads packed into one tensor (InternLM2), wave lengths scaled one by one (Phi-3) */
 	{.n_layers = 2, .dim = 24, .n_heads = 6, .n_kv_heads = 2, .head_dim = 8, .ffn_dim = 40,
 		.vocab_size = 50, .dtype = SRM_F32, .with_biases = true,

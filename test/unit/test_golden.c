@@ -157,6 +157,13 @@ main(void)
 		MODEL("gemma2"),
 		MODEL("phi3"),
 		MODEL("phi3-longrope"),
+		MODEL("gemma3"),
+		MODEL("gemma3-old"),
+		MODEL("olmo2"),
+		MODEL("olmo3"),
+		MODEL("granite"),
+		MODEL("smollm3"),
+		MODEL("smollm3-window"),
 	};
 
 	return cmocka_run_group_tests_name("golden", tests, NULL, NULL);

@@ -98,7 +98,7 @@ test_rope(void **state)
 	(void) state;
 	copy_model("llama-yarn-old");
 	model = open_fixture();
-	rope = &model->decoder.rope;
+	rope = &model->decoder.ropes[SRM_ROPE_MAIN];
 	assert_int_equal(rope->type, SRM_ROPE_YARN);
 	assert_true(rope->theta == 500 && rope->factor == 4 && rope->original_max_positions == 32);
 	assert_true(rope->beta_fast == 8 && rope->beta_slow == 0.5 && !rope->truncate);
@@ -206,6 +206,46 @@ test_bad_configs(void **state)
 	}
 }
 
+typedef struct NamedDamage
+{
+	const char *model;
+	Damage		damage;
+} NamedDamage;
+
+static const NamedDamage other_bad_configs[] = {
+	{"smollm3", {"    0,\n    1,\n    1\n", "    0\n", SRM_INVALID_MODEL,
+		"\"no_rope_layers\" is not a list of numbers for all layers", ""}},
+	{"smollm3", {"\"no_rope_layers\": [\n    1", "\"no_rope_layers\": [\n    null", SRM_INVALID_MODEL, "\"no_rope_layers\"", ""}},
+	{"smollm3-window", {"\"no_rope_layer_interval\": 2", "\"no_rope_layer_interval\": 0", SRM_INVALID_MODEL,
+		"\"no_rope_layer_interval\" is out of range", ""}},
+	{"granite", {"\"residual_multiplier\": 0.22", "\"residual_multiplier\": -1", SRM_INVALID_MODEL,
+		"invalid value of \"residual_multiplier\"", ""}},
+	{"granite", {"\"embedding_multiplier\": 0.75", "\"embedding_multiplier\": \"x\"", SRM_INVALID_MODEL,
+		"\"embedding_multiplier\"", ""}},
+	{"gemma3", {"\"sliding_attention\",", "\"chunked_attention\",", SRM_NOT_SUPPORTED,
+		"layer type \"chunked_attention\" is not supported", ""}},
+	{"gemma3", {"\"rope_type\": \"linear\"", "\"rope_type\": \"mrope\"", SRM_NOT_SUPPORTED, "rotary position of type \"mrope\"", ""}},
+	{"gemma3-old", {"\"sliding_window_pattern\": 3", "\"sliding_window_pattern\": [3]", SRM_INVALID_MODEL,
+		"\"sliding_window_pattern\"", ""}},
+	{"gemma3-old", {"\"rope_local_base_freq\": 100.0", "\"rope_local_base_freq\": 0", SRM_INVALID_MODEL,
+		"\"rope_local_base_freq\"", ""}},
+};
+
+/* the same of settings that single architectures have */
+static void
+test_other_bad_configs(void **state)
+{
+	(void) state;
+	for (size_t i = 0; i < sizeof(other_bad_configs) / sizeof(other_bad_configs[0]); i++)
+	{
+		const Damage *damage = &other_bad_configs[i].damage;
+
+		copy_model(other_bad_configs[i].model);
+		edit_file("config.json", damage->find, damage->with);
+		expect_failure(damage->code, damage->message, damage->detail);
+	}
+}
+
 /* an architecture is told by the class, and where that is its authors' own by the type of model */
 static void
 test_architecture(void **state)
@@ -220,7 +260,7 @@ test_architecture(void **state)
 	srm_model_close(model);
 	edit_file("config.json", "\"model_type\": \"llama\"", "\"model_type\": \"bert\"");
 	expect_failure(SRM_NOT_SUPPORTED, "model architecture \"OurRewardModel\" is not supported",
-				   "the families Llama, Mistral, Qwen2, Qwen3, Gemma, Gemma2, Phi3, InternLM2");
+				   "the families Llama, Mistral, Qwen2, Qwen3, Gemma, Gemma2, Gemma3Text, Olmo2, Olmo3, Granite, SmolLM3, Phi3, InternLM2");
 	edit_file("config.json", "OurRewardModel", "Llama4ForCausalLM");
 	expect_failure(SRM_NOT_SUPPORTED, "model architecture \"Llama4ForCausalLM\" is not supported", "");
 	edit_file("config.json", "Llama4ForCausalLM", "LlamaRewardModel");
@@ -944,6 +984,7 @@ main(void)
 		cmocka_unit_test(test_settings),
 		cmocka_unit_test(test_rope),
 		cmocka_unit_test(test_bad_configs),
+		cmocka_unit_test(test_other_bad_configs),
 		cmocka_unit_test(test_architecture),
 		cmocka_unit_test(test_bad_headers),
 		cmocka_unit_test(test_truncated_file),

@@ -129,6 +129,28 @@ test_lora(void **state)
 	check_learning(&run);
 }
 
+/* what backward does not know is an error at the start, and no obstacle to training the head */
+static void
+test_no_backward(void **state)
+{
+	Run			run;
+
+	(void) state;
+	start_options(&run);
+	run.options.base = "test/data/models/olmo2";
+	assert_null(srm_trainer_open(&run.options, NULL, &run.status));
+	assert_int_equal(run.status.code, SRM_NOT_SUPPORTED);
+	assert_string_equal(run.status.message, "of a model of architecture \"Olmo2ForSequenceClassification\" only the head can be trained");
+	assert_string_equal(run.status.detail, "Its layers have no norms before their steps.");
+
+	srm_status_init(&run.status);
+	run.options.part = SRM_TRAIN_HEAD;
+	open_run(&run);
+	run_steps(&run);
+	finish_run(&run);
+	remove_run(&run);
+}
+
 static void
 test_head_alone(void **state)
 {
@@ -570,6 +592,7 @@ main(void)
 		cmocka_unit_test(test_aggregations),
 		cmocka_unit_test(test_lora),
 		cmocka_unit_test(test_head_alone),
+		cmocka_unit_test(test_no_backward),
 		cmocka_unit_test(test_fresh),
 		cmocka_unit_test(test_against_torch),
 		cmocka_unit_test(test_written_back),

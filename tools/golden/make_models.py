@@ -19,8 +19,11 @@ import torch
 import transformers
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-from transformers import (AutoModelForSequenceClassification, Gemma2Config, GemmaConfig, LlamaConfig,
-                          MistralConfig, Phi3Config, PreTrainedTokenizerFast, Qwen2Config, Qwen3Config)
+from transformers import (AutoModelForSequenceClassification, Gemma2Config, Gemma3TextConfig, GemmaConfig,
+                          GraniteConfig, GranitePreTrainedModel, LlamaConfig, MistralConfig, Olmo2Config,
+                          Olmo3Config, Phi3Config, PreTrainedTokenizerFast, Qwen2Config, Qwen3Config,
+                          SmolLM3Config)
+from transformers.modeling_layers import GenericForSequenceClassification
 
 import formulas
 import output
@@ -42,6 +45,14 @@ SIZES = dict(vocab_size=N_TOKENS + 4, hidden_size=32, intermediate_size=56, num_
 
 
 SMALL = dict(hidden_size=16, intermediate_size=24, head_dim=8)
+NARROW = dict(hidden_size=32, intermediate_size=24)
+
+
+class GraniteForSequenceClassification(GenericForSequenceClassification, GranitePreTrainedModel):
+    """As transformers makes this class of others, which has none for Granite."""
+
+
+OWN_CLASSES = {GraniteConfig: GraniteForSequenceClassification}
 
 
 def rope(rope_type, **parameters):
@@ -104,6 +115,27 @@ MODELS = {
         intermediate_size=24, num_key_value_heads=4, original_max_position_embeddings=160, rope_parameters=rope(
             "longrope", short_factor=[1.0, 1.25, 1.75, 3.0], long_factor=[1.0, 2.0, 4.0, 8.0])),
         "float32", {}, {}),
+    # Rotary positions of two kinds: as files of today have them, and as older ones do
+    "gemma3": (Gemma3TextConfig, dict(SMALL, sliding_window=24, query_pre_attn_scalar=24, num_hidden_layers=3,
+                                      layer_types=["sliding_attention", "full_attention", "sliding_attention"],
+                                      rope_parameters={"full_attention": rope("linear", factor=8.0, rope_theta=1e6),
+                                                       "sliding_attention": rope("default")}),
+               "bfloat16", {}, {}),
+    "gemma3-old": (Gemma3TextConfig, dict(SMALL, sliding_window=24, num_hidden_layers=4), "float16", dict(
+        layer_types=None, sliding_window_pattern=3, rope_parameters=None, rope_theta=5000.0,
+        rope_local_base_freq=100.0, rope_scaling={"rope_type": "linear", "factor": 4.0},
+        architectures=["Gemma3ForCausalLM"]), {}),
+    "olmo2": (Olmo2Config, NARROW, "bfloat16", {}, {}),
+    "olmo3": (Olmo3Config, dict(NARROW, sliding_window=40, num_hidden_layers=4, rope_parameters={
+        "full_attention": rope("yarn", factor=4.0, original_max_position_embeddings=64, rope_theta=500.0),
+        "sliding_attention": rope("default", rope_theta=500.0)}), "float32", dict(layer_types=None), {}),
+    "granite": (GraniteConfig, dict(NARROW, attention_bias=True, mlp_bias=True, embedding_multiplier=0.75,
+                                    residual_multiplier=0.22, attention_multiplier=0.5, logits_scaling=8.0),
+                "float16", {}, {}),
+    "smollm3": (SmolLM3Config, dict(NARROW, num_hidden_layers=4, no_rope_layers=[1, 0, 1, 1]), "bfloat16", {}, {}),
+    "smollm3-window": (SmolLM3Config, dict(NARROW, use_sliding_window=True, sliding_window=30,
+                                           no_rope_layer_interval=2, attention_bias=True), "float32",
+                       dict(no_rope_layers=None, layer_types=None), {}),
 }
 
 
@@ -185,7 +217,10 @@ def change_config(directory, changes):
 def save_model(directory, tokenizer, config_class, options, dtype, changes, other):
     config = config_class(**{**SIZES, **options})
     config.architectures = [config_class.__name__.replace("Config", "ForSequenceClassification")]
-    model = AutoModelForSequenceClassification.from_config(config, dtype=torch.float32)
+    if config_class in OWN_CLASSES:
+        model = OWN_CLASSES[config_class](config)
+    else:
+        model = AutoModelForSequenceClassification.from_config(config, dtype=torch.float32)
     randomize(model)
     shutil.rmtree(directory, ignore_errors=True)
     model.to(getattr(torch, dtype)).save_pretrained(
@@ -233,10 +268,10 @@ def expect_attention(model, directory, rng, bias, marker):
     return cases
 
 
-def write_expected(directory, other, changes):
+def write_expected(directory, config_class, other, changes):
     rng = np.random.default_rng(SEED)
     bias = other.get("bias", 0.0)
-    model = AutoModelForSequenceClassification.from_pretrained(
+    model = OWN_CLASSES.get(config_class, AutoModelForSequenceClassification).from_pretrained(
         directory, dtype=torch.float32, attn_implementation="eager").eval()
     expected = {"transformers": transformers.__version__, "torch": torch.__version__}
     expected["sequences"] = [
@@ -259,7 +294,7 @@ def main():
         torch.manual_seed(SEED + i)
         directory = os.path.join(root, name)
         save_model(directory, tokenizer, config_class, options, dtype, changes, other)
-        write_expected(directory, other, changes)
+        write_expected(directory, config_class, other, changes)
         change_config(directory, other.get("late", {}))
         if other.get("bare"):
             strip_prefix(directory)

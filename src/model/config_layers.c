@@ -1,0 +1,211 @@
+/*-------------------------------------------------------------------------
+ *
+ * config_layers.c
+ *	  What layers differ in, and the scales of their steps, as config.json
+ *	  says it.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "model/config_reader.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "model/config.h"
+
+#define DEFAULT_WINDOW_LAYERS	28
+#define DEFAULT_NO_ROPE_PERIOD	4
+#define DEFAULT_ATTENTION_SCALAR	256.0
+
+/* A member that is there, be it null; srm_json_member() gives NULL for both. */
+static bool
+has_member(const SrmJson *object, const char *key)
+{
+	for (const SrmJson *child = object->child; child != NULL; child = child->next)
+		if (strcmp(child->key, key) == 0)
+			return true;
+	return false;
+}
+
+/* The size of windows: 0 for none. */
+static bool
+read_window_size(SrmConfigReader *reader, size_t *window)
+{
+	const SrmArchitecture *row = reader->config->architecture;
+	int64_t		size = (int64_t) row->window;
+	bool		is_used = row->window_rule != SRM_WINDOW_NONE;
+
+	if ((row->window_rule == SRM_WINDOW_UPPER || row->window_rule == SRM_WINDOW_WITHOUT_ROPE) &&
+		!srm_json_get_bool(reader->root, "use_sliding_window", false, &is_used, reader->status))
+		return false;
+	if (has_member(reader->root, "sliding_window"))
+		size = 0;
+	if (!srm_json_get_int(reader->root, "sliding_window", 1, MAX_POSITIONS, size, &size,
+						  reader->status))
+		return false;
+	*window = is_used ? (size_t) size : 0;
+	return true;
+}
+
+/* What the rule says where the file does not list the layers' types. */
+static bool
+has_window(const SrmConfig *config, size_t layer, size_t first_layer, size_t period)
+{
+	switch (config->architecture->window_rule)
+	{
+		case SRM_WINDOW_NONE:
+			return false;
+		case SRM_WINDOW_ALL:
+			return true;
+		case SRM_WINDOW_UPPER:
+			return layer >= first_layer;
+		case SRM_WINDOW_PERIODIC:
+			return (layer + 1) % period != 0;
+		case SRM_WINDOW_WITHOUT_ROPE:
+			return config->layers[layer].rope == SRM_ROPE_NONE;
+	}
+	return false;
+}
+
+/* One type of "layer_types"; those that all have their own rule by layers are listed there. */
+static bool
+read_layer_type(SrmConfigReader *reader, const SrmJson *type, size_t window, size_t *layer_window)
+{
+	const char *name = srm_json_string(type);
+
+	*layer_window = 0;
+	if (name != NULL && strcmp(name, "full_attention") == 0)
+		return true;
+	if (name == NULL || strcmp(name, "sliding_attention") != 0 ||
+		reader->config->architecture->window_rule == SRM_WINDOW_NONE)
+		return srm_config_fail_support(reader, "layer type", name == NULL ? "" : name);
+	if (window == 0)
+		return srm_fail(reader->status, SRM_INVALID_MODEL,
+						"layers of type \"sliding_attention\" have no \"sliding_window\"");
+	*layer_window = window;
+	return true;
+}
+
+static bool
+read_windows(SrmConfigReader *reader)
+{
+	SrmConfig  *config = reader->config;
+	const SrmArchitecture *row = config->architecture;
+	const SrmJson *types = srm_json_member(reader->root, "layer_types");
+	const SrmJson *type = types == NULL ? NULL : types->child;
+	size_t		n = config->decoder.n_layers;
+	size_t		window;
+	size_t		period = row->window_period;
+	int64_t		first_layer;
+
+	if (!read_window_size(reader, &window) ||
+		(row->window_rule == SRM_WINDOW_PERIODIC &&
+		 !srm_config_get_size(reader, "sliding_window_pattern", MAX_LAYERS, period, &period)) ||
+		!srm_json_get_int(reader->root, "max_window_layers", 0, MAX_LAYERS, DEFAULT_WINDOW_LAYERS,
+						  &first_layer, reader->status))
+		return false;
+	if (types != NULL && (types->type != SRM_JSON_ARRAY || types->n != n))
+		return srm_fail(reader->status, SRM_INVALID_MODEL, "\"layer_types\" is not a list of all layers");
+
+	/* Where all layers have the window, transformers does not look at the list */
+	if (row->window_rule == SRM_WINDOW_ALL)
+		type = NULL;
+	for (size_t i = 0; i < n; i++, type = type == NULL ? NULL : type->next)
+	{
+		if (type != NULL && !read_layer_type(reader, type, window, &config->layers[i].window))
+			return false;
+		if (type == NULL)
+			config->layers[i].window = has_window(config, i, (size_t) first_layer, period) ? window : 0;
+	}
+	return true;
+}
+
+/* A number for each layer: 0 where it has no rotary position. */
+static bool
+read_layers_without_rope(SrmConfigReader *reader)
+{
+	SrmConfig  *config = reader->config;
+	const SrmJson *list = srm_json_member(reader->root, "no_rope_layers");
+	const SrmJson *item = list == NULL ? NULL : list->child;
+	size_t		n = config->decoder.n_layers;
+	size_t		period;
+
+	if (!config->architecture->may_lack_rope)
+		return true;
+	if (!srm_config_get_size(reader, "no_rope_layer_interval", MAX_LAYERS, DEFAULT_NO_ROPE_PERIOD, &period))
+		return false;
+	for (size_t i = 0; i < n; i++, item = item == NULL ? NULL : item->next)
+	{
+		double		has_rope = (i + 1) % period != 0;
+
+		if (list != NULL && (list->type != SRM_JSON_ARRAY || !srm_json_number(item, &has_rope)))
+			return srm_fail(reader->status, SRM_INVALID_MODEL, "\"no_rope_layers\" is not a list of numbers for all layers");
+		config->layers[i].rope = has_rope != 0 ? SRM_ROPE_MAIN : SRM_ROPE_NONE;
+	}
+	return true;
+}
+
+/* Layers with a window, whose rotary position is another one. */
+static void
+mark_local_ropes(SrmConfig *config)
+{
+	for (size_t i = 0; i < config->decoder.n_layers && config->architecture->has_local_rope; i++)
+		if (config->layers[i].window > 0)
+			config->layers[i].rope = SRM_ROPE_LOCAL;
+}
+
+/* Factors that are one elsewhere. */
+static bool
+read_multipliers(SrmConfigReader *reader)
+{
+	SrmDecoder *decoder = &reader->config->decoder;
+	double		embedding;
+	double		residual;
+	double		attention;
+
+	if (!reader->config->architecture->has_multipliers)
+		return true;
+	if (!srm_config_get_positive(reader, reader->root, "embedding_multiplier", 1, &embedding) ||
+		!srm_config_get_positive(reader, reader->root, "residual_multiplier", 1, &residual) ||
+		!srm_config_get_positive(reader, reader->root, "attention_multiplier", 1, &attention))
+		return false;
+	decoder->embedding_scale = embedding == 1 ? 0 : (float) embedding;
+	decoder->residual_scale = residual == 1 ? 0 : (float) residual;
+	decoder->attention_scale = (float) attention;
+	return true;
+}
+
+/* Scale and cap of the products of queries and keys. */
+static bool
+read_attention(SrmConfigReader *reader)
+{
+	SrmDecoder *decoder = &reader->config->decoder;
+	double		cap = has_member(reader->root, "attn_logit_softcapping") ? 0 : reader->config->architecture->softcap;
+	double		scalar;
+
+	if (!reader->config->architecture->caps_attention)
+		return true;
+	if (!srm_json_get_double(reader->root, "attn_logit_softcapping", cap, &cap, reader->status) ||
+		!srm_config_get_positive(reader, reader->root, "query_pre_attn_scalar",
+								 DEFAULT_ATTENTION_SCALAR, &scalar))
+		return false;
+	if (cap < 0)
+		return srm_fail(reader->status, SRM_INVALID_MODEL,
+						"\"attn_logit_softcapping\" must not be negative");
+	decoder->attention_softcap = (float) cap;
+	decoder->attention_scale = (float) (1 / sqrt(scalar));
+	return true;
+}
+
+bool
+srm_config_read_layers(SrmConfigReader *reader)
+{
+	SrmConfig  *config = reader->config;
+
+	config->layers = srm_arena_array(reader->arena, config->decoder.n_layers, sizeof(SrmLayer), reader->status);
+	if (config->layers == NULL || !read_layers_without_rope(reader) || !read_windows(reader) ||
+		!read_multipliers(reader) || !read_attention(reader))
+		return false;
+	mark_local_ropes(config);
+	return true;
+}
