@@ -232,9 +232,8 @@ srm_weights_find_scales(const SrmWeights *weights, const SrmTensor *tensor)
 	return srm_weights_find(weights, name);
 }
 
-/* Scales belong to their weights and are no parameters. */
-static bool
-is_scales(const SrmWeights *weights, const SrmTensor *tensor)
+bool
+srm_weights_is_scales(const SrmWeights *weights, const SrmTensor *tensor)
 {
 	size_t		length = strlen(tensor->name);
 	size_t		n_suffix = strlen(SRM_SCALES_SUFFIX);
@@ -257,7 +256,7 @@ count_parameters(SrmWeights *weights)
 	{
 		const SrmTensor *tensor = &weights->tensors[i];
 
-		if (is_scales(weights, tensor))
+		if (srm_weights_is_scales(weights, tensor))
 			continue;
 		weights->n_parameters += tensor->n_elements;
 		if (tensor->is_weight || srm_weights_find_scales(weights, tensor) != NULL)

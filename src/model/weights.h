@@ -42,6 +42,9 @@ extern bool srm_weights_open(SrmWeights *weights, SrmModelFiles *files,
 extern const SrmTensor *srm_weights_find_scales(const SrmWeights *weights,
 												const SrmTensor *tensor);
 
+/* Whether a tensor is the scales of an int8 tensor; they are no parameters. */
+extern bool srm_weights_is_scales(const SrmWeights *weights, const SrmTensor *tensor);
+
 /* A tensor, or NULL. */
 extern const SrmTensor *srm_weights_find(const SrmWeights *weights, const char *name);
 

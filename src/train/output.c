@@ -58,15 +58,23 @@ find_prefix(const SrmModel *base)
 	return srm_weights_find(base->weights, base->config->architecture->embedding) != NULL ? "" : "model.";
 }
 
-/* Adds a part of the tensor of a name; its base has been bound, so the tensor is there. */
+/*
+ * Adds a part of the tensor of a name; its base has been bound, so the tensor is there. Weights of
+ * 8 bits that stay as they are keep their scales.
+ */
 static bool
 add_part(Output *output, const char *name, Part part)
 {
+	const SrmTensor *scales;
+
 	part.tensor = srm_weights_find(output->base->weights, name);
-	if (part.tensor == NULL || !part.tensor->is_weight)
+	scales = part.tensor == NULL ? NULL : srm_weights_find_scales(output->base->weights, part.tensor);
+	if (part.tensor == NULL || (!part.tensor->is_weight && scales == NULL))
 		return srm_fail(output->status, SRM_INVALID_MODEL, "model directory \"%s\" was changed while it was trained",
 						output->base->directory);
 	output->parts[output->n_parts++] = part;
+	if (scales != NULL && part.values == NULL)
+		output->parts[output->n_parts++] = (Part) {.tensor = scales};
 	return true;
 }
 
@@ -106,7 +114,7 @@ max_parts(const Output *output)
 
 	while (output->base->config->architecture->layer_tensors[n].name != NULL)
 		n++;
-	return n * output->base->decoder.n_layers + 2;
+	return 2 * (n * output->base->decoder.n_layers + 2);
 }
 
 static bool
@@ -134,10 +142,22 @@ list_parts(Output *output)
 					.rows = decoder->dim,.cols = 1,.less_one = row->norms_from_one});
 }
 
+/* What trained weights are written as: in the type that they had, but those of 8 bits in 16. */
 static const char *
-type_of(const Output *output, const SrmTensor *tensor)
+trained_type(const Output *output, const SrmTensor *tensor)
 {
-	return output->options->write_f32 ? "F32" : tensor->type;
+	if (output->options->write_f32)
+		return "F32";
+	return tensor->dtype == SRM_INT8 ? "BF16" : tensor->type;
+}
+
+static const char *
+type_of(const Output *output, const Part *part)
+{
+	bool		stays = part->values == NULL &&
+		(part->tensor->dtype == SRM_INT8 || srm_weights_is_scales(output->base->weights, part->tensor));
+
+	return stays ? part->tensor->type : trained_type(output, part->tensor);
 }
 
 static void
@@ -153,7 +173,7 @@ plan_decoder(Output *output)
 		if (planned)
 			continue;
 		output->plans[output->n_plans] = (SrmTensorPlan) {
-			.name = tensor->name,.type = type_of(output, tensor),.n_dims = tensor->n_dims,.tag = i
+			.name = tensor->name,.type = type_of(output, &output->parts[i]),.n_dims = tensor->n_dims,.tag = i
 		};
 		memcpy(output->plans[output->n_plans++].shape, tensor->shape, sizeof(tensor->shape));
 	}
@@ -168,7 +188,7 @@ plan_head(Output *output, const char *name, const float *values, size_t rows, si
 
 	*part = (Part) {.values = values,.rows = rows,.cols = cols == 0 ? 1 : cols};
 	*plan = (SrmTensorPlan) {.name = name,.n_dims = cols == 0 ? 1 : 2,.tag = output->n_parts};
-	plan->type = type_of(output, output->parts[0].tensor);
+	plan->type = trained_type(output, output->parts[0].tensor);
 	plan->shape[0] = rows;
 	plan->shape[1] = cols;
 	output->n_plans++;
@@ -296,7 +316,9 @@ write_decoder_tensor(Output *output, const SrmTensorPlan *plan, SrmArena *scratc
 	values = srm_arena_alloc(scratch, tensor->n_elements * sizeof(float), output->status);
 	if (values == NULL || !srm_files_load(output->base->files, tensor->data, tensor->size, output->status))
 		return false;
-	srm_tensor_read(tensor, 0, tensor->n_elements, values);
+	/* What is laid over weights of 8 bits covers all of them */
+	if (tensor->dtype != SRM_INT8)
+		srm_tensor_read(tensor, 0, tensor->n_elements, values);
 	for (size_t i = plan->tag; i < output->n_parts; i++)
 		if (output->parts[i].tensor == tensor && output->parts[i].values != NULL)
 			lay_part(&output->parts[i], values);
@@ -390,13 +412,21 @@ set_settings(Output *output, SrmJson *config, const SrmOutputSettings *settings)
 		set_srm_string(output, config, "label", NULL);
 }
 
+/* Weights of 8 bits that were trained are none any more. */
+static bool
+unset_quantization(Output *output, SrmJson *config)
+{
+	return output->options->part == SRM_TRAIN_HEAD ||
+		(set_srm_string(output, config, "quantization", NULL) && set_string(output, config, "quantization_config", NULL));
+}
+
 static bool
 write_config(Output *output, const SrmOutputSettings *settings)
 {
 	SrmJson    *config = srm_writer_read_config(output->base->files, output->arena, output->status);
 
 	if (config == NULL || !set_class(output, config) || !set_labels(output, config) ||
-		!set_settings(output, config, settings))
+		!set_settings(output, config, settings) || !unset_quantization(output, config))
 		return false;
 	if (output->options->write_f32 &&
 		!(set_string(output, config, srm_json_member(config, "dtype") != NULL ? "dtype" : "torch_dtype", "float32")))

@@ -135,11 +135,6 @@ check_base(const SrmTrainer *trainer, SrmStatus *status)
 		srm_fail_detail(status, "%s", obstacle);
 		return srm_fail_hint(status, "Train its head alone.");
 	}
-	if (trainer->options.part != SRM_TRAIN_HEAD && model->decoder.embedding.dtype == SRM_INT8)
-		return srm_fail(status, SRM_NOT_SUPPORTED, "a model of 8-bit weights cannot be trained");
-	for (size_t i = 0; i < model->decoder.n_layers; i++)
-		if (model->decoder.layers[i].query.dtype == SRM_INT8)
-			return srm_fail(status, SRM_NOT_SUPPORTED, "a model of 8-bit weights cannot be trained");
 	return true;
 }
 

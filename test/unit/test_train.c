@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 
 #include "model/model.h"
+#include "model/quantize.h"
 #include "score/scorer.h"
 
 static char *
@@ -549,6 +550,47 @@ test_written_back(void **state)
 	}
 }
 
+/*
+ * A base of 8-bit weights is trained like another one: what is trained is written in floats, and what
+ * is not stays in bytes.
+ */
+static void
+test_quantized_base(void **state)
+{
+	static const SrmTrainPart parts[] = {SRM_TRAIN_HEAD, SRM_TRAIN_LORA, SRM_TRAIN_FULL};
+
+	(void) state;
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+	{
+		Run			run;
+		char		base[128];
+		SrmWriter  *writer;
+		SrmModel   *model;
+		double		expected;
+
+		start_options(&run);
+		writer = srm_writer_begin(run.directory, "bytes", false, 0700, &run.status);
+		assert_true(writer != NULL && srm_model_quantize(writer, BASE, true, NULL, &run.status) &&
+					srm_writer_commit(writer, &run.status));
+		srm_writer_close(writer);
+		run.options.part = parts[i];
+		snprintf(base, sizeof(base), "%s/bytes", run.directory);
+		expected = last_loss(&run, base, 4, false);
+		last_loss(&run, base, 3, true);
+		snprintf(base, sizeof(base), "%s/new", run.directory);
+		model = srm_model_open(base, NULL, NULL, &run.status);
+		assert_non_null(model);
+		assert_int_equal(model->settings.quantization != NULL, parts[i] == SRM_TRAIN_HEAD);
+		assert_int_equal(model->decoder.embedding.dtype == SRM_INT8, parts[i] == SRM_TRAIN_HEAD);
+		srm_model_close(model);
+		run.options.name = "newer";
+		/* A run of adapters that starts again has other ones */
+		if (parts[i] != SRM_TRAIN_LORA)
+			assert_close(last_loss(&run, base, 1, false), expected, 1e-5);
+		remove_run(&run);
+	}
+}
+
 /* An adapter is its two files; its tensors have peft's names. */
 static void
 test_adapter(void **state)
@@ -596,6 +638,7 @@ main(void)
 		cmocka_unit_test(test_fresh),
 		cmocka_unit_test(test_against_torch),
 		cmocka_unit_test(test_written_back),
+		cmocka_unit_test(test_quantized_base),
 		cmocka_unit_test(test_adapter),
 		cmocka_unit_test(test_same_model),
 		cmocka_unit_test(test_memory),
