@@ -70,7 +70,7 @@ count_cmocka() {
 step_checks() {
 	say 'includes, names, versions'
 	check 'include table' sh "$COPY/test/check_includes.sh"
-	check 'names in documents' perl "$COPY/test/check_docs.pl"
+	check 'names' perl "$COPY/test/check_names.pl"
 	check 'versions' sh "$COPY/test/check_versions.sh"
 }
 

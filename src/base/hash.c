@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * hash.c
- *	  A checksum of bytes, for accidents and not against attackers.
+ *	  Hashes of bytes, for accidents and not against attackers.
  *
  * Multiplications of words, four at a time so that memory, not the
  * processor, sets the pace.

@@ -9,28 +9,7 @@
 
 #include <string.h>
 
-/*
- * FNV-1a over words of 8 bytes, mixed at the end.  Keys come from files that
- * a superuser installed, so that no seed against chosen collisions is needed.
- */
-static uint64_t
-hash_bytes(const char *key, size_t length)
-{
-	uint64_t	hash = UINT64_C(14695981039346656037) ^ length;
-
-	while (length > 0)
-	{
-		uint64_t	word = 0;
-		size_t		size = length < 8 ? length : 8;
-
-		memcpy(&word, key, size);
-		hash = (hash ^ word) * UINT64_C(0x9E3779B97F4A7C15);
-		hash ^= hash >> 29;
-		key += size;
-		length -= size;
-	}
-	return hash ^ (hash >> 32);
-}
+#include "base/hash.h"
 
 bool
 srm_map_init(SrmMap *map, size_t n, SrmArena *arena, SrmStatus *status)
@@ -51,7 +30,7 @@ static SrmMapSlot *
 find_slot(const SrmMap *map, const char *key, size_t length)
 {
 	size_t		mask = map->n_slots - 1;
-	size_t		i = hash_bytes(key, length) & mask;
+	size_t		i = srm_hash_key(key, length) & mask;
 
 	while (map->slots[i].key != NULL &&
 		   (map->slots[i].length != length ||

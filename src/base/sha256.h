@@ -21,6 +21,7 @@ typedef struct SrmSha256
 	unsigned char rest[SRM_SHA256_BLOCK];	/* those that do not fill a block yet */
 } SrmSha256;
 
+/* Begins a hash, and adds bytes to it, any number of times. */
 extern void srm_sha256_init(SrmSha256 *hash);
 extern void srm_sha256_update(SrmSha256 *hash, const void *data, size_t length);
 

@@ -45,6 +45,7 @@ typedef struct SrmStatus
 #define SRM_PRINTF(f, a)
 #endif
 
+/* No failure. */
 extern void srm_status_init(SrmStatus *status);
 
 /*
@@ -78,6 +79,7 @@ typedef struct SrmStop
 								 * Threads rest only then; NULL: always */
 } SrmStop;
 
+/* Whether srm_continue() may have something to say.  stop may be NULL; of any thread. */
 extern bool srm_stop_is_pending(const SrmStop *stop);
 
 /* False, with SRM_STOPPED, once the callback says so.  stop may be NULL. */

@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Whether length bytes are UTF-8 of code points that there are: no surrogates, none in more bytes than it needs. */
 extern bool srm_utf8_valid(const char *text, size_t length);
 
 /* Characters in valid text. */

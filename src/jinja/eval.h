@@ -69,6 +69,7 @@ extern const JinjaBuiltin *srm_jinja_test(const char *name);
 extern const JinjaBuiltin *srm_jinja_global(const char *name);
 extern const JinjaBuiltin *srm_jinja_method(JinjaType type, const char *name);
 
+/* The entry of a table (n) with that name, or NULL. */
 extern const JinjaBuiltin *srm_jinja_builtin_find(const JinjaBuiltin *table, size_t n,
 												  const char *name);
 
@@ -95,8 +96,9 @@ extern bool srm_jinja_arg_given(const JinjaCall *call, int i);	/* and not None *
 /* A flat string that has to be given. */
 extern JinjaString *srm_jinja_arg_string(JinjaCall *call, int i);
 
-/* operators and access (operator.c) */
+/* operators and access (operator.c); false, with the status set, where Python would raise */
 
+/* a op b: arithmetic; comparison and "in"; and -a */
 extern bool srm_jinja_binary(JinjaEval *eval, JinjaOperator op, const JinjaValue *a,
 							 const JinjaValue *b, JinjaValue *result);
 extern bool srm_jinja_relation(JinjaEval *eval, JinjaOperator op, const JinjaValue *a,
@@ -119,9 +121,12 @@ extern bool srm_jinja_path(JinjaEval *eval, const JinjaValue *object, const Jinj
 
 /* the tree (eval.c: expressions, run.c: statements) */
 
+/* The value of an expression, and of the arguments of a call in their order. */
 extern bool srm_jinja_evaluate(JinjaEval *eval, const JinjaNode *node, JinjaValue *result);
 extern bool srm_jinja_evaluate_arguments(JinjaEval *eval, const JinjaNode *items,
 										 JinjaArguments *arguments);
+
+/* Runs statements, which print into eval->output; and a macro, whose text is the result. */
 extern bool srm_jinja_run(JinjaEval *eval, const JinjaNode *statements);
 extern bool srm_jinja_call_macro(JinjaEval *eval, const JinjaMacro *macro,
 								 const JinjaArguments *arguments, JinjaValue *result);
@@ -129,6 +134,10 @@ extern bool srm_jinja_call_macro(JinjaEval *eval, const JinjaMacro *macro,
 /* Goes one level deeper; fails beyond JINJA_MAX_DEPTH.  eval->depth -= 1 leaves. */
 extern bool srm_jinja_descend(JinjaEval *eval, int line);
 
+/*
+ * Names of variables; NULL or false where memory is short.  get looks outwards from the innermost
+ * scope, then among the global functions, and gives undefined for a name that nobody has.
+ */
 extern JinjaScope *srm_jinja_scope_new(JinjaEval *eval, JinjaScope *parent);
 extern bool srm_jinja_scope_set(JinjaEval *eval, JinjaScope *scope, const char *name,
 								JinjaValue value);

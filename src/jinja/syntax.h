@@ -138,6 +138,7 @@ extern JinjaNode *srm_jinja_parse(const JinjaToken *tokens, SrmArena *arena,
 
 /* expression.c; all NULL or false on failure */
 
+/* A node of the line at hand, and an expression, "a if b else c" among them with_condition. */
 extern JinjaNode *srm_jinja_node(JinjaParser *parser, JinjaNodeType type);
 extern JinjaNode *srm_jinja_parse_expression(JinjaParser *parser, bool with_condition);
 
@@ -151,6 +152,7 @@ extern bool srm_jinja_at_tuple_end(const JinjaParser *parser);
 extern JinjaNode *srm_jinja_parse_filters(JinjaParser *parser, JinjaNode *first);
 extern bool srm_jinja_enter(JinjaParser *parser);	/* parser->depth -= 1 leaves */
 
+/* Whether an operator, or a word, comes next; accept goes behind it if so, and expect fails if not. */
 extern bool srm_jinja_at(const JinjaParser *parser, const char *operator);
 extern bool srm_jinja_at_name(const JinjaParser *parser, const char *name);
 extern bool srm_jinja_accept(JinjaParser *parser, const char *operator);
@@ -159,6 +161,8 @@ extern bool srm_jinja_expect(JinjaParser *parser, const char *operator);
 
 /* The text of a name that has to come next. */
 extern const char *srm_jinja_expect_name(JinjaParser *parser);
+
+/* Fails: what was expected at the next token. */
 extern bool srm_jinja_unexpected(JinjaParser *parser, const char *expected);
 
 #endif							/* SRM_JINJA_SYNTAX_H */

@@ -21,6 +21,7 @@ typedef enum JinjaCase
 
 /* All take flat strings and return one, or NULL with the status set. */
 
+/* Every character in that case; of the origin of the whole. */
 extern JinjaString *srm_jinja_change_case(JinjaEval *eval, const JinjaString *string,
 										  JinjaCase how);
 

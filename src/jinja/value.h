@@ -151,6 +151,7 @@ extern bool srm_jinja_check_nesting(JinjaEval *eval, int nesting);
 
 /* values (value.c) */
 
+/* Values of each type; of a name or a string that lives on. */
 extern JinjaValue srm_jinja_undefined(const char *name);
 extern JinjaValue srm_jinja_none(void);
 extern JinjaValue srm_jinja_bool(bool boolean);
@@ -158,12 +159,14 @@ extern JinjaValue srm_jinja_int(int64_t integer);
 extern JinjaValue srm_jinja_float(double real);
 extern JinjaValue srm_jinja_string(JinjaString *string);
 
+/* What Python calls its type, and whether it counts as true. */
 extern const char *srm_jinja_type_name(const JinjaValue *value);
 extern bool srm_jinja_truth(const JinjaValue *value);
 extern bool srm_jinja_is_number(const JinjaValue *value);	/* bool, int or float */
 extern double srm_jinja_as_double(const JinjaValue *number);
 extern int64_t srm_jinja_as_int(const JinjaValue *value);	/* bool or int */
 
+/* a == b, as Python has it: 1 == 1.0 == True. */
 extern bool srm_jinja_equal(JinjaEval *eval, const JinjaValue *a, const JinjaValue *b,
 							bool *equal);
 
@@ -179,6 +182,7 @@ extern bool srm_jinja_length(JinjaEval *eval, const JinjaValue *value, int64_t *
 /* The items of anything that can be gone through; a list may be value's own. */
 extern const JinjaList *srm_jinja_iterate(JinjaEval *eval, const JinjaValue *value);
 
+/* An empty list with room for capacity items, which grows; and values of it. */
 extern JinjaList *srm_jinja_list_new(JinjaEval *eval, size_t capacity);
 extern bool srm_jinja_list_append(JinjaEval *eval, JinjaList *list, JinjaValue value);
 extern JinjaValue srm_jinja_list(JinjaList *list);
@@ -187,6 +191,7 @@ extern JinjaValue srm_jinja_tuple(JinjaList *list);
 /* A list of two values as a tuple in *pair. */
 extern bool srm_jinja_pair(JinjaEval *eval, JinjaValue a, JinjaValue b, JinjaValue *pair);
 
+/* An empty dict with room for capacity keys, which grows. */
 extern JinjaDict *srm_jinja_dict_new(JinjaEval *eval, size_t capacity);
 
 /* *value stays as it is where there is no such key. */
@@ -215,6 +220,7 @@ extern bool srm_jinja_text(JinjaEval *eval, const char *text, JinjaValue *result
 extern JinjaString *srm_jinja_string_copy(JinjaEval *eval, const char *data, size_t length,
 										  SrmOrigin origin);
 
+/* a, then b, without copying; and the bytes of such a string in one piece. */
 extern JinjaString *srm_jinja_concat(JinjaEval *eval, JinjaString *a, JinjaString *b);
 extern bool srm_jinja_flatten(JinjaEval *eval, JinjaString *string);
 
@@ -243,8 +249,9 @@ extern void srm_jinja_slice_bounds(int64_t n, const int64_t *start, const int64_
 /* White space as Python's str.isspace() has it. */
 extern bool srm_jinja_is_space(uint32_t code);
 
-/* builders (string.c) */
+/* builders (string.c); false where the text would become too long, or memory is short */
 
+/* An empty one; then bytes of one origin, the template's own text, and a string with its origins. */
 extern void srm_jinja_builder_init(JinjaBuilder *builder);
 extern bool srm_jinja_builder_add(JinjaEval *eval, JinjaBuilder *builder, const char *data,
 								  size_t length, SrmOrigin origin);
@@ -279,6 +286,7 @@ typedef struct JinjaJsonStyle
 	JinjaString *key_separator;
 } JinjaJsonStyle;
 
+/* JSON as json.dumps() writes it; fails for what it cannot. */
 extern bool srm_jinja_to_json(JinjaEval *eval, const JinjaValue *value,
 							  const JinjaJsonStyle *style, JinjaString **json);
 

@@ -43,6 +43,7 @@ typedef struct SrmMatrix
 	SrmCompute	layout;			/* of packed: that of compute, or the one that srm_pack_layout_for() gives */
 } SrmMatrix;
 
+/* Bytes of an element, and what "torch_dtype" calls it. */
 extern size_t srm_dtype_size(SrmDtype dtype);
 extern const char *srm_dtype_name(SrmDtype dtype);	/* "float32", "float16", "bfloat16", "int8" */
 

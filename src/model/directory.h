@@ -87,13 +87,13 @@ extern bool srm_files_read(SrmModelFiles *files, const char *name, bool optional
 						   size_t limit, SrmArena *scratch,
 						   SrmContents *contents, SrmStatus *status);
 
-/*
- * Reserves addresses for a file until srm_files_close(); the byte at aligned(first
- * bytes of the file, as many as are asked for) gets one that is a multiple of 64.
- * The first n_first bytes, or all where there are fewer, are passed to it.
- */
+/* The byte of a file that is to lie at a multiple of 64, by the file's first bytes. */
 typedef size_t (*SrmAlignedByte) (const char *first, size_t n_first);
 
+/*
+ * Reserves addresses for a file until srm_files_close(), with the byte that aligned() says at
+ * a multiple of 64; it gets the first n_first bytes, or all where there are fewer.
+ */
 extern bool srm_files_reserve(SrmModelFiles *files, const char *name, bool optional,
 							  size_t n_first, SrmAlignedByte aligned,
 							  SrmContents *contents, SrmStatus *status);

@@ -47,10 +47,7 @@ extern void srm_model_release(const SrmModel *model);
 /* Whether files of the directory were replaced, added or removed since it was opened. */
 extern bool srm_model_changed(const SrmModel *model);
 
-/*
- * What config.json alone tells, for a list of models: architecture, dtype and
- * settings, in the arena.  Does not read the weights.
- */
+/* What a list of models shows. */
 typedef struct SrmModelSummary
 {
 	const char *architecture;
@@ -60,6 +57,10 @@ typedef struct SrmModelSummary
 	SrmModelSettings settings;
 } SrmModelSummary;
 
+/*
+ * From config.json, and the headers of the files of weights; what the summary points to lies in the
+ * arena.  Does not read the weights.
+ */
 extern bool srm_model_summarize(const char *directory, SrmArena *arena,
 								SrmModelSummary *summary, SrmStatus *status);
 

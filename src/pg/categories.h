@@ -30,6 +30,7 @@ typedef struct SrmCategories
 	MemoryContext context;
 } SrmCategories;
 
+/* None yet, in the current memory context. */
 extern void srm_categories_init(SrmCategories *categories);
 
 /* The category of a name, of any length; a new one is empty. */

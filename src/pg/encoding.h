@@ -47,6 +47,7 @@ typedef struct SrmPositions
 	int64		characters;		/* before offset */
 } SrmPositions;
 
+/* data (length), in UTF-8, must stay. */
 extern void srm_positions_init(SrmPositions *positions, const char *data, size_t length);
 
 /* Characters before a byte offset, which may lie inside a character (not counted). */

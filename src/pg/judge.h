@@ -46,8 +46,11 @@ extern double srm_judge_score(SrmJudge *judge, const SrmConversation *conversati
  */
 extern double srm_judge_score_sentences(SrmJudge *judge, const SrmConversation *conversation,
 										uint64 n_batches, SrmScored *scored);
+
+/* Gives the memory of the last sentences back. */
 extern void srm_judge_forget(SrmJudge *judge);
 
+/* Ends the call that srm_judge_begin() began. */
 extern void srm_judge_end(SrmJudge *judge);
 
 #endif							/* SRM_JUDGE_H */

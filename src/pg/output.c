@@ -99,7 +99,7 @@ srm_output_lock(LOCKTAG *lock, const char *directory, const char *name, bool for
 }
 
 void
-srm_output_take(SrmPlace *place, SrmCall *call, const char *name, bool replace, bool for_session)
+srm_output_take(SrmOutputPlace *place, SrmCall *call, const char *name, bool replace, bool for_session)
 {
 	char	   *path;
 	struct stat st;
@@ -125,7 +125,7 @@ srm_output_take(SrmPlace *place, SrmCall *call, const char *name, bool replace, 
 }
 
 void
-srm_output_release(SrmPlace *place)
+srm_output_release(SrmOutputPlace *place)
 {
 	LockRelease(&place->lock, ExclusiveLock, place->for_session);
 }

@@ -32,14 +32,14 @@ extern void srm_output_lock(LOCKTAG *lock, const char *directory, const char *na
 extern void srm_output_check_path(const char *name, const char *directory);
 
 /* A name in that directory, which is this session's to write to. */
-typedef struct SrmPlace
+typedef struct SrmOutputPlace
 {
 	char	   *directory;
 	const char *name;
 	LOCKTAG		lock;
 	bool		for_session;
 	SrmOwner	owner;			/* that of the model that is replaced, or else the caller */
-} SrmPlace;
+} SrmOutputPlace;
 
 /*
  * Makes the directory if it is missing, and takes the name.  Raises an
@@ -48,8 +48,8 @@ typedef struct SrmPlace
  * writes to; or, without replace, one of a model that is there, and with it one of
  * somebody else's.  To be called before the work, not after it.
  */
-extern void srm_output_take(SrmPlace *place, SrmCall *call, const char *name, bool replace, bool for_session);
-extern void srm_output_release(SrmPlace *place);
+extern void srm_output_take(SrmOutputPlace *place, SrmCall *call, const char *name, bool replace, bool for_session);
+extern void srm_output_release(SrmOutputPlace *place);
 
 /* Warns where srm.model_path does not lead to a model that was written to "path". */
 extern void srm_output_announce(const char *path);
@@ -60,11 +60,12 @@ extern void srm_output_announce(const char *path);
  */
 typedef struct SrmOutput
 {
-	SrmPlace	place;
+	SrmOutputPlace place;
 	SrmWriter  *writer;
 	MemoryContextCallback callback;
 } SrmOutput;
 
+/* name and replace as of srm_output_take(), whose errors it raises. */
 extern SrmOutput *srm_output_begin(SrmCall *call, const char *name, bool replace);
 
 /* Makes the model visible; a warning tells where srm.model_path does not lead to it. */

@@ -39,6 +39,7 @@ extern int	srm_prompt_cache;	/* kB */
 extern int	srm_workspace;		/* kB */
 extern int	srm_training_memory;	/* kB */
 
+/* Makes the settings known to the server; once, as the library is loaded. */
 extern void srm_settings_define(void);
 
 /* The absolute path, palloc'd, of a directory that a setting names. */

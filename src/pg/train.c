@@ -43,7 +43,7 @@ typedef struct SrmTraining
 	SrmTrainOptions options;
 	SrmTrainer *trainer;
 	MemoryContextCallback callback;
-	SrmPlace	place;			/* of the new model */
+	SrmOutputPlace place;			/* of the new model */
 	int64		run;
 	TimestampTz logged_at;
 	TimestampTz noticed_at;

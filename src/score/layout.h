@@ -63,6 +63,7 @@ typedef struct SrmLayout
 	bool		truncated;
 } SrmLayout;
 
+/* "offset", "marker", "step"; false for another name. */
 extern bool srm_boundary_find(const char *name, SrmBoundary *boundary);
 extern const char *srm_boundary_name(SrmBoundary boundary);
 

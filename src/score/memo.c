@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
+
 #define N_ENTRIES	16
 #define MAX_KEY		((size_t) 128 * 1024)
 #define MAX_ENTRY	((size_t) 256 * 1024)	/* larger ones give their memory back */
@@ -88,25 +90,6 @@ append_text(char *out, const char *text, size_t length)
 	return append(out, text, length);
 }
 
-static uint64_t
-hash_bytes(const char *bytes, size_t length)
-{
-	uint64_t	hash = length;
-
-	while (length > 0)
-	{
-		uint64_t	part = 0;
-		size_t		size = length < 8 ? length : 8;
-
-		memcpy(&part, bytes, size);
-		hash = (hash ^ part) * UINT64_C(0x9E3779B97F4A7C15);
-		hash ^= hash >> 29;
-		bytes += size;
-		length -= size;
-	}
-	return hash;
-}
-
 static const char *
 json_of(const SrmMessage *message)
 {
@@ -167,7 +150,7 @@ srm_memo_key(SrmMemoKey *key, const SrmMessage *messages, size_t n_messages,
 		out = append_text(out, messages[i].content, messages[i].content_length);
 		out = append_text(out, json_of(&messages[i]), strlen(json_of(&messages[i])));
 	}
-	key->hash = hash_bytes(key->bytes, key->length);
+	key->hash = srm_hash_key(key->bytes, key->length);
 	key->want_tokens = options->want_tokens;
 	return true;
 }

@@ -15,6 +15,7 @@
 
 typedef struct SrmMemo SrmMemo;
 
+/* Empty; clear forgets all results, and bytes is what they take. */
 extern SrmMemo *srm_memo_create(SrmStatus *status);
 extern void srm_memo_free(SrmMemo *memo);	/* NULL is allowed */
 extern size_t srm_memo_bytes(const SrmMemo *memo);
@@ -29,6 +30,7 @@ typedef struct SrmMemoKey
 	bool		want_tokens;	/* a result with token rewards serves who wants none */
 } SrmMemoKey;
 
+/* The key of a conversation with options, in the arena; false, with the status set, where memory is short. */
 extern bool srm_memo_key(SrmMemoKey *key, const SrmMessage *messages, size_t n_messages,
 						 const SrmScoreOptions *options, SrmArena *arena, SrmStatus *status);
 

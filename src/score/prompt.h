@@ -38,6 +38,7 @@ typedef struct SrmPromptRest
 	uint32_t	wanted[SRM_MAX_READ];	/* the others, counted from n_common */
 } SrmPromptRest;
 
+/* No states yet; NULL, with the status set, where memory is short. */
 extern SrmPrompt *srm_prompt_create(const SrmDecoder *decoder, SrmStatus *status);
 extern void srm_prompt_free(SrmPrompt *prompt); /* NULL is allowed */
 
@@ -58,6 +59,7 @@ extern void srm_prompt_end(SrmPrompt *prompt, const SrmPromptRest *rest, const f
 /* Gives memory above a limit back, and the states with it. */
 extern void srm_prompt_trim(SrmPrompt *prompt, const SrmDecoder *decoder, size_t limit);
 
+/* Bytes that the states take. */
 extern size_t srm_prompt_bytes(const SrmPrompt *prompt);
 
 #endif							/* SRM_PROMPT_H */

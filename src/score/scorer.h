@@ -33,6 +33,7 @@ extern void srm_scorer_close(SrmScorer *scorer);	/* NULL is allowed */
 /* Bytes that this process alone holds. */
 extern size_t srm_scorer_private_bytes(const SrmScorer *scorer);
 
+/* What the model itself says, for callers to change. */
 extern void srm_scorer_defaults(const SrmScorer *scorer, SrmScoreOptions *options);
 
 /*

@@ -27,6 +27,7 @@ typedef struct SrmBlocks
 	SrmFormula	formulas[3];	/* by how they open */
 } SrmBlocks;
 
+/* At the start of a text, which must stay. */
 extern void srm_blocks_init(SrmBlocks *blocks, const char *text, size_t length);
 
 /*

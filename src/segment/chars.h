@@ -25,6 +25,7 @@ extern int32_t srm_char_at(const char *text, size_t at, size_t end, size_t *next
 /* The character before a position beyond start, and the position of it. */
 extern int32_t srm_char_before(const char *text, size_t start, size_t at, size_t *prev);
 
+/* By properties of Unicode, as ICU has them; false for SRM_NO_CHAR. */
 extern bool srm_char_is_space(int32_t c);
 extern bool srm_char_is_newline(int32_t c);
 extern bool srm_char_is_letter(int32_t c);

@@ -25,6 +25,7 @@ typedef struct SrmGiven
 	SrmArena   *arena;
 } SrmGiven;
 
+/* No sentence of a text yet; text and arena must stay as long as sentences are used. */
 extern void srm_given_begin(SrmGiven *given, const char *text, size_t length, SrmArena *arena);
 
 /* The next sentence ends behind so many characters of the text. */

@@ -42,12 +42,14 @@ extern const size_t srm_n_starters;
 extern const char *const srm_labels[];
 extern const size_t srm_n_labels;
 
+/* The kind of an abbreviation, written without its last period, and whether a word is one of the starters. */
 extern SrmAbbreviation srm_abbreviation(const char *word, size_t length);
 extern bool srm_is_starter(const char *word, size_t length);
 
 /* The same for either case of the first letter, which is ASCII. */
 extern bool srm_is_label(const char *word, size_t length);
 
+/* Countries, as firms have them: Acme Inc. USA. */
 extern bool srm_is_place(const char *word, size_t length);
 
 /* Verbs before a letter that stands for a thing: "comes C." */

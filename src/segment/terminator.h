@@ -26,6 +26,7 @@ typedef struct SrmTerminator
 	const SrmLanguage *language;
 } SrmTerminator;
 
+/* Whether a sentence ends at a terminator with what follows. */
 extern bool srm_terminator_ends(const SrmTerminator *term);
 
 #endif							/* SRM_SEGMENT_TERMINATOR_H */

@@ -9,6 +9,8 @@
 
 #include <string.h>
 
+#include "base/hash.h"
+
 #define N_SLOTS		((size_t) 1 << 13)	/* 512 kB */
 
 _Static_assert(sizeof(SrmCachedWord) == 64, "a slot is a line of the processor's cache");
@@ -23,20 +25,7 @@ srm_word_cache_init(SrmWordCache *cache, SrmArena *arena, SrmStatus *status)
 SrmCachedWord *
 srm_word_cache_slot(const SrmWordCache *cache, const char *word, size_t length)
 {
-	uint64_t	hash = length;
-
-	while (length > 0)
-	{
-		uint64_t	part = 0;
-		size_t		size = length < 8 ? length : 8;
-
-		memcpy(&part, word, size);
-		hash = (hash ^ part) * UINT64_C(0x9E3779B97F4A7C15);
-		hash ^= hash >> 29;
-		word += size;
-		length -= size;
-	}
-	return &cache->slots[(hash ^ (hash >> 32)) & (N_SLOTS - 1)];
+	return &cache->slots[srm_hash_key(word, length) & (N_SLOTS - 1)];
 }
 
 bool

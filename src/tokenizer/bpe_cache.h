@@ -33,6 +33,7 @@ typedef struct SrmWordCache
 	SrmCachedWord *slots;
 } SrmWordCache;
 
+/* An empty one, in the arena. */
 extern bool srm_word_cache_init(SrmWordCache *cache, SrmArena *arena, SrmStatus *status);
 
 /*

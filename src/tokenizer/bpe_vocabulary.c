@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "base/utf8.h"
 
 #define EMPTY	UINT32_MAX		/* a slot without a token */
@@ -102,20 +103,7 @@ measure(SrmVocabulary *vocabulary, const SrmJson *json, SrmStatus *status)
 static uint64_t
 hash_token(const char *token, size_t length)
 {
-	uint64_t	hash = length;
-
-	while (length > 0)
-	{
-		uint64_t	part = 0;
-		size_t		size = length < 8 ? length : 8;
-
-		memcpy(&part, token, size);
-		hash = (hash ^ part) * UINT64_C(0x9E3779B97F4A7C15);
-		hash ^= hash >> 29;
-		token += size;
-		length -= size;
-	}
-	return hash * UINT64_C(0xBF58476D1CE4E5B9);
+	return srm_hash_key(token, length) * UINT64_C(0xBF58476D1CE4E5B9);
 }
 
 /* The part of a hash that a slot keeps: not the one that says where to begin. */

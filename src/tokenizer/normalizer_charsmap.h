@@ -16,6 +16,7 @@
 
 typedef struct SrmCharsmap SrmCharsmap;
 
+/* Reads "precompiled_charsmap"; NULL, with SRM_INVALID_MODEL, for one that is damaged. */
 extern SrmCharsmap *srm_charsmap_load(const char *base64, size_t length, SrmArena *arena,
 									  SrmStatus *status);
 

@@ -49,6 +49,7 @@ typedef struct SrmCheckpointInfo
 	size_t		bytes;
 } SrmCheckpointInfo;
 
+/* Writes the file beside the one that is there, flushes it, and renames it; a failure leaves that one. */
 extern bool srm_checkpoint_write(const SrmCheckpoint *checkpoint, const SrmRunState *state,
 								 const SrmParameters *parameters, SrmStatus *status);
 

@@ -13,7 +13,6 @@
 #include "base/utf8.h"
 #include "train/random.h"
 
-#define SCRATCH_LIMIT	((size_t) 1024 * 1024)
 #define SHOWN_BYTES		60		/* of a response, in a message */
 
 /* A pair in work: both conversations laid out. */

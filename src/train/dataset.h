@@ -62,6 +62,7 @@ typedef struct SrmPairReader
 	SrmArena   *scratch;
 } SrmPairReader;
 
+/* Without pairs; NULL, with the status set, where memory is short. */
 extern SrmDataset *srm_dataset_create(SrmStatus *status);
 extern void srm_dataset_free(SrmDataset *dataset);	/* NULL is allowed */
 

@@ -150,6 +150,7 @@ extern SrmTreeAttention srm_layer_attention(const SrmDecoderTrain *train);
 /* Packs the layer's matrices for dx = dout w. */
 extern bool srm_pack_layer_backward(SrmDecoderTrain *train);
 
+/* Runs a task for each chunk of rows; false, with the status set, on a stop. */
 extern bool srm_run_chunks(SrmDecoderTrain *train, size_t n_rows, SrmTask task);
 
 #endif							/* SRM_DECODER_STATES_H */

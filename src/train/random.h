@@ -31,6 +31,7 @@ typedef enum SrmRandomUse
 /* A well-mixed function of a number; also the last step of the generator. */
 extern uint64_t srm_random_mix(uint64_t x);
 
+/* A generator that depends on these three alone, and its next 64 bits. */
 extern SrmRandom srm_random_start(uint64_t seed, SrmRandomUse use, uint64_t number);
 extern uint64_t srm_random_next(SrmRandom *random);
 

@@ -158,6 +158,7 @@ typedef struct SrmTrainReport
 
 typedef struct SrmTrainer SrmTrainer;
 
+/* What training does where nothing is said. */
 extern void srm_train_defaults(SrmTrainOptions *options);
 
 /* "head", "lora", "full" */

@@ -1,6 +1,7 @@
 # Checks that what the documents and the comments name is there: paths, programs, functions, types,
-# settings, tables, and the places that links lead to.  Prints each offence; exit status 1 if
-# there is one.
+# settings, tables, and the places that links lead to; that no name of a type or a file has two
+# meanings; and that each function in a header has a comment, its own or that of the lines it
+# stands in.  Prints each offence; exit status 1 if there is one.
 
 use strict;
 use warnings;
@@ -119,6 +120,37 @@ for my $source (@sources)
 		{
 			offend($source, "a comment names $name, which does not exist") if !$known{$name};
 		}
+	}
+}
+
+# One type, one file
+my %defined;
+for my $source (@sources)
+{
+	for my $type ($text{$source} =~ /^\}\s*(Srm\w+|Jinja\w+);/gm)
+	{
+		offend($source, "$type is defined in $defined{$type}, too") if $defined{$type};
+		$defined{$type} = $source;
+	}
+}
+
+# A file of the engine may have a side in src/pg of the same name; two rooms of the engine may not.
+my %room;
+for my $source (grep { !m{^src/pg/} } @sources)
+{
+	my ($folder, $name) = $source =~ m{^src/(\w+)/(.+)$};
+
+	offend($source, "there is a file of that name in src/$room{$name}") if $room{$name};
+	$room{$name} = $folder;
+}
+
+# Lines without an empty one between them share a comment.
+for my $header (grep { /\.h$/ } @sources)
+{
+	for my $lines (split /\n\s*\n/, $text{$header})
+	{
+		next if $lines =~ m{/\*|\*/};
+		offend($header, "$_ has no comment") for $lines =~ /^extern\s[^;=]*?\b(srm_\w+)\s*\(/gm;
 	}
 }
 
