@@ -16,7 +16,7 @@
 extern uint64_t srm_hash_bytes(uint64_t seed, const void *data, size_t size);
 
 /*
- * For tables of words, names and tokens.  Their keys come from files that somebody trusted installed, or a
+ * For tables of words and names.  Their keys come from files that somebody trusted installed, or a
  * collision costs no more than a slot; so no seed against chosen ones is needed.
  */
 static inline uint64_t

@@ -184,7 +184,7 @@ gather_rows(const Part *part, const KeyTile *values, size_t m, size_t n_keys)
 	for (size_t number = 0; number < task->n_value_panels; number++)
 	{
 		tile.out = part->gathered + number * SRM_PANEL;
-		tile.panel = srm_values_panel(values->keys, part->head, number, values->first);
+		tile.panel = srm_value_panel_at(values->keys, part->head, number, values->first);
 		tile.n = srm_smaller(head_dim - number * SRM_PANEL, SRM_PANEL);
 		srm_kernels->multiply[task->compute] (&tile);
 	}

@@ -110,7 +110,7 @@ write_values(const SrmKeys *keys, size_t head, size_t first, size_t n, const flo
 	{
 		size_t		col = number * SRM_PANEL;
 		size_t		width = srm_smaller(keys->head_dim - col, SRM_PANEL);
-		uint32_t   *lanes = (uint32_t *) (void *) srm_values_panel(keys, head, number, panel);
+		uint32_t   *lanes = (uint32_t *) (void *) srm_value_panel_at(keys, head, number, panel);
 
 		for (size_t token = first / group * group; token < panel + SRM_PANEL; token += group)
 		{
@@ -150,7 +150,7 @@ srm_keys_copy(SrmKeys *to, const SrmKeys *from, size_t n)
 	{
 		memcpy((char *) srm_keys_panel(to, head, 0), srm_keys_panel(from, head, 0), key_bytes);
 		for (size_t number = 0; number < srm_value_panels(from); number++)
-			memcpy((char *) srm_values_panel(to, head, number, 0),
-				   srm_values_panel(from, head, number, 0), value_bytes);
+			memcpy((char *) srm_value_panel_at(to, head, number, 0),
+				   srm_value_panel_at(from, head, number, 0), value_bytes);
 	}
 }

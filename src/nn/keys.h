@@ -74,7 +74,7 @@ srm_value_panels(const SrmKeys *keys)
 
 /* The panel of that number of a head's values, from a token on, the first of a panel of keys. */
 static inline const char *
-srm_values_panel(const SrmKeys *keys, size_t head, size_t number, size_t token)
+srm_value_panel_at(const SrmKeys *keys, size_t head, size_t number, size_t token)
 {
 	size_t		group = srm_pack_group(keys->compute);
 

@@ -10,13 +10,6 @@
 #include <math.h>
 
 bool
-srm_head_forward(double *v, const float *hidden, const SrmStack *value, size_t n,
-				 SrmArena *arena, SrmStatus *status)
-{
-	return srm_stack_forward(v, hidden, value, n, arena, status);
-}
-
-bool
 srm_gated_head_forward(double *v, const float *hidden, const float *gate_hidden,
 					   const SrmStack *objectives, const SrmGate *gate, size_t n,
 					   SrmArena *arena, SrmStatus *status)

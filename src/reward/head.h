@@ -3,8 +3,8 @@
  * head.h
  *	  Values from heads that are more than one linear map.
  *
- * A plain linear head is srm_values_forward() of reward.h; the heads here are
- * those of published models, computed forward alone:
+ * A plain linear head is srm_values_forward() of reward.h, and the first of these srm_stack_forward();
+ * they are those of published models, computed forward alone:
  *
  *	  v = W_n relu(... relu(W_1 h + b_1) ...) + b_n		one output
  *	  v = sum over k of g_k(h_gate) r_k(h)				objectives r, weighted by a gate
@@ -20,10 +20,6 @@
 #define SRM_HEAD_H
 
 #include "nn/stack.h"
-
-/* v (n) of hidden (n, H), by a stack with one output. */
-extern bool srm_head_forward(double *v, const float *hidden, const SrmStack *value, size_t n,
-							 SrmArena *arena, SrmStatus *status);
 
 /*
  * v (n) of hidden (n, H), by a stack of objectives whose weights the gate has

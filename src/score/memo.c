@@ -10,8 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/hash.h"
-
 #define N_ENTRIES	16
 #define MAX_KEY		((size_t) 128 * 1024)
 #define MAX_ENTRY	((size_t) 256 * 1024)	/* larger ones give their memory back */
@@ -150,7 +148,6 @@ srm_memo_key(SrmMemoKey *key, const SrmMessage *messages, size_t n_messages,
 		out = append_text(out, messages[i].content, messages[i].content_length);
 		out = append_text(out, json_of(&messages[i]), strlen(json_of(&messages[i])));
 	}
-	key->hash = srm_hash_key(key->bytes, key->length);
 	key->want_tokens = options->want_tokens;
 	return true;
 }
@@ -191,7 +188,7 @@ srm_scored_copy(SrmScored *copy, const SrmScored *scored, SrmArena *arena, SrmSt
 static bool
 serves(const Entry *entry, const SrmMemoKey *key)
 {
-	return entry->key.bytes != NULL && entry->key.hash == key->hash &&
+	return entry->key.bytes != NULL &&
 		entry->key.length == key->length && entry->key.want_tokens >= key->want_tokens &&
 		memcmp(entry->key.bytes, key->bytes, key->length) == 0;
 }

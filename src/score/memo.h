@@ -26,7 +26,6 @@ typedef struct SrmMemoKey
 {
 	char	   *bytes;			/* (length); NULL: too long to be kept */
 	size_t		length;
-	uint64_t	hash;
 	bool		want_tokens;	/* a result with token rewards serves who wants none */
 } SrmMemoKey;
 

@@ -27,5 +27,5 @@ srm_model_values(double *v, const float *hidden, const float *gate_hidden,
 	if (head->gate.stack.n > 0)
 		return srm_gated_head_forward(v, hidden, gate_hidden, &head->value, &head->gate, n,
 									  arena, status);
-	return srm_head_forward(v, hidden, &head->value, n, arena, status);
+	return srm_stack_forward(v, hidden, &head->value, n, arena, status);
 }

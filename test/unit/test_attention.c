@@ -312,7 +312,7 @@ static uint32_t
 value_bits(const SrmKeys *keys, size_t head, size_t token)
 {
 	size_t		group = srm_pack_group(keys->compute);
-	const char *panel = srm_values_panel(keys, head, 0, token / SRM_PANEL * SRM_PANEL);
+	const char *panel = srm_value_panel_at(keys, head, 0, token / SRM_PANEL * SRM_PANEL);
 	uint32_t	lane;
 
 	memcpy(&lane, panel + token % SRM_PANEL / group * SRM_PANEL * 4, sizeof(lane));
