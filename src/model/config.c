@@ -310,6 +310,20 @@ read_roles(SrmConfigReader *reader, const SrmJson *json, SrmModelSettings *setti
 		srm_fail(reader->status, SRM_INVALID_MODEL, "\"response_roles\" is not a list of strings");
 }
 
+/* "max_tokens": fewer than the model could read; positions are those of the model all the same. */
+static bool
+read_longest(SrmConfigReader *reader, const SrmJson *json)
+{
+	size_t	   *longest = &reader->config->max_tokens;
+	int64_t		max_tokens;
+
+	if (!srm_json_get_int(json, "max_tokens", SRM_MIN_MAX_TOKENS, (int64_t) *longest, (int64_t) *longest,
+						  &max_tokens, reader->status))
+		return false;
+	*longest = (size_t) max_tokens;
+	return true;
+}
+
 static bool
 read_lengths(SrmConfigReader *reader, const SrmJson *json, SrmModelSettings *settings)
 {
@@ -347,6 +361,8 @@ read_settings(SrmConfigReader *reader)
 		!keep_string(reader, json, "segmenter", "icu", MAX_NAME_LENGTH, &settings->segmenter) ||
 		!keep_string(reader, json, "locale", "", MAX_NAME_LENGTH, &settings->locale) ||
 		!read_lengths(reader, json, settings) ||
+		!keep_string(reader, json, "truncation", "error", MAX_NAME_LENGTH, &settings->truncation) ||
+		!read_longest(reader, json) ||
 		!read_template(reader, json, settings) ||
 		!read_variables(reader, json, settings) ||
 		!read_roles(reader, json, settings) ||

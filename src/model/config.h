@@ -53,6 +53,7 @@ typedef struct SrmConfig
 
 #define SRM_CONFIG_FILE		"config.json"
 #define SRM_MAX_CONFIG_SIZE	((size_t) 1024 * 1024)
+#define SRM_MIN_MAX_TOKENS	16
 
 /* Reads the config.json of a model directory; what config points to lies in the arena. */
 extern bool srm_config_open(SrmConfig *config, SrmModelFiles *files, SrmArena *arena,

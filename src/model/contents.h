@@ -61,6 +61,7 @@ typedef struct SrmModelSettings
 	const char *gate_pattern;	/* NULL: text whose tokens begin where a gate is read */
 	const char *segmenter;		/* "icu" */
 	const char *locale;			/* "" */
+	const char *truncation;		/* "error" */
 	size_t		min_sentence_tokens;	/* 0: no limit */
 	size_t		max_sentence_tokens;	/* 0: no limit */
 	const char *chat_template;	/* NULL: that of the tokenizer */
@@ -104,7 +105,7 @@ typedef struct SrmModel
 	const char *architecture;	/* "LlamaForSequenceClassification" */
 	const char *dtype;			/* of most weights: "float32", "float16", "bfloat16", "int8" */
 	uint64_t	n_parameters;
-	size_t		max_tokens;		/* max_position_embeddings */
+	size_t		max_tokens;		/* max_position_embeddings, or less where "srm" says so */
 	size_t		mapped_bytes;	/* shared with other processes */
 	SrmDecoder	decoder;
 	const float *value_weight;	/* (dim), or NULL: see head */

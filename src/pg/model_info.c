@@ -198,6 +198,7 @@ push_settings(JsonbInState *state, const SrmModelSettings *settings)
 	push_string(state, "locale", settings->locale);
 	push_length(state, "min_sentence_tokens", settings->min_sentence_tokens);
 	push_length(state, "max_sentence_tokens", settings->max_sentence_tokens);
+	push_string(state, "truncation", settings->truncation);
 	push_string(state, "template_date", settings->template_date);
 	push_string(state, "template_variables", settings->template_variables);
 	push_string(state, "quantization", settings->quantization);

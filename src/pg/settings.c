@@ -33,7 +33,7 @@ char	   *srm_template_date = NULL;
 char	   *srm_template_variables = NULL;
 char	   *srm_preload_models = NULL;
 int			srm_aggregation = SRM_AGGREGATION_OF_MODEL;
-int			srm_truncation = SRM_TRUNCATION_ERROR;
+int			srm_truncation = SRM_TRUNCATION_OF_MODEL;
 int			srm_max_tokens = 4096;
 int			srm_min_sentence_tokens = -1;
 int			srm_max_sentence_tokens = -1;
@@ -64,6 +64,7 @@ static const struct config_enum_entry compute_options[] = {
 };
 
 static const struct config_enum_entry truncation_options[] = {
+	{"model", SRM_TRUNCATION_OF_MODEL, false},
 	{"error", SRM_TRUNCATION_ERROR, false},
 	{"prompt", SRM_TRUNCATION_PROMPT, false},
 	{"response", SRM_TRUNCATION_RESPONSE, false},
@@ -256,8 +257,8 @@ define_text_settings(void)
 							PGC_USERSET, 0, NULL, NULL, NULL);
 	DefineCustomEnumVariable("srm.truncation",
 							 "Sets what becomes of a conversation that is too long.",
-							 NULL,
-							 &srm_truncation, SRM_TRUNCATION_ERROR, truncation_options,
+							 "\"model\" stands for what the model says itself, or \"error\".",
+							 &srm_truncation, SRM_TRUNCATION_OF_MODEL, truncation_options,
 							 PGC_USERSET, 0, NULL, NULL, NULL);
 }
 

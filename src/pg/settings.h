@@ -19,6 +19,9 @@
 /* srm.aggregation: the model's own, or an SrmAggregation */
 #define SRM_AGGREGATION_OF_MODEL	(-1)
 
+/* srm.truncation: the model's own, or an SrmTruncation */
+#define SRM_TRUNCATION_OF_MODEL		(-1)
+
 extern char *srm_model;
 extern char *srm_model_path;
 extern char *srm_output_path;

@@ -21,6 +21,12 @@ static const char *const boundary_names[] = {
 	[SRM_BOUNDARY_STEP] = "step"
 };
 
+static const char *const truncation_names[] = {
+	[SRM_TRUNCATION_ERROR] = "error",
+	[SRM_TRUNCATION_PROMPT] = "prompt",
+	[SRM_TRUNCATION_RESPONSE] = "response"
+};
+
 /* What one call works on. */
 typedef struct Draft
 {
@@ -49,6 +55,19 @@ srm_boundary_find(const char *name, SrmBoundary *boundary)
 		if (strcmp(name, boundary_names[i]) != 0)
 			continue;
 		*boundary = (SrmBoundary) i;
+		return true;
+	}
+	return false;
+}
+
+bool
+srm_truncation_find(const char *name, SrmTruncation *truncation)
+{
+	for (int i = SRM_TRUNCATION_ERROR; i <= SRM_TRUNCATION_RESPONSE; i++)
+	{
+		if (strcmp(name, truncation_names[i]) != 0)
+			continue;
+		*truncation = (SrmTruncation) i;
 		return true;
 	}
 	return false;
@@ -681,7 +700,7 @@ fit(Draft *draft)
 						layout->tokens.n, layout->n_prompt, limit);
 		return srm_fail_hint(draft->status, limit < draft->model->max_tokens ?
 							 "Raise \"srm.max_tokens\" as far as the model allows, or set \"srm.truncation\"." :
-							 "No setting raises the model's own limit.  Shorten the text, or call without a model's name and set \"srm.truncation\".");
+							 "That is the model's own limit.  Shorten the text, or have it cut: \"truncation\" in \"srm\" of the model's config.json, or \"srm.truncation\" for calls that name no model.");
 	}
 	return true;
 }

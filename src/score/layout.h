@@ -66,6 +66,7 @@ typedef struct SrmLayout
 /* "offset", "marker", "step"; false for another name. */
 extern bool srm_boundary_find(const char *name, SrmBoundary *boundary);
 extern const char *srm_boundary_name(SrmBoundary boundary);
+extern bool srm_truncation_find(const char *name, SrmTruncation *truncation);
 
 /* Only renders: what srm_layout() reads, with no markers.  Of the options, the date and the variables count. */
 extern bool srm_layout_render(const SrmModel *model, const SrmMessage *messages,

@@ -1,7 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * memo.c
- *	  The last conversations that were scored, with their results.
+ *	  The last conversations that were scored, with their results, or that were
+ *	  laid out to be scored.
  *
  *-------------------------------------------------------------------------
  */
@@ -18,7 +19,9 @@ typedef struct Entry
 {
 	SrmArena   *arena;			/* of key and result; NULL: never used */
 	SrmMemoKey	key;			/* bytes NULL: empty */
+	bool		is_layout;		/* or a result */
 	SrmScored	scored;
+	SrmLayout	layout;
 	uint64_t	last_use;
 } Entry;
 
@@ -186,11 +189,39 @@ srm_scored_copy(SrmScored *copy, const SrmScored *scored, SrmArena *arena, SrmSt
 }
 
 static bool
+copy_layout(SrmLayout *copy, const SrmLayout *layout, SrmArena *arena, SrmStatus *status)
+{
+	*copy = *layout;
+	copy->tokens.capacity = layout->tokens.n;
+	return copy_array(&copy->rendered.text, layout->rendered.text, layout->rendered.length + 1, 1, arena, status) &&
+		copy_array(&copy->rendered.runs, layout->rendered.runs, layout->rendered.n_runs,
+				   sizeof(SrmRun), arena, status) &&
+		copy_array(&copy->tokens.items, layout->tokens.items, layout->tokens.n, sizeof(SrmToken), arena, status) &&
+		copy_array(&copy->sentences, layout->sentences, layout->n_sentences, sizeof(SrmSentence), arena, status) &&
+		copy_array(&copy->boundaries, layout->boundaries, layout->n + 1, sizeof(uint32_t), arena, status);
+}
+
+static bool
+has_key(const Entry *entry, const SrmMemoKey *key)
+{
+	return entry->key.bytes != NULL && entry->key.length == key->length &&
+		memcmp(entry->key.bytes, key->bytes, key->length) == 0;
+}
+
+/* Token rewards are no matter to a layout. */
+static bool
 serves(const Entry *entry, const SrmMemoKey *key)
 {
-	return entry->key.bytes != NULL &&
-		entry->key.length == key->length && entry->key.want_tokens >= key->want_tokens &&
-		memcmp(entry->key.bytes, key->bytes, key->length) == 0;
+	return !entry->is_layout && entry->key.want_tokens >= key->want_tokens && has_key(entry, key);
+}
+
+bool
+srm_memo_has(const SrmMemo *memo, const SrmMemoKey *key)
+{
+	for (int i = 0; i < N_ENTRIES && key->bytes != NULL; i++)
+		if (has_key(&memo->entries[i], key))
+			return true;
+	return false;
 }
 
 bool
@@ -231,24 +262,68 @@ take_entry(SrmMemo *memo, SrmStatus *status)
 	return oldest->arena == NULL ? NULL : oldest;
 }
 
+/* A new entry with the key, or NULL. */
+static Entry *
+add_entry(SrmMemo *memo, const SrmMemoKey *key, SrmStatus *status)
+{
+	Entry	   *entry = key->bytes == NULL ? NULL : take_entry(memo, status);
+	char	   *bytes = entry == NULL ? NULL : srm_arena_alloc(entry->arena, key->length, status);
+
+	if (bytes == NULL)
+		return NULL;
+	memcpy(bytes, key->bytes, key->length);
+	entry->key = *key;
+	entry->key.bytes = bytes;
+	entry->last_use = ++memo->n_uses;
+	return entry;
+}
+
 void
 srm_memo_put(SrmMemo *memo, const SrmMemoKey *key, const SrmScored *scored)
 {
 	SrmStatus	status;
 	Entry	   *entry;
-	char	   *bytes;
 
-	if (key->bytes == NULL)
-		return;
 	srm_status_init(&status);
-	entry = take_entry(memo, &status);
+	entry = add_entry(memo, key, &status);
 	if (entry == NULL)
 		return;
-	bytes = srm_arena_alloc(entry->arena, key->length, &status);
-	if (bytes == NULL || !srm_scored_copy(&entry->scored, scored, entry->arena, &status))
+	entry->is_layout = false;
+	if (!srm_scored_copy(&entry->scored, scored, entry->arena, &status))
+		entry->key.bytes = NULL;
+}
+
+void
+srm_memo_put_layout(SrmMemo *memo, const SrmMemoKey *key, const SrmLayout *layout)
+{
+	SrmStatus	status;
+	Entry	   *entry;
+
+	srm_status_init(&status);
+	entry = add_entry(memo, key, &status);
+	if (entry == NULL)
 		return;
-	memcpy(bytes, key->bytes, key->length);
-	entry->key = *key;
-	entry->key.bytes = bytes;
-	entry->last_use = ++memo->n_uses;
+	entry->is_layout = true;
+	if (!copy_layout(&entry->layout, layout, entry->arena, &status))
+		entry->key.bytes = NULL;
+}
+
+bool
+srm_memo_take_layout(SrmMemo *memo, const SrmMemoKey *key, SrmArena *arena, SrmLayout *layout,
+					 bool *found, SrmStatus *status)
+{
+	*found = false;
+	for (int i = 0; i < N_ENTRIES && key->bytes != NULL && !*found; i++)
+	{
+		Entry	   *entry = &memo->entries[i];
+
+		if (!entry->is_layout || !has_key(entry, key))
+			continue;
+		*found = true;
+		if (!copy_layout(layout, &entry->layout, arena, status))
+			return false;
+		entry->key.bytes = NULL;
+		entry->last_use = 0;
+	}
+	return true;
 }

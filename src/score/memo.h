@@ -1,10 +1,12 @@
 /*-------------------------------------------------------------------------
  *
  * memo.h
- *	  The last conversations that were scored, with their results.
+ *	  The last conversations that were scored, with their results, or that were
+ *	  laid out to be scored.
  *
  * A statement that asks for the score of a text in its list, its condition
- * and its order, or for score and sentence rewards, computes it once.
+ * and its order, or for score and sentence rewards, computes it once; and one that
+ * asks first whether it can be scored tokenizes it once.
  *
  *-------------------------------------------------------------------------
  */
@@ -39,6 +41,16 @@ extern bool srm_memo_get(SrmMemo *memo, const SrmMemoKey *key, SrmArena *arena,
 
 /* Keeps a result in place of the oldest; where memory is short it is not kept. */
 extern void srm_memo_put(SrmMemo *memo, const SrmMemoKey *key, const SrmScored *scored);
+
+/* Whether the memo has a result, or a layout, of that key. */
+extern bool srm_memo_has(const SrmMemo *memo, const SrmMemoKey *key);
+
+/* Keeps a layout, as a result is kept. */
+extern void srm_memo_put_layout(SrmMemo *memo, const SrmMemoKey *key, const SrmLayout *layout);
+
+/* Copies a layout to the arena, and forgets it: the result will take its place. */
+extern bool srm_memo_take_layout(SrmMemo *memo, const SrmMemoKey *key, SrmArena *arena,
+								 SrmLayout *layout, bool *found, SrmStatus *status);
 
 /* A copy of a result, all of it in the arena. */
 extern bool srm_scored_copy(SrmScored *copy, const SrmScored *scored, SrmArena *arena,

@@ -52,6 +52,7 @@ typedef struct Reading
 	double	   *values;			/* v (n + 1) at the boundaries */
 	double	   *token_values;	/* (n_token_rewards) at the response's tokens */
 	SrmScored  *scored;
+	size_t		number;			/* of the responses of the call */
 } Reading;
 
 /* Responses that go through the decoder together: they have the same prompt. */
@@ -128,12 +129,24 @@ allocate_results(const Call *call, Reading *reading)
 	return call->status->code == SRM_OK;
 }
 
+/* The layout, unless srm_scorer_check() has left it. */
+static bool
+lay_out(const Call *call, Reading *reading)
+{
+	bool		found;
+
+	return srm_memo_take_layout(call->scorer->memo, &reading->key, call->arena, &reading->layout,
+								&found, call->status) &&
+		(found ||
+		 srm_scorer_layout(call->scorer, call->messages, call->n_messages, call->options,
+						   call->arena, &reading->layout, call->stop, call->status));
+}
+
 /* The first half of the way: all that comes before the decoder. */
 static bool
 begin_reading(const Call *call, Reading *reading)
 {
-	return srm_scorer_layout(call->scorer, call->messages, call->n_messages, call->options,
-							 call->arena, &reading->layout, call->stop, call->status) &&
+	return lay_out(call, reading) &&
 		collect_ids(call, reading) &&
 		choose_tokens(call, reading) &&
 		allocate_results(call, reading);
@@ -382,13 +395,17 @@ read_responses(const Call *call, Batch *batch)
 {
 	size_t		n = batch->n;
 
+	call->scorer->at = SIZE_MAX;
 	if (n == 0)
 		return true;
 	if (!run_decoder(call, batch))
 		return false;
 	for (size_t i = 0; i < n; i++)
+	{
+		call->scorer->at = batch->readings[i].number;
 		if (!finish_reading(call, &batch->readings[i]))
 			return false;
+	}
 	memset(batch->readings, 0, n * sizeof(Reading));
 	batch->n = batch->n_rows = 0;
 	return true;
@@ -412,11 +429,12 @@ fits(const Batch *batch, const Reading *reading)
 
 /* Puts a response with those that wait, or finds its result at once. */
 static bool
-add_response(Call *call, Batch *batch, const SrmMessage *response, SrmScored *scored)
+add_response(Call *call, Batch *batch, const SrmMessage *response, size_t number, SrmScored *scored)
 {
-	Reading		reading = {.scored = scored};
+	Reading		reading = {.scored = scored,.number = number};
 	bool		found = false;
 
+	call->scorer->at = number;
 	call->messages[call->n_messages - 1] = *response;
 	memset(scored, 0, sizeof(SrmScored));
 	if (call->options->cache_bytes > 0 &&
@@ -451,7 +469,7 @@ score_responses(Call *call, Batch *batch, const SrmMessage *responses, size_t n_
 {
 	for (size_t i = 0; i < n_responses; i++)
 		if (find_twin(responses, i) == i &&
-			!add_response(call, batch, &responses[i], &scored[i]))
+			!add_response(call, batch, &responses[i], i, &scored[i]))
 			return false;
 	if (!read_responses(call, batch))
 		return false;
@@ -479,6 +497,7 @@ srm_scorer_score_responses(SrmScorer *scorer, const SrmMessage *messages, size_t
 	Batch		batch = {0};
 	bool		done;
 
+	scorer->at = SIZE_MAX;
 	if (!check_aggregation(&call))
 		return false;
 	call.messages = srm_arena_array(arena, n_messages + 1, sizeof(SrmMessage), status);
@@ -505,4 +524,22 @@ srm_scorer_score(SrmScorer *scorer, const SrmMessage *messages, size_t n_message
 	return srm_scorer_score_responses(scorer, messages, n_messages - 1,
 									  &messages[n_messages - 1], 1, options, arena,
 									  scored, stop, status);
+}
+
+bool
+srm_scorer_check(SrmScorer *scorer, const SrmMessage *messages, size_t n_messages,
+				 const SrmScoreOptions *options, SrmArena *arena, const SrmStop *stop,
+				 SrmStatus *status)
+{
+	SrmMemoKey	key = {0};
+	SrmLayout	layout;
+
+	if (options->cache_bytes > 0 && !srm_memo_key(&key, messages, n_messages, options, arena, status))
+		return false;
+	if (srm_memo_has(scorer->memo, &key))
+		return true;
+	if (!srm_scorer_layout(scorer, messages, n_messages, options, arena, &layout, stop, status))
+		return false;
+	srm_memo_put_layout(scorer->memo, &key, &layout);
+	return true;
 }

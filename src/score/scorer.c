@@ -25,6 +25,9 @@ resolve_settings(SrmScorer *scorer, SrmStatus *status)
 	if (!srm_boundary_find(settings->boundary, &scorer->boundary))
 		return srm_fail(status, SRM_NOT_SUPPORTED, "boundary kind \"%s\" of the model is not supported",
 						settings->boundary);
+	if (!srm_truncation_find(settings->truncation, &scorer->truncation))
+		return srm_fail(status, SRM_NOT_SUPPORTED, "truncation \"%s\" of the model is not supported",
+						settings->truncation);
 	if (!srm_segmenter_known(settings->segmenter))
 		return srm_fail(status, SRM_NOT_SUPPORTED, "segmenter \"%s\" of the model is not supported",
 						settings->segmenter);
@@ -89,7 +92,7 @@ srm_scorer_defaults(const SrmScorer *scorer, SrmScoreOptions *options)
 	options->date = scorer->model->settings.template_date;
 	options->variables = "";
 	options->max_tokens = scorer->model->max_tokens;
-	options->truncation = SRM_TRUNCATION_ERROR;
+	options->truncation = scorer->truncation;
 	options->n_threads = 1;
 	options->cache_bytes = SIZE_MAX;
 	options->want_tokens = false;
@@ -133,6 +136,7 @@ srm_scorer_layout(SrmScorer *scorer, const SrmMessage *messages, size_t n_messag
 		.given = options->given
 	};
 
+	scorer->n_layouts++;
 	if (options->given == NULL)
 	{
 		layout_options.segmenter = find_segmenter(scorer, options->segmenter, options->locale, status);

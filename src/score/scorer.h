@@ -16,9 +16,12 @@ typedef struct SrmScorer
 	SrmModel   *model;
 	SrmAggregation aggregation; /* the model's own */
 	SrmBoundary boundary;
+	SrmTruncation truncation;
 	struct SrmPrompt *prompt;	/* states of the last prompt */
-	struct SrmMemo *memo;		/* the last results */
-	uint64_t	n_passes;		/* through the decoder, since it was opened */
+	struct SrmMemo *memo;		/* the last results, and layouts */
+	size_t		at;				/* the response that the last call failed at; SIZE_MAX: at none of them */
+	uint64_t	n_layouts;		/* conversations that were laid out, since it was opened */
+	uint64_t	n_passes;		/* through the decoder */
 	uint64_t	n_computed;		/* tokens that went through it */
 	SrmSegmenter *segmenter;	/* the last one, by its name and its locale */
 	char	   *segmenter_name;
@@ -57,6 +60,14 @@ extern bool srm_scorer_score_responses(SrmScorer *scorer,
 									   const SrmScoreOptions *options, SrmArena *arena,
 									   SrmScored *scored, const SrmStop *stop,
 									   SrmStatus *status);
+
+/*
+ * Whether a conversation can be scored, as far as that shows before the decoder runs.  Its
+ * layout is kept for the score that may follow.
+ */
+extern bool srm_scorer_check(SrmScorer *scorer, const SrmMessage *messages, size_t n_messages,
+							 const SrmScoreOptions *options, SrmArena *arena,
+							 const SrmStop *stop, SrmStatus *status);
 
 /* The layout alone: what the model would read. */
 extern bool srm_scorer_layout(SrmScorer *scorer, const SrmMessage *messages, size_t n_messages,

@@ -406,6 +406,122 @@ test_memo_keys(void **state)
 	assert_int_equal(scorer->n_passes, n_passes);
 }
 
+static void
+check(const char *prompt, const char *response)
+{
+	SrmMessage	messages[2] = {message("user", prompt), message("assistant", response)};
+
+	if (!srm_scorer_check(scorer, messages, 2, &options, arena, NULL, &status))
+		fail_msg("%s", status.message);
+}
+
+/* who asks whether a conversation can be scored, and then scores it, lays it out once */
+static void
+test_check_then_score(void **state)
+{
+	SrmScored	expected[N_TEXTS];
+	SrmScored	scored;
+
+	(void) state;
+	for (size_t i = 0; i < N_TEXTS; i++)
+		expected[i] = score(long_prompt, texts[i]);
+	start_with(0);
+	for (size_t i = 0; i < N_TEXTS; i++)
+	{
+		uint64_t	n_layouts = scorer->n_layouts;
+
+		check(long_prompt, texts[i]);
+		check(long_prompt, texts[i]);
+		assert_int_equal(scorer->n_layouts, n_layouts + 1);
+		scored = score(long_prompt, texts[i]);
+		assert_int_equal(scorer->n_layouts, n_layouts + 1);
+		assert_same(&scored, &expected[i]);
+		check(long_prompt, texts[i]);
+		assert_int_equal(scorer->n_layouts, n_layouts + 1);
+	}
+}
+
+/* a pair is looked at twice before it is scored at once */
+static void
+test_check_pair(void **state)
+{
+	SrmMessage	prompt = message("user", "Hi.");
+	SrmMessage	responses[2] = {message("assistant", texts[0]), message("assistant", texts[2])};
+	SrmScored	expected[2];
+	SrmScored	scored[2];
+	uint64_t	n_layouts;
+
+	(void) state;
+	expected[0] = score("Hi.", texts[0]);
+	expected[1] = score("Hi.", texts[2]);
+	start_with(0);
+	check("Hi.", texts[0]);
+	check("Hi.", texts[2]);
+	n_layouts = scorer->n_layouts;
+	assert_true(srm_scorer_score_responses(scorer, &prompt, 1, responses, 2, &options, arena,
+										   scored, NULL, &status));
+	assert_int_equal(scorer->n_layouts, n_layouts);
+	assert_same(&scored[0], &expected[0]);
+	assert_same(&scored[1], &expected[1]);
+}
+
+/* what was laid out serves the same texts with the same options alone */
+static void
+test_check_of_others(void **state)
+{
+	SrmScored	expected;
+	SrmScored	scored;
+	uint64_t	n_layouts;
+
+	(void) state;
+	options.max_tokens = 64;
+	options.truncation = SRM_TRUNCATION_PROMPT;
+	expected = score(long_prompt, texts[2]);
+	assert_true(expected.truncated);
+	start_with(0);
+	check(long_prompt, texts[2]);
+	n_layouts = scorer->n_layouts;
+	options.max_tokens = 64;
+	options.truncation = SRM_TRUNCATION_PROMPT;
+	scored = score(long_prompt, texts[2]);
+	assert_int_equal(scorer->n_layouts, ++n_layouts);
+	assert_same(&scored, &expected);
+	check(long_prompt, texts[0]);
+	score(long_prompt, texts[1]);
+	assert_int_equal(scorer->n_layouts, n_layouts += 2);
+	score("Hi.", texts[0]);
+	assert_int_equal(scorer->n_layouts, ++n_layouts);
+	options.want_tokens = true;
+	scored = score(long_prompt, texts[0]);
+	assert_int_equal(scorer->n_layouts, n_layouts);
+	assert_true(scored.n_token_rewards > 0);
+	options.cache_bytes = 0;
+	check("Hi.", texts[3]);
+	options.cache_bytes = SIZE_MAX;
+	score("Hi.", texts[3]);
+	assert_int_equal(scorer->n_layouts, n_layouts + 2);
+}
+
+/* the response that a call fails at is known by its number */
+static void
+test_failed_response(void **state)
+{
+	SrmMessage	prompt = message("user", "Hi.");
+	SrmMessage	responses[3] = {message("assistant", texts[0]), message("assistant", ""), message("assistant", "x")};
+	SrmScored	scored[3];
+
+	(void) state;
+	assert_false(srm_scorer_score_responses(scorer, &prompt, 1, responses, 3, &options, arena,
+											scored, NULL, &status));
+	assert_int_equal(scorer->at, 1);
+	srm_status_init(&status);
+	options.aggregation = SRM_AGGREGATE_ATTENTION;
+	scorer->model->attention.dim = 0;
+	assert_false(srm_scorer_score_responses(scorer, &prompt, 1, responses, 1, &options, arena,
+											scored, NULL, &status));
+	assert_true(scorer->at == SIZE_MAX);
+}
+
 /* where nothing may be kept, all is computed again, to the same bits */
 static void
 test_nothing_kept(void **state)
@@ -467,6 +583,10 @@ main(void)
 		TEST(test_memo),
 		TEST(test_memo_tokens),
 		TEST(test_memo_keys),
+		TEST(test_check_then_score),
+		TEST(test_check_pair),
+		TEST(test_check_of_others),
+		TEST(test_failed_response),
 		TEST(test_nothing_kept),
 		TEST(test_memo_is_bounded),
 	};
