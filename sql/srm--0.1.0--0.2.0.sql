@@ -420,6 +420,132 @@ CREATE FUNCTION srm_sentence_rewards(model text, messages jsonb, sentences text[
 
 COMMENT ON FUNCTION srm_sentence_rewards(text, jsonb, text[]) IS 'rewards of the last message''s sentences by a model, that are given';
 
+-- responses to a conversation: the messages come before, as a prompt does
+
+CREATE FUNCTION srm_score(messages jsonb, response text)
+	RETURNS real
+	AS 'MODULE_PATHNAME', 'srm_sql_score_messages_response'
+	LANGUAGE C STABLE STRICT PARALLEL SAFE COST 100000;
+
+COMMENT ON FUNCTION srm_score(jsonb, text) IS 'score of a response to a conversation by the model in srm.model';
+
+CREATE FUNCTION srm_score(model text, messages jsonb, response text)
+	RETURNS real
+	AS 'MODULE_PATHNAME', 'srm_sql_score_model_messages_response'
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100000;
+
+COMMENT ON FUNCTION srm_score(text, jsonb, text) IS 'score of a response to a conversation by a model';
+
+CREATE FUNCTION srm_score_details(messages jsonb, response text,
+	OUT score real, OUT prompt_reward real, OUT prompt_weight real,
+	OUT n_sentences integer, OUT n_tokens integer, OUT truncated boolean)
+	AS 'MODULE_PATHNAME', 'srm_sql_score_details_messages_response'
+	LANGUAGE C STABLE STRICT PARALLEL SAFE COST 100000;
+
+COMMENT ON FUNCTION srm_score_details(jsonb, text) IS 'score of a response to a conversation and what it is made of by the model in srm.model';
+
+CREATE FUNCTION srm_score_details(model text, messages jsonb, response text,
+	OUT score real, OUT prompt_reward real, OUT prompt_weight real,
+	OUT n_sentences integer, OUT n_tokens integer, OUT truncated boolean)
+	AS 'MODULE_PATHNAME', 'srm_sql_score_details_model_messages_response'
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100000;
+
+COMMENT ON FUNCTION srm_score_details(text, jsonb, text) IS 'score of a response to a conversation and what it is made of by a model';
+
+CREATE FUNCTION srm_sentence_rewards(messages jsonb, response text)
+	RETURNS TABLE (sentence_no integer, start_pos integer, end_pos integer,
+		sentence text, reward real, weight real)
+	AS 'MODULE_PATHNAME', 'srm_sql_sentence_rewards_messages_response'
+	LANGUAGE C STABLE STRICT PARALLEL SAFE COST 100000 ROWS 10;
+
+COMMENT ON FUNCTION srm_sentence_rewards(jsonb, text) IS 'rewards of the sentences of a response to a conversation by the model in srm.model';
+
+CREATE FUNCTION srm_sentence_rewards(model text, messages jsonb, response text)
+	RETURNS TABLE (sentence_no integer, start_pos integer, end_pos integer,
+		sentence text, reward real, weight real)
+	AS 'MODULE_PATHNAME', 'srm_sql_sentence_rewards_model_messages_response'
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100000 ROWS 10;
+
+COMMENT ON FUNCTION srm_sentence_rewards(text, jsonb, text) IS 'rewards of the sentences of a response to a conversation by a model';
+
+CREATE FUNCTION srm_token_rewards(messages jsonb, response text)
+	RETURNS TABLE (token_no integer, token text, start_pos integer, end_pos integer, reward real)
+	AS 'MODULE_PATHNAME', 'srm_sql_token_rewards_messages_response'
+	LANGUAGE C STABLE STRICT PARALLEL SAFE COST 100000 ROWS 100;
+
+COMMENT ON FUNCTION srm_token_rewards(jsonb, text) IS 'rewards of the tokens of a response to a conversation by the model in srm.model';
+
+CREATE FUNCTION srm_token_rewards(model text, messages jsonb, response text)
+	RETURNS TABLE (token_no integer, token text, start_pos integer, end_pos integer, reward real)
+	AS 'MODULE_PATHNAME', 'srm_sql_token_rewards_model_messages_response'
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100000 ROWS 100;
+
+COMMENT ON FUNCTION srm_token_rewards(text, jsonb, text) IS 'rewards of the tokens of a response to a conversation by a model';
+
+CREATE FUNCTION srm_problem(messages jsonb, response text)
+	RETURNS text
+	AS 'MODULE_PATHNAME', 'srm_sql_problem_messages_response'
+	LANGUAGE C STABLE STRICT PARALLEL SAFE COST 1000;
+
+COMMENT ON FUNCTION srm_problem(jsonb, text) IS 'why a response to a conversation cannot be scored, or NULL, by the model in srm.model';
+
+CREATE FUNCTION srm_problem(model text, messages jsonb, response text)
+	RETURNS text
+	AS 'MODULE_PATHNAME', 'srm_sql_problem_model_messages_response'
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000;
+
+COMMENT ON FUNCTION srm_problem(text, jsonb, text) IS 'why a response to a conversation cannot be scored, or NULL, by a model';
+
+CREATE FUNCTION srm_token_count(messages jsonb, response text)
+	RETURNS integer
+	AS 'MODULE_PATHNAME', 'srm_sql_token_count_messages_response'
+	LANGUAGE C STABLE STRICT PARALLEL SAFE COST 1000;
+
+COMMENT ON FUNCTION srm_token_count(jsonb, text) IS 'tokens of a conversation and a response as it is read by the model in srm.model';
+
+CREATE FUNCTION srm_token_count(model text, messages jsonb, response text)
+	RETURNS integer
+	AS 'MODULE_PATHNAME', 'srm_sql_token_count_model_messages_response'
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000;
+
+COMMENT ON FUNCTION srm_token_count(text, jsonb, text) IS 'tokens of a conversation and a response as it is read by a model';
+
+CREATE FUNCTION srm_heatmap(messages jsonb, response text) RETURNS text
+	LANGUAGE sql STABLE STRICT PARALLEL SAFE COST 100000
+	BEGIN ATOMIC
+		SELECT srm_heat_html(array_agg(s.sentence ORDER BY s.sentence_no), array_agg(s.reward ORDER BY s.sentence_no))
+		FROM srm_sentence_rewards(messages, response) AS s;
+	END;
+
+COMMENT ON FUNCTION srm_heatmap(jsonb, text) IS 'HTML of a response to a conversation, its sentences coloured by their rewards by the model in srm.model';
+
+CREATE FUNCTION srm_heatmap(model text, messages jsonb, response text) RETURNS text
+	LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE COST 100000
+	BEGIN ATOMIC
+		SELECT srm_heat_html(array_agg(s.sentence ORDER BY s.sentence_no), array_agg(s.reward ORDER BY s.sentence_no))
+		FROM srm_sentence_rewards(model, messages, response) AS s;
+	END;
+
+COMMENT ON FUNCTION srm_heatmap(text, jsonb, text) IS 'HTML of a response to a conversation, its sentences coloured by their rewards by a model';
+
+CREATE FUNCTION srm_heat(messages jsonb, response text) RETURNS text
+	LANGUAGE sql STABLE STRICT PARALLEL SAFE COST 100000
+	BEGIN ATOMIC
+		SELECT srm_heat_ansi(array_agg(s.sentence ORDER BY s.sentence_no), array_agg(s.reward ORDER BY s.sentence_no))
+		FROM srm_sentence_rewards(messages, response) AS s;
+	END;
+
+COMMENT ON FUNCTION srm_heat(jsonb, text) IS 'a response to a conversation for a terminal, its sentences coloured by their rewards by the model in srm.model';
+
+CREATE FUNCTION srm_heat(model text, messages jsonb, response text) RETURNS text
+	LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE COST 100000
+	BEGIN ATOMIC
+		SELECT srm_heat_ansi(array_agg(s.sentence ORDER BY s.sentence_no), array_agg(s.reward ORDER BY s.sentence_no))
+		FROM srm_sentence_rewards(model, messages, response) AS s;
+	END;
+
+COMMENT ON FUNCTION srm_heat(text, jsonb, text) IS 'a response to a conversation for a terminal, its sentences coloured by their rewards by a model';
+
 -- what the planner is told of functions that run a model
 
 CREATE FUNCTION srm_support(internal) RETURNS internal

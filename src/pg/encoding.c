@@ -13,8 +13,11 @@
 #include "utils/builtins.h"
 
 #include "base/utf8.h"
+#include "pg/call.h"
 #include "pg/compat.h"
 #include "pg/encoding.h"
+
+#define SHOWN_CHARACTERS	40		/* of a text, in a message */
 
 SrmText
 srm_text_of_bytes(const char *data, size_t length)
@@ -100,6 +103,25 @@ srm_datum_of_utf8_shown(const char *data, size_t length)
 		append_shown(&shown, conversion, data + i, (int) size);
 	}
 	return PointerGetDatum(cstring_to_text_with_len(shown.data, shown.len));
+}
+
+char *
+srm_text_beginning(const char *data, size_t length)
+{
+	size_t		end = 0;
+	char	   *beginning;
+
+	for (int n = 0; n < SHOWN_CHARACTERS && end < length; n++)
+	{
+		end++;
+		while (end < length && srm_utf8_is_continuation((unsigned char) data[end]))
+			end++;
+	}
+	beginning = psprintf("%.*s%s", (int) end, data, end < length ? "..." : "");
+	for (char *c = beginning; *c != '\0'; c++)
+		if ((unsigned char) *c < ' ' || *c == '\x7f')
+			*c = ' ';
+	return unconstify(char *, srm_call_text(beginning));
 }
 
 void

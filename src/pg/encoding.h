@@ -26,6 +26,9 @@ extern SrmText srm_text_of_bytes(const char *data, size_t length);
 /* The same with a NUL behind it, palloc'd. */
 extern char *srm_cstring_of_datum(Datum datum);
 
+/* The first characters of UTF-8 for a message, in one line and in the database's encoding, palloc'd. */
+extern char *srm_text_beginning(const char *data, size_t length);
+
 /* Whether srm_datum_of_utf8() can make a text of a name: it is UTF-8, and the database's encoding has it all. */
 extern bool srm_utf8_can_be_datum(const char *name);
 

@@ -20,12 +20,11 @@
 #include "utils/memutils.h"
 #include "utils/plancache.h"
 
-#include "base/utf8.h"
+#include "pg/meant.h"
 #include "pg/pairs.h"
 #include "pg/request.h"
 
 #define BATCH_ROWS	32
-#define SHOWN_BYTES	60			/* of a response, in a message */
 
 static const char *const column_names[SRM_N_COLUMNS] = {
 	[SRM_COLUMN_PROMPT] = "prompt",
@@ -76,6 +75,12 @@ is_text(Oid type)
 	return type == TEXTOID || type == VARCHAROID || type == BPCHAROID;
 }
 
+static bool
+is_json(Oid type)
+{
+	return type == JSONBOID || type == JSONOID;
+}
+
 static void
 check_type(SrmPairColumn column, Oid type)
 {
@@ -84,8 +89,8 @@ check_type(SrmPairColumn column, Oid type)
 	switch (column)
 	{
 		case SRM_COLUMN_MESSAGES:
-			if (type != JSONBOID)
-				fail_type(name, type, "jsonb");
+			if (!is_json(type))
+				fail_type(name, type, "jsonb or json");
 			break;
 		case SRM_COLUMN_CATEGORY:
 			break;
@@ -95,8 +100,8 @@ check_type(SrmPairColumn column, Oid type)
 				fail_type(name, type, "double precision");
 			break;
 		default:
-			if (!is_text(type) && type != JSONBOID)
-				fail_type(name, type, "text or jsonb");
+			if (!is_text(type) && !is_json(type))
+				fail_type(name, type, "text, jsonb or json");
 	}
 }
 
@@ -126,7 +131,7 @@ find_column(SrmPairCursor *cursor, SrmPairColumn column)
 static bool
 is_conversation(const SrmPairCursor *cursor, SrmPairColumn column)
 {
-	return cursor->columns[column] != 0 && cursor->types[column] == JSONBOID;
+	return cursor->columns[column] != 0 && is_json(cursor->types[column]);
 }
 
 static void
@@ -153,16 +158,6 @@ find_columns(SrmPairCursor *cursor)
 				 errmsg("query gives both a column \"prompt\" and a column \"messages\"")));
 }
 
-/* The beginning of a response, as a message can show it. */
-static const char *
-show_beginning(const SrmMessage *response)
-{
-	size_t		length = srm_utf8_clip(response->content, response->content_length, SHOWN_BYTES);
-
-	return srm_call_text(psprintf("%.*s%s", (int) length, response->content,
-								  length < response->content_length ? "..." : ""));
-}
-
 static void
 name_row(void *arg)
 {
@@ -176,7 +171,7 @@ name_row(void *arg)
 		errcontext("column \"%s\" of row " UINT64_FORMAT " of the query", column_names[cursor->column], cursor->n_read);
 	else
 		errcontext("column \"%s\" of row " UINT64_FORMAT " of the query, \"%s\"", column_names[cursor->column],
-				   cursor->n_read, show_beginning(cursor->response));
+				   cursor->n_read, srm_text_beginning(cursor->response->content, cursor->response->content_length));
 }
 
 static SrmMessage *
@@ -331,9 +326,28 @@ has_null(const SrmPairCursor *cursor, HeapTuple tuple)
 	return false;
 }
 
+static SrmMessage *
+read_messages(const SrmPairCursor *cursor, SrmPairColumn column, Datum value, size_t *n_messages)
+{
+	if (cursor->types[column] == JSONOID)
+		value = DirectFunctionCall1(jsonb_in, CStringGetDatum(TextDatumGetCString(value)));
+	return srm_messages_of_jsonb(DatumGetJsonbP(value), n_messages);
+}
+
+static SrmMessage
+read_text(SrmPairCursor *cursor, SrmPairColumn column, const char *role, Datum value)
+{
+	SrmMessage	message = srm_message_of_datum(role, value);
+
+	cursor->response = &message;
+	srm_meant_check_text(&message, column_names[column]);
+	cursor->response = NULL;
+	return message;
+}
+
 /* The messages before the response; none where the query has no prompt. */
 static SrmConversation
-read_prompt(const SrmPairCursor *cursor, HeapTuple tuple)
+read_prompt(SrmPairCursor *cursor, HeapTuple tuple)
 {
 	SrmPairColumn column = cursor->columns[SRM_COLUMN_MESSAGES] != 0 ?
 		SRM_COLUMN_MESSAGES : SRM_COLUMN_PROMPT;
@@ -343,13 +357,15 @@ read_prompt(const SrmPairCursor *cursor, HeapTuple tuple)
 
 	if (is_null)
 		return prompt;
-	if (cursor->types[column] == JSONBOID)
-		prompt.messages = srm_messages_of_jsonb(DatumGetJsonbP(value), &prompt.n_messages);
+	cursor->column = column;
+	if (is_json(cursor->types[column]))
+		prompt.messages = read_messages(cursor, column, value, &prompt.n_messages);
 	else
 	{
 		prompt.messages = palloc0(sizeof(SrmMessage));
-		prompt.messages[prompt.n_messages++] = srm_message_of_datum("user", value);
+		prompt.messages[prompt.n_messages++] = read_text(cursor, column, "user", value);
 	}
+	cursor->column = SRM_N_COLUMNS;
 	return prompt;
 }
 
@@ -366,13 +382,13 @@ read_conversation(SrmPairCursor *cursor, HeapTuple tuple, SrmPairColumn column,
 	cursor->column = column;
 	if (is_conversation(cursor, column))
 	{
-		result.messages = srm_messages_of_jsonb(DatumGetJsonbP(value), &result.n_messages);
+		result.messages = read_messages(cursor, column, value, &result.n_messages);
 		if (result.n_messages > 1 || prompt->n_messages == 0)
 			return result;
 		response = result.messages[0];
 	}
 	else
-		response = srm_message_of_datum("assistant", value);
+		response = read_text(cursor, column, "assistant", value);
 	result.messages = palloc(sizeof(SrmMessage) * (prompt->n_messages + 1));
 	if (prompt->n_messages > 0)
 		memcpy(result.messages, prompt->messages, sizeof(SrmMessage) * prompt->n_messages);

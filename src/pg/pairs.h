@@ -6,10 +6,10 @@
  * The query runs as the caller, read-only, and is read through a cursor, so
  * that memory does not grow with its rows.  Columns are known by name:
  *
- *	  prompt		text, a message of the user; or jsonb, messages
- *	  messages		jsonb, in the place of prompt
+ *	  prompt		text, a message of the user; or jsonb or json, messages
+ *	  messages		jsonb or json, in the place of prompt
  *	  chosen, rejected (or response, where single responses are wanted)
- *					text, or jsonb: a conversation that ends with the response;
+ *					text, or jsonb or json: a conversation that ends with the response;
  *					one of a single message stands behind the prompt
  *	  category		any type
  *	  margin, weight	numbers
@@ -74,7 +74,7 @@ typedef struct SrmPairCursor
 	MemoryContext context;		/* of the rows of one batch */
 	ErrorContextCallback error_context;
 	SrmPairColumn column;		/* that errors are about; SRM_N_COLUMNS: no certain one */
-	const SrmMessage *response; /* of that column, once it was read */
+	const SrmMessage *response; /* of that column, once it was read; or a prompt that is being read */
 } SrmPairCursor;
 
 /*

@@ -13,16 +13,6 @@
 
 #include "pg/request.h"
 
-/* The conversation as the model would read it. */
-static bool
-lay_out(SrmRequest *request, SrmLayout *layout)
-{
-	SrmCall    *call = request->call;
-
-	return srm_scorer_layout(request->model->scorer, request->messages, request->n_messages,
-							 &request->options, call->arena, layout, &call->stop, &call->status);
-}
-
 /*
  * Begins a request; what is wrong with its messages, or NULL.
  *
@@ -38,7 +28,7 @@ begin_request(SrmRequest *request, FunctionCallInfo fcinfo, SrmForm form)
 
 	PG_TRY();
 	{
-		srm_request_begin(request, fcinfo, form, true);
+		srm_request_begin(request, fcinfo, form, true, "messages");
 	}
 	PG_CATCH();
 	{
@@ -73,11 +63,13 @@ static Datum
 problem(FunctionCallInfo fcinfo, SrmForm form)
 {
 	SrmRequest	request = {0};
-	SrmLayout	layout;
 	char	   *text = begin_request(&request, fcinfo, form);
+	SrmCall    *call = request.call;
 
-	if (text == NULL && !lay_out(&request, &layout))
-		text = problem_of_status(request.call);
+	if (text == NULL &&
+		!srm_scorer_check(request.model->scorer, request.messages, request.n_messages, &request.options,
+						  call->arena, &call->stop, &call->status))
+		text = problem_of_status(call);
 	srm_request_end(&request);
 	if (text == NULL)
 		PG_RETURN_NULL();
@@ -85,7 +77,7 @@ problem(FunctionCallInfo fcinfo, SrmForm form)
 }
 
 /* srm_problem(...) returns text */
-SRM_FUNCTION_FORMS(problem)
+SRM_FUNCTION_FORMS_OF_RESPONSE(problem)
 
 /* Whole, whatever the limit. */
 static Datum
@@ -93,15 +85,19 @@ token_count(FunctionCallInfo fcinfo, SrmForm form)
 {
 	SrmRequest	request;
 	SrmLayout	layout;
+	SrmCall    *call;
 	size_t		n;
 
-	srm_request_begin(&request, fcinfo, form, true);
+	srm_request_begin(&request, fcinfo, form, true, "messages");
 	request.options.max_tokens = SIZE_MAX;
-	srm_call_check(request.call, lay_out(&request, &layout));
+	call = request.call;
+	srm_request_check(&request, srm_scorer_layout(request.model->scorer, request.messages,
+												  request.n_messages, &request.options, call->arena,
+												  &layout, &call->stop, &call->status));
 	n = layout.tokens.n;
 	srm_request_end(&request);
 	PG_RETURN_INT32((int32) n);
 }
 
 /* srm_token_count(...) returns integer */
-SRM_FUNCTION_FORMS(token_count)
+SRM_FUNCTION_FORMS_OF_RESPONSE(token_count)

@@ -12,19 +12,139 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 
+#include "pg/meant.h"
 #include "pg/request.h"
 #include "pg/settings.h"
 
-#define has_model(form)		((form) == SRM_FORM_MODEL || (form) == SRM_FORM_MODEL_MESSAGES)
-#define has_messages(form)	((form) == SRM_FORM_MESSAGES || (form) == SRM_FORM_MODEL_MESSAGES)
+static bool
+has_model(SrmForm form)
+{
+	return form == SRM_FORM_MODEL || form == SRM_FORM_MODEL_MESSAGES ||
+		form == SRM_FORM_MODEL_MESSAGES_RESPONSE;
+}
+
+static bool
+has_messages(SrmForm form)
+{
+	return form == SRM_FORM_MESSAGES || form == SRM_FORM_MODEL_MESSAGES ||
+		form == SRM_FORM_MESSAGES_RESPONSE || form == SRM_FORM_MODEL_MESSAGES_RESPONSE;
+}
+
+/* Whether the messages end with the response. */
+static bool
+is_conversation(SrmForm form)
+{
+	return form == SRM_FORM_MESSAGES || form == SRM_FORM_MODEL_MESSAGES;
+}
+
+/* ---- what errors are about ---- */
+
+static const char *
+show_topic(const SrmTopic *topic)
+{
+	char	   *json;
+
+	if (topic->text != NULL)
+		return srm_text_beginning(topic->text->content, topic->text->content_length);
+	json = JsonbToCString(NULL, &topic->messages->root, VARSIZE(topic->messages));
+	return srm_text_beginning(json, strlen(json));
+}
 
 static void
-read_prompt(SrmRequest *request, FunctionCallInfo fcinfo, SrmForm form)
+say_topic(void *arg)
 {
+	const SrmTopic *topic = &((SrmRequest *) arg)->topic;
+	const char *name;
+	bool		is_empty;
+
+	if (topic->argument == NULL)
+		return;
+	name = topic->element == 0 ? psprintf("argument \"%s\"", topic->argument) :
+		psprintf("element %d of argument \"%s\"", topic->element, topic->argument);
+	is_empty = topic->text != NULL && topic->text->content_length == 0;
+	if ((topic->text == NULL && topic->messages == NULL) || (is_empty && topic->before == NULL))
+		errcontext("%s", name);
+	else if (is_empty)
+		errcontext("%s, behind \"%s\"", name,
+				   srm_text_beginning(topic->before->content, topic->before->content_length));
+	else
+		errcontext("%s, \"%s\"", name, show_topic(topic));
+}
+
+static void
+look_at(SrmRequest *request, const char *argument, int element)
+{
+	request->topic = (SrmTopic) {.argument = argument,.element = element};
+}
+
+static void
+look_away(SrmRequest *request)
+{
+	look_at(request, NULL, 0);
+}
+
+/* A response, and the last of n_before messages that come before it. */
+static void
+look_at_response(SrmRequest *request, const SrmResponse *response, const SrmMessage *text,
+				 const SrmMessage *before, size_t n_before)
+{
+	look_at(request, response->argument, response->element);
+	request->topic.text = text;
+	request->topic.before = n_before > 0 ? &before[n_before - 1] : NULL;
+}
+
+/* ---- arguments ---- */
+
+static SrmMessage
+read_text(SrmRequest *request, const char *role, Datum datum, const char *argument, int element)
+{
+	SrmMessage	message;
+
+	look_at(request, argument, element);
+	message = srm_message_of_datum(role, datum);
+	request->topic.text = &message;
+	srm_meant_check_text(&message, element > 0 ? "response" : argument);
+	look_away(request);
+	return message;
+}
+
+static SrmMessage *
+read_messages(SrmRequest *request, Jsonb *jsonb, const char *argument, size_t *n_messages)
+{
+	SrmMessage *messages;
+
+	look_at(request, argument, 0);
+	request->topic.messages = jsonb;
+	messages = srm_messages_of_jsonb(jsonb, n_messages);
+	look_away(request);
+	return messages;
+}
+
+/* The messages, or the prompt; with room for a response. */
+static void
+read_conversation(SrmRequest *request, FunctionCallInfo fcinfo, SrmForm form, const char *messages)
+{
+	if (has_messages(form))
+	{
+		request->messages = read_messages(request, PG_GETARG_JSONB_P(request->next_argument++),
+										  messages, &request->n_messages);
+		return;
+	}
 	request->messages = palloc0(sizeof(SrmMessage) * 2);
 	if (form != SRM_FORM_RESPONSE)
 		request->messages[request->n_messages++] =
-			srm_message_of_datum("user", PG_GETARG_DATUM(request->next_argument++));
+			read_text(request, "user", PG_GETARG_DATUM(request->next_argument++), "prompt", 0);
+}
+
+/* Settings, or what the model says. */
+static void
+read_options(SrmRequest *request, SrmForm form)
+{
+	srm_scorer_defaults(request->model->scorer, &request->options);
+	if (!has_model(form))
+		srm_options_of_settings(&request->options);
+	request->options.n_threads = srm_settings_threads();
+	request->options.cache_bytes = (size_t) srm_prompt_cache * 1024;
 }
 
 void
@@ -46,34 +166,34 @@ srm_options_of_settings(SrmScoreOptions *options)
 		options->variables = srm_cstring_of_datum(CStringGetTextDatum(srm_template_variables));
 	if ((size_t) srm_max_tokens < options->max_tokens)
 		options->max_tokens = srm_max_tokens;
-	options->truncation = srm_truncation;
+	if (srm_truncation != SRM_TRUNCATION_OF_MODEL)
+		options->truncation = srm_truncation;
 }
 
 void
-srm_request_begin(SrmRequest *request, FunctionCallInfo fcinfo, SrmForm form, bool has_response)
+srm_request_begin(SrmRequest *request, FunctionCallInfo fcinfo, SrmForm form, bool has_response,
+				  const char *messages)
 {
-	int			argument = 0;
-	const char *name = has_model(form) ? srm_cstring_of_datum(PG_GETARG_DATUM(argument++)) : srm_model;
+	const char *name;
 
 	memset(request, 0, sizeof(SrmRequest));
+	if (form == SRM_FORM_PROMPT)
+		srm_meant_check_prompt(fcinfo);
+	name = has_model(form) ? srm_cstring_of_datum(PG_GETARG_DATUM(request->next_argument++)) : srm_model;
 	request->call = srm_call_begin();
 	request->model = srm_models_open(request->call, name,
 									 has_model(form) ? SRM_COMPUTE_OF_MODEL : srm_compute);
-	request->next_argument = argument;
-	if (has_messages(form))
-		request->messages = srm_messages_of_jsonb(PG_GETARG_JSONB_P(request->next_argument++),
-												  &request->n_messages);
-	else
-		read_prompt(request, fcinfo, form);
-	if (has_response && !has_messages(form))
-		request->messages[request->n_messages++] =
-			srm_message_of_datum("assistant", PG_GETARG_DATUM(request->next_argument++));
+	request->error_context.callback = say_topic;
+	request->error_context.arg = request;
+	request->error_context.previous = error_context_stack;
+	error_context_stack = &request->error_context;
 
-	srm_scorer_defaults(request->model->scorer, &request->options);
-	if (!has_model(form))
-		srm_options_of_settings(&request->options);
-	request->options.n_threads = srm_settings_threads();
-	request->options.cache_bytes = (size_t) srm_prompt_cache * 1024;
+	read_conversation(request, fcinfo, form, messages);
+	request->response = is_conversation(form) ? messages : "response";
+	if (has_response && !is_conversation(form))
+		request->messages[request->n_messages++] =
+			read_text(request, "assistant", PG_GETARG_DATUM(request->next_argument++), "response", 0);
+	read_options(request, form);
 }
 
 /* One element of the array of sentences, whose type tells what it is. */
@@ -133,30 +253,70 @@ srm_request_response(const SrmRequest *request)
 }
 
 void
-srm_request_score(SrmRequest *request, SrmScored *scored)
+srm_request_check(SrmRequest *request, bool done)
 {
-	SrmCall    *call = request->call;
+	SrmResponse response = {.argument = request->response};
 
-	srm_call_check(call, srm_scorer_score(request->model->scorer,
-										  request->messages, request->n_messages,
-										  &request->options, call->arena, scored,
-										  &call->stop, &call->status));
+	look_at_response(request, &response, srm_request_response(request), request->messages, request->n_messages - 1);
+	srm_call_check(request->call, done);
+	look_away(request);
 }
 
 void
-srm_request_score_responses(SrmRequest *request, const Datum *responses, int n, SrmScored *scored)
+srm_request_score(SrmRequest *request, SrmScored *scored)
 {
 	SrmCall    *call = request->call;
+	SrmScorer  *scorer = request->model->scorer;
+	bool		done = srm_scorer_score(scorer, request->messages, request->n_messages, &request->options,
+										call->arena, scored, &call->stop, &call->status);
+
+	/* A model that cannot do it, or a cancel, is not about this response */
+	if (!done && scorer->at == SIZE_MAX)
+		srm_call_raise(call);
+	srm_request_check(request, done);
+}
+
+void
+srm_request_score_responses(SrmRequest *request, const SrmResponse *responses, int n, SrmScored *scored)
+{
+	SrmCall    *call = request->call;
+	SrmScorer  *scorer = request->model->scorer;
 	SrmMessage *messages = palloc(sizeof(SrmMessage) * n);
 
 	for (int i = 0; i < n; i++)
-		messages[i] = srm_message_of_datum("assistant", responses[i]);
-	srm_call_check(call, srm_scorer_score_responses(request->model->scorer,
-													request->messages, request->n_messages,
-													messages, n, &request->options,
-													call->arena, scored,
-													&call->stop, &call->status));
+		messages[i] = read_text(request, "assistant", responses[i].text, responses[i].argument, responses[i].element);
+	if (!srm_scorer_score_responses(scorer, request->messages, request->n_messages, messages, n,
+									&request->options, call->arena, scored, &call->stop, &call->status))
+	{
+		if (scorer->at < (size_t) n)
+			look_at_response(request, &responses[scorer->at], &messages[scorer->at],
+							 request->messages, request->n_messages);
+		srm_call_raise(call);
+	}
 	pfree(messages);
+}
+
+/* Both in one go, where all but the last messages are the same. */
+static bool
+score_shared(SrmRequest *request, const SrmMessage *messages, size_t n_messages, SrmScored *scored)
+{
+	SrmCall    *call = request->call;
+	SrmMessage	responses[2];
+
+	responses[0] = *srm_request_response(request);
+	responses[1] = messages[n_messages - 1];
+	return srm_scorer_score_responses(request->model->scorer, messages, n_messages - 1, responses, 2,
+									  &request->options, call->arena, scored, &call->stop, &call->status);
+}
+
+static bool
+score_apart(SrmRequest *request, const SrmMessage *messages, size_t n_messages, SrmScored *scored)
+{
+	SrmCall    *call = request->call;
+
+	srm_request_score(request, &scored[0]);
+	return srm_scorer_score(request->model->scorer, messages, n_messages, &request->options, call->arena,
+							&scored[1], &call->stop, &call->status);
 }
 
 /*
@@ -164,34 +324,28 @@ srm_request_score_responses(SrmRequest *request, const Datum *responses, int n, 
  * rest is computed once.
  */
 void
-srm_request_score_pair(SrmRequest *request, Jsonb *other, SrmScored *scored)
+srm_request_score_pair(SrmRequest *request, Jsonb *other, const char *argument, SrmScored *scored)
 {
-	SrmCall    *call = request->call;
+	const SrmScorer *scorer = request->model->scorer;
+	SrmResponse response = {.argument = argument};
 	size_t		n_messages;
-	SrmMessage *messages = srm_messages_of_jsonb(other, &n_messages);
-	SrmMessage	responses[2];
+	SrmMessage *messages = read_messages(request, other, argument, &n_messages);
 	bool		is_shared = n_messages == request->n_messages;
 
-	responses[0] = *srm_request_response(request);
-	responses[1] = messages[n_messages - 1];
 	for (size_t i = 0; is_shared && i + 1 < n_messages; i++)
 		is_shared = srm_message_equal(&messages[i], &request->messages[i]);
-	if (is_shared)
-	{
-		srm_call_check(call, srm_scorer_score_responses(request->model->scorer, messages,
-														n_messages - 1, responses, 2,
-														&request->options, call->arena, scored,
-														&call->stop, &call->status));
+	if ((is_shared ? score_shared : score_apart) (request, messages, n_messages, scored))
 		return;
-	}
-	srm_request_score(request, &scored[0]);
-	srm_call_check(call, srm_scorer_score(request->model->scorer, messages, n_messages,
-										  &request->options, call->arena, &scored[1],
-										  &call->stop, &call->status));
+	if (is_shared && scorer->at == 0)
+		srm_request_check(request, false);
+	if (scorer->at != SIZE_MAX)
+		look_at_response(request, &response, &messages[n_messages - 1], messages, n_messages - 1);
+	srm_call_raise(request->call);
 }
 
 void
 srm_request_end(SrmRequest *request)
 {
+	error_context_stack = request->error_context.previous;
 	srm_call_end(request->call);
 }

@@ -11,6 +11,12 @@
  *	  f(model text, prompt text, ...)		that model, its own config only
  *	  f(model text, messages jsonb, ...)
  *
+ * Where the response is a single text, messages may have it as their last one, or
+ * come before it as a prompt does:
+ *
+ *	  f(messages jsonb, response text, ...)
+ *	  f(model text, messages jsonb, response text, ...)
+ *
  * Some take the sentences of the response behind it: ends int[], or
  * sentences text[].
  *
@@ -33,7 +39,9 @@ typedef enum SrmForm
 	SRM_FORM_MESSAGES = 1,
 	SRM_FORM_MODEL = 2,
 	SRM_FORM_MODEL_MESSAGES = 3,
-	SRM_FORM_RESPONSE = 4		/* f(response text): no prompt at all */
+	SRM_FORM_RESPONSE = 4,		/* f(response text): no prompt at all */
+	SRM_FORM_MESSAGES_RESPONSE = 5,
+	SRM_FORM_MODEL_MESSAGES_RESPONSE = 6
 } SrmForm;
 
 /* Defines the four functions that the server calls for one static function. */
@@ -47,6 +55,32 @@ typedef enum SrmForm
 	SRM_FUNCTION(srm_sql_##name##_model_messages) \
 	{ return name(fcinfo, SRM_FORM_MODEL_MESSAGES); }
 
+/* The same of a function of one response, with the two more that it has. */
+#define SRM_FUNCTION_FORMS_OF_RESPONSE(name) \
+	SRM_FUNCTION_FORMS(name) \
+	SRM_FUNCTION(srm_sql_##name##_messages_response) \
+	{ return name(fcinfo, SRM_FORM_MESSAGES_RESPONSE); } \
+	SRM_FUNCTION(srm_sql_##name##_model_messages_response) \
+	{ return name(fcinfo, SRM_FORM_MODEL_MESSAGES_RESPONSE); }
+
+/* What an error is about. */
+typedef struct SrmTopic
+{
+	const char *argument;		/* NULL: no certain one */
+	int			element;		/* of an array, from 1 on; 0: it is none */
+	const SrmMessage *text;		/* NULL: see below */
+	const SrmMessage *before;	/* what shows the row where the text is empty; or NULL */
+	Jsonb	   *messages;		/* before they are read; or NULL */
+} SrmTopic;
+
+/* A response that is an argument, or an element of one. */
+typedef struct SrmResponse
+{
+	Datum		text;
+	const char *argument;
+	int			element;		/* as above */
+} SrmResponse;
+
 typedef struct SrmRequest
 {
 	SrmCall    *call;
@@ -56,6 +90,9 @@ typedef struct SrmRequest
 	SrmMessage *messages;		/* (n_messages), room for one more */
 	size_t		n_messages;
 	int			next_argument;	/* the first behind the prompt or messages */
+	const char *response;		/* the argument that has the response */
+	SrmTopic	topic;
+	ErrorContextCallback error_context;
 } SrmRequest;
 
 /* What the settings say about scoring takes the place of the model's own. */
@@ -64,10 +101,11 @@ extern void srm_options_of_settings(SrmScoreOptions *options);
 /*
  * Begins a call: opens the model, reads the prompt or the messages.  With
  * has_response the response is part of them: the argument behind the prompt,
- * or the last of the messages; without, they are what comes before one.
+ * or the last of the messages; without, they are what comes before one.  Errors until
+ * srm_request_end() say what they are about; messages is what that argument is called.
  */
 extern void srm_request_begin(SrmRequest *request, FunctionCallInfo fcinfo,
-							  SrmForm form, bool has_response);
+							  SrmForm form, bool has_response, const char *messages);
 
 /*
  * Reads the argument behind the response, if the call has one: its sentences,
@@ -78,15 +116,19 @@ extern void srm_request_read_sentences(SrmRequest *request, FunctionCallInfo fci
 /* The response of a request that has one. */
 extern const SrmMessage *srm_request_response(const SrmRequest *request);
 
+/* Raises what the engine has against the response of the request, unless it is done. */
+extern void srm_request_check(SrmRequest *request, bool done);
+
 /* Scores the response of the request. */
 extern void srm_request_score(SrmRequest *request, SrmScored *scored);
 
-/* Scores n > 0 responses, text datums, to the prompt of a request without one. */
-extern void srm_request_score_responses(SrmRequest *request, const Datum *responses, int n,
+/* Scores n > 0 responses to the prompt of a request without one. */
+extern void srm_request_score_responses(SrmRequest *request, const SrmResponse *responses, int n,
 										SrmScored *scored);
 
-/* Scores the response of the request, and that of another whole conversation. */
-extern void srm_request_score_pair(SrmRequest *request, Jsonb *other, SrmScored *scored);
+/* Scores the response of the request, and that of another whole conversation, an argument of that name. */
+extern void srm_request_score_pair(SrmRequest *request, Jsonb *other, const char *argument,
+								   SrmScored *scored);
 
 /* Frees the engine's memory of the call, what it returned included. */
 extern void srm_request_end(SrmRequest *request);

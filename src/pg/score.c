@@ -22,14 +22,14 @@ score(FunctionCallInfo fcinfo, SrmForm form)
 	SrmRequest	request;
 	SrmScored	scored;
 
-	srm_request_begin(&request, fcinfo, form, true);
+	srm_request_begin(&request, fcinfo, form, true, "messages");
 	srm_request_read_sentences(&request, fcinfo);
 	srm_request_score(&request, &scored);
 	srm_request_end(&request);
 	PG_RETURN_FLOAT4((float4) scored.score);
 }
 
-SRM_FUNCTION_FORMS(score)
+SRM_FUNCTION_FORMS_OF_RESPONSE(score)
 
 /* srm_score_details(...): one row */
 static Datum
@@ -43,7 +43,7 @@ score_details(FunctionCallInfo fcinfo, SrmForm form)
 
 	if (get_call_result_type(fcinfo, NULL, &descriptor) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
-	srm_request_begin(&request, fcinfo, form, true);
+	srm_request_begin(&request, fcinfo, form, true, "messages");
 	srm_request_read_sentences(&request, fcinfo);
 	srm_request_score(&request, &scored);
 	values[0] = Float4GetDatum((float4) scored.score);
@@ -57,7 +57,7 @@ score_details(FunctionCallInfo fcinfo, SrmForm form)
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(descriptor), values, nulls)));
 }
 
-SRM_FUNCTION_FORMS(score_details)
+SRM_FUNCTION_FORMS_OF_RESPONSE(score_details)
 
 /*
  * One sentence; those behind a truncated response's end were not read, and
@@ -99,7 +99,7 @@ sentence_rewards(FunctionCallInfo fcinfo, SrmForm form)
 	const SrmMessage *response;
 
 	srm_rows_begin(&rows, fcinfo, 6);
-	srm_request_begin(&request, fcinfo, form, true);
+	srm_request_begin(&request, fcinfo, form, true, "messages");
 	srm_request_read_sentences(&request, fcinfo);
 	srm_request_score(&request, &scored);
 	response = srm_request_response(&request);
@@ -110,7 +110,7 @@ sentence_rewards(FunctionCallInfo fcinfo, SrmForm form)
 	return (Datum) 0;
 }
 
-SRM_FUNCTION_FORMS(sentence_rewards)
+SRM_FUNCTION_FORMS_OF_RESPONSE(sentence_rewards)
 
 SRM_FUNCTION(srm_sql_sentence_rewards_response)
 {
@@ -120,37 +120,34 @@ SRM_FUNCTION(srm_sql_sentence_rewards_response)
 /* Responses that are scored side by side; texts and results of no more lie in memory. */
 #define MAX_SIDE_BY_SIDE	64
 
+/* Known before the first is computed, so that nobody waits for an error. */
 static void
-check_element(Datum element, int number)
+check_elements(const Datum *elements, const bool *nulls, int n)
 {
-	if (VARSIZE_ANY_EXHDR(DatumGetPointer(element)) == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("response must not be empty"),
-				 errdetail("It is element %d of the array.", number)));
+	for (int i = 0; i < n; i++)
+		if (!nulls[i] && VARSIZE_ANY_EXHDR(DatumGetPointer(elements[i])) == 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("response must not be empty"),
+					 errdetail("It is element %d of the array.", i + 1)));
 }
 
-/* Turns texts into their scores, as many as go side by side; returns how many elements it saw. */
+/* Turns texts from element start on into their scores, as many as go side by side; returns the next one. */
 static int
-score_elements(SrmRequest *request, Datum *elements, const bool *nulls, int n)
+score_elements(SrmRequest *request, Datum *elements, const bool *nulls, int start, int n)
 {
-	Datum		responses[MAX_SIDE_BY_SIDE];
+	SrmResponse responses[MAX_SIDE_BY_SIDE];
 	SrmScored	scored[MAX_SIDE_BY_SIDE];
-	int			places[MAX_SIDE_BY_SIDE];
 	int			n_responses = 0;
 	int			i;
 
-	for (i = 0; i < n && n_responses < MAX_SIDE_BY_SIDE; i++)
-	{
-		if (nulls[i])
-			continue;
-		places[n_responses] = i;
-		responses[n_responses++] = elements[i];
-	}
+	for (i = start; i < n && n_responses < MAX_SIDE_BY_SIDE; i++)
+		if (!nulls[i])
+			responses[n_responses++] = (SrmResponse) {.text = elements[i],.argument = "responses",.element = i + 1};
 	if (n_responses > 0)
 		srm_request_score_responses(request, responses, n_responses, scored);
 	for (int j = 0; j < n_responses; j++)
-		elements[places[j]] = Float4GetDatum((float4) scored[j].score);
+		elements[responses[j].element - 1] = Float4GetDatum((float4) scored[j].score);
 	srm_arena_reset(request->call->arena);
 	return i;
 }
@@ -167,18 +164,16 @@ scores(FunctionCallInfo fcinfo, SrmForm form)
 	int			dims[1];
 	int			lower_bounds[1] = {1};
 
-	srm_request_begin(&request, fcinfo, form, false);
+	srm_request_begin(&request, fcinfo, form, false, "messages");
 	responses = PG_GETARG_ARRAYTYPE_P(request.next_argument);
 	if (ARR_NDIM(responses) > 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
 				 errmsg("array of responses must have one dimension")));
 	deconstruct_array(responses, TEXTOID, -1, false, TYPALIGN_INT, &elements, &nulls, &n);
-	for (int i = 0; i < n; i++)
-		if (!nulls[i])
-			check_element(elements[i], i + 1);
+	check_elements(elements, nulls, n);
 	for (int i = 0; i < n;)
-		i += score_elements(&request, elements + i, nulls + i, n - i);
+		i = score_elements(&request, elements, nulls, i, n);
 	srm_request_end(&request);
 	if (n == 0)
 		PG_RETURN_ARRAYTYPE_P(construct_empty_array(FLOAT4OID));
@@ -189,17 +184,21 @@ scores(FunctionCallInfo fcinfo, SrmForm form)
 
 SRM_FUNCTION_FORMS(scores)
 
+/* The arguments of a comparison, as they are called. */
+static const char *const of_margin[] = {"chosen", "rejected"};
+static const char *const of_preference[] = {"a", "b"};
+
 /* R_a - R_b of the two responses behind the prompt. */
 static double
-compute_margin(FunctionCallInfo fcinfo, SrmForm form)
+compare_responses(FunctionCallInfo fcinfo, SrmForm form, const char *const *names)
 {
 	SrmRequest	request;
 	SrmScored	scored[2];
-	Datum		responses[2];
+	SrmResponse responses[2];
 
-	srm_request_begin(&request, fcinfo, form, false);
-	responses[0] = PG_GETARG_DATUM(request.next_argument);
-	responses[1] = PG_GETARG_DATUM(request.next_argument + 1);
+	srm_request_begin(&request, fcinfo, form, false, "messages");
+	for (int i = 0; i < 2; i++)
+		responses[i] = (SrmResponse) {.text = PG_GETARG_DATUM(request.next_argument + i),.argument = names[i]};
 	srm_request_score_responses(&request, responses, 2, scored);
 	srm_request_end(&request);
 	return scored[0].score - scored[1].score;
@@ -209,7 +208,7 @@ compute_margin(FunctionCallInfo fcinfo, SrmForm form)
 static Datum
 margin(FunctionCallInfo fcinfo, SrmForm form)
 {
-	PG_RETURN_FLOAT4((float4) compute_margin(fcinfo, form));
+	PG_RETURN_FLOAT4((float4) compare_responses(fcinfo, form, of_margin));
 }
 
 SRM_FUNCTION_FORMS(margin)
@@ -218,20 +217,20 @@ SRM_FUNCTION_FORMS(margin)
 static Datum
 preference(FunctionCallInfo fcinfo, SrmForm form)
 {
-	PG_RETURN_FLOAT4((float4) srm_preference_forward(compute_margin(fcinfo, form)));
+	PG_RETURN_FLOAT4((float4) srm_preference_forward(compare_responses(fcinfo, form, of_preference)));
 }
 
 SRM_FUNCTION_FORMS(preference)
 
 /* R_a - R_b of two whole conversations. */
 static double
-compare_conversations(FunctionCallInfo fcinfo, SrmForm form)
+compare_conversations(FunctionCallInfo fcinfo, SrmForm form, const char *const *names)
 {
 	SrmRequest	request;
 	SrmScored	scored[2];
 
-	srm_request_begin(&request, fcinfo, form, true);
-	srm_request_score_pair(&request, PG_GETARG_JSONB_P(request.next_argument), scored);
+	srm_request_begin(&request, fcinfo, form, true, names[0]);
+	srm_request_score_pair(&request, PG_GETARG_JSONB_P(request.next_argument), names[1], scored);
 	srm_request_end(&request);
 	return scored[0].score - scored[1].score;
 }
@@ -239,19 +238,19 @@ compare_conversations(FunctionCallInfo fcinfo, SrmForm form)
 /* srm_margin(chosen jsonb, rejected jsonb) returns real */
 SRM_FUNCTION(srm_sql_margin_conversations)
 {
-	PG_RETURN_FLOAT4((float4) compare_conversations(fcinfo, SRM_FORM_MESSAGES));
+	PG_RETURN_FLOAT4((float4) compare_conversations(fcinfo, SRM_FORM_MESSAGES, of_margin));
 }
 
 /* srm_margin(model text, chosen jsonb, rejected jsonb) returns real */
 SRM_FUNCTION(srm_sql_margin_model_conversations)
 {
-	PG_RETURN_FLOAT4((float4) compare_conversations(fcinfo, SRM_FORM_MODEL_MESSAGES));
+	PG_RETURN_FLOAT4((float4) compare_conversations(fcinfo, SRM_FORM_MODEL_MESSAGES, of_margin));
 }
 
 /* srm_preference(a jsonb, b jsonb) returns real */
 SRM_FUNCTION(srm_sql_preference_conversations)
 {
-	double		margin = compare_conversations(fcinfo, SRM_FORM_MESSAGES);
+	double		margin = compare_conversations(fcinfo, SRM_FORM_MESSAGES, of_preference);
 
 	PG_RETURN_FLOAT4((float4) srm_preference_forward(margin));
 }
@@ -259,7 +258,7 @@ SRM_FUNCTION(srm_sql_preference_conversations)
 /* srm_preference(model text, a jsonb, b jsonb) returns real */
 SRM_FUNCTION(srm_sql_preference_model_conversations)
 {
-	double		margin = compare_conversations(fcinfo, SRM_FORM_MODEL_MESSAGES);
+	double		margin = compare_conversations(fcinfo, SRM_FORM_MODEL_MESSAGES, of_preference);
 
 	PG_RETURN_FLOAT4((float4) srm_preference_forward(margin));
 }
@@ -296,7 +295,7 @@ token_rewards(FunctionCallInfo fcinfo, SrmForm form)
 	const SrmMessage *response;
 
 	srm_rows_begin(&rows, fcinfo, 5);
-	srm_request_begin(&request, fcinfo, form, true);
+	srm_request_begin(&request, fcinfo, form, true, "messages");
 	request.options.want_tokens = true;
 	srm_request_score(&request, &scored);
 	response = srm_request_response(&request);
@@ -308,4 +307,4 @@ token_rewards(FunctionCallInfo fcinfo, SrmForm form)
 	return (Datum) 0;
 }
 
-SRM_FUNCTION_FORMS(token_rewards)
+SRM_FUNCTION_FORMS_OF_RESPONSE(token_rewards)

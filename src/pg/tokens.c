@@ -95,11 +95,11 @@ tokenize_messages(FunctionCallInfo fcinfo, SrmForm form)
 	SrmCall    *call;
 
 	srm_rows_begin(&rows, fcinfo, 5);
-	srm_request_begin(&request, fcinfo, form, true);
+	srm_request_begin(&request, fcinfo, form, true, "messages");
 	call = request.call;
-	srm_call_check(call, srm_scorer_layout(request.model->scorer, request.messages,
-										   request.n_messages, &request.options, call->arena,
-										   &layout, &call->stop, &call->status));
+	srm_request_check(&request, srm_scorer_layout(request.model->scorer, request.messages,
+												  request.n_messages, &request.options, call->arena,
+												  &layout, &call->stop, &call->status));
 	put_tokens(&rows, request.model->scorer->model->tokenizer, &layout.tokens,
 			   layout.rendered.text, layout.rendered.length);
 	srm_request_end(&request);
@@ -127,13 +127,13 @@ render(FunctionCallInfo fcinfo, SrmForm form)
 	SrmCall    *call;
 	Datum		result;
 
-	srm_request_begin(&request, fcinfo, form, true);
+	srm_request_begin(&request, fcinfo, form, true, "messages");
 	call = request.call;
 	options.date = request.options.date;
 	options.variables = request.options.variables;
-	srm_call_check(call, srm_layout_render(request.model->scorer->model, request.messages,
-										   request.n_messages, &options, call->arena, &rendered,
-										   &call->stop, &call->status));
+	srm_request_check(&request, srm_layout_render(request.model->scorer->model, request.messages,
+												  request.n_messages, &options, call->arena, &rendered,
+												  &call->stop, &call->status));
 	result = srm_datum_of_utf8(rendered.text, rendered.length);
 	srm_request_end(&request);
 	return result;

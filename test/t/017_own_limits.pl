@@ -83,7 +83,7 @@ is($node->safe_psql('postgres', q{
 	SELECT (srm_score_details(short, long)).truncated FROM texts}), 't', 'without a setting the model is followed');
 my ($ret, undef, $stderr) = $node->psql('postgres', q{SET srm.model = 'cut_response'; SET srm.truncation = 'error'; SELECT srm_score(short, long) FROM texts});
 like($stderr, qr/text is too long for the model.*the limit is 64/s, 'with one it is not');
-is($node->safe_psql('postgres', 'SHOW srm.truncation'), 'model', 'the default is the model\'s');
+is($node->safe_psql('postgres', q{LOAD 'srm'; SHOW srm.truncation}), 'model', 'the default is the model\'s');
 
 # they are a part of what the model is
 is($node->safe_psql('postgres', q{SELECT count(DISTINCT srm_model_info(name) ->> 'digest') FROM unnest('{whole,cut_response,cut_prompt,short}'::text[]) AS name}),
