@@ -12,7 +12,8 @@ score.  The first of them that differs is counted.  A directory with an adapter_
 the base that --base names.  Exits with 1 where anything differs.
 
 Two differences are meant: srm reads no special tokens in a user's text, and models with markers (boundary "marker" or
-"step") have tokens that transformers knows nothing of; of these only the text is compared.
+"step") have tokens that transformers knows nothing of.  Of these the text is compared, and, where the score is the
+value at the last marker (aggregation "last"), the score that transformers gives for srm's ids.
 """
 
 import argparse
@@ -78,15 +79,19 @@ def run_srm(name, conversations):
 def load(directory, base, dtype):
     """Tokenizer and model; the model is None where transformers has no class for it."""
     import torch
-    from transformers import AutoModelForSequenceClassification, AutoTokenizer
+    from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
     tokenizer = AutoTokenizer.from_pretrained(directory)
+    how = {}
     try:
         if os.path.exists(os.path.join(directory, "adapter_config.json")):
             from peft import AutoPeftModelForSequenceClassification, PeftModel
             model = AutoPeftModelForSequenceClassification.from_pretrained(directory) if base is None else \
                 PeftModel.from_pretrained(AutoModelForSequenceClassification.from_pretrained(base), directory)
         else:
-            model = AutoModelForSequenceClassification.from_pretrained(directory)
+            if (getattr(AutoConfig.from_pretrained(directory), "quantization_config", None) or {}).get("quant_method") == "compressed-tensors":
+                from transformers import CompressedTensorsConfig
+                how["quantization_config"] = CompressedTensorsConfig(run_compressed=False)
+            model = AutoModelForSequenceClassification.from_pretrained(directory, **how)
     except (ValueError, KeyError, OSError) as error:
         print(f"no scores: {str(error).splitlines()[0]}")
         return tokenizer, None
@@ -101,10 +106,11 @@ def settings_of(directory):
         return json.load(file).get("srm", {})
 
 
-def run_transformers(tokenizer, model, settings, conversations):
+def run_transformers(tokenizer, model, settings, conversations, marked):
+    """Text, ids and score of each conversation; the score of ids that srm marked, where there are any."""
     import torch
     results = []
-    for messages in conversations:
+    for messages, marked_ids in zip(conversations, marked):
         try:
             template = settings.get("chat_template")
             options = dict(settings.get("template_variables") or {}, **({"chat_template": template} if template else {}))
@@ -113,7 +119,7 @@ def run_transformers(tokenizer, model, settings, conversations):
             result = {"text": text, "ids": ids}
             if model is not None:
                 with torch.no_grad():
-                    logits = model(torch.tensor([ids])).logits[0].double()
+                    logits = model(torch.tensor([marked_ids or ids])).logits[0].double()
                 label = settings.get("label", 0)
                 label = model.config.label2id.get(label, label)
                 result["score"] = float(logits[int(label)])
@@ -142,9 +148,7 @@ def compare(number, theirs, ours, has_markers, tolerance):
         print(f"{number}: text differs at character {i + 1}: {theirs['text'][i - 20 if i > 20 else 0:i + 40]!r} "
               f"(transformers), {ours['text'][i - 20 if i > 20 else 0:i + 40]!r} (srm)")
         return "text"
-    if has_markers:
-        return None
-    if theirs["ids"] != ours["ids"]:
+    if not has_markers and theirs["ids"] != ours["ids"]:
         i = first_difference(theirs["ids"], ours["ids"])
         print(f"{number}: ids differ at token {i + 1}: {theirs['ids'][i:i + 8]} (transformers), {ours['ids'][i:i + 8]} (srm)")
         return "ids"
@@ -161,14 +165,13 @@ def report(theirs, ours, pairs, has_markers, tolerance):
         kind = compare(i + 1, their, our, has_markers, tolerance)
         if kind is not None:
             counts[kind] += 1
-        if kind in (None, "score") and not has_markers and "score" in their and "score" in our:
+        if kind in (None, "score") and "score" in their and "score" in our:
             largest = max(largest, abs(their["score"] - our["score"]))
-    known = [] if has_markers else [
-        (a, b) for a, b in pairs if all("score" in side[i] for side in (theirs, ours) for i in (a, b))]
+    known = [(a, b) for a, b in pairs if all("score" in side[i] for side in (theirs, ours) for i in (a, b))]
     flips = sum((theirs[a]["score"] > theirs[b]["score"]) != (ours[a]["score"] > ours[b]["score"]) for a, b in known)
     print(f"{len(theirs)} conversations: " + ", ".join(f"{n} differ in {kind}" if kind != "refused" else
                                                        f"{n} refused by one alone" for kind, n in counts.items()))
-    scored = any("score" in their for their in theirs) and not has_markers
+    scored = any("score" in their for their in theirs)
     print(f"largest difference of scores: {largest:.3g}; {flips} of {len(known)} preferences flip" if scored else
           "no scores were compared")
     return any(counts.values())
@@ -188,8 +191,10 @@ def main():
     settings = settings_of(options.directory)
     has_markers = settings.get("boundary", "offset") != "offset"
     tokenizer, model = load(options.directory, options.base, options.dtype)
-    theirs = run_transformers(tokenizer, None if has_markers else model, settings, conversations)
     ours = run_srm(options.name or os.path.basename(os.path.normpath(options.directory)), conversations)
+    at_end = not has_markers or settings.get("aggregation") == "last"
+    theirs = run_transformers(tokenizer, model if at_end else None, settings, conversations,
+                              [our.get("ids") if has_markers else None for our in ours])
     sys.exit(report(theirs, ours, pairs, has_markers, options.tolerance))
 
 
