@@ -24,7 +24,7 @@ typedef enum SrmDtype
 } SrmDtype;
 
 /*
- * A matrix that lies in a mapped file, aligned to its element's size at least.
+ * A matrix that lies in memory as in its file, aligned to its element's size at least.
  *
  * Checkpoints pack several maps into one tensor: data then points to the first
  * row of this one, and of each stride rows of the tensor the first run are its own.

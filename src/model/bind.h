@@ -13,9 +13,9 @@
 
 /*
  * Sets the decoder, the value head and the aggregator of a model, whose arena
- * gets the vectors; matrices stay where they are mapped.  A tensor that is
- * missing or has another shape than the configuration asks for is an error;
- * tensors that nothing asks for are left alone.
+ * gets the vectors; matrices stay at their places in the files, for which addresses
+ * are reserved, and are not loaded.  A tensor that is missing or has another shape than
+ * the configuration asks for is an error; tensors that nothing asks for are left alone.
  */
 extern bool srm_bind(SrmModel *model, const SrmConfig *config,
 					 const SrmWeights *weights, SrmStatus *status);

@@ -3,8 +3,8 @@
  * manage.h
  *	  Models that are there: taken away, and given another name.
  *
- * Both are one renaming, which is flushed to disk; who has the files mapped
- * keeps them.  What is no model is left alone.
+ * Both are one renaming, which is flushed to disk; who has it open
+ * keeps it.  What is no model is left alone.
  *
  *-------------------------------------------------------------------------
  */

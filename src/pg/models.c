@@ -3,9 +3,9 @@
  * models.c
  *	  Models by name, and those that this backend has open.
  *
- * An open model is a mapping that all backends share, and a tokenizer that
- * this one has to itself; it stays open until its files change or until
- * MAX_OPEN others have been used since.
+ * An open model is prepared files that all backends map, and a little that this one
+ * has to itself; it stays open until its files change or until MAX_OPEN others have
+ * been used since.
  *
  *-------------------------------------------------------------------------
  */

@@ -67,11 +67,11 @@ struct SrmPretokenizer
 };
 
 /* A part of a piece, which matches or lies between matches. */
-typedef struct SrmSegment
+typedef struct SrmStretch
 {
 	SrmRange	range;
 	bool		is_match;
-} SrmSegment;
+} SrmStretch;
 
 /* ---- loading ---- */
 
@@ -317,29 +317,29 @@ srm_pretokenizer_free(SrmPretokenizer *pretokenizer)
 		srm_regex_close(pretokenizer->steps[i].regex);
 }
 
-/* ---- segments of a piece ---- */
+/* ---- stretches of a piece ---- */
 
 static bool
-add_segment(SrmSplitWork *work, uint32_t start, uint32_t end, bool is_match,
+add_stretch(SrmSplitWork *work, uint32_t start, uint32_t end, bool is_match,
 			SrmStatus *status)
 {
-	SrmSegment *segment;
+	SrmStretch *stretch;
 
-	if (work->n_segments == work->segment_capacity)
+	if (work->n_stretches == work->stretch_capacity)
 	{
-		size_t		capacity = work->segment_capacity == 0 ? 256 : 2 * work->segment_capacity;
+		size_t		capacity = work->stretch_capacity == 0 ? 256 : 2 * work->stretch_capacity;
 
-		segment = srm_arena_grow(work->arena, work->segments, work->n_segments, capacity,
-								 sizeof(SrmSegment), status);
-		if (segment == NULL)
+		stretch = srm_arena_grow(work->arena, work->stretches, work->n_stretches, capacity,
+								 sizeof(SrmStretch), status);
+		if (stretch == NULL)
 			return false;
-		work->segments = segment;
-		work->segment_capacity = capacity;
+		work->stretches = stretch;
+		work->stretch_capacity = capacity;
 	}
-	segment = &work->segments[work->n_segments++];
-	segment->range.start = start;
-	segment->range.end = end;
-	segment->is_match = is_match;
+	stretch = &work->stretches[work->n_stretches++];
+	stretch->range.start = start;
+	stretch->range.end = end;
+	stretch->is_match = is_match;
 	return true;
 }
 
@@ -358,22 +358,22 @@ find_by_regex(const Step *step, const char *text, SrmRange piece, SrmSplitWork *
 		SrmRange	match = {0, 0};
 		bool		found;
 
-		if (work->n_segments % PIECES_PER_STOP == 0 && !srm_continue(stop, status))
+		if (work->n_stretches % PIECES_PER_STOP == 0 && !srm_continue(stop, status))
 			return false;
 		if (!srm_regex_next(step->regex, &match, &found, status))
 			return false;
 		if (!found)
 			break;
 		if ((match.start > previous &&
-			 !add_segment(work, piece.start + previous, piece.start + match.start,
+			 !add_stretch(work, piece.start + previous, piece.start + match.start,
 						  step->inverted, status)) ||
-			!add_segment(work, piece.start + match.start, piece.start + match.end,
+			!add_stretch(work, piece.start + match.start, piece.start + match.end,
 						 !step->inverted, status))
 			return false;
 		previous = match.end;
 	}
 	return previous == length ||
-		add_segment(work, piece.start + previous, piece.end, step->inverted, status);
+		add_stretch(work, piece.start + previous, piece.end, step->inverted, status);
 }
 
 static bool
@@ -403,12 +403,12 @@ find_by_character(const Step *step, const char *text, SrmRange piece, SrmSplitWo
 
 		if (!is_member(step->kind, code))
 			continue;
-		if ((start > previous && !add_segment(work, previous, start, false, status)) ||
-			!add_segment(work, start, (uint32_t) offset, true, status))
+		if ((start > previous && !add_stretch(work, previous, start, false, status)) ||
+			!add_stretch(work, start, (uint32_t) offset, true, status))
 			return false;
 		previous = (uint32_t) offset;
 	}
-	return previous == piece.end || add_segment(work, previous, piece.end, false, status);
+	return previous == piece.end || add_stretch(work, previous, piece.end, false, status);
 }
 
 /* ---- pieces ---- */
@@ -433,7 +433,7 @@ add_piece(SrmPieces *pieces, SrmRange range, SrmArena *arena, SrmStatus *status)
 	return true;
 }
 
-/* Whether a segment joins the one before it, in the order of the fold. */
+/* Whether a stretch joins the one before it, in the order of the fold. */
 static bool
 joins(Behavior behavior, bool is_match, bool previous_match)
 {
@@ -441,40 +441,40 @@ joins(Behavior behavior, bool is_match, bool previous_match)
 }
 
 /*
- * Joins segments in their place.  MergedWithNext is MergedWithPrevious seen
+ * Joins stretches in their place.  MergedWithNext is MergedWithPrevious seen
  * from the end, down to which of several delimiters in a row is joined.
  */
 static void
-merge_segments(Behavior behavior, SrmSplitWork *work)
+merge_stretches(Behavior behavior, SrmSplitWork *work)
 {
-	SrmSegment *segments = work->segments;
-	size_t		count = work->n_segments;
+	SrmStretch *stretches = work->stretches;
+	size_t		count = work->n_stretches;
 	bool		backwards = behavior == MERGED_WITH_NEXT;
 	bool		previous_match = false;
 	size_t		n = 0;
 
 	for (size_t i = 0; i < count; i++)
 	{
-		SrmSegment	segment = segments[backwards ? count - 1 - i : i];
-		SrmSegment *last = n == 0 ? NULL : &segments[backwards ? count - n : n - 1];
+		SrmStretch	stretch = stretches[backwards ? count - 1 - i : i];
+		SrmStretch *last = n == 0 ? NULL : &stretches[backwards ? count - n : n - 1];
 
-		if (last != NULL && joins(behavior, segment.is_match, previous_match))
+		if (last != NULL && joins(behavior, stretch.is_match, previous_match))
 		{
 			if (backwards)
-				last->range.start = segment.range.start;
+				last->range.start = stretch.range.start;
 			else
-				last->range.end = segment.range.end;
+				last->range.end = stretch.range.end;
 		}
 		else
 		{
-			segments[backwards ? count - 1 - n : n] = segment;
+			stretches[backwards ? count - 1 - n : n] = stretch;
 			n++;
 		}
-		previous_match = segment.is_match;
+		previous_match = stretch.is_match;
 	}
 	if (backwards)
-		memmove(segments, segments + count - n, n * sizeof(SrmSegment));
-	work->n_segments = n;
+		memmove(stretches, stretches + count - n, n * sizeof(SrmStretch));
+	work->n_stretches = n;
 }
 
 /* Cuts one piece of work->pieces into pieces of work->other. */
@@ -482,20 +482,20 @@ static bool
 split_piece(const Step *step, const char *text, SrmRange piece, SrmSplitWork *work,
 			const SrmStop *stop, SrmStatus *status)
 {
-	work->n_segments = 0;
+	work->n_stretches = 0;
 	if (!(step->kind == STEP_REGEX ?
 		  find_by_regex(step, text, piece, work, stop, status) :
 		  find_by_character(step, text, piece, work, status)))
 		return false;
 	if (step->behavior != REMOVED && step->behavior != ISOLATED)
-		merge_segments(step->behavior, work);
-	for (size_t i = 0; i < work->n_segments; i++)
+		merge_stretches(step->behavior, work);
+	for (size_t i = 0; i < work->n_stretches; i++)
 	{
-		const SrmSegment *segment = &work->segments[i];
+		const SrmStretch *stretch = &work->stretches[i];
 
-		if (step->behavior == REMOVED && segment->is_match)
+		if (step->behavior == REMOVED && stretch->is_match)
 			continue;
-		if (!add_piece(&work->other, segment->range, work->arena, status))
+		if (!add_piece(&work->other, stretch->range, work->arena, status))
 			return false;
 	}
 	return true;

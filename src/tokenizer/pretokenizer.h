@@ -29,9 +29,9 @@ typedef struct SrmSplitWork
 	SrmArena   *arena;
 	SrmPieces	pieces;			/* the result */
 	SrmPieces	other;			/* what the next step makes of them */
-	struct SrmSegment *segments;	/* what a pattern makes of one piece */
-	size_t		n_segments;
-	size_t		segment_capacity;
+	struct SrmStretch *stretches;	/* what a pattern makes of one piece */
+	size_t		n_stretches;
+	size_t		stretch_capacity;
 } SrmSplitWork;
 
 /*

@@ -5,37 +5,11 @@
  *
  *-------------------------------------------------------------------------
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
+#include "arena_fixture.h"
 
 #include "nn/attention.h"
 #include "kernel/kernels.h"
 #include "random_decoder.h"
-
-static SrmArena *arena;
-static SrmStatus status;
-
-static int
-setup(void **state)
-{
-	(void) state;
-	srm_status_init(&status);
-	arena = srm_arena_create(&status);
-	return arena == NULL;
-}
-
-static int
-teardown(void **state)
-{
-	(void) state;
-	srm_arena_free(arena);
-	return 0;
-}
 
 typedef struct Shape
 {
@@ -62,15 +36,6 @@ typedef struct Case
 	uint32_t   *index;			/* (n): 0, 1, 2 ... */
 	float	   *out;
 } Case;
-
-static void *
-allocate(size_t size)
-{
-	void	   *memory = srm_arena_alloc(arena, size, &status);
-
-	assert_non_null(memory);
-	return memory;
-}
 
 static Case
 random_case(Shape shape, size_t n, uint64_t seed)

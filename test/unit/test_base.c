@@ -5,40 +5,13 @@
  *
  *-------------------------------------------------------------------------
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
+#include "arena_fixture.h"
 
 #include "base/arena.h"
 #include "base/buffer.h"
 #include "base/map.h"
 #include "base/sha256.h"
 #include "base/utf8.h"
-
-static SrmArena *arena;
-static SrmStatus status;
-
-static int
-setup(void **state)
-{
-	(void) state;
-	srm_status_init(&status);
-	arena = srm_arena_create(&status);
-	return arena == NULL;
-}
-
-static int
-teardown(void **state)
-{
-	(void) state;
-	srm_arena_free(arena);
-	return 0;
-}
 
 /* the first failure is kept */
 static void

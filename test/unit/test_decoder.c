@@ -5,14 +5,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
+#include "arena_fixture.h"
 
 #include "../kernels_environment.h"
 #include "forward_text.h"
@@ -21,35 +14,6 @@
 #include "random_decoder.h"
 
 #define MAX_TOKENS	700
-
-static SrmArena *arena;
-static SrmStatus status;
-
-static int
-setup(void **state)
-{
-	(void) state;
-	srm_status_init(&status);
-	arena = srm_arena_create(&status);
-	return arena == NULL;
-}
-
-static int
-teardown(void **state)
-{
-	(void) state;
-	srm_arena_free(arena);
-	return 0;
-}
-
-static void *
-allocate(size_t size)
-{
-	void	   *memory = srm_arena_alloc(arena, size, &status);
-
-	assert_non_null(memory);
-	return memory;
-}
 
 /* The greatest difference, relative to values above 1; infinite where one is NaN. */
 static double

@@ -5,13 +5,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
+#include "arena_fixture.h"
 
 #include "kernel/kernels.h"
 #include "kernel/linear.h"
@@ -19,36 +13,7 @@
 #include "products.h"
 #include "random_decoder.h"
 
-static SrmArena *arena;
-static SrmStatus status;
-
 static const SrmCompute all_kinds[] = {SRM_COMPUTE_F32, SRM_COMPUTE_BF16, SRM_COMPUTE_INT8};
-
-static int
-setup(void **state)
-{
-	(void) state;
-	srm_status_init(&status);
-	arena = srm_arena_create(&status);
-	return arena == NULL;
-}
-
-static int
-teardown(void **state)
-{
-	(void) state;
-	srm_arena_free(arena);
-	return 0;
-}
-
-static void *
-allocate(size_t size)
-{
-	void	   *memory = srm_arena_alloc(arena, size, &status);
-
-	assert_non_null(memory);
-	return memory;
-}
 
 /* packed weights */
 

@@ -5,38 +5,11 @@
  *
  *-------------------------------------------------------------------------
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
+#include "arena_fixture.h"
 
 #include "base/arena.h"
 #include "base/json.h"
 #include "base/json_write.h"
-
-static SrmArena *arena;
-static SrmStatus status;
-
-static int
-setup(void **state)
-{
-	(void) state;
-	srm_status_init(&status);
-	arena = srm_arena_create(&status);
-	return arena == NULL;
-}
-
-static int
-teardown(void **state)
-{
-	(void) state;
-	srm_arena_free(arena);
-	return 0;
-}
 
 /* From a copy that ends with its last byte, so that a sanitizer sees who reads further. */
 static SrmJson *

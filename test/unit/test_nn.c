@@ -5,53 +5,18 @@
  *
  *-------------------------------------------------------------------------
  */
+#include "arena_fixture.h"
+
 #include <dirent.h>
 #include <pthread.h>
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdatomic.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
 
 #include "kernel/kernels.h"
 #include "kernel/linear.h"
 #include "nn/rope.h"
 #include "products.h"
 #include "random_decoder.h"
-
-static SrmArena *arena;
-static SrmStatus status;
-
-static int
-setup(void **state)
-{
-	(void) state;
-	srm_status_init(&status);
-	arena = srm_arena_create(&status);
-	return arena == NULL;
-}
-
-static int
-teardown(void **state)
-{
-	(void) state;
-	srm_arena_free(arena);
-	return 0;
-}
-
-static void *
-allocate(size_t size)
-{
-	void	   *memory = srm_arena_alloc(arena, size, &status);
-
-	assert_non_null(memory);
-	return memory;
-}
 
 /* dtypes */
 

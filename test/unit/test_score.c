@@ -6,7 +6,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "testing.h"
+#include "arena_fixture.h"
 
 #include <math.h>
 
@@ -27,26 +27,6 @@ static const char *const pieces[] = {
 	"\xF0\x9F\x99\x82", "e\xCC\x81", "```\ncode; more.\n```\n", "<END>", "<|im_end|>",
 	"x", "...", "\xC2\xA0", "Dr. No. ", "\r\n", "| a. | b. |\n", "a.b", " "
 };
-
-static SrmArena *arena;
-static SrmStatus status;
-
-static int
-setup(void **state)
-{
-	(void) state;
-	srm_status_init(&status);
-	arena = srm_arena_create(&status);
-	return arena == NULL;
-}
-
-static int
-teardown(void **state)
-{
-	(void) state;
-	srm_arena_free(arena);
-	return 0;
-}
 
 static SrmScorer *
 open_scorer(const char *name)

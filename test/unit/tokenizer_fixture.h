@@ -8,33 +8,13 @@
 #ifndef SRM_TOKENIZER_FIXTURE_H
 #define SRM_TOKENIZER_FIXTURE_H
 
-#include "testing.h"
+#include "arena_fixture.h"
 
 #include "base/utf8.h"
 #include "tokenizer/bpe.h"
 #include "tokenizer/tokenizer.h"
 
 #define FOLDER	"test/data/tokenizer/"
-
-static SrmArena *arena;
-static SrmStatus status;
-
-static inline int
-setup(void **state)
-{
-	(void) state;
-	srm_status_init(&status);
-	arena = srm_arena_create(&status);
-	return arena == NULL;
-}
-
-static inline int
-teardown(void **state)
-{
-	(void) state;
-	srm_arena_free(arena);
-	return 0;
-}
 
 /* ---- the reference ---- */
 
