@@ -6,13 +6,14 @@ cd "$(dirname "$0")/.." || exit 2
 allowed() {
 	case $1 in
 	base) echo "" ;;
-	jinja | segment | tokenizer | kernel) echo "base" ;;
+	jinja | segment | tokenizer | files | kernel) echo "base" ;;
 	nn) echo "base kernel" ;;
-	model) echo "base jinja tokenizer kernel nn" ;;
+	model) echo "base jinja tokenizer files kernel nn" ;;
+	write) echo "base files kernel nn model" ;;
 	reward) echo "base kernel nn" ;;
 	score) echo "base jinja segment tokenizer kernel nn model reward" ;;
-	train) echo "base jinja segment tokenizer kernel nn model reward score" ;;
-	pg) echo "base jinja segment tokenizer kernel nn model reward score train" ;;
+	train) echo "base jinja segment tokenizer files kernel nn model write reward score" ;;
+	pg) echo "base jinja segment tokenizer files kernel nn model write reward score train" ;;
 	*) return 1 ;;
 	esac
 }

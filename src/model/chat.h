@@ -8,7 +8,7 @@
 #ifndef SRM_CHAT_H
 #define SRM_CHAT_H
 
-#include "model/directory.h"
+#include "files/directory.h"
 #include "model/contents.h"
 #include "model/tokenizer_files.h"
 #include "jinja/template.h"

@@ -14,7 +14,7 @@
 #define SRM_CONFIG_H
 
 #include "model/architecture.h"
-#include "model/directory.h"
+#include "files/directory.h"
 #include "model/contents.h"
 
 /* What the outputs of a head stand for. */

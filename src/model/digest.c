@@ -15,8 +15,8 @@
 #include <unistd.h>
 
 #include "base/sha256.h"
-#include "model/directory.h"
-#include "model/file.h"
+#include "files/directory.h"
+#include "files/file.h"
 #include "model/weights.h"
 
 #define CHUNK_SIZE		((size_t) 1024 * 1024)

@@ -14,7 +14,7 @@
 #include "model/bind.h"
 #include "model/chat.h"
 #include "model/config.h"
-#include "model/directory.h"
+#include "files/directory.h"
 #include "model/prepared.h"
 #include "model/prepared_format.h"
 #include "model/prepared_tokenizer.h"

@@ -30,7 +30,7 @@
 #include <unistd.h>
 
 #include "base/hash.h"
-#include "model/directory.h"
+#include "files/directory.h"
 #include "model/prepared_clean.h"
 #include "model/prepared_format.h"
 #include "kernel/pack.h"

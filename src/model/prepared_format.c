@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "base/hash.h"
-#include "model/directory.h"
+#include "files/directory.h"
 #include "kernel/pack.h"
 
 #define MAGIC			"SRMPREP3"

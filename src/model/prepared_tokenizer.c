@@ -23,7 +23,7 @@
 #include <unistd.h>
 
 #include "base/hash.h"
-#include "model/directory.h"
+#include "files/directory.h"
 #include "model/prepared_format.h"
 
 #define TOKENIZER_FILE		"tokenizer.json"

@@ -8,7 +8,7 @@
 #ifndef SRM_TOKENIZER_FILES_H
 #define SRM_TOKENIZER_FILES_H
 
-#include "model/directory.h"
+#include "files/directory.h"
 #include "tokenizer/special_tokens.h"
 
 typedef struct SrmTokenizerFiles

@@ -13,8 +13,8 @@
 #include <string.h>
 
 #include "base/json.h"
-#include "model/folder.h"
-#include "model/name.h"
+#include "files/folder.h"
+#include "files/name.h"
 
 #define MAX_INDEX_SIZE		((size_t) 16 * 1024 * 1024)
 #define MAX_SHARDS			1000

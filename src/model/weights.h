@@ -11,7 +11,7 @@
 
 #include "base/json.h"
 #include "base/map.h"
-#include "model/directory.h"
+#include "files/directory.h"
 #include "model/safetensors.h"
 
 #define SRM_WEIGHTS_FILE	"model.safetensors"

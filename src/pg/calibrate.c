@@ -13,7 +13,7 @@
 #include "funcapi.h"
 #include "utils/builtins.h"
 
-#include "model/copy.h"
+#include "write/copy.h"
 #include "pg/judge.h"
 #include "pg/output.h"
 #include "pg/pairs.h"

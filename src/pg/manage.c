@@ -12,8 +12,8 @@
 
 #include <unistd.h>
 
-#include "model/manage.h"
-#include "model/name.h"
+#include "write/manage.h"
+#include "files/name.h"
 #include "pg/encoding.h"
 #include "pg/models.h"
 #include "pg/output.h"

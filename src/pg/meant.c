@@ -11,7 +11,7 @@
 #include "nodes/primnodes.h"
 
 #include "base/json.h"
-#include "model/name.h"
+#include "files/name.h"
 #include "pg/encoding.h"
 #include "pg/meant.h"
 #include "pg/models.h"

@@ -13,7 +13,7 @@
 
 #include "postgres.h"
 
-#include "model/ownership.h"
+#include "write/ownership.h"
 
 /* The role that calls. */
 extern void srm_model_owner_of_caller(SrmOwner *owner);

@@ -26,9 +26,9 @@
 #include "utils/varlena.h"
 
 #include "kernel/pack.h"
-#include "model/folder.h"
-#include "model/name.h"
-#include "model/place.h"
+#include "files/folder.h"
+#include "files/name.h"
+#include "files/place.h"
 #include "pg/digests.h"
 #include "pg/encoding.h"
 #include "pg/models.h"

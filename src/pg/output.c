@@ -15,7 +15,7 @@
 #include "common/hashfn.h"
 #include "utils/memutils.h"
 
-#include "model/name.h"
+#include "files/name.h"
 #include "pg/models.h"
 #include "pg/output.h"
 #include "pg/settings.h"

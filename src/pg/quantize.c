@@ -9,7 +9,7 @@
 
 #include "utils/builtins.h"
 
-#include "model/quantize.h"
+#include "write/quantize.h"
 #include "pg/encoding.h"
 #include "pg/models.h"
 #include "pg/output.h"

@@ -85,7 +85,7 @@ look_away(SrmRequest *request)
 
 /* A response, and the last of n_before messages that come before it. */
 static void
-look_at_response(SrmRequest *request, const SrmResponse *response, const SrmMessage *text,
+look_at_response(SrmRequest *request, const SrmResponseArgument *response, const SrmMessage *text,
 				 const SrmMessage *before, size_t n_before)
 {
 	look_at(request, response->argument, response->element);
@@ -255,7 +255,7 @@ srm_request_response(const SrmRequest *request)
 void
 srm_request_check(SrmRequest *request, bool done)
 {
-	SrmResponse response = {.argument = request->response};
+	SrmResponseArgument response = {.argument = request->response};
 
 	look_at_response(request, &response, srm_request_response(request), request->messages, request->n_messages - 1);
 	srm_call_check(request->call, done);
@@ -277,7 +277,7 @@ srm_request_score(SrmRequest *request, SrmScored *scored)
 }
 
 void
-srm_request_score_responses(SrmRequest *request, const SrmResponse *responses, int n, SrmScored *scored)
+srm_request_score_responses(SrmRequest *request, const SrmResponseArgument *responses, int n, SrmScored *scored)
 {
 	SrmCall    *call = request->call;
 	SrmScorer  *scorer = request->model->scorer;
@@ -327,7 +327,7 @@ void
 srm_request_score_pair(SrmRequest *request, Jsonb *other, const char *argument, SrmScored *scored)
 {
 	const SrmScorer *scorer = request->model->scorer;
-	SrmResponse response = {.argument = argument};
+	SrmResponseArgument response = {.argument = argument};
 	size_t		n_messages;
 	SrmMessage *messages = read_messages(request, other, argument, &n_messages);
 	bool		is_shared = n_messages == request->n_messages;

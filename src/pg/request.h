@@ -74,12 +74,12 @@ typedef struct SrmTopic
 } SrmTopic;
 
 /* A response that is an argument, or an element of one. */
-typedef struct SrmResponse
+typedef struct SrmResponseArgument
 {
 	Datum		text;
 	const char *argument;
 	int			element;		/* as above */
-} SrmResponse;
+} SrmResponseArgument;
 
 typedef struct SrmRequest
 {
@@ -123,7 +123,7 @@ extern void srm_request_check(SrmRequest *request, bool done);
 extern void srm_request_score(SrmRequest *request, SrmScored *scored);
 
 /* Scores n > 0 responses to the prompt of a request without one. */
-extern void srm_request_score_responses(SrmRequest *request, const SrmResponse *responses, int n,
+extern void srm_request_score_responses(SrmRequest *request, const SrmResponseArgument *responses, int n,
 										SrmScored *scored);
 
 /* Scores the response of the request, and that of another whole conversation, an argument of that name. */

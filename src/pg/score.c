@@ -136,14 +136,14 @@ check_elements(const Datum *elements, const bool *nulls, int n)
 static int
 score_elements(SrmRequest *request, Datum *elements, const bool *nulls, int start, int n)
 {
-	SrmResponse responses[MAX_SIDE_BY_SIDE];
+	SrmResponseArgument responses[MAX_SIDE_BY_SIDE];
 	SrmScored	scored[MAX_SIDE_BY_SIDE];
 	int			n_responses = 0;
 	int			i;
 
 	for (i = start; i < n && n_responses < MAX_SIDE_BY_SIDE; i++)
 		if (!nulls[i])
-			responses[n_responses++] = (SrmResponse) {.text = elements[i],.argument = "responses",.element = i + 1};
+			responses[n_responses++] = (SrmResponseArgument) {.text = elements[i],.argument = "responses",.element = i + 1};
 	if (n_responses > 0)
 		srm_request_score_responses(request, responses, n_responses, scored);
 	for (int j = 0; j < n_responses; j++)
@@ -194,11 +194,11 @@ compare_responses(FunctionCallInfo fcinfo, SrmForm form, const char *const *name
 {
 	SrmRequest	request;
 	SrmScored	scored[2];
-	SrmResponse responses[2];
+	SrmResponseArgument responses[2];
 
 	srm_request_begin(&request, fcinfo, form, false, "messages");
 	for (int i = 0; i < 2; i++)
-		responses[i] = (SrmResponse) {.text = PG_GETARG_DATUM(request.next_argument + i),.argument = names[i]};
+		responses[i] = (SrmResponseArgument) {.text = PG_GETARG_DATUM(request.next_argument + i),.argument = names[i]};
 	srm_request_score_responses(&request, responses, 2, scored);
 	srm_request_end(&request);
 	return scored[0].score - scored[1].score;

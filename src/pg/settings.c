@@ -15,7 +15,7 @@
 
 #include "kernel/workspace.h"
 #include "model/model.h"
-#include "model/name.h"
+#include "files/name.h"
 #include "pg/compat.h"
 #include "pg/settings.h"
 #include "pg/settings_source.h"

@@ -23,7 +23,7 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
-#include "model/name.h"
+#include "files/name.h"
 #include "pg/call.h"
 #include "pg/encoding.h"
 #include "pg/models.h"

@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "model/file.h"
+#include "files/file.h"
 #include "train/random.h"
 
 #define FILE_NAME		"training.state"

@@ -11,7 +11,7 @@
 #ifndef SRM_CHECKPOINT_H
 #define SRM_CHECKPOINT_H
 
-#include "model/ownership.h"
+#include "write/ownership.h"
 #include "train/parameters.h"
 
 /* Where checkpoints of a run are, and what tells them from those of others. */

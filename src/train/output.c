@@ -15,9 +15,9 @@
 
 #include "base/json_write.h"
 #include "model/config.h"
-#include "model/ownership.h"
+#include "write/ownership.h"
 #include "model/weights.h"
-#include "model/writer.h"
+#include "write/writer.h"
 #include "kernel/pack.h"
 
 #define MAX_NAME_SIZE	256

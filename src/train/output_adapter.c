@@ -12,8 +12,8 @@
 
 #include "base/json_write.h"
 #include "model/config.h"
-#include "model/ownership.h"
-#include "model/writer.h"
+#include "write/ownership.h"
+#include "write/writer.h"
 
 #define MAX_NAME_SIZE	256
 #define N_HEAD_TENSORS	6

@@ -21,7 +21,7 @@
 #ifndef SRM_TRAIN_H
 #define SRM_TRAIN_H
 
-#include "model/ownership.h"
+#include "write/ownership.h"
 #include "reward/reward.h"
 #include "score/layout.h"
 #include "jinja/template.h"

@@ -21,7 +21,7 @@
 #include <unistd.h>
 
 #include "base/status.h"
-#include "model/tree.h"
+#include "files/tree.h"
 
 extern int	LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 extern int	LLVMFuzzerInitialize(int *argc, char ***argv);

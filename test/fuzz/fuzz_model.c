@@ -11,7 +11,7 @@
  */
 #include "fuzz_files.h"
 
-#include "model/quantize.h"
+#include "write/quantize.h"
 #include "score/scorer.h"
 
 static char sharded[128];

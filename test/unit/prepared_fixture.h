@@ -12,7 +12,7 @@
 
 #include <fcntl.h>
 
-#include "model/tree.h"
+#include "files/tree.h"
 
 static char directory[64];
 static SrmStatus status;

@@ -11,10 +11,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "model/copy.h"
-#include "model/file.h"
+#include "write/copy.h"
+#include "files/file.h"
 #include "model/model.h"
-#include "model/tree.h"
+#include "files/tree.h"
 
 static char parent[64];
 static SrmArena *arena;

@@ -7,8 +7,8 @@
  */
 #include "model_fixture.h"
 
-#include "model/folder.h"
-#include "model/place.h"
+#include "files/folder.h"
+#include "files/place.h"
 
 #define POINTER	"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 12\n"
 

@@ -8,7 +8,7 @@
  */
 #include "prepared_fixture.h"
 
-#include "model/directory.h"
+#include "files/directory.h"
 
 #include <sys/file.h>
 #include <sys/wait.h>

@@ -11,9 +11,9 @@
 #include <math.h>
 
 #include "base/json_write.h"
-#include "model/directory.h"
-#include "model/quantize.h"
-#include "model/tree.h"
+#include "files/directory.h"
+#include "write/quantize.h"
+#include "files/tree.h"
 #include "model/weights.h"
 #include "products.h"
 

@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 
 #include "model/model.h"
-#include "model/quantize.h"
+#include "write/quantize.h"
 #include "score/scorer.h"
 
 static char *

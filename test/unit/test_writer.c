@@ -14,10 +14,10 @@
 #include <sys/wait.h>
 
 #include "base/json_write.h"
-#include "model/directory.h"
-#include "model/tree.h"
+#include "files/directory.h"
+#include "files/tree.h"
 #include "model/weights.h"
-#include "model/writer.h"
+#include "write/writer.h"
 
 static char parent[64];
 static SrmArena *arena;

@@ -17,8 +17,8 @@
 #define SRM_WRITER_H
 
 #include "base/json.h"
-#include "model/directory.h"
-#include "model/safetensors_write.h"
+#include "files/directory.h"
+#include "write/safetensors_write.h"
 
 typedef struct SrmWriter SrmWriter;
 

@@ -5,7 +5,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "model/manage.h"
+#include "write/manage.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,8 +13,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "model/name.h"
-#include "model/tree.h"
+#include "files/name.h"
+#include "files/tree.h"
 
 static bool
 fail_undefined(const char *parent, const char *name, SrmStatus *status)

@@ -6,7 +6,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "model/directory.h"
+#include "files/directory.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,7 +14,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "model/place.h"
+#include "files/place.h"
 
 #define ALIGNMENT		((uintptr_t) 64)
 #define MAX_FIRST		64

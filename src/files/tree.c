@@ -5,7 +5,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "model/tree.h"
+#include "files/tree.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -16,7 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "model/name.h"
+#include "files/name.h"
 
 #define MAX_DEPTH	8			/* a model's directory has one level */
 

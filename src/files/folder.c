@@ -6,7 +6,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "model/folder.h"
+#include "files/folder.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -5,7 +5,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "model/safetensors_write.h"
+#include "write/safetensors_write.h"
 
 #include <stdint.h>
 #include <stdio.h>

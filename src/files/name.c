@@ -5,7 +5,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "model/name.h"
+#include "files/name.h"
 
 #include <string.h>
 

@@ -8,7 +8,7 @@
 #ifndef SRM_COPY_H
 #define SRM_COPY_H
 
-#include "model/writer.h"
+#include "write/writer.h"
 
 /*
  * Writes all of a model directory into a writer: weights, one file or the shards with

@@ -8,7 +8,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "model/copy.h"
+#include "write/copy.h"
 
 #include "base/json_write.h"
 #include "model/config.h"

@@ -5,7 +5,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "model/place.h"
+#include "files/place.h"
 
 #include <limits.h>
 #include <stdlib.h>

@@ -5,7 +5,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "model/quantize.h"
+#include "write/quantize.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -13,7 +13,7 @@
 
 #include "base/json_write.h"
 #include "model/bind.h"
-#include "model/directory.h"
+#include "files/directory.h"
 #include "kernel/pack.h"
 
 #define CHUNK_SIZE			((size_t) 1024 * 1024)

@@ -8,7 +8,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "model/writer.h"
+#include "write/writer.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -20,9 +20,9 @@
 
 #include "base/json_write.h"
 #include "model/config.h"
-#include "model/file.h"
-#include "model/name.h"
-#include "model/tree.h"
+#include "files/file.h"
+#include "files/name.h"
+#include "files/tree.h"
 
 #define CHUNK_SIZE			((size_t) 1024 * 1024)
 #define MAX_ATTEMPTS		8

@@ -5,7 +5,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "model/file.h"
+#include "files/file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "model/place.h"
+#include "files/place.h"
 
 #define MAX_PIECE	((size_t) 64 * 1024 * 1024)	/* some systems refuse what is larger than an int */
 

@@ -13,7 +13,7 @@
 
 #include <stdint.h>
 
-#include "model/writer.h"
+#include "write/writer.h"
 
 #define SRM_OWNER_FILE		"srm_owner.json"
 #define SRM_MAX_OWNER_NAME	260

@@ -18,7 +18,7 @@
 #ifndef SRM_QUANTIZE_H
 #define SRM_QUANTIZE_H
 
-#include "model/writer.h"
+#include "write/writer.h"
 
 /*
  * Writes all files of the new model, which is then ready to commit.  Memory

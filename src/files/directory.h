@@ -20,7 +20,7 @@
 #ifndef SRM_DIRECTORY_H
 #define SRM_DIRECTORY_H
 
-#include "model/file.h"
+#include "files/file.h"
 
 typedef struct SrmContents
 {

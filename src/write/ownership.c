@@ -5,14 +5,14 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "model/ownership.h"
+#include "write/ownership.h"
 
 #include <stdio.h>
 #include <fcntl.h>
 #include <string.h>
 
 #include "base/json_write.h"
-#include "model/file.h"
+#include "files/file.h"
 
 #define MAX_FILE_SIZE	((size_t) 4096)
 
