@@ -21,17 +21,18 @@ INSERT INTO pairs SELECT r.* FROM lines, jsonb_populate_record(NULL::pairs, line
 ANALYZE pairs;
 
 \echo
-\echo '== One response, sentence by sentence'
+\echo '== Two responses, sentence by sentence'
 \echo
 
-SELECT prompt FROM pairs WHERE id = 38;
+SELECT prompt FROM pairs WHERE id = 45;
 
-SELECT sentence_no AS no, reward::numeric(6,2), weight::numeric(4,2),
+SELECT side, sentence_no AS no, reward::numeric(6,2),
     regexp_replace(sentence, '\s+', ' ', 'g') AS sentence
-FROM pairs, srm_sentence_rewards(prompt, chosen)
-WHERE id = 38;
+FROM pairs, LATERAL (VALUES ('chosen', chosen), ('rejected', rejected)) AS r(side, response),
+    LATERAL srm_sentence_rewards(prompt, response)
+WHERE id = 45;
 
-SELECT d.* FROM pairs, srm_score_details(prompt, chosen) AS d WHERE id = 38;
+SELECT d.* FROM pairs, srm_score_details(prompt, chosen) AS d WHERE id = 45;
 
 \echo '== Every pair, scored once into a generated column'
 \echo
