@@ -22,7 +22,7 @@ import tempfile
 BLOCK = re.compile(r"^```(sql|text)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 PROMPT = "postgres=# "
 MARK = "@@ block %d @@"
-PAGES = ["README.md", "docs/recipes.md", "docs/training.md", "docs/models.md", "docs/operations.md", "docs/reference.md"]
+PAGES = ["README.md", "docs/recipes.md", "docs/datasets.md", "docs/scale.md", "docs/training.md", "docs/models.md", "docs/operations.md", "docs/reference.md"]
 
 
 def find_jobs(text):
