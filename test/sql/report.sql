@@ -66,6 +66,40 @@ FROM pages, listed(page, 'Most doubtful') AS l JOIN margins AS m ON id = row_no 
 SELECT array_agg(row_no ORDER BY place) IS NOT DISTINCT FROM (SELECT array_agg(id ORDER BY margin) FROM margins WHERE margin < 0) AS rows
 FROM pages, listed(page, 'Most clearly wrong') AS l WHERE name = 'judged';
 
+-- each bar of the histogram counts the margins between its edges
+
+WITH bars AS (
+	SELECT m[1]::bigint AS n, m[2]::float8 AS low, m[3]::float8 AS high
+	FROM pages, regexp_matches(page, '<title>(\d+) from (\S+) to ([^<]+)</title>', 'g') AS m WHERE name = 'judged')
+SELECT count(*) > 1 AS bars, bool_and(n = (SELECT count(*) FROM margins WHERE margin >= low AND margin < high)) AS counts FROM bars;
+
+-- the reliability curve: how sure, and how often right, in ten bins of confidence
+
+WITH pairs AS (
+	SELECT 1 / (1 + exp(-abs(margin))) AS confidence, CASE WHEN margin = 0 THEN 0.5 ELSE (margin > 0)::int END AS win FROM margins),
+bins AS (
+	SELECT row_number() OVER (ORDER BY avg(confidence)) AS place, count(*) AS n, 100 * avg(confidence) AS expected, 100 * avg(win)::float8 AS is_right
+	FROM pairs GROUP BY least(floor((confidence - 0.5) * 20), 9)),
+drawn AS (
+	SELECT row_number() OVER (ORDER BY m[2]::float8) AS place, m[1]::bigint AS n, m[2]::float8 AS expected, m[3]::float8 AS is_right
+	FROM pages, regexp_matches(page, '<title>(\d+) pairs: (\S+) % expected, (\S+) % right</title>', 'g') AS m WHERE name = 'judged')
+SELECT count(*) > 1 AS bins, count(*) = count(b.n) AND count(*) = count(d.n) AS all_drawn,
+	bool_and(b.n = d.n AND abs(b.expected - d.expected) < 0.06 AND abs(b.is_right - d.is_right) < 0.06) AS numbers
+FROM bins AS b FULL JOIN drawn AS d USING (place);
+
+-- points lie at the lengths and scores of their responses
+
+WITH points AS (
+	SELECT kind, ordinality AS id, m[1]::float8 AS x, m[2]::float8 AS y
+	FROM pages, unnest(ARRAY['chosen', 'rejected']) AS kind,
+		regexp_matches(substring(page from 'class="dots ' || kind || '" d="([^"]*)"'), 'M(\S+) (\S+)h', 'g') WITH ORDINALITY AS r(m, ordinality)
+	WHERE name = 'judged'),
+responses AS (
+	SELECT id, 'chosen' AS kind, length(chosen) AS length, srm_score(prompt, chosen) AS score FROM judged
+	UNION ALL SELECT id, 'rejected', length(rejected), srm_score(prompt, rejected) FROM judged)
+SELECT count(*) AS points, corr(x, length) > 0.99999 AS lengths, corr(y, score) < -0.99999 AS scores
+FROM points JOIN responses USING (id, kind);
+
 -- responses are coloured as by srm_heatmap, and sentences stand in the order of their rewards, each text once
 
 SELECT bool_and(position(srm_heatmap(prompt, chosen) in page) > 0 AND position(srm_heatmap(prompt, rejected) in page) > 0) AS coloured
