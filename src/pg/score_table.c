@@ -15,6 +15,7 @@
 
 #include "access/xact.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
@@ -22,6 +23,7 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/plancache.h"
 #include "utils/portal.h"
 #include "utils/timestamp.h"
 #include "utils/varlena.h"
@@ -148,11 +150,24 @@ find_keys(SrmScorePlan *plan, const char *list)
 	split_keys(plan, list);
 }
 
+/* The type of an expression over the source. */
+static Oid
+type_of(const SrmScorePlan *plan, const char *expression)
+{
+	SPIPlanPtr	prepared = SPI_prepare(psprintf("SELECT (%s\n) FROM %s AS s", expression, plan->source_name), 0, NULL);
+	List	   *sources = prepared == NULL ? NIL : SPI_plan_get_plan_sources(prepared);
+	TupleDesc	columns = list_length(sources) != 1 ? NULL : ((CachedPlanSource *) linitial(sources))->resultDesc;
+
+	return columns == NULL || columns->natts != 1 ? InvalidOid : TupleDescAttr(columns, 0)->atttypid;
+}
+
+/* The scoring functions take jsonb, and no json. */
 static int
 add_input(SrmScorePlan *plan, const char *name, char *expression)
 {
 	plan->names[plan->n_inputs] = name;
-	plan->inputs[plan->n_inputs] = expression;
+	plan->inputs[plan->n_inputs] = type_of(plan, expression) == JSONOID ?
+		psprintf("(%s\n)::pg_catalog.jsonb", expression) : expression;
 	return plan->n_inputs++;
 }
 

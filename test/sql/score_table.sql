@@ -69,6 +69,15 @@ SELECT id, margin IS NOT NULL AS scored, problem IS NOT NULL AS bad FROM transcr
 CALL srm_score_table('transcripts', 'transcript_scores', messages => 'srm_messages(chosen)', model => 'llama');
 SELECT count(score), count(problem) FROM transcript_scores;
 
+-- messages of type json, and messages before a response of type text
+
+CREATE TABLE chats (id integer PRIMARY KEY, chat json, before jsonb, reply text);
+INSERT INTO chats SELECT id, srm_messages(chosen)::json, srm_messages(chosen) - 1, srm_messages(chosen) -> 1 ->> 'content' FROM transcripts WHERE id <> 2;
+CALL srm_score_table('chats', 'chat_scores', messages => 'chat', model => 'llama');
+CALL srm_score_table('chats', 'reply_scores', prompt => 'before', response => 'reply', model => 'llama');
+SELECT count(*) AS n, count(*) FILTER (WHERE c.score = r.score AND c.score = srm_score('llama', chat::jsonb)) AS same
+FROM chat_scores AS c JOIN reply_scores AS r USING (id) JOIN chats USING (id);
+
 -- rows that went away while they waited
 
 INSERT INTO transcript_scores (id) VALUES (99);
@@ -99,4 +108,4 @@ ROLLBACK;
 SELECT to_regclass('other');
 
 DROP VIEW two;
-DROP TABLE answers, scores, scores2, sentences, margins, transcripts, transcript_margins, transcript_scores;
+DROP TABLE answers, scores, scores2, sentences, margins, transcripts, transcript_margins, transcript_scores, chats, chat_scores, reply_scores;
