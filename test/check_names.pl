@@ -106,6 +106,19 @@ for my $document (grep { $_ ne 'CHANGELOG.md' } glob('*.md docs/*.md test/*/*.md
 	}
 }
 
+# Each decision stands in a group, and in the index.
+my $decisions = slurp('docs/decisions.md');
+my %indexed = map { $_ => 1 } $decisions =~ /\]\(#([^)]+)\)/g;
+
+for my $group (split /^(?=## )/m, $decisions)
+{
+	my ($title) = $group =~ /^## (.*)$/m or next;
+	my %entries = places(join "\n", $group =~ /^(### .*)$/mg);
+
+	offend('docs/decisions.md', "\"$title\" stands in no group") if !%entries && $title ne 'Index';
+	offend('docs/decisions.md', "the index lacks $_") for grep { !$indexed{$_} } sort keys %entries;
+}
+
 # Comments name files of ours without their rooms.
 for my $source (@sources)
 {
