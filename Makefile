@@ -97,6 +97,7 @@ $(BUILD)/libsrm.a: $(ENGINE_OBJS)
 # Calls of the system that a test makes fail, by functions __wrap_NAME of its own
 $(BUILD)/test_writer: WRAPPED = renameat2 renameat
 $(BUILD)/test_checkpoint: WRAPPED = write fsync statvfs
+$(BUILD)/test_segment_work: WRAPPED = srm_char_at srm_char_before srm_skip_space srm_strip_space memchr
 
 $(BUILD)/test_%: test/unit/test_%.c $(wildcard test/*.h test/unit/*.h) $(BUILD)/libsrm.a
 	$(ENGINE_CC) $(ENGINE_CFLAGS) $(SANITIZE) $(ENGINE_CPPFLAGS) $< $(WRAPPED:%=-Wl,--wrap=%) $(BUILD)/libsrm.a -lcmocka $(ENGINE_LIBS) -o $@

@@ -225,6 +225,12 @@ srm_char_is_emoji_tail(int32_t c)
 }
 
 bool
+srm_char_is_direction(int32_t c)
+{
+	return c == 0x200E || c == 0x200F || (c >= 0x202A && c <= 0x202E) || (c >= 0x2066 && c <= 0x2069);
+}
+
+bool
 srm_char_is_superscript(int32_t c)
 {
 	return c == 0xB9 || c == 0xB2 || c == 0xB3 || (c >= 0x2070 && c <= 0x2079);

@@ -72,6 +72,9 @@ extern bool srm_char_is_bullet(int32_t c);
 extern bool srm_char_is_emoji(int32_t c);
 extern bool srm_char_is_emoji_tail(int32_t c);
 
+/* Shows nothing, but turns the direction of writing. */
+extern bool srm_char_is_direction(int32_t c);
+
 /* A superscript digit, as notes have it. */
 extern bool srm_char_is_superscript(int32_t c);
 

@@ -141,6 +141,14 @@ is_closing_note(const SrmLineView *view, size_t at)
 									   view->end, NULL));
 }
 
+/* "...and so on" behind a space: an omission that opens what follows. */
+static bool
+is_opening_omission(const SrmLineView *view, size_t at)
+{
+	return view->end - at > 3 && memcmp(view->text + at, "...", 3) == 0 &&
+		srm_char_is_letter(srm_char_at(view->text, at + 3, view->end, NULL));
+}
+
 /* Behind a terminator and a space: does a sentence start where ICU goes on? */
 static bool
 is_hidden_start(const SrmLineView *view, size_t at, size_t next)
@@ -156,6 +164,8 @@ is_hidden_start(const SrmLineView *view, size_t at, size_t next)
 		return next + 1 < view->end && text[next + 1] == '[';
 	if (text[next] == '(')
 		return is_enclosed_item(view, next);
+	if (text[next] == '.')
+		return at > view->line && text[at - 1] != '.' && is_opening_omission(view, next);
 	if (view->is_small && c == '.' && is_long_word(view, at))
 		return srm_char_is_lower(srm_char_at(text, next, view->end, NULL));
 	return srm_skip_face(text, next, view->end) != next ||
@@ -171,7 +181,7 @@ is_hidden_close(const SrmLineView *view, size_t at)
 	int32_t		c;
 
 	if (after == at)
-		return is_closing_note(view, at);
+		return is_closing_note(view, at) || srm_skip_bare_note(text, view->line, at, view->end) != at;
 	c = srm_char_at(text, srm_skip_space(text, after, view->end), view->end, NULL);
 	return c == '$' || c == '\\' || srm_char_is_upper(c);
 }
@@ -182,6 +192,25 @@ is_khmer_end(const SrmLineView *view, size_t at)
 {
 	return at >= view->line + 2 &&
 		srm_char_is_khmer_end(srm_char_before(view->text, view->line, at + 1, NULL));
+}
+
+/*
+ * A wide period, whose last byte stands at a position, between two words
+ * without a space; letters alone are an acronym.
+ */
+static bool
+is_wide_end(const SrmLineView *view, size_t at)
+{
+	const char *text = view->text;
+	size_t		before = at + 1;
+	int32_t		c;
+
+	if (at < view->line + 2 || srm_char_before(text, view->line, at + 1, &before) != 0xFF0E)
+		return false;
+	c = srm_char_at(text, at + 1, view->end, NULL);
+	return srm_char_is_upper(c) &&
+		srm_char_is_lower(srm_char_before(text, view->line, before, &before)) &&
+		srm_char_is_lower(srm_char_before(text, view->line, before, NULL));
 }
 
 /* What may be a terminator that ICU does not see, by its last byte. */
@@ -203,7 +232,7 @@ is_hidden(const SrmLineView *view, size_t at)
 		case ';':
 			return srm_hidden_mark(view, at);
 		default:
-			return is_khmer_end(view, at);
+			return is_khmer_end(view, at) || is_wide_end(view, at);
 	}
 }
 
@@ -212,7 +241,7 @@ srm_hidden_find(const SrmLineView *view, size_t at, size_t limit)
 {
 	static const bool marks[256] = {
 		['.'] = true, ['!'] = true, ['?'] = true, [':'] = true, [';'] = true,
-		[0x94] = true, [0x95] = true
+		[0x8E] = true, [0x94] = true, [0x95] = true
 	};
 
 	for (; at < limit; at++)
@@ -226,7 +255,8 @@ srm_hidden_find(const SrmLineView *view, size_t at, size_t limit)
 bool
 srm_text_is_small(const char *text, size_t length)
 {
-	int			n_small = 0;
+	/* One that begins so needs one end less */
+	int			n_small = srm_char_is_lower(srm_char_at(text, 0, length, NULL));
 
 	for (size_t at = 0; at + 2 < length; at++)
 	{

@@ -237,7 +237,7 @@ static const char *const da_never[] = {
 	"fhv", "fig", "fm", "fmd", "forb", "fr", "gl", "gr", "hhv", "hr", "if", "ifm", "ift",
 	"iht", "ing", "inkl", "jf", "jr", "kand", "kap", "kgl", "kr", "kst", "lign", "m.fl",
 	"m.h.t", "max", "mdr", "mht", "min", "mio", "mr", "mrd", "mv", "nr", "oberst", "obs",
-	"opr", "ovf", "p.g.a", "pga", "pr", "prof", "s.u", "sen", "skr", "skt", "sml", "sogn",
+	"opr", "ovf", "p.g.a", "pga", "pr", "prof", "sen", "skr", "skt", "sml", "sogn",
 	"st", "str", "sv", "tdl", "tek", "th", "tlf", "tv", "vedr", "vg", "vha", "vs", "åb",
 	"årg"
 };
@@ -252,7 +252,7 @@ static const char *const da_capital[] = {
 };
 
 static const char *const da_starter[] = {
-	"a/s"
+	"a/s", "s.u"
 };
 
 static const char *const da_starters[] = {

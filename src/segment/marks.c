@@ -17,6 +17,15 @@
 /* Bytes of a tag's name. */
 #define MAX_TAG		16
 
+/* Small letters of a word before the bare number of a note. */
+#define MIN_NOTED	4
+
+static bool
+is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
 static bool
 starts_with(const char *text, size_t at, size_t end, const char *word)
 {
@@ -104,6 +113,43 @@ srm_skip_note(const char *text, size_t at, size_t end)
 			return after;
 	}
 	return skip_lenticular(text, at, end);
+}
+
+/* Is this the period of a word of four small letters or more, or of a bracket? */
+static bool
+is_bare_period(const char *text, size_t start, size_t at)
+{
+	if (at < start + MIN_NOTED + 1 || text[at - 1] != '.')
+		return false;
+	if (text[at - 2] == ')')
+		return true;
+	for (size_t i = 2; i < MIN_NOTED + 2; i++)
+	{
+		if (text[at - i] < 'a' || text[at - i] > 'z')
+			return false;
+	}
+	return true;
+}
+
+size_t
+srm_skip_bare_note(const char *text, size_t start, size_t at, size_t end)
+{
+	size_t		p = at;
+	size_t		digits = at;
+
+	if (at >= end || !is_digit(text[at]) || !is_bare_period(text, start, at))
+		return at;
+	while (p < end && p - at < MAX_NOTE && (is_digit(text[p]) || text[p] == ',' || text[p] == ' '))
+	{
+		if (is_digit(text[p]) && !is_digit(text[p - 1]))
+			digits = p;
+		else if (p - digits > 2)
+			return at;
+		p++;
+	}
+	/* "section.3 Items" goes on with what no sentence starts with */
+	return text[p - 1] == ' ' && p < end && srm_char_is_upper(srm_char_at(text, p, end, NULL)) ?
+		srm_strip_space(text, at, p) : at;
 }
 
 size_t

@@ -24,6 +24,12 @@ typedef enum SrmTag
 /* [1] [2,3] [4-6] [^2] ^[1]^ <sup>1</sup> and the same in brackets of CJK */
 extern size_t srm_skip_note(const char *text, size_t at, size_t end);
 
+/*
+ * The bare numbers of notes behind the period of a word or bracket, of a text
+ * that starts at start: "in a consultation.11 12 Take"
+ */
+extern size_t srm_skip_bare_note(const char *text, size_t start, size_t at, size_t end);
+
 /* A face made of ASCII: ":)", ";-D" */
 extern size_t srm_skip_face(const char *text, size_t at, size_t end);
 

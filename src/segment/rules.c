@@ -196,6 +196,14 @@ opens_code(const SrmRules *rules, size_t mark, size_t after)
 	return rules->text[mark - 1] == ' ' && (srm_char_is_letter(c) || srm_char_is_digit(c));
 }
 
+/* A lone mark behind a letter and before a space opens no span: it is Armenian's, or an accent. */
+static bool
+is_accent(const SrmRules *rules, size_t mark, size_t after)
+{
+	return after == mark + 1 && is_space_or_end(rules, after) &&
+		srm_char_is_letter(srm_char_before(rules->text, rules->line, mark, NULL));
+}
+
 /*
  * Code spans of a line: `Yes! No`.  Positions come in ascending order, so that
  * each mark is looked at once, but for the short search of its partner.
@@ -226,6 +234,8 @@ in_code(SrmRules *rules, size_t position)
 		limit = rules->line_end - start > MAX_CODE_SPAN + size ?
 			start + size + MAX_CODE_SPAN : rules->line_end;
 		rules->code_start = rules->code_end = start + size;
+		if (is_accent(rules, start, start + size))
+			continue;
 		for (size_t at = start + size; at < limit; at++)
 		{
 			run = text[at] == '`' ? run + 1 : 0;
@@ -258,7 +268,8 @@ has_equation(const SrmRules *rules, size_t start, size_t end)
 	const char *p = rules->text + start;
 	const char *limit = rules->text + end;
 
-	if (memchr(p, '=', end - start) != NULL)
+	if (memchr(p, '=', end - start) != NULL || memmem(p, end - start, " < ", 3) != NULL ||
+		memmem(p, end - start, " > ", 3) != NULL)
 		return true;
 	/* Almost equal, and the two with a bar below */
 	for (; p < limit && (p = memchr(p, 0xE2, (size_t) (limit - p))) != NULL; p++)
@@ -280,6 +291,7 @@ is_wrapped(const SrmRules *rules, size_t end, size_t next)
 	int32_t		last = srm_char_before(rules->text, line, end, NULL);
 
 	if (rules->is_whole || rules->text[line] == '#' ||
+		(end - line > 1 && memcmp(rules->text + line, "//", 2) == 0) ||
 		!srm_char_is_lower(srm_char_at(rules->text, next, rules->end, NULL)) ||
 		(srm_marker_at(rules->text, next, rules->end, &marker) &&
 		 is_space_or_end(rules, marker.end)))
@@ -365,6 +377,7 @@ skip_closers(SrmRules *rules, size_t at)
 {
 	const char *text = rules->text;
 
+	at = srm_skip_bare_note(text, rules->line, at, rules->end);
 	while (at < rules->end)
 	{
 		size_t		next;
@@ -384,7 +397,7 @@ skip_closers(SrmRules *rules, size_t at)
 				at++;
 		}
 		else if (srm_char_is_straight_quote(c) || srm_char_is_closing(c) ||
-				 srm_char_is_superscript(c) || srm_char_is_emoji_tail(c) ||
+				 srm_char_is_superscript(c) || srm_char_is_emoji_tail(c) || srm_char_is_direction(c) ||
 				 (srm_char_is_opening(c) && is_space_or_end(rules, next)))
 			at = next;
 		else
@@ -468,7 +481,7 @@ find_terminator(const SrmRules *rules, size_t at)
 			return at;
 		if (!srm_char_is_straight_quote(c) && !srm_char_is_closing(c) &&
 			!srm_char_is_opening(c) && !srm_char_is_emphasis(c) &&
-			!srm_char_is_emoji_tail(c))
+			!srm_char_is_emoji_tail(c) && !srm_char_is_direction(c))
 			return 0;
 		at = prev;
 	}

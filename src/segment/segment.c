@@ -236,11 +236,12 @@ cut(Cutter *cutter, size_t end)
 {
 	SrmSentences *sentences = cutter->sentences;
 
-	end = srm_skip_space(cutter->text, end, cutter->length);
 	if (++cutter->n_boundaries % STOP_EVERY == 0 && !srm_continue(cutter->stop, cutter->status))
 		return false;
-	if (end <= cutter->start)
+	/* Blank lines are not skipped again from each of them */
+	if (end <= cutter->start || end <= cutter->empty)
 		return true;
+	end = srm_skip_space(cutter->text, end, cutter->length);
 	if (!has_content(cutter, end))
 	{
 		if (sentences->n > 0)

