@@ -318,8 +318,8 @@ srm_vocabulary_load_list(SrmVocabulary *vocabulary, const SrmJson *json, SrmAren
  * The printable character of a byte: itself where Latin-1 prints it, or else
  * the next one from U+0100 on.  This is the table of GPT-2.
  */
-static uint32_t
-byte_character(unsigned char byte)
+uint32_t
+srm_byte_level_character(unsigned char byte)
 {
 	if (byte <= 0x20)
 		return 0x100 + byte;
@@ -338,6 +338,6 @@ srm_byte_level_write(const char *bytes, size_t length, char *out)
 	size_t		n = 0;
 
 	for (size_t i = 0; i < length; i++)
-		n += srm_utf8_encode(byte_character((unsigned char) bytes[i]), out + n);
+		n += srm_utf8_encode(srm_byte_level_character((unsigned char) bytes[i]), out + n);
 	return n;
 }

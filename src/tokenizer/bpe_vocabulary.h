@@ -102,6 +102,9 @@ extern int32_t srm_vocabulary_find_byte(const SrmVocabulary *vocabulary, int byt
 /* The value of a number that is an id; false for anything else. */
 extern bool srm_vocabulary_read_id(const SrmJson *json, int32_t *id);
 
+/* The printable character that stands for a byte. */
+extern uint32_t srm_byte_level_character(unsigned char byte);
+
 /*
  * Writes the printable form of bytes, at most 2 * length bytes, and returns
  * its length.

@@ -33,7 +33,10 @@ typedef enum StepKind
 	STEP_STRIP,
 	STEP_STRIP_ACCENTS,
 	STEP_LOWERCASE,
-	STEP_NMT					/* control characters as SentencePiece's "nmt" has them */
+	STEP_NMT,					/* control characters as SentencePiece's "nmt" has them */
+	STEP_CLEAN,					/* no control characters, and spaces for all white space, as for BERT */
+	STEP_CHINESE,				/* spaces around ideographs */
+	STEP_STRIP_NONSPACING		/* marks, but for those with a width */
 } StepKind;
 
 typedef struct Step
@@ -144,7 +147,7 @@ read_step(Step *step, const char *type, const SrmJson *json, SrmArena *arena,
 	if (i == sizeof(kinds) / sizeof(kinds[0]))
 	{
 		srm_fail(status, SRM_NOT_SUPPORTED, "normalizer \"%s\" of tokenizer is not supported", type);
-		return srm_fail_hint(status, "Supported are NFC, NFD, NFKC, NFKD, Precompiled, Prepend, Replace, Strip, StripAccents, Lowercase, Nmt, and sequences of them.");
+		return srm_fail_hint(status, "Supported are NFC, NFD, NFKC, NFKD, Precompiled, Prepend, Replace, Strip, StripAccents, Lowercase, Nmt, BertNormalizer, and sequences of them.");
 	}
 	step->kind = kinds[i].kind;
 	switch (step->kind)
@@ -165,6 +168,53 @@ read_step(Step *step, const char *type, const SrmJson *json, SrmArena *arena,
 	}
 }
 
+/* A step of that kind, or NULL. */
+static Step *
+new_step(SrmNormalizer *normalizer, StepKind kind, SrmStatus *status)
+{
+	if (normalizer->n == MAX_STEPS)
+	{
+		srm_fail(status, SRM_NOT_SUPPORTED, "tokenizer has too many normalizers");
+		return NULL;
+	}
+	normalizer->steps[normalizer->n].kind = kind;
+	return &normalizer->steps[normalizer->n++];
+}
+
+static bool
+add_kind(SrmNormalizer *normalizer, StepKind kind, SrmStatus *status)
+{
+	return new_step(normalizer, kind, status) != NULL;
+}
+
+/* Accents go where letters become small ones, unless the file says otherwise. */
+static bool
+add_bert(SrmNormalizer *normalizer, const SrmJson *json, SrmStatus *status)
+{
+	bool		cleans;
+	bool		parts_chinese;
+	bool		lowers;
+	bool		strips;
+
+	if (!srm_json_get_bool(json, "clean_text", true, &cleans, status) ||
+		!srm_json_get_bool(json, "handle_chinese_chars", true, &parts_chinese, status) ||
+		!srm_json_get_bool(json, "lowercase", true, &lowers, status) ||
+		!srm_json_get_bool(json, "strip_accents", lowers, &strips, status))
+		return false;
+	if ((cleans && !add_kind(normalizer, STEP_CLEAN, status)) ||
+		(parts_chinese && !add_kind(normalizer, STEP_CHINESE, status)))
+		return false;
+	if (strips)
+	{
+		Step	   *step = new_step(normalizer, STEP_FORM, status);
+
+		if (step == NULL || !srm_normal_form_open(&step->form, "NFD", status) ||
+			!add_kind(normalizer, STEP_STRIP_NONSPACING, status))
+			return false;
+	}
+	return !lowers || add_kind(normalizer, STEP_LOWERCASE, status);
+}
+
 static bool
 add_steps(SrmNormalizer *normalizer, const SrmJson *json, SrmArena *arena, SrmStatus *status)
 {
@@ -173,11 +223,13 @@ add_steps(SrmNormalizer *normalizer, const SrmJson *json, SrmArena *arena, SrmSt
 
 	if (type == NULL)
 		return srm_fail(status, SRM_INVALID_MODEL, "normalizer of tokenizer has no type");
+	if (strcmp(type, "BertNormalizer") == 0)
+		return add_bert(normalizer, json, status);
 	if (strcmp(type, "Sequence") != 0)
 	{
-		if (normalizer->n == MAX_STEPS)
-			return srm_fail(status, SRM_NOT_SUPPORTED, "tokenizer has too many normalizers");
-		return read_step(&normalizer->steps[normalizer->n++], type, json, arena, status);
+		Step	   *step = new_step(normalizer, STEP_FORM, status);
+
+		return step != NULL && read_step(step, type, json, arena, status);
 	}
 	if (list == NULL || list->type != SRM_JSON_ARRAY)
 		return srm_fail(status, SRM_INVALID_MODEL, "normalizer of tokenizer is an invalid sequence");
@@ -335,13 +387,68 @@ nmt_character(uint32_t code)
 	return code;
 }
 
+/* What BERT's cleaning makes of a character; 0: it goes. */
+static uint32_t
+clean_character(uint32_t code)
+{
+	if (code == '\t' || code == '\n' || code == '\r')
+		return ' ';
+	if (code == 0xFFFD || srm_unicode_is_other(code))
+		return 0;
+	return srm_utf8_is_white_space(code) ? ' ' : code;
+}
+
+/* The blocks that BERT's code lists, which leave out some; the one from U+2B920 on is a slip that models have learned. */
+static bool
+is_chinese(uint32_t code)
+{
+	return (code >= 0x4E00 && code <= 0x9FFF) || (code >= 0x3400 && code <= 0x4DBF) ||
+		(code >= 0x20000 && code <= 0x2A6DF) || (code >= 0x2A700 && code <= 0x2B81F) ||
+		(code >= 0x2B920 && code <= 0x2CEAF) || (code >= 0xF900 && code <= 0xFAFF) ||
+		(code >= 0x2F800 && code <= 0x2FA1F);
+}
+
 /* What a step makes of one character, whatever stands around it; 0: it goes. */
 static uint32_t
 map_character(StepKind kind, uint32_t code)
 {
-	if (kind == STEP_STRIP_ACCENTS)
-		return srm_unicode_is_mark(code) ? 0 : code;
-	return kind == STEP_NMT ? nmt_character(code) : (uint32_t) u_tolower((UChar32) code);
+	switch (kind)
+	{
+		case STEP_STRIP_ACCENTS:
+			return srm_unicode_is_mark(code) ? 0 : code;
+		case STEP_STRIP_NONSPACING:
+			return srm_unicode_is_nonspacing_mark(code) ? 0 : code;
+		case STEP_NMT:
+			return nmt_character(code);
+		case STEP_CLEAN:
+			return clean_character(code);
+		default:
+			return (uint32_t) u_tolower((UChar32) code);
+	}
+}
+
+/* Puts spaces around ideographs, which come from where they come from. */
+static bool
+space_chinese(const SrmNormalText *text, SrmNormalWriter *writer, SrmStatus *status)
+{
+	size_t		offset = 0;
+
+	while (offset < text->length)
+	{
+		size_t		next = offset;
+		uint32_t	code = srm_utf8_next(text->text, text->length, &next);
+		bool		done;
+
+		if (is_chinese(code))
+			done = srm_normal_writer_replace(writer, text, &offset, ' ', 1, status) &&
+				srm_normal_writer_replace(writer, text, &offset, code, 0, status) &&
+				srm_normal_writer_replace(writer, text, &offset, ' ', 0, status);
+		else
+			done = srm_normal_writer_replace(writer, text, &offset, code, 1, status);
+		if (!done)
+			return false;
+	}
+	return true;
 }
 
 static bool
@@ -384,6 +491,8 @@ rewrite(const Step *step, SrmNormalText *text, SrmArena *arena, const SrmStop *s
 		done = replace_literal(step, text, &writer, stop, status);
 	else if (step->kind == STEP_REPLACE_REGEX)
 		done = replace_regex(step, text, &writer, stop, status);
+	else if (step->kind == STEP_CHINESE)
+		done = space_chinese(text, &writer, status);
 	else
 		done = map_characters(step->kind, text, &writer, status);
 	srm_normal_writer_finish(&writer, text);

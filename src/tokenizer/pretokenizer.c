@@ -11,6 +11,7 @@
 #include <unicode/uchar.h>
 
 #include "base/utf8.h"
+#include "tokenizer/bpe_vocabulary.h"
 #include "tokenizer/pretokenizer_regex.h"
 #include "tokenizer/unicode_classes.h"
 
@@ -52,6 +53,7 @@ typedef enum Behavior
 typedef struct Step
 {
 	StepKind	kind;
+	bool		by_bytes;		/* behind ByteLevel: bytes are the characters that stand for them */
 	Behavior	behavior;
 	bool		inverted;		/* what matches is what lies between matches */
 	SrmRegex   *regex;			/* of STEP_REGEX */
@@ -88,6 +90,7 @@ add_step(SrmPretokenizer *pretokenizer, StepKind kind, Behavior behavior,
 	}
 	pretokenizer->n++;
 	step->kind = kind;
+	step->by_bytes = pretokenizer->has_byte_level;
 	step->behavior = behavior;
 	return step;
 }
@@ -228,11 +231,11 @@ add_byte_level(SrmPretokenizer *pretokenizer, const SrmJson *json, SrmArena *are
 	if (!srm_json_get_bool(json, "add_prefix_space", true, &has_prefix, status) ||
 		!srm_json_get_bool(json, "use_regex", true, &has_regex, status))
 		return false;
-	pretokenizer->has_byte_level = true;
-	if (has_prefix && !add_prefix(pretokenizer, " ", ALWAYS, status))
+	if ((has_prefix && !add_prefix(pretokenizer, " ", ALWAYS, status)) ||
+		(has_regex && !add_regex(pretokenizer, gpt2_pattern, false, ISOLATED, false, arena, status)))
 		return false;
-	return !has_regex ||
-		add_regex(pretokenizer, gpt2_pattern, false, ISOLATED, false, arena, status);
+	pretokenizer->has_byte_level = true;
+	return true;
 }
 
 static bool
@@ -265,8 +268,9 @@ add_steps(SrmPretokenizer *pretokenizer, const SrmJson *json, SrmArena *arena,
 				return false;
 		return true;
 	}
-	/* Further steps would see the printable form of bytes, not text */
-	if (pretokenizer->has_byte_level)
+	/* These would put spaces among the printable form of bytes */
+	if (pretokenizer->has_byte_level &&
+		(strcmp(type, "ByteLevel") == 0 || strcmp(type, "Metaspace") == 0))
 		return srm_fail(status, SRM_NOT_SUPPORTED,
 						"pre-tokenizer \"%s\" behind \"ByteLevel\" is not supported", type);
 	if (strcmp(type, "ByteLevel") == 0)
@@ -283,12 +287,15 @@ add_steps(SrmPretokenizer *pretokenizer, const SrmJson *json, SrmArena *arena,
 		return add_delimiter(pretokenizer, json, arena, status);
 	if (strcmp(type, "WhitespaceSplit") == 0)
 		return add_step(pretokenizer, STEP_SPACE, REMOVED, status) != NULL;
+	if (strcmp(type, "BertPreTokenizer") == 0)
+		return add_step(pretokenizer, STEP_SPACE, REMOVED, status) != NULL &&
+			add_step(pretokenizer, STEP_PUNCTUATION, ISOLATED, status) != NULL;
 	/* \w+|[^\w\s]+ */
 	if (strcmp(type, "Whitespace") == 0)
 		return add_step(pretokenizer, STEP_SPACE, REMOVED, status) != NULL &&
 			add_step(pretokenizer, STEP_WORD, CONTIGUOUS, status) != NULL;
 	srm_fail(status, SRM_NOT_SUPPORTED, "pre-tokenizer \"%s\" is not supported", type);
-	return srm_fail_hint(status, "Supported are ByteLevel, Metaspace, Split, Digits, Punctuation, Whitespace, WhitespaceSplit, CharDelimiterSplit, and sequences of them.");
+	return srm_fail_hint(status, "Supported are ByteLevel, Metaspace, Split, Digits, Punctuation, Whitespace, WhitespaceSplit, CharDelimiterSplit, BertPreTokenizer, and sequences of them.");
 }
 
 SrmPretokenizer *
@@ -343,15 +350,63 @@ add_stretch(SrmSplitWork *work, uint32_t start, uint32_t end, bool is_match,
 	return true;
 }
 
+/* Where a pattern looks, and where that lies in the piece. */
+typedef struct Sight
+{
+	const char *text;			/* the piece, or its bytes as printable characters */
+	size_t		length;
+	bool		by_bytes;
+	uint32_t	seen;			/* a place in text, and the same in the piece: places come in order */
+	uint32_t	place;
+} Sight;
+
+/* A byte as a printable character is one or two bytes. */
+static bool
+see_piece(const Step *step, const char *text, SrmRange piece, Sight *sight, SrmSplitWork *work,
+		  SrmStatus *status)
+{
+	size_t		length = piece.end - piece.start;
+
+	*sight = (Sight) {.text = text + piece.start,.length = length,.by_bytes = step->by_bytes};
+	if (!step->by_bytes)
+		return true;
+	if (work->printable_capacity < 2 * length)
+	{
+		work->printable = srm_arena_alloc(work->arena, 4 * length, status);
+		work->printable_capacity = work->printable == NULL ? 0 : 4 * length;
+	}
+	if (work->printable == NULL)
+		return false;
+	sight->length = srm_byte_level_write(sight->text, length, work->printable);
+	sight->text = work->printable;
+	return true;
+}
+
+/* The place in the piece of one in the text that is seen. */
+static uint32_t
+place_of(Sight *sight, uint32_t seen)
+{
+	if (!sight->by_bytes)
+		return seen;
+	while (sight->seen < seen)
+	{
+		sight->seen += (uint32_t) srm_utf8_size((unsigned char) sight->text[sight->seen]);
+		sight->place++;
+	}
+	return sight->place;
+}
+
 static bool
 find_by_regex(const Step *step, const char *text, SrmRange piece, SrmSplitWork *work,
 			  const SrmStop *stop, SrmStatus *status)
 {
 	uint32_t	previous = 0;
 	uint32_t	length = piece.end - piece.start;
+	Sight		sight;
 
 	/* The pattern sees the piece alone, so that anchors hold at its ends */
-	if (!srm_regex_start(step->regex, text + piece.start, length, stop, status))
+	if (!see_piece(step, text, piece, &sight, work, status) ||
+		!srm_regex_start(step->regex, sight.text, sight.length, stop, status))
 		return false;
 	for (;;)
 	{
@@ -364,6 +419,8 @@ find_by_regex(const Step *step, const char *text, SrmRange piece, SrmSplitWork *
 			return false;
 		if (!found)
 			break;
+		match.start = place_of(&sight, match.start);
+		match.end = place_of(&sight, match.end);
 		if ((match.start > previous &&
 			 !add_stretch(work, piece.start + previous, piece.start + match.start,
 						  step->inverted, status)) ||
@@ -399,7 +456,8 @@ find_by_character(const Step *step, const char *text, SrmRange piece, SrmSplitWo
 	while (offset < piece.end)
 	{
 		uint32_t	start = (uint32_t) offset;
-		uint32_t	code = srm_utf8_next(text, piece.end, &offset);
+		uint32_t	code = step->by_bytes ? srm_byte_level_character((unsigned char) text[offset++]) :
+			srm_utf8_next(text, piece.end, &offset);
 
 		if (!is_member(step->kind, code))
 			continue;

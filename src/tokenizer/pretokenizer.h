@@ -32,6 +32,8 @@ typedef struct SrmSplitWork
 	struct SrmStretch *stretches;	/* what a pattern makes of one piece */
 	size_t		n_stretches;
 	size_t		stretch_capacity;
+	char	   *printable;		/* a piece as ByteLevel writes it */
+	size_t		printable_capacity;
 } SrmSplitWork;
 
 /*

@@ -19,15 +19,17 @@
 #include "tokenizer/pretokenizer.h"
 #include "tokenizer/tokenizer_image.h"
 #include "tokenizer/unigram.h"
+#include "tokenizer/wordpiece.h"
 
 #define WORDS_PER_STOP	4096
 
 struct SrmTokenizer
 {
-	bool		is_unigram;
+	SrmTokenizerKind kind;
 	SrmBpe		bpe;
 	SrmUnigram	unigram;
-	const SrmVocabulary *vocabulary;	/* of the model */
+	SrmWordPiece wordpiece;
+	SrmVocabulary *vocabulary;	/* of the model */
 	SrmNormalizer *normalizer;
 	SrmPretokenizer *pretokenizer;
 	SrmAddedTokens added;
@@ -47,6 +49,7 @@ typedef struct Encoder
 	SrmSplitWork split;
 	SrmWord		word;
 	SrmUnigramWord unigram_word;
+	SrmWordPieceWord wordpiece_word;
 } Encoder;
 
 /* ---- loading ---- */
@@ -66,12 +69,23 @@ check_version(const SrmJson *json, SrmStatus *status)
 					version == NULL ? "" : version);
 }
 
+/* Takes a vocabulary for that of the tokenizer. */
+static void
+use_vocabulary(SrmTokenizer *tokenizer, SrmTokenizerKind kind)
+{
+	tokenizer->kind = kind;
+	tokenizer->vocabulary = kind == SRM_TOKENIZER_UNIGRAM ? &tokenizer->unigram.vocabulary :
+		kind == SRM_TOKENIZER_WORDPIECE ? &tokenizer->wordpiece.vocabulary :
+		&tokenizer->bpe.vocabulary;
+}
+
 static bool
 load_model(SrmTokenizer *tokenizer, const SrmJson *model, SrmArena *arena, SrmStatus *status)
 {
 	const SrmJson *type = srm_json_member(model, "type");
 	const char *name = srm_json_string(type);
 	bool		byte_level = srm_pretokenizer_is_byte_level(tokenizer->pretokenizer);
+	bool		by_characters = false;
 
 	if (model == NULL || model->type != SRM_JSON_OBJECT)
 		return srm_fail(status, SRM_INVALID_MODEL, "tokenizer has no model");
@@ -79,19 +93,27 @@ load_model(SrmTokenizer *tokenizer, const SrmJson *model, SrmArena *arena, SrmSt
 	if (type == NULL ? srm_json_member(model, "merges") != NULL :
 		name != NULL && strcmp(name, "BPE") == 0)
 	{
-		tokenizer->vocabulary = &tokenizer->bpe.vocabulary;
+		use_vocabulary(tokenizer, SRM_TOKENIZER_BPE);
 		return srm_bpe_load(&tokenizer->bpe, model, byte_level, arena, status);
 	}
-	tokenizer->is_unigram = name != NULL && strcmp(name, "Unigram") == 0;
-	if (tokenizer->is_unigram && !byte_level)
+	if (name != NULL && strcmp(name, "Unigram") == 0)
 	{
-		tokenizer->vocabulary = &tokenizer->unigram.vocabulary;
-		return srm_unigram_load(&tokenizer->unigram, model, arena, status);
+		use_vocabulary(tokenizer, SRM_TOKENIZER_UNIGRAM);
+		by_characters = true;
+		if (!byte_level)
+			return srm_unigram_load(&tokenizer->unigram, model, arena, status);
+	}
+	else if (name != NULL && strcmp(name, "WordPiece") == 0)
+	{
+		use_vocabulary(tokenizer, SRM_TOKENIZER_WORDPIECE);
+		by_characters = true;
+		if (!byte_level)
+			return srm_wordpiece_load(&tokenizer->wordpiece, model, arena, status);
 	}
 	srm_fail(status, SRM_NOT_SUPPORTED, "tokenizer model \"%s\"%s is not supported",
-			 name == NULL ? "" : name,
-			 tokenizer->is_unigram ? " with pre-tokenizer \"ByteLevel\"" : "");
-	return srm_fail_hint(status, "Supported are BPE, by bytes or by characters, and Unigram.");
+			 name == NULL ? "" : name, by_characters ? " with pre-tokenizer \"ByteLevel\"" : "");
+	srm_fail_detail(status, "It is the \"type\" of \"model\" in file \"tokenizer.json\".");
+	return srm_fail_hint(status, "Supported are BPE, by bytes or by characters, Unigram and WordPiece.");
 }
 
 /* The model of an image: its tables, and the rest of the JSON. */
@@ -101,15 +123,18 @@ use_tables(SrmTokenizer *tokenizer, const SrmTokenizerTables *tables, const SrmJ
 {
 	bool		byte_level = srm_pretokenizer_is_byte_level(tokenizer->pretokenizer);
 
-	tokenizer->is_unigram = tables->is_unigram;
-	if (!tables->is_unigram)
+	use_vocabulary(tokenizer, tables->kind);
+	if (tables->kind == SRM_TOKENIZER_WORDPIECE)
 	{
-		tokenizer->vocabulary = &tokenizer->bpe.vocabulary;
+		tokenizer->wordpiece.vocabulary = tables->vocabulary;
+		return srm_wordpiece_load_options(&tokenizer->wordpiece, model, arena, status);
+	}
+	if (tables->kind == SRM_TOKENIZER_BPE)
+	{
 		tokenizer->bpe.vocabulary = tables->vocabulary;
 		tokenizer->bpe.merges = tables->merges;
 		return srm_bpe_load_options(&tokenizer->bpe, model, byte_level, arena, status);
 	}
-	tokenizer->vocabulary = &tokenizer->unigram.vocabulary;
 	tokenizer->unigram.vocabulary = tables->vocabulary;
 	tokenizer->unigram.unknown_score = tables->unknown_score;
 	tokenizer->unigram.scores = tables->scores;
@@ -124,8 +149,7 @@ use_tables(SrmTokenizer *tokenizer, const SrmTokenizerTables *tables, const SrmJ
 static bool
 hide_special_tokens(SrmTokenizer *tokenizer, SrmArena *scratch, SrmStatus *status)
 {
-	SrmVocabulary *vocabulary = tokenizer->is_unigram ? &tokenizer->unigram.vocabulary :
-		&tokenizer->bpe.vocabulary;
+	SrmVocabulary *vocabulary = tokenizer->vocabulary;
 	bool	   *is_hidden = srm_arena_array(scratch, (size_t) vocabulary->n_ids, sizeof(bool), status);
 	bool		any = false;
 
@@ -141,7 +165,7 @@ hide_special_tokens(SrmTokenizer *tokenizer, SrmArena *scratch, SrmStatus *statu
 		srm_vocabulary_hide(vocabulary, token->id);
 		is_hidden[token->id] = any = true;
 	}
-	if (any && !tokenizer->is_unigram)
+	if (any && tokenizer->kind == SRM_TOKENIZER_BPE)
 		srm_merges_hide(&tokenizer->bpe.merges, is_hidden);
 	return true;
 }
@@ -234,7 +258,7 @@ make_image(const SrmTokenizer *tokenizer, SrmJson *json, SrmArena *scratch, SrmA
 {
 	SrmBuffer	settings;
 	SrmTokenizerTables tables = {
-		.is_unigram = tokenizer->is_unigram,
+		.kind = tokenizer->kind,
 		.vocabulary = *tokenizer->vocabulary,
 		.merges = tokenizer->bpe.merges,
 		.unknown_score = tokenizer->unigram.unknown_score,
@@ -325,15 +349,10 @@ add_token(Encoder *encoder, int32_t id, SrmRange range)
 	return true;
 }
 
+/* Tokens of a piece, which have their places in it. */
 static bool
-encode_by_unigram(Encoder *encoder, const SrmNormalText *text, SrmRange piece)
+add_tokens(Encoder *encoder, const SrmNormalText *text, SrmRange piece, const SrmTokens *found)
 {
-	const SrmTokens *found = &encoder->unigram_word.tokens;
-
-	if (!srm_unigram_encode(&encoder->tokenizer->unigram, text->text + piece.start,
-							piece.end - piece.start, &encoder->unigram_word,
-							encoder->stop, encoder->status))
-		return false;
 	for (size_t i = 0; i < found->n; i++)
 	{
 		const SrmToken *token = &found->items[i];
@@ -344,6 +363,24 @@ encode_by_unigram(Encoder *encoder, const SrmNormalText *text, SrmRange piece)
 			return false;
 	}
 	return true;
+}
+
+static bool
+encode_by_unigram(Encoder *encoder, const SrmNormalText *text, SrmRange piece)
+{
+	return srm_unigram_encode(&encoder->tokenizer->unigram, text->text + piece.start,
+							  piece.end - piece.start, &encoder->unigram_word,
+							  encoder->stop, encoder->status) &&
+		add_tokens(encoder, text, piece, &encoder->unigram_word.tokens);
+}
+
+static bool
+encode_by_wordpiece(Encoder *encoder, const SrmNormalText *text, SrmRange piece)
+{
+	return srm_wordpiece_encode(&encoder->tokenizer->wordpiece, text->text + piece.start,
+								piece.end - piece.start, &encoder->wordpiece_word,
+								encoder->stop, encoder->status) &&
+		add_tokens(encoder, text, piece, &encoder->wordpiece_word.tokens);
 }
 
 static bool
@@ -368,6 +405,20 @@ encode_by_bpe(Encoder *encoder, const SrmNormalText *text, SrmRange piece)
 }
 
 static bool
+encode_word(Encoder *encoder, const SrmNormalText *text, SrmRange piece)
+{
+	switch (encoder->tokenizer->kind)
+	{
+		case SRM_TOKENIZER_UNIGRAM:
+			return encode_by_unigram(encoder, text, piece);
+		case SRM_TOKENIZER_WORDPIECE:
+			return encode_by_wordpiece(encoder, text, piece);
+		default:
+			return encode_by_bpe(encoder, text, piece);
+	}
+}
+
+static bool
 encode_words(Encoder *encoder, SrmNormalText text)
 {
 	SrmSplitWork *split = &encoder->split;
@@ -381,9 +432,7 @@ encode_words(Encoder *encoder, SrmNormalText text)
 	{
 		if (i % WORDS_PER_STOP == 0 && !srm_continue(encoder->stop, encoder->status))
 			return false;
-		if (!(encoder->tokenizer->is_unigram ?
-			  encode_by_unigram(encoder, &text, split->pieces.items[i]) :
-			  encode_by_bpe(encoder, &text, split->pieces.items[i])))
+		if (!encode_word(encoder, &text, split->pieces.items[i]))
 			return false;
 	}
 	return true;
@@ -477,7 +526,8 @@ srm_tokenizer_encode_part(SrmTokenizer *tokenizer, const char *text, SrmRange pa
 			.status = status,
 			.split = {.arena = scratch},
 			.word = {.arena = scratch},
-			.unigram_word = {.arena = scratch}
+			.unigram_word = {.arena = scratch},
+			.wordpiece_word = {.arena = scratch}
 		};
 
 		done = encode_text(&encoder, piece, true);

@@ -23,7 +23,7 @@ typedef struct Header
 {
 	char		magic[8];
 	uint32_t	byte_order;
-	uint32_t	is_unigram;
+	uint32_t	kind;			/* SrmTokenizerKind */
 	uint32_t	n_ids;
 	uint32_t	n_tokens;
 	uint32_t	n_slots;
@@ -62,7 +62,8 @@ place(size_t *end, size_t n, size_t size)
 static Layout
 make_layout(const Header *header)
 {
-	size_t		n_scores = header->is_unigram ? header->n_ids : 0;
+	bool		is_unigram = header->kind == SRM_TOKENIZER_UNIGRAM;
+	size_t		n_scores = is_unigram ? header->n_ids : 0;
 	Layout		layout;
 	size_t		end = 0;
 
@@ -73,7 +74,7 @@ make_layout(const Header *header)
 	layout.bytes = place(&end, header->n_bytes, 1);
 	layout.merges = place(&end, header->n_merges, sizeof(SrmMergeSlot));
 	layout.scores = place(&end, n_scores, sizeof(double));
-	layout.longest = place(&end, header->is_unigram ? SRM_UNIGRAM_PAIRS : 0, sizeof(uint16_t));
+	layout.longest = place(&end, is_unigram ? SRM_UNIGRAM_PAIRS : 0, sizeof(uint16_t));
 	layout.end = end;
 	return layout;
 }
@@ -85,15 +86,15 @@ make_header(const SrmTokenizerTables *tables)
 	Header		header = {
 		.magic = MAGIC,
 		.byte_order = BYTE_ORDER_MARK,
-		.is_unigram = tables->is_unigram,
+		.kind = (uint32_t) tables->kind,
 		.n_ids = (uint32_t) vocabulary->n_ids,
 		.n_tokens = (uint32_t) vocabulary->n_tokens,
 		.n_slots = vocabulary->n_slots,
 		.n_bytes = vocabulary->n_bytes,
 		.longest = (uint32_t) vocabulary->longest,
-		.n_merges = tables->is_unigram ? 0 : tables->merges.n_slots,
+		.n_merges = tables->kind == SRM_TOKENIZER_BPE ? tables->merges.n_slots : 0,
 		.n_settings = (uint32_t) tables->n_settings,
-		.unknown_score = tables->is_unigram ? tables->unknown_score : 0.0
+		.unknown_score = tables->kind == SRM_TOKENIZER_UNIGRAM ? tables->unknown_score : 0.0
 	};
 
 	return header;
@@ -118,9 +119,9 @@ copy_tables(char *data, const Layout *layout, const Header *header, const SrmTok
 	memcpy(data + layout->slots, vocabulary->slots, header->n_slots * sizeof(uint32_t));
 	memcpy(data + layout->offsets, vocabulary->offsets, ((size_t) header->n_ids + 1) * sizeof(uint32_t));
 	memcpy(data + layout->bytes, vocabulary->bytes, header->n_bytes);
-	if (!tables->is_unigram)
+	if (tables->kind == SRM_TOKENIZER_BPE)
 		memcpy(data + layout->merges, tables->merges.slots, header->n_merges * sizeof(SrmMergeSlot));
-	else
+	else if (tables->kind == SRM_TOKENIZER_UNIGRAM)
 	{
 		memcpy(data + layout->scores, tables->scores, header->n_ids * sizeof(double));
 		memcpy(data + layout->longest, tables->longest, SRM_UNIGRAM_PAIRS * sizeof(uint16_t));
@@ -157,7 +158,7 @@ check_header(const Header *header, size_t size)
 {
 	return memcmp(header->magic, MAGIC, sizeof(header->magic)) == 0 &&
 		header->byte_order == BYTE_ORDER_MARK &&
-		header->is_unigram <= 1 &&
+		header->kind <= SRM_TOKENIZER_WORDPIECE &&
 		header->n_ids >= 1 && header->n_ids <= SRM_MAX_TOKEN_ID + 1 &&
 		header->n_tokens <= header->n_ids && header->longest <= header->n_bytes &&
 		make_layout(header).end == size;
@@ -177,7 +178,7 @@ srm_tokenizer_image_read(const void *image, size_t size, SrmTokenizerTables *tab
 		return false;
 	layout = make_layout(&header);
 	*tables = (SrmTokenizerTables) {
-		.is_unigram = header.is_unigram == 1,
+		.kind = (SrmTokenizerKind) header.kind,
 		.vocabulary = {
 			.slots = (uint32_t *) (data + layout.slots),
 			.offsets = (uint32_t *) (data + layout.offsets),

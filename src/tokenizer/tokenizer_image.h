@@ -14,9 +14,16 @@
 #include "tokenizer/bpe_merges.h"
 #include "tokenizer/bpe_vocabulary.h"
 
+typedef enum SrmTokenizerKind
+{
+	SRM_TOKENIZER_BPE,
+	SRM_TOKENIZER_UNIGRAM,
+	SRM_TOKENIZER_WORDPIECE
+} SrmTokenizerKind;
+
 typedef struct SrmTokenizerTables
 {
-	bool		is_unigram;
+	SrmTokenizerKind kind;
 	SrmVocabulary vocabulary;	/* special tokens are hidden already */
 	SrmMerges	merges;			/* of BPE */
 	double		unknown_score;	/* of Unigram, as the next two */

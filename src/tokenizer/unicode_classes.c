@@ -47,3 +47,20 @@ srm_unicode_is_punctuation(uint32_t code)
 	return (U_GET_GC_MASK((UChar32) code) & U_GC_P_MASK) != 0 &&
 		!srm_unicode_is_younger(code, 8);
 }
+
+bool
+srm_unicode_is_nonspacing_mark(uint32_t code)
+{
+	/* These have changed their class since */
+	if (code == 0x1734)
+		return true;
+	return (U_GET_GC_MASK((UChar32) code) & U_GC_MN_MASK) != 0 && code != 0x1885 && code != 0x1886 &&
+		code != 0xA9BD && code != 0x111C9 && !srm_unicode_is_younger(code, 8);
+}
+
+bool
+srm_unicode_is_other(uint32_t code)
+{
+	return (U_GET_GC_MASK((UChar32) code) & (U_GC_CC_MASK | U_GC_CF_MASK | U_GC_CO_MASK)) != 0 &&
+		!srm_unicode_is_younger(code, 8);
+}

@@ -26,4 +26,10 @@ extern bool srm_unicode_is_mark(uint32_t code);
 /* Punctuation, by the tables of Unicode 8, and that of ASCII with its symbols. */
 extern bool srm_unicode_is_punctuation(uint32_t code);
 
+/* Marks that take no room (Mn), by the tables of Unicode 8. */
+extern bool srm_unicode_is_nonspacing_mark(uint32_t code);
+
+/* Control and format characters and those of private use, by the tables of Unicode 8. */
+extern bool srm_unicode_is_other(uint32_t code);
+
 #endif							/* SRM_UNICODE_CLASSES_H */

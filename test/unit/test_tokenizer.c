@@ -77,7 +77,8 @@ test_reference(void **state)
 		"split_spaces", "split_escapes", "split_possessive", "unknown", "unknown_fused",
 		"llama2", "mistral", "gemma", "internlm2", "llama2_old", "metaspace_always",
 		"metaspace_first", "metaspace_never", "metaspace_cleaned", "replaced", "words",
-		"words_fused", "xlmr", "t5", "unigram_bytes", "unigram_plain"
+		"words_fused", "xlmr", "t5", "unigram_bytes", "unigram_plain", "bert", "bert_cased",
+		"bert_accents", "bert_short", "wordpiece", "falcon", "split_behind"
 	};
 	const SrmJson *texts = read_json_file(FOLDER "texts.json", arena, &status);
 

@@ -24,6 +24,7 @@ from tokenizers import (AddedToken, Regex, Tokenizer, models, normalizers,
 from transformers import PreTrainedTokenizerFast
 
 import sentencepiece_tokenizers
+import wordpiece_tokenizers
 
 SEED = 20250304
 
@@ -306,6 +307,22 @@ def make_splits():
     return trees
 
 
+def make_behind():
+    """Steps behind ByteLevel, which see the printable form of bytes: that of Falcon, and others."""
+    level = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    split = pre_tokenizers.Split
+    falcon = pre_tokenizers.Sequence([
+        pre_tokenizers.Punctuation("contiguous"), level, pre_tokenizers.Digits(individual_digits=False),
+        split(Regex("[0-9][0-9][0-9]"), "isolated")])
+    tree = train(pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False), 420, corpus=[CORPUS] + plain_texts())
+    tokenizer = Tokenizer.from_str(json.dumps(tree))
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([
+        pre_tokenizers.ByteLevel(add_prefix_space=True, use_regex=False), pre_tokenizers.Digits(individual_digits=True),
+        split(Regex("\u0120+|\u00C3.|[^\\w]"), "merged_with_next"), pre_tokenizers.Punctuation("isolated"), split("a", "removed")])
+    return {"falcon": train(falcon, 700, special=[">>TITLE<<", "<|endoftext|>"]),
+            "split_behind": json.loads(tokenizer.to_str())}
+
+
 def make_unknown():
     """A vocabulary without some of the bytes."""
     level = pre_tokenizers.ByteLevel(add_prefix_space=False)
@@ -348,6 +365,11 @@ def without_special(tree, contents):
             if entry[0] in contents:
                 entry[0] += "\U0010FFFF"
         tree["added_tokens"] = [t for t in tree["added_tokens"] if t["content"] not in contents]
+    if tree["model"]["type"] == "WordPiece":
+        unknown = tree["model"]["unk_token"]
+        tree["model"]["vocab"] = {t + "\U0010FFFF" if t in contents else t: i for t, i in tree["model"]["vocab"].items()}
+        tree["model"]["unk_token"] = unknown + "\U0010FFFF" if unknown in contents else unknown
+        tree["added_tokens"] = [t for t in tree["added_tokens"] if t["content"] not in contents]
     return Tokenizer.from_str(json.dumps(tree))
 
 
@@ -376,13 +398,15 @@ def dump_cases(path, cases):
 
 def make_golden(folder):
     rng = random.Random(SEED)
-    texts = plain_texts() + special_texts() + random_texts(rng) + sentencepiece_tokenizers.TEXTS
+    texts = plain_texts() + special_texts() + random_texts(rng) + sentencepiece_tokenizers.TEXTS + wordpiece_tokenizers.TEXTS
     numbered = list(enumerate(texts))
     few = numbered[::3]
     corpus = [CORPUS] + plain_texts()
     main = {**make_main(rng), **sentencepiece_tokenizers.make_main(corpus)}
     others = {**make_splits(), **make_unknown(), **sentencepiece_tokenizers.make_others(corpus),
               **sentencepiece_tokenizers.make_unigram(corpus)}
+    main.update(wordpiece_tokenizers.make(corpus))
+    main.update(make_behind())
     for name, tree in {**main, **others}.items():
         dump(os.path.join(folder, f"{name}.json"), tree)
         dump_cases(os.path.join(folder, f"{name}.expected.json"),
