@@ -233,8 +233,10 @@ test_race(void **state)
 		if (children[i] == 0)
 		{
 			SrmModel   *model = srm_model_open(fixture, &options, NULL, &status);
+			bool		failed = model == NULL || model->prepared.tokenizer == NULL;
 
-			_exit(model == NULL || model->prepared.tokenizer == NULL ? 1 : 0);
+			srm_model_close(model);
+			_exit(failed ? 1 : 0);
 		}
 	}
 	for (int i = 0; i < N; i++)
