@@ -149,7 +149,7 @@ sanitize:
 
 # Those tests that read files, under valgrind, which knows no AVX-512: slow.
 VALGRIND = valgrind --quiet --error-exitcode=1 --leak-check=full --errors-for-leak-kinds=definite
-VALGRIND_TESTS = base json model bad_heads heads prepared prepared_tokenizer quantize copy writer template tokenizer_image
+VALGRIND_TESTS = base json model bad_heads heads prepared prepared_tokenizer verify quantize copy writer template tokenizer_image
 valgrind: $(VALGRIND_TESTS:%=$(BUILD)/test_%)
 	@failed=0; for test in $^; do \
 		echo "# $$(basename $$test)"; SRM_KERNELS=portable $(VALGRIND) $$test || failed=1; done; exit $$failed

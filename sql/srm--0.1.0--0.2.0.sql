@@ -546,6 +546,15 @@ CREATE FUNCTION srm_heat(model text, messages jsonb, response text) RETURNS text
 
 COMMENT ON FUNCTION srm_heat(text, jsonb, text) IS 'a response to a conversation for a terminal, its sentences coloured by their rewards by a model';
 
+-- every byte of a model
+
+CREATE FUNCTION srm_verify(model text)
+	RETURNS TABLE (file text, bytes bigint, digest text)
+	AS 'MODULE_PATHNAME', 'srm_sql_verify'
+	LANGUAGE C VOLATILE STRICT PARALLEL SAFE COST 1000000 ROWS 10;
+
+COMMENT ON FUNCTION srm_verify(text) IS 'reads every byte of a model and of what was prepared of it, and compares digests';
+
 -- what the planner is told of functions that run a model
 
 CREATE FUNCTION srm_support(internal) RETURNS internal

@@ -525,6 +525,13 @@ CREATE FUNCTION srm_model_info(name text)
 
 COMMENT ON FUNCTION srm_model_info(text) IS 'a model in detail; opens it';
 
+CREATE FUNCTION srm_verify(model text)
+	RETURNS TABLE (file text, bytes bigint, digest text)
+	AS 'MODULE_PATHNAME', 'srm_sql_verify'
+	LANGUAGE C VOLATILE STRICT PARALLEL SAFE COST 1000000 ROWS 10;
+
+COMMENT ON FUNCTION srm_verify(text) IS 'reads every byte of a model and of what was prepared of it, and compares digests';
+
 CREATE FUNCTION srm_quantize(model text, name text, replace boolean DEFAULT false, embedding boolean DEFAULT false)
 	RETURNS void
 	AS 'MODULE_PATHNAME', 'srm_sql_quantize'

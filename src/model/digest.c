@@ -20,14 +20,13 @@
 #include "model/weights.h"
 
 #define CHUNK_SIZE		((size_t) 1024 * 1024)
-#define MAX_FILES		1100	/* shards, their index, and the small files */
 
 typedef struct Digester
 {
 	SrmModelFiles *files;
 	SrmArena   *arena;
 	char	   *chunk;			/* (CHUNK_SIZE) */
-	const char *names[MAX_FILES];
+	const char *names[SRM_DIGEST_FILES];
 	size_t		n_names;
 	const SrmStop *stop;
 	SrmStatus  *status;
@@ -36,7 +35,7 @@ typedef struct Digester
 static void
 add_name(Digester *digester, const char *name, bool always)
 {
-	if (digester->n_names < MAX_FILES && (always || srm_file_stamp(digester->files->fd, name).exists))
+	if (digester->n_names < SRM_DIGEST_FILES && (always || srm_file_stamp(digester->files->fd, name).exists))
 		digester->names[digester->n_names++] = name;
 }
 
@@ -87,9 +86,9 @@ print_hex(char *out, const unsigned char *hash)
 	out[2 * SRM_SHA256_SIZE] = '\0';
 }
 
-/* Hashes an open file to its end. */
+/* Hashes an open file to its end, and counts its bytes. */
 static bool
-hash_contents(Digester *digester, const SrmFile *file, SrmSha256 *hash)
+hash_contents(Digester *digester, const SrmFile *file, SrmSha256 *hash, uint64_t *bytes)
 {
 	for (;;)
 	{
@@ -103,53 +102,74 @@ hash_contents(Digester *digester, const SrmFile *file, SrmSha256 *hash)
 		if (n == 0)
 			return true;
 		srm_sha256_update(hash, digester->chunk, (size_t) n);
+		*bytes += (uint64_t) n;
 		if (!srm_continue(digester->stop, digester->status))
 			return false;
 	}
 }
 
 static bool
-hash_file(Digester *digester, const char *name, char hex[SRM_DIGEST_LENGTH + 1])
+hash_file(Digester *digester, SrmFileDigest *out)
 {
-	const char *path = srm_files_path(digester->files, name, digester->status);
+	const char *path = srm_files_path(digester->files, out->name, digester->status);
 	unsigned char bytes[SRM_SHA256_SIZE];
 	SrmSha256	hash;
 	SrmFile		file;
 	bool		done;
 
-	if (path == NULL || !srm_file_open(&file, digester->files->fd, name, path, false, digester->status))
+	if (path == NULL || !srm_file_open(&file, digester->files->fd, out->name, path, false, digester->status))
 		return false;
 	srm_sha256_init(&hash);
-	done = hash_contents(digester, &file, &hash);
+	done = hash_contents(digester, &file, &hash, &out->bytes);
 	srm_file_close(&file);
 	srm_sha256_final(&hash, bytes);
-	print_hex(hex, bytes);
+	print_hex(out->digest, bytes);
 	return done;
 }
 
 /* The hash of the lines that sha256sum would write. */
 static bool
-hash_names(Digester *digester, char digest[SRM_DIGEST_LENGTH + 1])
+hash_names(Digester *digester, SrmDigests *digests)
 {
 	unsigned char bytes[SRM_SHA256_SIZE];
-	char		hex[SRM_DIGEST_LENGTH + 1];
 	SrmSha256	hash;
 
 	srm_sha256_init(&hash);
 	for (size_t i = 0; i < digester->n_names; i++)
 	{
-		const char *name = digester->names[i];
+		SrmFileDigest *file = &digests->files[i];
 
-		if (!hash_file(digester, name, hex))
+		file->name = digester->names[i];
+		if (!hash_file(digester, file))
 			return false;
-		srm_sha256_update(&hash, hex, SRM_DIGEST_LENGTH);
+		srm_sha256_update(&hash, file->digest, SRM_DIGEST_LENGTH);
 		srm_sha256_update(&hash, "  ", 2);
-		srm_sha256_update(&hash, name, strlen(name));
+		srm_sha256_update(&hash, file->name, strlen(file->name));
 		srm_sha256_update(&hash, "\n", 1);
 	}
 	srm_sha256_final(&hash, bytes);
-	print_hex(digest, bytes);
+	print_hex(digests->all, bytes);
 	return true;
+}
+
+bool
+srm_files_digests(SrmModelFiles *files, SrmDigests *digests, SrmArena *arena, const SrmStop *stop,
+				  SrmStatus *status)
+{
+	Digester   *digester = srm_arena_array(arena, 1, sizeof(Digester), status);
+
+	if (digester == NULL)
+		return false;
+	digester->files = files;
+	digester->arena = arena;
+	digester->stop = stop;
+	digester->status = status;
+	digester->chunk = srm_arena_alloc(arena, CHUNK_SIZE, status);
+	if (digester->chunk == NULL || !list_names(digester))
+		return false;
+	digests->n = digester->n_names;
+	digests->files = srm_arena_array(arena, digests->n, sizeof(SrmFileDigest), status);
+	return digests->files != NULL && hash_names(digester, digests);
 }
 
 bool
@@ -157,18 +177,11 @@ srm_files_digest(SrmModelFiles *files, char digest[SRM_DIGEST_LENGTH + 1], const
 				 SrmStatus *status)
 {
 	SrmArena   *arena = srm_arena_create(status);
-	Digester   *digester = arena == NULL ? NULL : srm_arena_array(arena, 1, sizeof(Digester), status);
-	bool		done = false;
+	SrmDigests	digests;
+	bool		done = arena != NULL && srm_files_digests(files, &digests, arena, stop, status);
 
-	if (digester != NULL)
-	{
-		digester->files = files;
-		digester->arena = arena;
-		digester->stop = stop;
-		digester->status = status;
-		digester->chunk = srm_arena_alloc(arena, CHUNK_SIZE, status);
-		done = digester->chunk != NULL && list_names(digester) && hash_names(digester, digest);
-	}
+	if (done)
+		memcpy(digest, digests.all, sizeof(digests.all));
 	srm_arena_free(arena);
 	return done;
 }

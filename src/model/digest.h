@@ -1,14 +1,16 @@
 /*-------------------------------------------------------------------------
  *
  * digest.h
- *	  SHA-256 of a model directory.
+ *	  SHA-256 of a model directory, file by file.
  *
  *-------------------------------------------------------------------------
  */
 #ifndef SRM_DIGEST_H
 #define SRM_DIGEST_H
 
-#include "base/status.h"
+#include <stdint.h>
+
+#include "base/arena.h"
 
 #define SRM_DIGEST_LENGTH	64	/* hexadecimal digits of SHA-256 */
 
@@ -26,5 +28,25 @@ extern bool srm_files_digest(struct SrmModelFiles *files, char digest[SRM_DIGEST
 							 const SrmStop *stop, SrmStatus *status);
 extern bool srm_model_digest(const char *directory, char digest[SRM_DIGEST_LENGTH + 1],
 							 const SrmStop *stop, SrmStatus *status);
+
+#define SRM_DIGEST_FILES	1100	/* at most: shards, their index, and the small files */
+
+typedef struct SrmFileDigest
+{
+	const char *name;			/* in the directory */
+	uint64_t	bytes;
+	char		digest[SRM_DIGEST_LENGTH + 1];
+} SrmFileDigest;
+
+typedef struct SrmDigests
+{
+	SrmFileDigest *files;		/* (n), by name */
+	size_t		n;
+	char		all[SRM_DIGEST_LENGTH + 1];	/* what srm_files_digest() gives */
+} SrmDigests;
+
+/* Reads every byte; in the arena. */
+extern bool srm_files_digests(struct SrmModelFiles *files, SrmDigests *digests, SrmArena *arena,
+							  const SrmStop *stop, SrmStatus *status);
 
 #endif							/* SRM_DIGEST_H */

@@ -19,7 +19,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,7 +34,6 @@
 #include "model/prepared_format.h"
 #include "kernel/pack.h"
 
-#define NAME_SIZE		64
 #define PACK_ROWS		512		/* between two looks at stop; a multiple of the panels' rows */
 #define WAIT_MS			20
 #define MAX_WAIT_MS		60000	/* of who cannot be stopped, such as the postmaster */
@@ -45,7 +43,7 @@ typedef struct Maker
 	SrmModel   *model;
 	const SrmModelOptions *options;
 	SrmPreparedPlan *plan;
-	char		key[NAME_SIZE];
+	char		key[SRM_PREPARED_NAME];
 	int			directory;		/* descriptor, or -1 */
 	SrmArena   *arena;
 	const SrmStop *stop;
@@ -64,9 +62,9 @@ fail_doing(Maker *maker, const char *doing, const char *name)
 
 /* "KEY.srm" and the like */
 static const char *
-print_name(const Maker *maker, const char *suffix, char name[NAME_SIZE + 8])
+print_name(const Maker *maker, const char *suffix, char name[SRM_PREPARED_NAME + 8])
 {
-	snprintf(name, NAME_SIZE + 8, "%s.%s", maker->key, suffix);
+	snprintf(name, SRM_PREPARED_NAME + 8, "%s.%s", maker->key, suffix);
 	return name;
 }
 
@@ -112,7 +110,7 @@ static bool
 use_file(Maker *maker)
 {
 	SrmPrepared *prepared = &maker->model->prepared;
-	char		name[NAME_SIZE + 8];
+	char		name[SRM_PREPARED_NAME + 8];
 	int			fd = openat(maker->directory, print_name(maker, "srm", name),
 							O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	struct stat st;
@@ -233,10 +231,7 @@ write_packed(Maker *maker, int fd, const char *name, const SrmPreparedMatrix *ma
 		return false;
 	entry->sample = srm_hash_bytes(0, buffer, matrix->size < SRM_PREPARED_SAMPLE ?
 								   matrix->size : SRM_PREPARED_SAMPLE);
-	for (size_t start = 0; start < matrix->size; start += SRM_PREPARED_PIECE)
-		entry->checksum = srm_hash_bytes(entry->checksum, buffer + start,
-										 matrix->size - start < SRM_PREPARED_PIECE ?
-										 matrix->size - start : SRM_PREPARED_PIECE);
+	entry->checksum = srm_prepared_sum(0, buffer, matrix->size);
 	return true;
 }
 
@@ -278,14 +273,14 @@ static bool
 write_header(Maker *maker, int fd, const char *name, SrmPreparedEntry *entries)
 {
 	size_t		table = maker->plan->n * sizeof(SrmPreparedEntry);
-	char		digest[SRM_DIGEST_LENGTH + 1];
+	SrmDigests	digests;
 	SrmPreparedHeader header;
 	char	   *room = srm_arena_array(maker->arena, maker->plan->data_offset, 1, maker->status);
 
 	if (room == NULL ||
-		!srm_files_digest(maker->model->files, digest, maker->stop, maker->status))
+		!srm_files_digests(maker->model->files, &digests, maker->arena, maker->stop, maker->status))
 		return false;
-	srm_prepared_write_header(&header, entries, maker->plan, digest);
+	srm_prepared_write_header(&header, entries, maker->plan, &digests);
 	memcpy(room, &header, sizeof(header));
 	memcpy(room + sizeof(header), entries, table);
 	return write_all(maker, fd, name, room, maker->plan->data_offset, 0);
@@ -344,8 +339,8 @@ verify(Maker *maker, int fd, const char *name)
 static bool
 make_file(Maker *maker)
 {
-	char		temporary[NAME_SIZE + 8];
-	char		name[NAME_SIZE + 8];
+	char		temporary[SRM_PREPARED_NAME + 8];
+	char		name[SRM_PREPARED_NAME + 8];
 	bool		done;
 	int			fd;
 
@@ -374,7 +369,7 @@ static int
 take_lock(Maker *maker)
 {
 	const struct timespec pause = {.tv_nsec = WAIT_MS * 1000000L};
-	char		name[NAME_SIZE + 8];
+	char		name[SRM_PREPARED_NAME + 8];
 	int			fd = openat(maker->directory, print_name(maker, "lock", name),
 							O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC,
 							maker->options->mode & 0666);
@@ -439,16 +434,6 @@ open_directory(Maker *maker)
 					  strerror(errno));
 }
 
-/* Which file it is: models by their paths, so that a replaced one replaces its file. */
-static void
-make_key(Maker *maker)
-{
-	const char *directory = maker->model->directory;
-
-	snprintf(maker->key, sizeof(maker->key), "%016" PRIx64 ".%s",
-			 srm_hash_bytes(0, directory, strlen(directory)), maker->model->prepared.compute);
-}
-
 static bool
 prepare(Maker *maker)
 {
@@ -485,7 +470,7 @@ srm_prepared_open(SrmModel *model, const SrmModelOptions *options, const SrmStop
 	if (done)
 	{
 		model->prepared.compute = compute_name(maker.plan);
-		make_key(&maker);
+		srm_prepared_key(maker.key, model->directory, model->prepared.compute);
 		done = prepare(&maker);
 	}
 	srm_arena_free(maker.arena);

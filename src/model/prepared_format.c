@@ -7,6 +7,7 @@
  */
 #include "model/prepared_format.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -142,8 +143,9 @@ print_layout(char *out, size_t size)
 			 srm_pack_layout(SRM_COMPUTE_BF16), srm_pack_layout(SRM_COMPUTE_INT8));
 }
 
-static uint64_t
-header_checksum(const SrmPreparedHeader *header, const SrmPreparedEntry *entries, size_t n)
+uint64_t
+srm_prepared_header_checksum(const SrmPreparedHeader *header,
+							 const SrmPreparedEntry *entries, size_t n)
 {
 	SrmPreparedHeader copy = *header;
 
@@ -179,12 +181,27 @@ fill_entry(SrmPreparedEntry *entry, const SrmPreparedMatrix *matrix)
 
 void
 srm_prepared_write_header(SrmPreparedHeader *header, SrmPreparedEntry *entries,
-						  const SrmPreparedPlan *plan, const char *digest)
+						  const SrmPreparedPlan *plan, const SrmDigests *digests)
 {
-	fill_header(header, plan, digest);
+	fill_header(header, plan, digests->all);
+	for (size_t i = 0; i < digests->n; i++)
+		header->file_digests[i] = srm_prepared_file_digest(&digests->files[i]);
 	for (size_t i = 0; i < plan->n; i++)
 		fill_entry(&entries[i], &plan->matrices[i]);
-	header->checksum = header_checksum(header, entries, plan->n);
+	header->checksum = srm_prepared_header_checksum(header, entries, plan->n);
+}
+
+uint64_t
+srm_prepared_file_digest(const SrmFileDigest *file)
+{
+	return srm_hash_bytes(0, file->digest, SRM_DIGEST_LENGTH);
+}
+
+void
+srm_prepared_key(char key[SRM_PREPARED_NAME], const char *directory, const char *compute)
+{
+	snprintf(key, SRM_PREPARED_NAME, "%016" PRIx64 ".%s",
+			 srm_hash_bytes(0, directory, strlen(directory)), compute);
 }
 
 /* A digest as text, which ends inside its room. */
@@ -204,18 +221,17 @@ check_header(const SrmPreparedPlan *plan, const SrmPreparedHeader *header, size_
 	if (size != plan->size || !is_digest(header->digest, sizeof(header->digest)))
 		return false;
 	fill_header(&expected, plan, header->digest);
+	memcpy(expected.file_digests, header->file_digests, sizeof(expected.file_digests));
 	expected.checksum = header->checksum;
 	return memcmp(&expected, header, sizeof(expected)) == 0;
 }
 
-static uint64_t
-sum_all(const char *data, size_t size)
+uint64_t
+srm_prepared_sum(uint64_t sum, const char *data, size_t size)
 {
-	uint64_t	sum = 0;
-
 	for (size_t start = 0; start < size; start += SRM_PREPARED_PIECE)
 		sum = srm_hash_bytes(sum, data + start, size - start < SRM_PREPARED_PIECE ?
-							   size - start : SRM_PREPARED_PIECE);
+							 size - start : SRM_PREPARED_PIECE);
 	return sum;
 }
 
@@ -231,7 +247,7 @@ check_matrix(const SrmPreparedMatrix *matrix, const SrmPreparedEntry *entry, con
 		return false;
 	data += matrix->offset;
 	return srm_hash_bytes(0, data, sample) == entry->sample &&
-		(!all || sum_all(data, matrix->size) == entry->checksum);
+		(!all || srm_prepared_sum(0, data, matrix->size) == entry->checksum);
 }
 
 bool
@@ -242,7 +258,7 @@ srm_prepared_check(const SrmPreparedPlan *plan, const void *data, size_t size, b
 
 	/* After this the table is inside the file, which is as long as the plan says */
 	if (size < sizeof(SrmPreparedHeader) || !check_header(plan, header, size) ||
-		header_checksum(header, entries, plan->n) != header->checksum)
+		srm_prepared_header_checksum(header, entries, plan->n) != header->checksum)
 		return false;
 	for (size_t i = 0; i < plan->n; i++)
 		if (!check_matrix(&plan->matrices[i], &entries[i], data, all))

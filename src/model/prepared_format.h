@@ -15,10 +15,12 @@
 #define SRM_PREPARED_FORMAT_H
 
 #include "model/contents.h"
+#include "model/digest.h"
 
 #define SRM_PREPARED_SAMPLE		4096	/* bytes of each matrix that every opening checks */
 #define SRM_PREPARED_PIECE		((size_t) 1024 * 1024)	/* by which checksums are formed */
 #define SRM_PREPARED_DIRECTORY	1024	/* longest path of a model, with its NUL */
+#define SRM_PREPARED_NAME		64	/* of a file, with its NUL */
 
 /* What a prepared file is of: which model, by its files and not by their contents. */
 typedef struct SrmPreparedIdentity
@@ -59,6 +61,7 @@ typedef struct SrmPreparedHeader
 	char		layout[128];
 	char		digest[72];		/* of the model's directory, as hexadecimal text */
 	char		directory[SRM_PREPARED_DIRECTORY];
+	uint64_t	file_digests[SRM_DIGEST_FILES]; /* see srm_prepared_file_digest(); then 0 */
 	uint64_t	checksum;		/* of header and table, with this as 0 */
 } SrmPreparedHeader;
 
@@ -84,7 +87,16 @@ extern bool srm_prepared_plan(SrmPreparedPlan *plan, SrmModel *model, int comput
 
 /* Header and table of a plan, whose entries have their checksums already. */
 extern void srm_prepared_write_header(SrmPreparedHeader *header, SrmPreparedEntry *entries,
-									  const SrmPreparedPlan *plan, const char *digest);
+									  const SrmPreparedPlan *plan, const SrmDigests *digests);
+
+/* What a header keeps of the digest of a file: enough to tell which one has changed. */
+extern uint64_t srm_prepared_file_digest(const SrmFileDigest *file);
+
+/*
+ * The name of the file of a model's directory, without its end, for a kind of arithmetic as
+ * model->prepared.compute has it: models by their paths, so that a replaced one replaces its file.
+ */
+extern void srm_prepared_key(char key[SRM_PREPARED_NAME], const char *directory, const char *compute);
 
 /* Bytes of a matrix from data on, as its file has it. */
 extern size_t srm_prepared_source_bytes(const SrmMatrix *matrix);
@@ -95,6 +107,13 @@ extern size_t srm_prepared_source_bytes(const SrmMatrix *matrix);
  */
 extern bool srm_prepared_check(const SrmPreparedPlan *plan, const void *data, size_t size,
 							   bool all);
+
+/* The checksum of a header and its table; what stands in header->checksum does not count. */
+extern uint64_t srm_prepared_header_checksum(const SrmPreparedHeader *header,
+											 const SrmPreparedEntry *entries, size_t n);
+
+/* The checksum of a piece, seeded with that of the pieces before. */
+extern uint64_t srm_prepared_sum(uint64_t sum, const char *data, size_t size);
 
 /* Whether a header, of any bytes, is one of this build's layout. */
 extern bool srm_prepared_is_current(const SrmPreparedHeader *header);

@@ -14,7 +14,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -25,11 +24,11 @@
 #include "base/hash.h"
 #include "files/directory.h"
 #include "model/prepared_format.h"
+#include "tokenizer/tokenizer_image.h"
 
 #define TOKENIZER_FILE		"tokenizer.json"
 #define MAX_TOKENIZER_SIZE	((size_t) 256 * 1024 * 1024)
-#define MAGIC				"SRMTOKF2"
-#define NAME_SIZE			64
+#define MAGIC				"SRMTOKF3"
 
 /* A multiple of 64 bytes; as a whole it is what the model asks for, or the file is not used. */
 typedef struct Header
@@ -37,7 +36,8 @@ typedef struct Header
 	char		magic[8];
 	uint64_t	stamp[7];		/* of tokenizer.json */
 	uint64_t	others;			/* hash of the other files */
-	uint64_t	unused[7];
+	uint64_t	checksum;		/* of the header, with this as 0 */
+	uint64_t	unused[6];
 	char		directory[SRM_PREPARED_DIRECTORY];
 } Header;
 
@@ -50,8 +50,17 @@ typedef struct Sharer
 	const SrmModelOptions *options;
 	int			directory;		/* descriptor; -1: nothing is shared */
 	Header		header;
-	char		name[NAME_SIZE];
+	char		name[SRM_PREPARED_NAME];
 } Sharer;
+
+static uint64_t
+header_checksum(const Header *header)
+{
+	Header		copy = *header;
+
+	copy.checksum = 0;
+	return srm_hash_bytes(0, &copy, sizeof(copy));
+}
 
 static void
 fill_header(Header *header, const char *directory, const SrmFileStamp *stamp, uint64_t others)
@@ -67,6 +76,7 @@ fill_header(Header *header, const char *directory, const SrmFileStamp *stamp, ui
 	header->stamp[6] = (uint64_t) stamp->changed_ns;
 	header->others = others;
 	snprintf(header->directory, sizeof(header->directory), "%s", directory);
+	header->checksum = header_checksum(header);
 }
 
 /* What keeps weights from being shared is said there. */
@@ -86,8 +96,7 @@ open_sharer(Sharer *sharer, SrmModel *model, const SrmTokenizerFiles *files,
 		return;
 	sharer->directory = open(options->prepared, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	fill_header(&sharer->header, directory, &file->stamp, files->hash);
-	snprintf(sharer->name, sizeof(sharer->name), "%016" PRIx64 "." SRM_PREPARED_TOKENIZER,
-			 srm_hash_bytes(0, directory, strlen(directory)));
+	srm_prepared_key(sharer->name, directory, SRM_PREPARED_TOKENIZER);
 }
 
 /* Takes the tokenizer out of a mapping, which stays the caller's. */
@@ -143,7 +152,7 @@ use_file(const Sharer *sharer)
 static bool
 make_file(const Sharer *sharer, const char *image, size_t size)
 {
-	char		temporary[NAME_SIZE + 32];
+	char		temporary[SRM_PREPARED_NAME + 32];
 	bool		done;
 	int			fd;
 
@@ -215,6 +224,21 @@ srm_prepared_tokenizer(SrmModel *model, const SrmTokenizerFiles *files,
 	}
 	srm_arena_free(scratch);
 	return done;
+}
+
+bool
+srm_prepared_tokenizer_check(const char *data, size_t size, const char *directory)
+{
+	SrmTokenizerTables tables;
+	Header		header;
+
+	if (size < sizeof(Header))
+		return false;
+	memcpy(&header, data, sizeof(Header));
+	return memcmp(header.magic, MAGIC, sizeof(header.magic)) == 0 &&
+		header.checksum == header_checksum(&header) &&
+		strncmp(header.directory, directory, sizeof(header.directory)) == 0 &&
+		srm_tokenizer_image_read(data + sizeof(Header), size - sizeof(Header), &tables);
 }
 
 bool

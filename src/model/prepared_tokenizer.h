@@ -16,6 +16,7 @@
 #include "model/tokenizer_files.h"
 
 #define SRM_PREPARED_TOKENIZER	"tok"	/* the files' names: KEY.tok */
+#define SRM_PREPARED_TOKENIZER_SIZE	((size_t) 1024 * 1024 * 1024)	/* no file is larger */
 
 /*
  * Sets model->tokenizer from the model's tokenizer.json, and what the others of
@@ -25,6 +26,12 @@
 extern bool srm_prepared_tokenizer(SrmModel *model, const SrmTokenizerFiles *files,
 								   const SrmModelOptions *options, const SrmStop *stop,
 								   SrmStatus *status);
+
+/*
+ * Whether all bytes of a file are as they were written, for the model of a directory; data
+ * is aligned to 64 bytes.
+ */
+extern bool srm_prepared_tokenizer_check(const char *data, size_t size, const char *directory);
 
 /* Whether an open file is one of this build's layout of a model directory that exists. */
 extern bool srm_prepared_tokenizer_is_current(int fd);

@@ -121,5 +121,40 @@ is($wrong, 0, 'each score is that of one of the two');
 delete $failures{'model "swap" does not exist'};	# between two renames it does not
 is(join("\n", %failures), '', 'and no session sees parts of both');
 
+# srm_verify finds a byte that has changed in what was prepared of a model, also for who has it open
+make_model('llama', 'verified');
+my $flip = q{perl -e 'open F, "+<", $ARGV[0]; seek F, $ARGV[1], 0; read F, $b, 1; seek F, $ARGV[1], 0; print F chr(ord($b) ^ 1)'};
+my $prepared = $node->data_dir . '/pgsql_tmp_srm';
+my $name = $node->safe_psql('postgres', q{SELECT file FROM srm_verify('verified') WHERE file LIKE '%.srm'});
+my $half = int((-s "$prepared/$name") / 2);
+is($node->safe_psql('postgres', q{SELECT string_agg(regexp_replace(file, '^[0-9a-f]{16}', 'KEY'), ' ' ORDER BY digest IS NULL, file COLLATE "C") FROM srm_verify('verified')}),
+	'config.json model.safetensors tokenizer.json tokenizer_config.json KEY.f32.srm KEY.tok', 'srm_verify reads all files');
+($ret, $stdout, $stderr) = $node->psql('postgres', qq{
+	SELECT srm_score('verified', 'a', 'b c.') IS NOT NULL;
+	\\! $flip $prepared/$name $half
+	SELECT count(*) FROM srm_verify('verified');});
+like($stderr, qr/ERROR:  prepared file "\Q$prepared\E\/\Q$name\E" is damaged\nDETAIL:  Matrix \d+ of \d+ does not have its checksum\.\nHINT:  Remove it/, 'a byte of a prepared file');
+unlink "$prepared/$name";
+is($node->safe_psql('postgres', q{SELECT count(*) FROM srm_verify('verified')}), '6', 'it is made anew');
+
+# and in a file of the model
+my $half_model = int((-s "$models/verified/model.safetensors") / 2);
+my $change = "$flip $models/verified/model.safetensors $half_model";
+$change =~ s/'/''/g;
+($ret, $stdout, $stderr) = $node->psql('postgres', qq{
+	DO \$\$ BEGIN
+		PERFORM srm_score('verified', 'a', 'b c.');
+		COPY (SELECT 1) TO PROGRAM '$change';
+		PERFORM srm_verify('verified');
+	END \$\$});
+like($stderr, qr/ERROR:  "\Q$models\E\/verified\/model\.safetensors" has other contents than before\nDETAIL:  Its SHA-256 is now [0-9a-f]{64}\./, 'a byte of a model file');
+
+# to a new statement it is another model, which a digest in the name tells
+my $digest = $node->safe_psql('postgres', q{SELECT srm_model_info('verified')->>'digest'});
+is($node->safe_psql('postgres', qq{SELECT count(*) FROM srm_verify('verified\@$digest')}), '6', 'a model and its digest');
+system("$flip $models/verified/model.safetensors $half_model");
+($ret, $stdout, $stderr) = $node->psql('postgres', qq{SELECT * FROM srm_verify('verified\@$digest')});
+like($stderr, qr/ERROR:  model "verified" does not have digest/, 'and another one');
+
 $node->stop;
 done_testing();

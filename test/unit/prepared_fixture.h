@@ -75,6 +75,21 @@ inode(const char *path)
 	return stat(path, &st) == 0 ? st.st_ino : 0;
 }
 
+/* Changes a byte of a file. */
+static inline void
+damage(const char *path, long place)
+{
+	FILE	   *file = fopen(path, "r+b");
+	int			byte;
+
+	assert_non_null(file);
+	assert_int_equal(fseek(file, place, SEEK_SET), 0);
+	byte = fgetc(file);
+	fseek(file, -1, SEEK_CUR);
+	fputc(byte ^ 0x55, file);
+	fclose(file);
+}
+
 static inline SrmModel *
 open_model(void)
 {
