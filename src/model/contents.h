@@ -32,6 +32,7 @@ typedef struct SrmModelOptions
 	const char *prepared;		/* directory of prepared weights; NULL: in memory */
 	unsigned	mode;			/* of that directory, if it has to be made */
 	bool		base;			/* to be trained: the value head and the aggregator may be missing */
+	size_t		memory_limit;	/* bytes of weights in this process's memory; 0: none */
 } SrmModelOptions;
 
 /* The weights of the layers as products read them. */

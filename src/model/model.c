@@ -30,6 +30,14 @@ is_plain(const SrmModelOptions *options)
 	return options == NULL || options->compute == SRM_COMPUTE_PLAIN;
 }
 
+/* Looks at the room before the first byte is read. */
+static bool
+load_plain(SrmModel *model, const SrmModelOptions *options, const SrmStop *stop, SrmStatus *status)
+{
+	return srm_prepared_check_memory(options, model->files->directory, srm_files_size(model->files), status) &&
+		srm_files_load_all(model->files, stop, status);
+}
+
 static bool
 read_weights(SrmModel *model, const SrmModelOptions *options, const SrmStop *stop, SrmStatus *status)
 {
@@ -38,7 +46,7 @@ read_weights(SrmModel *model, const SrmModelOptions *options, const SrmStop *sto
 
 	if (weights == NULL ||
 		!srm_weights_open(weights, model->files, model->arena, stop, status) ||
-		(is_plain(options) && !srm_files_load_all(model->files, stop, status)) ||
+		(is_plain(options) && !load_plain(model, options, stop, status)) ||
 		!srm_continue(stop, status) ||
 		!srm_bind(model, config, weights, status))
 		return false;

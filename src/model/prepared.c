@@ -193,12 +193,25 @@ copy_matrix(Maker *maker, const SrmPreparedMatrix *entry, void *out)
 	return true;
 }
 
+bool
+srm_prepared_check_memory(const SrmModelOptions *options, const char *directory, size_t bytes,
+						  SrmStatus *status)
+{
+	if (options == NULL || options->memory_limit == 0 || bytes <= options->memory_limit)
+		return true;
+	srm_fail(status, SRM_LIMIT_EXCEEDED, "weights of model \"%s\" need more memory than is allowed", directory);
+	srm_fail_detail(status, "They take %zu MB; the limit is %zu MB.", (bytes >> 20) + 1, options->memory_limit >> 20);
+	return srm_fail_hint(status, "Raise the limit, or take a smaller model.");
+}
+
 /* The same layout in memory of this process. */
 static bool
 pack_privately(Maker *maker)
 {
 	SrmPrepared *prepared = &maker->model->prepared;
 
+	if (!srm_prepared_check_memory(maker->options, maker->model->directory, maker->plan->size, maker->status))
+		return false;
 	for (size_t i = 0; i < maker->plan->n; i++)
 	{
 		const SrmPreparedMatrix *entry = &maker->plan->matrices[i];

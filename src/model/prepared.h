@@ -31,6 +31,10 @@
 extern bool srm_prepared_open(SrmModel *model, const SrmModelOptions *options,
 							  const SrmStop *stop, SrmStatus *status);
 
+/* Whether so many bytes of weights of a model's directory may lie in this process's memory. */
+extern bool srm_prepared_check_memory(const SrmModelOptions *options, const char *directory,
+									  size_t bytes, SrmStatus *status);
+
 /* Ends the mappings, that of the tokenizer included, which must be freed before. */
 extern void srm_prepared_close(SrmModel *model);
 

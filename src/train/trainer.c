@@ -159,7 +159,7 @@ open_parts(SrmTrainer *trainer, const SrmStop *stop, SrmStatus *status)
 {
 	const SrmTrainOptions *options = &trainer->options;
 	SrmModelOptions how = {.compute = SRM_COMPUTE_PLAIN,.prepared = options->prepared,
-		.mode = options->directory_mode,.base = true
+		.mode = options->directory_mode,.base = true,.memory_limit = options->memory_limit
 	};
 
 	/* Frozen states come from the products that scoring has */
@@ -237,8 +237,6 @@ srm_trainer_bytes(const SrmTrainer *trainer)
 	size_t		bytes = srm_arena_used(trainer->arena) + srm_model_private_bytes(trainer->model) +
 		srm_arena_used(trainer->dataset->arena) + srm_arena_used(trainer->reader.scratch);
 
-	if (trainer->model->prepared.is_private)
-		bytes += trainer->model->prepared.bytes;
 	if (trainer->parameters != NULL)
 		bytes += srm_arena_used(trainer->parameters->arena);
 	if (trainer->passes != NULL)

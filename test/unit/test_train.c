@@ -270,20 +270,59 @@ test_same_model(void **state)
 	free(expected);
 }
 
+/* the base alone may be too large, which is found before it is read */
+static void
+test_memory_of_base(void **state)
+{
+	static const SrmTrainPart parts[] = {SRM_TRAIN_FULL, SRM_TRAIN_LORA, SRM_TRAIN_HEAD};
+
+	(void) state;
+	for (int i = 0; i < 3; i++)
+	{
+		Run			run;
+
+		start_options(&run);
+		run.options.part = parts[i];
+		run.options.memory_limit = 1024;
+		run.trainer = srm_trainer_open(&run.options, NULL, &run.status);
+		assert_null(run.trainer);
+		assert_int_equal(run.status.code, SRM_LIMIT_EXCEEDED);
+		assert_non_null(strstr(run.status.message, "weights of model"));
+		remove_run(&run);
+	}
+}
+
+/* The base counts once, in whatever form its weights are in memory. */
 static void
 test_memory(void **state)
 {
-	Run			run;
+	static const SrmTrainPart parts[] = {SRM_TRAIN_FULL, SRM_TRAIN_HEAD};
 
 	(void) state;
-	start_options(&run);
-	run.options.memory_limit = 1024;
-	run.trainer = srm_trainer_open(&run.options, NULL, &run.status);
-	assert_non_null(run.trainer);
-	add_pairs(&run);
-	assert_false(srm_trainer_begin(run.trainer, &run.plan, NULL, &run.status));
-	assert_int_equal(run.status.code, SRM_LIMIT_EXCEEDED);
-	remove_run(&run);
+	for (int i = 0; i < 2; i++)
+	{
+		Run			run;
+		struct stat st;
+		char		weights[400];
+		size_t		base;
+
+		start_options(&run);
+		run.options.part = parts[i];
+		run.trainer = srm_trainer_open(&run.options, NULL, &run.status);
+		base = srm_trainer_bytes(run.trainer);
+		snprintf(weights, sizeof(weights), "%s/model.safetensors", run.options.base);
+		assert_int_equal(stat(weights, &st), 0);
+		assert_true(base >= (size_t) st.st_size);
+		srm_trainer_close(run.trainer);
+		run.options.memory_limit = base + 4096;
+		run.trainer = srm_trainer_open(&run.options, NULL, &run.status);
+		assert_non_null(run.trainer);
+		add_pairs(&run);
+		assert_false(srm_trainer_begin(run.trainer, &run.plan, NULL, &run.status));
+		assert_int_equal(run.status.code, SRM_LIMIT_EXCEEDED);
+		assert_non_null(strstr(run.status.message, "training needs more memory"));
+		remove_run(&run);
+	}
 }
 
 /* Memory is what was announced, within what arenas round up. */
@@ -641,6 +680,7 @@ main(void)
 		cmocka_unit_test(test_quantized_base),
 		cmocka_unit_test(test_adapter),
 		cmocka_unit_test(test_same_model),
+		cmocka_unit_test(test_memory_of_base),
 		cmocka_unit_test(test_memory),
 		cmocka_unit_test(test_memory_used),
 		cmocka_unit_test(test_resumed_at_end),
