@@ -9,7 +9,7 @@
  *
  *	  KEY.srm	the file; replaced by renaming alone
  *	  KEY.tmp	the next one, written by whoever holds the lock
- *	  KEY.lock	locked with flock() while a file is made; stays
+ *	  KEY.lock	locked with flock() while a file is made; stays as long as the file
  *
  * The tokenizer's file has no lock and no kind: see prepared_tokenizer.c.
  *
@@ -376,37 +376,64 @@ make_file(Maker *maker)
 
 /*
  * Waits for the lock by asking again, since a process that waits in flock()
- * could not be cancelled.  -1, with the problem or the status set, without it.
+ * could not be cancelled.  False, with the problem or the status set, without it.
  */
-static int
-take_lock(Maker *maker)
+static bool
+wait_for_lock(Maker *maker, int fd, const char *name)
 {
 	const struct timespec pause = {.tv_nsec = WAIT_MS * 1000000L};
-	char		name[SRM_PREPARED_NAME + 8];
-	int			fd = openat(maker->directory, print_name(maker, "lock", name),
-							O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC,
-							maker->options->mode & 0666);
 
-	if (fd < 0)
-	{
-		fail_doing(maker, "open file", name);
-		return -1;
-	}
 	for (int waited = 0; flock(fd, LOCK_EX | LOCK_NB) != 0; waited += WAIT_MS)
 	{
 		if (errno != EWOULDBLOCK && errno != EINTR)
-			fail_doing(maker, "lock file", name);
-		else if (maker->stop == NULL && waited >= MAX_WAIT_MS)
-			srm_fail(maker->problem, SRM_LIMIT_EXCEEDED, "another process prepares the weights for too long");
-		else if (srm_continue(maker->stop, maker->status))
-		{
-			nanosleep(&pause, NULL);
-			continue;
-		}
-		close(fd);
-		return -1;
+			return fail_doing(maker, "lock file", name);
+		if (maker->stop == NULL && waited >= MAX_WAIT_MS)
+			return srm_fail(maker->problem, SRM_LIMIT_EXCEEDED, "another process prepares the weights for too long");
+		if (!srm_continue(maker->stop, maker->status))
+			return false;
+		nanosleep(&pause, NULL);
 	}
-	return fd;
+	return true;
+}
+
+/* Whether a name still leads to an open file. */
+static bool
+is_in_place(const Maker *maker, int fd, const char *name)
+{
+	struct stat st;
+	struct stat named;
+
+	return fstat(fd, &st) == 0 && fstatat(maker->directory, name, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+		st.st_dev == named.st_dev && st.st_ino == named.st_ino;
+}
+
+/* The locked file; -1, with the problem or the status set, without it. */
+static int
+take_lock(Maker *maker)
+{
+	char		name[SRM_PREPARED_NAME + 8];
+
+	print_name(maker, "lock", name);
+	while (srm_continue(maker->stop, maker->status))
+	{
+		int			fd = openat(maker->directory, name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC,
+								maker->options->mode & 0666);
+		bool		locked;
+
+		if (fd < 0)
+		{
+			fail_doing(maker, "open file", name);
+			break;
+		}
+		locked = wait_for_lock(maker, fd, name);
+		if (locked && is_in_place(maker, fd, name))
+			return fd;
+		/* Whoever cleans up has removed it before it was ours: another one is made */
+		close(fd);
+		if (!locked)
+			break;
+	}
+	return -1;
 }
 
 /* Makes the file, unless somebody else has while we waited, and uses it. */

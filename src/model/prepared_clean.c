@@ -54,7 +54,7 @@ is_gone(const char *model_directory)
 	return stat(model_directory, &st) != 0 && errno == ENOENT;
 }
 
-/* fresh is the header of the file that was just made. */
+/* fresh is the header of the file that was just made, or NULL. */
 static bool
 is_stale(int directory, const char *name, const SrmPreparedHeader *fresh)
 {
@@ -62,7 +62,7 @@ is_stale(int directory, const char *name, const SrmPreparedHeader *fresh)
 
 	if (!read_header(directory, name, &header) || !srm_prepared_is_current(&header))
 		return true;
-	if (strcmp(header.directory, fresh->directory) == 0)
+	if (fresh != NULL && strcmp(header.directory, fresh->directory) == 0)
 		return memcmp(header.files, fresh->files, sizeof(header.files)) != 0;
 	return is_gone(header.directory);
 }
@@ -101,40 +101,103 @@ remove_abandoned(int directory, const char *name)
 	else
 		snprintf(lock, sizeof(lock), "%.*s.lock", (int) (strlen(name) - strlen(".tmp")), name);
 	fd = openat(directory, lock, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	if (fd < 0 ? errno == ENOENT : flock(fd, LOCK_EX | LOCK_NB) == 0)
+		(void) unlinkat(directory, name, 0);
+	if (fd >= 0)
+		close(fd);
+}
+
+/*
+ * The lock of a file that is not there, unless somebody holds it, who is making the file.  It goes while
+ * we hold it: who opened it before finds out, see take_lock() of prepared.c.
+ */
+static void
+remove_lock(int directory, const char *name)
+{
+	char		file[NAME_MAX + 8];
+	struct stat st;
+	int			fd;
+
+	snprintf(file, sizeof(file), "%.*s.srm", (int) (strlen(name) - strlen(".lock")), name);
+	if (fstatat(directory, file, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		return;
+	fd = openat(directory, name, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
 		(void) unlinkat(directory, name, 0);
 	if (fd >= 0)
 		close(fd);
 }
 
+static void
+clean_file(int directory, const char *name, const char *own, const SrmPreparedHeader *fresh)
+{
+	if (has_form(name, ".srm") && strcmp(name, own) != 0 && is_stale(directory, name, fresh))
+		(void) unlinkat(directory, name, 0);
+	else if (has_form(name, ".tmp"))
+		remove_abandoned(directory, name);
+	else if (is_tokenizer(name))
+		remove_stale_tokenizer(directory, name);
+}
+
+static DIR *
+open_stream(int directory)
+{
+	int			fd = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR		   *stream = fd < 0 ? NULL : fdopendir(fd);
+
+	if (stream == NULL && fd >= 0)
+		close(fd);
+	return stream;
+}
+
+static void
+clean_files(int directory, const char *own, const SrmPreparedHeader *fresh)
+{
+	DIR		   *stream = open_stream(directory);
+	struct dirent *entry;
+
+	while (stream != NULL && (entry = readdir(stream)) != NULL)
+		clean_file(directory, entry->d_name, own, fresh);
+	if (stream != NULL)
+		closedir(stream);
+}
+
+static void
+clean_locks(int directory)
+{
+	DIR		   *stream = open_stream(directory);
+	struct dirent *entry;
+
+	while (stream != NULL && (entry = readdir(stream)) != NULL)
+		if (has_form(entry->d_name, ".lock"))
+			remove_lock(directory, entry->d_name);
+	if (stream != NULL)
+		closedir(stream);
+}
+
 void
 srm_prepared_clean(int directory, const char *key)
 {
-	char		own[NAME_MAX];
+	char		own[NAME_MAX] = "";
 	SrmPreparedHeader fresh;
-	int			fd;
-	DIR		   *stream;
-	struct dirent *entry;
 
-	snprintf(own, sizeof(own), "%s.srm", key);
-	if (!read_header(directory, own, &fresh))
-		return;
-	fd = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	stream = fd < 0 ? NULL : fdopendir(fd);
-	if (stream == NULL && fd >= 0)
-		close(fd);
-	while (stream != NULL && (entry = readdir(stream)) != NULL)
+	if (key != NULL)
 	{
-		const char *name = entry->d_name;
-
-		if (has_form(name, ".srm") && strcmp(name, own) != 0 &&
-			is_stale(directory, name, &fresh))
-			(void) unlinkat(directory, name, 0);
-		else if (has_form(name, ".tmp"))
-			remove_abandoned(directory, name);
-		else if (is_tokenizer(name))
-			remove_stale_tokenizer(directory, name);
+		snprintf(own, sizeof(own), "%s.srm", key);
+		if (!read_header(directory, own, &fresh))
+			return;
 	}
-	if (stream != NULL)
-		closedir(stream);
+	clean_files(directory, own, key == NULL ? NULL : &fresh);
+	clean_locks(directory);
+}
+
+void
+srm_prepared_clean_path(const char *path)
+{
+	int			fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	srm_prepared_clean(fd, NULL);
+	close(fd);
 }

@@ -12,11 +12,13 @@
 
 #include <unistd.h>
 
-#include "write/manage.h"
 #include "files/name.h"
+#include "model/prepared_clean.h"
+#include "write/manage.h"
 #include "pg/encoding.h"
 #include "pg/models.h"
 #include "pg/output.h"
+#include "pg/settings.h"
 
 /* Takes the name of a model that the caller may do this to. */
 static void
@@ -52,6 +54,7 @@ SRM_FUNCTION(srm_sql_drop_model)
 
 	take_model(call, &lock, directory, name);
 	srm_call_check(call, srm_model_drop(directory, name, &call->status));
+	srm_prepared_clean_path(srm_settings_path(srm_prepared_path));
 	LockRelease(&lock, ExclusiveLock, false);
 	srm_call_end(call);
 	PG_RETURN_VOID();
@@ -72,6 +75,7 @@ SRM_FUNCTION(srm_sql_rename_model)
 	srm_output_check_path(new_name, directory);
 	srm_output_lock(&new_lock, directory, new_name, false);
 	srm_call_check(call, srm_model_rename(directory, old_name, new_name, &call->status));
+	srm_prepared_clean_path(srm_settings_path(srm_prepared_path));
 	LockRelease(&new_lock, ExclusiveLock, false);
 	LockRelease(&old_lock, ExclusiveLock, false);
 	srm_call_end(call);

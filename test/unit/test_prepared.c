@@ -13,6 +13,7 @@
 #include <sys/file.h>
 #include <sys/wait.h>
 
+#include "model/prepared_clean.h"
 #include "model/prepared_format.h"
 #include "kernel/pack.h"
 
@@ -366,34 +367,111 @@ test_replaced(void **state)
 	srm_model_close(old);
 }
 
-/* files of models that are gone and of crashes go, those of others stay */
+static const char *
+in_directory(const char *name)
+{
+	static char path[400];
+
+	snprintf(path, sizeof(path), "%s/%s", directory, name);
+	return path;
+}
+
+static void
+touch(const char *name)
+{
+	FILE	   *file = fopen(in_directory(name), "w");
+
+	assert_non_null(file);
+	fclose(file);
+}
+
+/* Gives the fixture another place: the model that was there is gone. */
+static void
+move_fixture(void)
+{
+	remove_fixture();
+	snprintf(fixture, sizeof(fixture), "/tmp/srm-prepared-other.%ld", (long) getpid());
+	copy_model("llama");
+}
+
+/* files of models that are gone and of crashes go, with their locks; those of others stay */
 static void
 test_cleaned(void **state)
 {
-	char		first[64];
-	FILE	   *file;
-	char		path[300];
+	char		lock[400];
 
 	(void) state;
 	check_shared();
-	snprintf(path, sizeof(path), "%s/0123456789abcdef.f32.tmp", directory);
-	file = fopen(path, "w");
-	fclose(file);
-	snprintf(path, sizeof(path), "%s/0123456789abcdef.f32.lock", directory);
-	file = fopen(path, "w");
-	fclose(file);
-	snprintf(path, sizeof(path), "%s/mine.srm", directory);
-	file = fopen(path, "w");
-	fclose(file);
-	remove_fixture();
-	snprintf(first, sizeof(first), "%s", fixture);
-	snprintf(fixture, sizeof(fixture), "/tmp/srm-prepared-other.%ld", (long) getpid());
-	copy_model("llama");
+	snprintf(lock, sizeof(lock), "%s", find_file(".lock"));
+	touch("0123456789abcdef.f32.tmp");
+	touch("0123456789abcdef.f32.lock");
+	touch("fedcba9876543210.f32.tmp");
+	touch("mine.srm");
+	touch("mine.lock");
+	move_fixture();
 	check_shared();
-	assert_int_equal(access(path, F_OK), 0);
-	unlink(path);
-	assert_string_not_equal(find_file(".srm"), "");
+	assert_int_equal(access(in_directory("mine.srm"), F_OK), 0);
+	assert_int_equal(access(in_directory("mine.lock"), F_OK), 0);
+	unlink(in_directory("mine.srm"));
+	unlink(in_directory("mine.lock"));
 	assert_string_equal(find_file(".tmp"), "");
+	/* one of each, and of the new model */
+	assert_string_not_equal(find_file(".srm"), "");
+	assert_string_not_equal(find_file(".lock"), lock);
+}
+
+/* the same without a new file, as when a model is dropped */
+static void
+test_cleaned_path(void **state)
+{
+	(void) state;
+	srm_prepared_clean_path("/tmp/srm-nowhere/srm");
+	check_shared();
+	srm_prepared_clean_path(directory);
+	check_shared();
+	assert_string_not_equal(find_file(".srm"), "");
+	remove_fixture();
+	srm_prepared_clean_path(directory);
+	assert_string_equal(find_file(".srm"), "");
+	assert_string_equal(find_file(".lock"), "");
+	assert_string_equal(find_file(".tok"), "");
+	copy_model("llama");
+}
+
+/* a lock that somebody holds stays; one that goes between opening and locking is made anew */
+static void
+test_lock_removed(void **state)
+{
+	char		lock[400];
+	pid_t		child;
+	int			result;
+	int			fd;
+
+	(void) state;
+	check_shared();
+	snprintf(lock, sizeof(lock), "%s", find_file(".lock"));
+	unlink(find_file(".srm"));
+	fd = open(lock, O_RDWR);
+	assert_int_equal(flock(fd, LOCK_EX), 0);
+	srm_prepared_clean_path(directory);
+	assert_int_equal(inode(lock) != 0, true);
+	child = fork();
+	if (child == 0)
+	{
+		SrmModel   *model = srm_model_open(fixture, &options, NULL, &status);
+		bool		is_right = model != NULL && !model->prepared.is_private && inode(lock) != 0;
+
+		srm_model_close(model);
+		_exit(is_right ? 0 : 1);
+	}
+	/* It waits by now, for a file that has no name any more */
+	usleep(300000);
+	unlink(lock);
+	close(fd);
+	assert_int_equal(waitpid(child, &result, 0), child);
+	assert_int_equal(result, 0);
+	assert_string_not_equal(find_file(".srm"), "");
+	assert_string_not_equal(find_file(".lock"), "");
 }
 
 static bool
@@ -502,6 +580,8 @@ main(void)
 		TEST(test_cut_while_opening),
 		TEST(test_replaced),
 		TEST(test_cleaned),
+		TEST(test_cleaned_path),
+		TEST(test_lock_removed),
 		TEST(test_stopped_while_waiting),
 		TEST(test_stopped_while_making),
 		TEST(test_race),
