@@ -45,7 +45,9 @@ SELECT srm_messages(E'\n\nAssistant');
 
 SELECT jsonb_array_length(srm_messages(repeat(E'\n\nHuman: a\n\nAssistant: b', 10000)));
 SELECT length(srm_messages(E'\n\nHuman: ' || repeat(E'\n', 1000000))->0->>'content');
-SELECT srm_messages(E'\n\nHuman: \u00e9\u0301 "\\"\n\nAssistant: \U0001f600\u2028');
+SELECT srm_messages(E'\n\nHuman: \u00e9\u0301 "\\"\n\nAssistant: \U0001f600\u2028') =
+	jsonb_build_array(jsonb_build_object('role', 'user', 'content', E'\u00e9\u0301 "\\"'),
+		jsonb_build_object('role', 'assistant', 'content', E'\U0001f600\u2028')) AS same;
 
 -- other speakers, or ours behind no empty line, are no system prompt
 

@@ -13,4 +13,3 @@ SET srm.model = 'not-there@12345678';
 RESET srm.model;
 SET srm.model_path = 'relative';
 SET srm.template_date = 'tomorrow';
-SET srm.nothing = 1;

@@ -159,6 +159,30 @@ is($node->safe_psql('postgres', "SELECT srm_score('a', 'b') IS NOT NULL; SET srm
 	SELECT float4send(srm_score('What is it?', 'A bird. It flies.')); RESET srm.compute;
 	SELECT float4send(srm_score('What is it?', 'A bird. It flies.'))"), "t\nt\n$f32\n$auto", 'a session changes at will');
 
+# a model may say its own arithmetic, which holds where a model is named, whatever is set, and shows
+
+my %kinds = (f32 => $f32, int8 => $int8, bf16 => score("SET srm.compute = bf16;"));
+my %others = map { $_ => 1 } glob("$prepared/*");
+for my $own (sort keys %kinds)
+{
+	mkdir "$models/own-$own" or die;
+	copy($_, "$models/own-$own/") or die foreach grep { -f } glob("$tiny/*");
+	my $config = slurp_file("$tiny/config.json");
+	$config =~ s/"srm": \{/"srm": { "compute": "$own",/ or die;
+	open my $fh, '>', "$models/own-$own/config.json" or die;
+	print $fh $config;
+	close $fh;
+	for my $set (sort keys %kinds, 'auto')
+	{
+		is(score("SET srm.compute = '$set';", "own-$own"), $kinds{$own}, "a model of $own under $set");
+		is($node->safe_psql('postgres', "SET srm.compute = '$set'; SELECT srm_model_info('own-$own')->>'compute'"), $own, 'and says so');
+		is(score("SET srm.compute = '$set'; SET srm.model = 'own-$own';"), $kinds{$set eq 'auto' ? $own : $set}, 'but the setting holds for who follows the settings');
+	}
+}
+is(scalar keys %{{ reverse %kinds }}, 3, 'the kinds differ');
+remove_tree(glob("$models/own-*"));
+unlink grep { !$others{$_} } glob("$prepared/*");
+
 # how near the kinds are
 
 $node->safe_psql('postgres', "CREATE TABLE lines (line text);
@@ -245,6 +269,28 @@ $node->backup('backup');
 my $backup = $node->backup_dir . '/backup';
 ok(-e "$backup/srm/models/small/config.json", 'a backup has the models');
 ok(!-e "$backup/pgsql_tmp_srm", 'but no prepared files');
+
+# what was prepared of a model goes when it is renamed or dropped, with its lock
+
+sub pass_through
+{
+	$node->safe_psql('postgres', q{
+		SELECT srm_quantize('tiny', 'passing');
+		SELECT srm_score('passing', 'a', 'b c.')});
+	my @made = glob("$prepared/*");
+	$node->safe_psql('postgres', q{
+		SELECT srm_rename_model('passing', 'passed')});
+	my @renamed = glob("$prepared/*");
+	$node->safe_psql('postgres', q{
+		SELECT srm_score('passed', 'a', 'b c.');
+		SELECT srm_drop_model('passed')});
+	return (scalar @made, scalar @renamed, [ glob("$prepared/*") ]);
+}
+
+my ($made, $renamed, $before) = pass_through();
+my ($again, $renamed_again, $after) = pass_through();
+is($again - $renamed_again, 3, 'weights, tokenizer and lock of a model that is renamed are gone');
+is_deeply($after, $before, 'and those of one that is dropped');
 
 $node->stop;
 done_testing();

@@ -82,5 +82,16 @@ foreach my $library ('session_preload_libraries', 'shared_preload_libraries')
 	is($stdout, '', "$library: and nothing runs");
 }
 
+# names that are no settings are refused, as far as servers can: from 15 on
+my ($ret, undef, $error) = $node->psql('postgres', q{LOAD 'srm'; SET srm.nothing = 1});
+if ($node->safe_psql('postgres', 'SHOW server_version_num') >= 150000)
+{
+	like($error, qr/invalid configuration parameter name "srm\.nothing"/, 'no other settings of that prefix');
+}
+else
+{
+	is($ret, 0, 'any setting of that prefix');
+}
+
 $node->stop;
 done_testing();
