@@ -10,7 +10,7 @@
  * be overwritten meanwhile.
  * Where a file cannot be written, each process makes the same in memory of its own.
  * A file goes with its model: replaced models get new ones, and
- * files that nobody will use again are removed when the next one is made.
+ * files that nobody will use again are removed when the next one is made, see prepared_clean.h.
  * Deleting any of them costs only the time to make it again.
  *
  *-------------------------------------------------------------------------
