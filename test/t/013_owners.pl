@@ -191,6 +191,18 @@ is($standby->safe_psql('postgres', "SELECT count(*) FROM srm_models() WHERE name
 $standby->safe_psql('postgres', "SELECT srm_rename_model('here', 'there')");
 $standby->safe_psql('postgres', "SELECT srm_drop_model('there')");
 is($standby->safe_psql('postgres', "SELECT count(*) FROM srm_models() WHERE name IN ('here', 'there')"), '0', 'renamed and dropped');
+
+# models that are made on the primary are not there, until they are copied; a second time, too
+for my $rate ('0.001', '0.01')
+{
+	$node->safe_psql('postgres', train('copied', "base => 'llama', epochs => 1, replace => true, learning_rate => $rate"));
+	my $right = $node->safe_psql('postgres', q{SELECT float4send(srm_score('copied', 'a', 'b c.'))});
+	my ($ret, $stdout, $stderr) = $standby->psql('postgres', q{SELECT float4send(srm_score('copied', 'a', 'b c.'))});
+	isnt($stdout, $right, "a model trained at $rate is not on the standby");
+	my ($from, $to) = map { $_->data_dir . '/srm/models' } $node, $standby;
+	system("mkdir -p $to && cp -a $from/copied $to/.copied.new && cd $to && { test ! -e copied || mv copied .copied.old; } && mv .copied.new copied && rm -rf .copied.old");
+	is($standby->safe_psql('postgres', q{SELECT float4send(srm_score('copied', 'a', 'b c.'))}), $right, 'but a copy of it is');
+}
 $standby->stop;
 
 unlike(slurp_file($node->logfile), qr/terminated by signal|PANIC/, 'no backend crashed');
