@@ -22,8 +22,10 @@ $node->safe_psql('postgres', q{
 	CREATE TABLE answers AS
 	SELECT i AS id, format('What is %s?', i / 10) AS prompt, format('It is %s. Sure.', i) AS response
 	FROM generate_series(1, 20000) AS i;
-	UPDATE answers SET response = CASE id / 1000 % 4 WHEN 0 THEN '' WHEN 1 THEN NULL
-		WHEN 2 THEN repeat('and on it goes ', 1000) ELSE response END, prompt = CASE WHEN id / 1000 % 4 < 3 THEN prompt END
+	UPDATE answers SET
+		response = CASE id / 1000 % 6 WHEN 0 THEN '' WHEN 1 THEN NULL WHEN 2 THEN repeat('and on it goes ', 1000)
+			WHEN 3 THEN '[{"role": "user", "content": "Is it?"}, {"role": "assistant", "content": "Yes."}]' ELSE response END,
+		prompt = CASE id / 1000 % 6 WHEN 4 THEN NULL WHEN 5 THEN repeat('and on it goes ', 1000) ELSE prompt END
 	WHERE id % 1000 = 500;
 	ALTER TABLE answers ADD PRIMARY KEY (id);
 	CREATE TABLE expected AS
@@ -41,11 +43,16 @@ sub call
 # rows of a target: how many, how many with a problem, how many that differ from srm_score
 sub result
 {
-	my ($target) = @_;
+	my ($target, $n) = @_;
+	$n //= 20000;
 	return $node->safe_psql('postgres', qq{
 		SELECT count(*), count(problem), count(*) FILTER (WHERE t.score IS DISTINCT FROM e.score)
-		FROM $target AS t FULL JOIN expected AS e USING (id)});
+		FROM $target AS t FULL JOIN (SELECT * FROM expected WHERE id <= $n) AS e USING (id)});
 }
+
+# the same of fewer rows, where their number matters less than what happens
+my $few = "filter => 'id <= 3000'";
+my $few_result = '3000|3|0';
 
 sub wait_for
 {
@@ -67,7 +74,10 @@ my $workers = q{SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'srm 
 # all rows, with a problem for each bad one and for no other
 $node->safe_psql('postgres', call('one'));
 is(result('one'), '20000|20|0', 'every row is scored or has a problem');
-cmp_ok($node->safe_psql('postgres', q{SELECT count(DISTINCT problem) FROM one}), '>=', 4, 'the problems are told apart');
+is($node->safe_psql('postgres', q{
+	SELECT count(*), substring(problem from '^(?:(?!: It has).)*'), min(id / 1000 % 6), max(id / 1000 % 6) FROM one WHERE problem IS NOT NULL GROUP BY 2 ORDER BY 3}),
+	join("\n", '4|response must not be empty|0|0', '4|response is null|1|1', '6|text is too long for the model|2|5',
+		'3|response is a list of messages, but of type text|3|3', '3|prompt is null|4|4'), 'the problems are told apart');
 
 # with workers
 my ($ret, $stdout, $stderr) = $node->psql('postgres', call('three', 'workers => 3, batch => 50'));
@@ -78,9 +88,9 @@ is($node->safe_psql('postgres', q{SELECT count(*) > 1 FROM srm.score_worker WHER
 is($node->safe_psql('postgres', $workers), '0', 'no worker is left');
 
 # fewer workers than asked for
-($ret, $stdout, $stderr) = $node->psql('postgres', call('many', 'workers => 40'));
+($ret, $stdout, $stderr) = $node->psql('postgres', call('many', "workers => 40, $few"));
 like($stderr, qr/NOTICE:  \d of 39 background workers could be started/, 'says how many workers it got');
-is(result('many'), '20000|20|0', 'fewer workers give the same');
+is(result('many', 3000), $few_result, 'fewer workers give the same');
 
 # a cancel stops the workers, and a second call goes on
 my ($session, $pid) = start(call('cancelled', 'workers => 3, batch => 20'));
@@ -114,34 +124,46 @@ wait_for(q{SELECT count(*) = 0 FROM ended WHERE scored_at IS NULL}, 'the others 
 $session->quit;
 is(result('ended'), '20000|20|0', 'a lost worker changes nothing');
 
-# kill -9 of a worker restarts the server; what was committed stays
-($session, $pid) = start(call('killed', 'workers => 2, batch => 20'));
-wait_for(q{SELECT rows_done > 100 FROM srm.progress WHERE target = 'public.killed'}, 'rows are done');
-my $victim = $node->safe_psql('postgres', q{SELECT pid FROM pg_stat_activity WHERE backend_type = 'srm scoring worker' LIMIT 1});
-kill 'KILL', $victim;
-eval { $session->quit };
-my $up = 0;
-for (1 .. 300)
+# kill -9 of a worker restarts the server; what was committed stays, and the next call goes on, again and again
+$done = 0;
+for my $round (1 .. 4)
 {
-	usleep(100_000);
-	($ret) = $node->psql('postgres', 'SELECT 1');
-	$up = 1, last if $ret == 0;
+	($session, $pid) = start(call('killed', 'workers => 2, batch => 20'));
+	wait_for(q{SELECT count(*) > 0 AND max(rows_done) > 100 FROM srm.progress
+		WHERE target = 'public.killed' AND job = (SELECT max(job) FROM srm.score_job) AND cardinality(pids) = 2}, "round $round: rows are done");
+	my $victim = $node->safe_psql('postgres', q{SELECT pid FROM pg_stat_activity WHERE backend_type = 'srm scoring worker' LIMIT 1});
+	kill 'KILL', $victim;
+	eval { $session->quit };
+	my $up = 0;
+	for (1 .. 300)
+	{
+		usleep(100_000);
+		($ret) = $node->psql('postgres', 'SELECT 1');
+		$up = 1, last if $ret == 0;
+	}
+	is($up, 1, "round $round: the server is up again");
+	my $before = $done;
+	$done = $node->safe_psql('postgres', 'SELECT count(scored_at) FROM killed');
+	cmp_ok($done, '>', $before + 100, "round $round: committed batches stay");
 }
-is($up, 1, 'the server is up again');
-cmp_ok($node->safe_psql('postgres', 'SELECT count(scored_at) FROM killed'), '>', 100, 'committed batches stay');
+cmp_ok($done, '<', 20000, 'killed midway each time');
 $node->safe_psql('postgres', call('killed'));
 is(result('killed'), '20000|20|0', 'killed and resumed gives the same');
+is($node->safe_psql('postgres', q{
+	SELECT count(*) FROM one FULL JOIN killed USING (id) WHERE (one.score, one.n_tokens, one.truncated, one.problem, one.text_hash)
+		IS DISTINCT FROM (killed.score, killed.n_tokens, killed.truncated, killed.problem, killed.text_hash)}),
+	'0', 'row by row, as if nothing had happened');
 
 # two sessions at once share the rows
-my ($first) = start(call('shared', 'batch => 20'));
-my ($second) = start(call('shared', 'batch => 20'));
+my ($first) = start(call('shared', "batch => 20, $few"));
+my ($second) = start(call('shared', "batch => 20, $few"));
 wait_for(q{SELECT to_regclass('shared') IS NOT NULL}, 'two sessions begin');
 $first->quit;
 $second->quit;
 wait_for(q{SELECT count(*) = 0 FROM shared WHERE scored_at IS NULL}, 'two sessions finish');
-is(result('shared'), '20000|20|0', 'two sessions give the same');
+is(result('shared', 3000), $few_result, 'two sessions give the same');
 is($node->safe_psql('postgres', q{SELECT sum(w.n_rows) FROM srm.score_worker AS w JOIN srm.score_job USING (job) WHERE target = 'public.shared'}),
-	'20000', 'no row is scored twice');
+	'3000', 'no row is scored twice');
 
 # rights are those of the caller, in workers, too; policies hold
 $node->safe_psql('postgres', q{
