@@ -90,7 +90,7 @@ chmod 755 "$WORK"
 cd "$WORK"
 install_extension
 mkdir "$WORK/cluster"
-start_server "$WORK/cluster" "cluster_name = 'srm demo'"
+start_server "$WORK/cluster" "cluster_name = 'srm demo'" "srm.threads = $(nproc)"
 rm -f "$WORK/step.log"
 echo 'Installed; a cluster is running'
 

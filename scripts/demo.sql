@@ -63,7 +63,7 @@ SELECT coalesce(split_part(category, '/', 1), 'all') AS kind, count(*) AS pairs,
     round(100 * avg((sign(length(chosen) - length(rejected)) + 1) / 2)::numeric, 1) AS longer
 FROM pairs
 GROUP BY ROLLUP (split_part(category, '/', 1))
-ORDER BY grouping(split_part(category, '/', 1)), kind = 'adversarial', kind;
+ORDER BY grouping(split_part(category, '/', 1)), split_part(category, '/', 1) = 'adversarial', kind;
 
 \echo 'Chance is 50.  The adversarial pairs were written so that the better-looking response is the'
 \echo 'wrong one.  models/default/README.md says what the model is good for, and what not.'
@@ -130,7 +130,7 @@ FROM pairs
 WHERE length(chosen) <> length(rejected);
 
 \timing on
-CALL srm_train('short', 'SELECT * FROM short_answers', base => 'default', train => 'head', epochs => 2, held_out => 0.3, evaluate_every => 4);
+CALL srm_train('short', 'SELECT * FROM short_answers', base => 'default', train => 'head', epochs => 20, held_out => 0.3, evaluate_every => 40);
 \timing off
 
 \echo
