@@ -111,7 +111,7 @@ static void
 test_refused(void **state)
 {
 	size_t		size;
-	static const char json[] = "{\"model\": {\"type\": \"WordPiece\"}}";
+	static const char json[] = "{\"model\": {\"type\": \"WordLevel\"}}";
 
 	(void) state;
 	assert_null(srm_tokenizer_pack(json, sizeof(json) - 1, NULL, arena, &size, &status));
