@@ -20,7 +20,6 @@ SELECT * FROM srm_token_rewards('llama', 'Yes. No.');
 SELECT * FROM srm_score_details('llama', 'Yes. No.');
 SELECT srm_problem('llama', 'Yes.');
 SELECT srm_token_count('llama', 'Yes.');
-SELECT srm_heatmap('llama', 'Yes.');
 
 -- with the missing argument or cast it is what was meant
 

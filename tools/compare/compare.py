@@ -90,7 +90,7 @@ def load(directory, base, dtype):
         else:
             if (getattr(AutoConfig.from_pretrained(directory), "quantization_config", None) or {}).get("quant_method") == "compressed-tensors":
                 from transformers import CompressedTensorsConfig
-                how["quantization_config"] = CompressedTensorsConfig(run_compressed=False)
+                how = {"quantization_config": CompressedTensorsConfig(run_compressed=False), "dtype": getattr(torch, dtype)}
             model = AutoModelForSequenceClassification.from_pretrained(directory, **how)
     except (ValueError, KeyError, OSError) as error:
         print(f"no scores: {str(error).splitlines()[0]}")
