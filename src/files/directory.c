@@ -124,19 +124,31 @@ srm_files_open(SrmModelFiles *files, const char *name, bool optional, SrmFile *f
 	return false;
 }
 
+/* Opens a file whose contents are asked for; what is optional and not there is not found. */
+static bool
+open_contents(SrmModelFiles *files, const char *name, bool optional, SrmFile *file,
+			  SrmContents *contents, SrmStatus *status)
+{
+	memset(contents, 0, sizeof(SrmContents));
+	if (!srm_files_open(files, name, optional, file, status))
+		return false;
+	contents->path = file->path;
+	contents->found = file->fd >= 0;
+	if (contents->found)
+		contents->size = file->size;
+	return true;
+}
+
 bool
 srm_files_read(SrmModelFiles *files, const char *name, bool optional, size_t limit,
 			   SrmArena *scratch, SrmContents *contents, SrmStatus *status)
 {
 	SrmFile		file;
 
-	memset(contents, 0, sizeof(SrmContents));
-	if (!srm_files_open(files, name, optional, &file, status))
+	if (!open_contents(files, name, optional, &file, contents, status))
 		return false;
-	contents->path = file.path;
-	if (file.fd < 0)
+	if (!contents->found)
 		return true;
-	contents->found = true;
 	contents->data = srm_file_read(&file, limit, scratch, status);
 	contents->size = file.size;
 	srm_file_close(&file);
@@ -180,14 +192,10 @@ srm_files_reserve(SrmModelFiles *files, const char *name, bool optional, size_t 
 	SrmFile		file;
 	SrmSpace   *space = NULL;
 
-	memset(contents, 0, sizeof(SrmContents));
-	if (!srm_files_open(files, name, optional, &file, status))
+	if (!open_contents(files, name, optional, &file, contents, status))
 		return false;
-	contents->path = file.path;
-	if (file.fd < 0)
+	if (!contents->found)
 		return true;
-	contents->found = true;
-	contents->size = file.size;
 	if (n_first > file.size)
 		n_first = file.size;
 	if (n_first <= sizeof(first) && srm_file_read_at(&file, 0, first, n_first, status))
