@@ -11,6 +11,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/arena.h"
+#include "base/status.h"
+
 /*
  * Bytes [start, end) of the text that was encoded, as the tokenizers library
  * reports them: always whole characters, so that tokens that share a
@@ -30,6 +33,9 @@ typedef struct SrmTokens
 	size_t		n;
 	size_t		capacity;
 } SrmTokens;
+
+/* Adds a token behind the others; the list lies in the arena. */
+extern bool srm_tokens_add(SrmTokens *tokens, SrmToken token, SrmArena *arena, SrmStatus *status);
 
 /* Bytes [start, end). */
 typedef struct SrmRange

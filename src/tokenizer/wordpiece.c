@@ -62,21 +62,7 @@ srm_wordpiece_load(SrmWordPiece *wordpiece, const SrmJson *model, SrmArena *aren
 static bool
 add_token(SrmWordPieceWord *word, int32_t id, size_t start, size_t end, SrmStatus *status)
 {
-	SrmTokens  *tokens = &word->tokens;
-
-	if (tokens->n == tokens->capacity)
-	{
-		size_t		capacity = tokens->capacity == 0 ? 64 : 2 * tokens->capacity;
-		SrmToken   *items = srm_arena_grow(word->arena, tokens->items, tokens->n, capacity,
-										   sizeof(SrmToken), status);
-
-		if (items == NULL)
-			return false;
-		tokens->items = items;
-		tokens->capacity = capacity;
-	}
-	tokens->items[tokens->n++] = (SrmToken) {id, (uint32_t) start, (uint32_t) end};
-	return true;
+	return srm_tokens_add(&word->tokens, (SrmToken) {id, (uint32_t) start, (uint32_t) end}, word->arena, status);
 }
 
 /* The bytes that a token can have here, down to a whole character. */
