@@ -7,6 +7,7 @@
  */
 #include "model/model.h"
 
+#include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -194,7 +195,16 @@ create_model(SrmStatus *status)
 	return model;
 }
 
-/* Opens what the path leads to now; moved tells a failure that may be due to its being replaced. */
+/* Whether a failure may be due to the model's being replaced: by two renames there is none between them. */
+static bool
+is_moved(const SrmModel *model, const SrmStatus *status)
+{
+	if (model->files == NULL)
+		return status->code == SRM_FILE_ACCESS && status->errnum == ENOENT;
+	return srm_files_changed(model->files) || srm_files_altered(model->files);
+}
+
+/* Opens what the path leads to now; moved tells whether to try again. */
 static SrmModel *
 try_open(const char *directory, const SrmModelOptions *options, const SrmStop *stop, bool *moved,
 		 SrmStatus *status)
@@ -210,8 +220,7 @@ try_open(const char *directory, const SrmModelOptions *options, const SrmStop *s
 	srm_arena_free(scratch);
 	if (done)
 		return model;
-	*moved = model != NULL && model->files != NULL &&
-		(srm_files_changed(model->files) || srm_files_altered(model->files));
+	*moved = model != NULL && is_moved(model, status);
 	srm_model_close(model);
 	return NULL;
 }

@@ -439,6 +439,10 @@ open_directory(SrmCall *call, const char *name, const char *directory, int compu
 	if (model == NULL)
 	{
 		model = open_model(name, directory, compute, &call->stop, &call->status);
+		/* It may have been renamed or dropped since it was found */
+		if (model == NULL && call->status.code == SRM_FILE_ACCESS && call->status.errnum == ENOENT &&
+			!has_config(directory))
+			fail_undefined(name);
 		srm_call_check(call, model != NULL);
 		warn_private(model);
 	}
