@@ -83,6 +83,10 @@ is(result(q{srm_score('default', srm_messages(conversations - 3 - 2)) = srm_scor
 my ($pair) = read_lines('trl.jsonl');
 is_deeply([sort keys %$pair], [qw(chosen margin prompt rejected)], 'a pair has its columns');
 is(result(sprintf(q{srm_margin('default', prompt, chosen, rejected) = %s::real FROM helpsteer_pairs}, $pair->{margin})), 't', 'and its margin, with all digits');
+my ($conversations) = read_lines('openrlhf.jsonl');
+is_deeply([map { map { $_->{role} } @$_ } @$conversations{qw(chosen rejected)}], [qw(user assistant user assistant)], 'conversations of a pair');
+is_deeply([map { $_->[1]{content} } @$conversations{qw(chosen rejected)}], [@$pair{qw(chosen rejected)}], 'with its responses');
+is($conversations->{margin}, $pair->{margin} > 0 ? $pair->{margin} : 0, 'and a margin that is not negative');
 my @sentences = read_lines('sentences.jsonl');
 is(scalar @sentences, 2, 'a line a response');
 is(scalar @{$_->{ends}}, scalar @{$_->{rewards}}, 'with a reward for each sentence') for @sentences;
