@@ -30,7 +30,7 @@ static const char style[] =
 ".wide{overflow-x:auto}td .faint{display:block;text-align:right;font-weight:normal}\n"
 "table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}\n"
 "th,td{padding:.3rem .5rem;border-bottom:1px solid var(--line);text-align:right;white-space:nowrap}\n"
-"th:first-child,th.text{text-align:left}th[scope=row],td.text{text-align:left;white-space:pre-wrap;overflow-wrap:anywhere;min-width:7rem}\n"
+"th.text{text-align:left}th[scope=row],td.text{text-align:left;white-space:pre-wrap;overflow-wrap:break-word;min-width:7rem;max-width:24rem}\n"
 "tfoot th,tfoot td{font-weight:bold}\n"
 "figure{margin:1.5rem 0}svg{width:100%;height:auto}svg text{fill:var(--faint);font-size:12px}\n"
 "svg.bar{width:6rem;height:1rem;vertical-align:middle}\n"
@@ -124,7 +124,7 @@ append_accuracy(StringInfo html, const SrmReport *report)
 	appendStringInfoString(html, "<section><h2>Accuracy</h2>\n<div class=\"wide\" role=\"region\" aria-label=\"Accuracy\" tabindex=\"0\"><table>\n"
 						   "<caption>Share of pairs whose chosen response scores higher, a tie counting half, with Wilson&#39;s interval of 95&nbsp;%; "
 						   "beside it what preferring the longer response would give, the mark in the bar.</caption>\n"
-						   "<thead><tr><th scope=\"col\">Category</th><th scope=\"col\">Pairs</th><td></td><th scope=\"col\">Accuracy</th>"
+						   "<thead><tr><th scope=\"col\" class=\"text\">Category</th><th scope=\"col\">Pairs</th><td></td><th scope=\"col\">Accuracy</th>"
 						   "<th scope=\"col\">Longer wins</th><th scope=\"col\">Mean margin</th><th scope=\"col\">Log loss</th>"
 						   "<th scope=\"col\">Calibration error</th></tr></thead>\n<tbody>\n");
 	for (int i = 0; i < n_shown; i++)
