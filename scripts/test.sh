@@ -163,6 +163,8 @@ step_demo() {
 }
 
 need_packages $PACKAGES_BUILD $PACKAGES_TEST || exit 1
+# A browser is large; without one the test of the report is left out
+need_packages chromium || echo 'No Chromium: srm_report is not looked at in a browser'
 PG_CONFIG=$(find_pg_config)
 export PG_CONFIG
 WORK=$(mktemp -d /tmp/srm-test.XXXXXX)
