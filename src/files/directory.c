@@ -85,6 +85,7 @@ srm_files_close(SrmModelFiles *files)
 	if (files->fd >= 0)
 		close(files->fd);
 	files->fd = -1;
+	srm_files_close(files->base);
 }
 
 const char *
@@ -102,19 +103,43 @@ srm_files_path(SrmModelFiles *files, const char *name, SrmStatus *status)
 	return path;
 }
 
-bool
-srm_files_open(SrmModelFiles *files, const char *name, bool optional, SrmFile *file,
-			   SrmStatus *status)
+/* A watch without a stamp. */
+static SrmWatch *
+add_watch(SrmModelFiles *files, const char *name, SrmStatus *status)
 {
 	SrmWatch   *watch = srm_arena_array(files->arena, 1, sizeof(SrmWatch), status);
-	const char *path = srm_files_path(files, name, status);
+	const char *path = name[0] == '/' ? srm_arena_string(files->arena, name, strlen(name), status) :
+		srm_files_path(files, name, status);
 
 	if (watch == NULL || path == NULL)
-		return false;
+		return NULL;
 	watch->name = path + strlen(path) - strlen(name);
 	watch->path = path;
 	watch->next = files->watches;
 	files->watches = watch;
+	return watch;
+}
+
+const SrmWatch *
+srm_files_watch(SrmModelFiles *files, const char *name, SrmStatus *status)
+{
+	SrmWatch   *watch = add_watch(files, name, status);
+
+	if (watch != NULL)
+		watch->stamp = srm_file_stamp(files->fd, name);
+	return watch;
+}
+
+bool
+srm_files_open(SrmModelFiles *files, const char *name, bool optional, SrmFile *file,
+			   SrmStatus *status)
+{
+	SrmWatch   *watch = add_watch(files, name, status);
+	const char *path;
+
+	if (watch == NULL)
+		return false;
+	path = watch->path;
 	if (srm_file_open(file, files->fd, name, path, optional, status))
 	{
 		watch->stamp = file->stamp;
@@ -259,6 +284,8 @@ srm_files_load(SrmModelFiles *files, const void *data, size_t size, SrmStatus *s
 	char	   *start;
 	char	   *end;
 
+	if (space == NULL && files->base != NULL)
+		return srm_files_load(files->base, data, size, status);
 	if (space == NULL || size == 0)
 		return true;
 	start = space->start + (size_t) ((const char *) data - space->start) / page * page;
@@ -290,12 +317,14 @@ srm_files_load_all(SrmModelFiles *files, const SrmStop *stop, SrmStatus *status)
 								status))
 				return false;
 		}
-	return true;
+	return files->base == NULL || srm_files_load_all(files->base, stop, status);
 }
 
 void
 srm_files_release(SrmModelFiles *files)
 {
+	if (files->base != NULL)
+		srm_files_release(files->base);
 	for (SrmSpace *space = files->spaces; space != NULL; space = space->next)
 	{
 		(void) mprotect(space->start, space->reserved, PROT_NONE);
@@ -307,13 +336,13 @@ srm_files_release(SrmModelFiles *files)
 bool
 srm_files_hold(const SrmModelFiles *files, const void *data)
 {
-	return find_space(files, data) != NULL;
+	return find_space(files, data) != NULL || (files->base != NULL && srm_files_hold(files->base, data));
 }
 
 size_t
 srm_files_size(const SrmModelFiles *files)
 {
-	size_t		size = 0;
+	size_t		size = files->base == NULL ? 0 : srm_files_size(files->base);
 
 	for (const SrmSpace *space = files->spaces; space != NULL; space = space->next)
 		size += space->size;
@@ -330,7 +359,7 @@ srm_files_altered(const SrmModelFiles *files)
 		if (!srm_file_stamp_equal(&watch->stamp, &now))
 			return true;
 	}
-	return false;
+	return files->base != NULL && srm_files_altered(files->base);
 }
 
 bool
@@ -343,7 +372,7 @@ srm_files_changed(const SrmModelFiles *files)
 		if (!srm_file_stamp_equal(&watch->stamp, &now))
 			return true;
 	}
-	return false;
+	return files->base != NULL && srm_files_changed(files->base);
 }
 
 bool

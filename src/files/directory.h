@@ -15,6 +15,9 @@
  * without memory, so that tensors have their places at once; what is used of them
  * is loaded before and released behind.
  *
+ * The files of an adapter have with them those of its base, which is another
+ * directory: what is loaded, released, watched or closed below is that of both.
+ *
  *-------------------------------------------------------------------------
  */
 #ifndef SRM_DIRECTORY_H
@@ -60,13 +63,30 @@ typedef struct SrmModelFiles
 	SrmArena   *arena;			/* of the paths and of this struct */
 	SrmSpace   *spaces;
 	SrmWatch   *watches;
+	const struct SrmAdapterConfig *adapter; /* NULL: the directory holds a model */
+	struct SrmModelFiles *base; /* of an adapter; else NULL */
+	bool		has_tokenizer;	/* an adapter's own, not the base's */
 } SrmModelFiles;
+
+/* Those with the weights and config.json of the model. */
+static inline SrmModelFiles *
+srm_files_of_model(SrmModelFiles *files)
+{
+	return files->base == NULL ? files : files->base;
+}
+
+/* Those with its tokenizer and chat template. */
+static inline SrmModelFiles *
+srm_files_of_tokenizer(SrmModelFiles *files)
+{
+	return files->base == NULL || files->has_tokenizer ? files : files->base;
+}
 
 /* Opens a directory.  NULL, with the status set, on an error. */
 extern SrmModelFiles *srm_files_create(const char *directory, SrmArena *arena,
 									   SrmStatus *status);
 
-/* Ends the spaces, and closes the directory; NULL is allowed. */
+/* Ends the spaces, and closes the directory, and its base's; NULL is allowed. */
 extern void srm_files_close(SrmModelFiles *files);
 
 /* "directory/name", in the arena. */
@@ -78,6 +98,9 @@ extern const char *srm_files_path(SrmModelFiles *files, const char *name, SrmSta
  */
 extern bool srm_files_open(SrmModelFiles *files, const char *name, bool optional,
 						   SrmFile *file, SrmStatus *status);
+
+/* Remembers a name, or an absolute path, with its stamp; NULL when memory is short. */
+extern const SrmWatch *srm_files_watch(SrmModelFiles *files, const char *name, SrmStatus *status);
 
 /*
  * The contents of a file, with a NUL behind them, in scratch.  With optional,
@@ -114,7 +137,7 @@ extern void srm_files_release(SrmModelFiles *files);
 /* Whether an address is one of a reserved file. */
 extern bool srm_files_hold(const SrmModelFiles *files, const void *data);
 
-/* Bytes of the reserved files. */
+/* Bytes of the reserved files, those of a base included. */
 extern size_t srm_files_size(const SrmModelFiles *files);
 
 /*

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * name.h
- *	  Names of models, and of files in their directories.
+ *	  Names of models, where they are looked for, and of files in their directories.
  *
  *-------------------------------------------------------------------------
  */
@@ -9,6 +9,13 @@
 #define SRM_NAME_H
 
 #include "base/status.h"
+
+/* Directories with a directory for each model, the first of a name counts. */
+typedef struct SrmModelPath
+{
+	const char *const *directories; /* (n) */
+	size_t		n;
+} SrmModelPath;
 
 #define SRM_MAX_MODEL_NAME	128
 #define SRM_MAX_FILE_NAME	200

@@ -9,7 +9,10 @@
 
 #include <string.h>
 
+#include "base/sizes.h"
 #include "kernel/kernels.h"
+
+#define CHANGE_PIECE	256		/* columns */
 
 size_t
 srm_dtype_size(SrmDtype dtype)
@@ -68,8 +71,9 @@ read_together(const SrmMatrix *matrix, size_t start, size_t n, float *out)
 	}
 }
 
-void
-srm_matrix_read(const SrmMatrix *matrix, size_t start, size_t n, float *out)
+/* out (n) = n elements as they are stored */
+static void
+read_stored(const SrmMatrix *matrix, size_t start, size_t n, float *out)
 {
 	if (matrix->run == 0)
 	{
@@ -87,5 +91,41 @@ srm_matrix_read(const SrmMatrix *matrix, size_t start, size_t n, float *out)
 		start += length;
 		out += length;
 		n -= length;
+	}
+}
+
+/* out (n), elements of one row from col on, += their change; n is at most CHANGE_PIECE */
+static void
+change_piece(const SrmLowRank *change, size_t row, size_t col, size_t n, float *out)
+{
+	float		piece[CHANGE_PIECE];
+
+	for (size_t k = 0; k < change->a.rows; k++)
+	{
+		const float *a = piece;
+		float		b;
+
+		read_stored(&change->b, row * change->b.cols + k, 1, &b);
+		b *= change->scale;
+		if (change->a.dtype == SRM_F32)
+			a = (const float *) change->a.data + k * change->a.cols + col;
+		else
+			read_stored(&change->a, k * change->a.cols + col, n, piece);
+		for (size_t i = 0; i < n; i++)
+			out[i] += b * a[i];
+	}
+}
+
+void
+srm_matrix_read(const SrmMatrix *matrix, size_t start, size_t n, float *out)
+{
+	read_stored(matrix, start, n, out);
+	for (size_t done = 0; matrix->change != NULL && done < n;)
+	{
+		size_t		col = (start + done) % matrix->cols;
+		size_t		length = srm_smaller(srm_smaller(n - done, matrix->cols - col), CHANGE_PIECE - col % CHANGE_PIECE);
+
+		change_piece(matrix->change, (start + done) / matrix->cols, col, length, out + done);
+		done += length;
 	}
 }

@@ -38,10 +38,19 @@ typedef struct SrmMatrix
 	size_t		run;			/* rows that lie together; 0 or rows: all of them */
 	size_t		stride;			/* rows from the start of a run to the next */
 	const float *scales;		/* of SRM_INT8, one for each row behind data; else NULL */
+	const struct SrmLowRank *change;	/* added to what is stored as it is read; NULL: nothing */
 	const void *packed;			/* the same for products in compute, or NULL */
 	SrmCompute	compute;		/* looked at with packed alone, like the next */
 	SrmCompute	layout;			/* of packed: that of compute, or the one that srm_pack_layout_for() gives */
 } SrmMatrix;
+
+/* What an adapter adds to a matrix (rows, cols): scale * b * a. */
+typedef struct SrmLowRank
+{
+	SrmMatrix	a;				/* (rank, cols) */
+	SrmMatrix	b;				/* (rows, rank), with the run and stride of the matrix */
+	float		scale;
+} SrmLowRank;
 
 /* Bytes of an element, and what "torch_dtype" calls it. */
 extern size_t srm_dtype_size(SrmDtype dtype);
@@ -63,7 +72,10 @@ srm_matrix_run(const SrmMatrix *matrix, size_t r)
 	return n < matrix->rows - r ? n : matrix->rows - r;
 }
 
-/* out (n) = n elements of the matrix from element start on, exactly, as f32. */
+/*
+ * out (n) = n elements of the matrix from element start on, exactly, as f32.  With a
+ * change, which is added in f32, they are rounded, in the same way wherever they are read.
+ */
 extern void srm_matrix_read(const SrmMatrix *matrix, size_t start, size_t n, float *out);
 
 #endif							/* SRM_MATRIX_H */

@@ -162,6 +162,13 @@ row_magnitude(const SrmMatrix *w, size_t row)
 	return greatest + finite;
 }
 
+/* Bytes of a file are packed as they are, unless something is added to them. */
+static bool
+keeps_values(const SrmMatrix *w)
+{
+	return w->dtype == SRM_INT8 && w->change == NULL;
+}
+
 /* values (n) = the row's columns from start on, in units of its scale */
 static void
 quantize_piece(int8_t *values, const SrmMatrix *w, size_t row, size_t start, size_t n, float scale)
@@ -169,7 +176,7 @@ quantize_piece(int8_t *values, const SrmMatrix *w, size_t row, size_t start, siz
 	float		piece[PIECE];
 	float		inverse = scale > 0 && isfinite(1.0f / scale) ? 1.0f / scale : 0.0f;
 
-	if (w->dtype == SRM_INT8)
+	if (keeps_values(w))
 	{
 		memcpy(values, (const int8_t *) w->data + srm_matrix_row(w, row) * w->cols + start, n);
 		return;
@@ -186,7 +193,7 @@ quantize_piece(int8_t *values, const SrmMatrix *w, size_t row, size_t start, siz
 static float
 row_scale(const SrmMatrix *w, size_t row)
 {
-	return w->dtype == SRM_INT8 ? w->scales[srm_matrix_row(w, row)] : row_magnitude(w, row) / 127.0f;
+	return keeps_values(w) ? w->scales[srm_matrix_row(w, row)] : row_magnitude(w, row) / 127.0f;
 }
 
 float

@@ -48,7 +48,7 @@ extern const char *srm_pack_layout(SrmCompute compute);
  * start of the whole, srm_pack_bytes() bytes aligned to 64.
  *
  * bf16 rounds to nearest, ties to even.  int8 scales each row by its greatest magnitude / 127;
- * an int8 matrix keeps its values and scales.  A row with a value that is not finite has
+ * an int8 matrix keeps its values and scales, unless it is changed.  A row with a value that is not finite has
  * a scale that is not finite: its products are NaN.
  */
 extern void srm_pack_rows(void *out, const SrmMatrix *w, SrmCompute compute,

@@ -8,6 +8,7 @@
 #include "model/bind.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "model/bind_head.h"
@@ -110,12 +111,29 @@ srm_bind_is_layer_map(const SrmConfig *config, const char *name)
 		return false;
 	name += strlen(row->layer_prefix);
 	n_digits = strspn(name, "0123456789");
-	if (n_digits == 0 || name[n_digits] != '.')
+	if (n_digits == 0 || n_digits > 9 || name[n_digits] != '.' ||
+		strtoul(name, NULL, 10) >= config->decoder.n_layers)
 		return false;
 	for (const SrmLayerTensor *tensor = row->layer_tensors; tensor->name != NULL; tensor++)
 		if (srm_weight_is_matrix(tensor->weight) && strcmp(name + n_digits + 1, tensor->name) == 0)
 			return true;
 	return false;
+}
+
+bool
+srm_bind_check_changes(const SrmConfig *config, const SrmWeights *weights, SrmStatus *status)
+{
+	for (size_t i = 0; i < weights->n; i++)
+	{
+		const SrmTensor *tensor = &weights->tensors[i];
+
+		if (tensor->change == NULL || srm_bind_is_layer_map(config, tensor->name))
+			continue;
+		srm_fail(status, SRM_NOT_SUPPORTED, "an adapter of \"%s\" is not supported", tensor->name);
+		return srm_fail_detail(status, "Tensor \"%s\" of file \"%s\" adapts it; supported are adapters of the layers' linear maps.",
+							   tensor->change->a->name, tensor->change->a->path);
+	}
+	return true;
 }
 
 static const char *
@@ -194,5 +212,5 @@ srm_bind(SrmModel *model, const SrmConfig *config, const SrmWeights *weights, Sr
 {
 	SrmBinder	binder = {.model = model,.config = config,.weights = weights,.status = status};
 
-	return bind_decoder(&binder) && srm_bind_head(&binder) && bind_attention(&binder);
+	return srm_bind_check_changes(config, weights, status) && bind_decoder(&binder) && srm_bind_head(&binder) && bind_attention(&binder);
 }

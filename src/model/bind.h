@@ -20,6 +20,12 @@
 extern bool srm_bind(SrmModel *model, const SrmConfig *config,
 					 const SrmWeights *weights, SrmStatus *status);
 
+/*
+ * Fails where a tensor is changed that is no linear map of the configuration's layers, so that the
+ * change would be lost.
+ */
+extern bool srm_bind_check_changes(const SrmConfig *config, const SrmWeights *weights, SrmStatus *status);
+
 /* Whether a name is that of a tensor with linear maps of the configuration's layers. */
 extern bool srm_bind_is_layer_map(const SrmConfig *config, const char *name);
 

@@ -25,6 +25,30 @@ static const char *const head_names[] = {
 	"regression_head", "score_head", "reward_head", NULL
 };
 
+/* The first words of the other tensors of heads. */
+static const char *const part_names[] = {
+	"gating", "weights", "regression_layer", "reward_transform_matrix", "normalizer", NULL
+};
+
+static bool
+begins_with(const char *name, const char *const *words)
+{
+	for (; *words != NULL; words++)
+	{
+		size_t		length = strlen(*words);
+
+		if (strncmp(name, *words, length) == 0 && (name[length] == '.' || name[length] == '\0'))
+			return true;
+	}
+	return false;
+}
+
+bool
+srm_bind_is_head(const char *name)
+{
+	return begins_with(name, head_names) || begins_with(name, part_names);
+}
+
 /* A name cut off is that of no tensor. */
 __attribute__((format(printf, 2, 3)))
 static const char *

@@ -17,4 +17,7 @@
  */
 extern bool srm_bind_head(SrmBinder *binder);
 
+/* Whether a name is that of a tensor of some head. */
+extern bool srm_bind_is_head(const char *name);
+
 #endif							/* SRM_BIND_HEAD_H */

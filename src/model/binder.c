@@ -112,7 +112,7 @@ srm_binder_rows(SrmBinder *binder, const char *name, const SrmPackedRows *rows, 
 	matrix->cols = cols;
 	matrix->run = rows->run;
 	matrix->stride = rows->stride;
-	return true;
+	return srm_weights_change(tensor, matrix, rows->first, binder->model->arena, binder->status);
 }
 
 bool

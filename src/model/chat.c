@@ -167,7 +167,7 @@ srm_chat_read(SrmModel *model, const SrmTokenizerFiles *files, SrmStatus *status
 		return false;
 	done = name_tokens(variables, &files->special, model->arena, status) &&
 		find_template(files->trees.config, files->config_path, &source, status) &&
-		read_template_file(&source, model->files, scratch, status) &&
+		read_template_file(&source, srm_files_of_tokenizer(model->files), scratch, status) &&
 		prefer_settings(&source, &model->settings) &&
 		check_tokens(model, &source, &files->special, status) &&
 		parse_source(&model->chat_template, &source, model->arena, status);

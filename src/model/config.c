@@ -14,6 +14,7 @@
 #include "base/json_write.h"
 #include "jinja/template.h"
 #include "kernel/pack.h"
+#include "model/adapter.h"
 #include "model/config_reader.h"
 
 /* Beyond all that is published, and small enough that no product overflows. */
@@ -382,41 +383,139 @@ read_settings(SrmConfigReader *reader)
 	return read_scale(reader, json, settings);
 }
 
+/* path is for messages. */
+static bool
+read_tree(SrmConfig *config, const char *path, const SrmJson *root, SrmArena *arena, SrmStatus *status)
+{
+	SrmConfigReader reader = {.root = root,.config = config,.arena = arena,.status = status};
+
+	memset(config, 0, sizeof(SrmConfig));
+	return (read_architecture(&reader) && srm_config_read_labels(&reader) &&
+			srm_config_read_head(&reader) &&
+			check_supported(&reader) && read_activation(&reader) && read_sizes(&reader) &&
+			srm_config_read_layers(&reader) && read_steps(&reader) &&
+			srm_config_read_rope(&reader) && read_settings(&reader)) ||
+		srm_fail_hint(status, "Check file \"%s\".", path);
+}
+
+static SrmJson *
+parse_file(const char *path, const char *json, size_t length, SrmArena *arena, SrmStatus *status)
+{
+	char		what[256];
+
+	snprintf(what, sizeof(what), "file \"%s\"", path);
+	return srm_json_parse(json, length, what, arena, status);
+}
+
 bool
 srm_config_read(SrmConfig *config, const char *path, const char *json, size_t length,
 				SrmArena *arena, SrmStatus *status)
 {
-	SrmConfigReader reader = {.config = config,.arena = arena,.status = status};
 	SrmArena   *scratch = srm_arena_create(status);
-	char		what[256];
-	bool		done;
+	const SrmJson *root = scratch == NULL ? NULL : parse_file(path, json, length, scratch, status);
+	bool		done = root != NULL && read_tree(config, path, root, arena, status);
 
-	memset(config, 0, sizeof(SrmConfig));
-	snprintf(what, sizeof(what), "file \"%s\"", path);
-	if (scratch == NULL)
-		return false;
-	reader.root = srm_json_parse(json, length, what, scratch, status);
-	done = reader.root != NULL && read_architecture(&reader) && srm_config_read_labels(&reader) &&
-		srm_config_read_head(&reader) &&
-		check_supported(&reader) && read_activation(&reader) && read_sizes(&reader) &&
-		srm_config_read_layers(&reader) && read_steps(&reader) &&
-		srm_config_read_rope(&reader) && read_settings(&reader);
-	if (reader.root != NULL && !done)
-		srm_fail_hint(status, "Check file \"%s\".", path);
 	srm_arena_free(scratch);
 	return done;
+}
+
+/* A copy of a member, since a node has one parent. */
+static bool
+copy_member(SrmJson *object, const SrmJson *member, SrmArena *arena, SrmStatus *status)
+{
+	SrmJson    *copy = srm_arena_array(arena, 1, sizeof(SrmJson), status);
+
+	if (copy == NULL)
+		return false;
+	*copy = *member;
+	copy->next = NULL;
+	return srm_json_set(object, member->key, copy, arena, status);
+}
+
+/* The members of "srm" that an adapter gives, over those of its base; a scale of the base's scores is not its own. */
+static bool
+lay_settings(SrmJson *root, const SrmAdapterConfig *adapter, SrmArena *arena, SrmStatus *status)
+{
+	SrmJson    *settings = (SrmJson *) srm_json_member(root, "srm");
+
+	if (settings == NULL)
+	{
+		settings = srm_json_make(SRM_JSON_OBJECT, arena, status);
+		if (settings == NULL || !srm_json_set(root, "srm", settings, arena, status))
+			return false;
+	}
+	if (settings->type != SRM_JSON_OBJECT)
+		return true;			/* whoever reads it says so */
+	if (!srm_json_set(settings, "mean", NULL, arena, status) ||
+		!srm_json_set(settings, "std", NULL, arena, status) ||
+		(adapter->saves_score && !(srm_json_set(settings, "label", NULL, arena, status) &&
+								   srm_json_set(settings, "minus", NULL, arena, status))))
+		return false;
+	for (const SrmJson *member = adapter->settings == NULL ? NULL : adapter->settings->child; member != NULL;
+		 member = member->next)
+		if (strcmp(member->key, "base") != 0 && !copy_member(settings, member, arena, status))
+			return false;
+	return true;
+}
+
+/* The class that peft puts around a base for sequence classification. */
+static bool
+set_class(SrmJson *root, SrmArena *arena, SrmStatus *status)
+{
+	const char *type = srm_json_string(srm_json_member(root, "model_type"));
+	const SrmArchitecture *row = srm_architecture_find("", type);
+	SrmJson    *classes = srm_json_make(SRM_JSON_ARRAY, arena, status);
+	SrmJson    *name;
+	char		text[MAX_NAME_LENGTH];
+
+	if (row == NULL || classes == NULL)
+		return classes != NULL;
+	snprintf(text, sizeof(text), "%sForSequenceClassification", row->family);
+	name = srm_json_make_string(text, arena, status);
+	if (name == NULL)
+		return false;
+	srm_json_append(classes, name);
+	return srm_json_set(root, "architectures", classes, arena, status);
+}
+
+/* What an adapter says about the model, over what its base does. */
+static bool
+lay_adapter(SrmJson *root, const SrmAdapterConfig *adapter, SrmArena *arena, SrmStatus *status)
+{
+	if (!lay_settings(root, adapter, arena, status) ||
+		(adapter->is_classifier && !set_class(root, arena, status)))
+		return false;
+	return !adapter->saves_score || (srm_json_set(root, "num_labels", NULL, arena, status) &&
+									 srm_json_set(root, "id2label", NULL, arena, status));
+}
+
+SrmJson *
+srm_config_tree(SrmModelFiles *files, const char **path, SrmArena *arena, SrmStatus *status)
+{
+	SrmContents contents;
+	SrmJson    *root;
+
+	if (!srm_files_read(srm_files_of_model(files), SRM_CONFIG_FILE, false, SRM_MAX_CONFIG_SIZE, arena, &contents, status))
+		return NULL;
+	if (path != NULL)
+		*path = contents.path;
+	root = parse_file(contents.path, contents.data, contents.size, arena, status);
+	if (root != NULL && root->type != SRM_JSON_OBJECT)
+	{
+		srm_fail(status, SRM_INVALID_MODEL, "file \"%s\" is not a JSON object", contents.path);
+		return NULL;
+	}
+	return root == NULL || files->adapter == NULL || lay_adapter(root, files->adapter, arena, status) ? root : NULL;
 }
 
 bool
 srm_config_open(SrmConfig *config, SrmModelFiles *files, SrmArena *arena, SrmStatus *status)
 {
 	SrmArena   *scratch = srm_arena_create(status);
-	SrmContents contents;
-	bool		done;
+	const char *path;
+	const SrmJson *root = scratch == NULL ? NULL : srm_config_tree(files, &path, scratch, status);
+	bool		done = root != NULL && read_tree(config, path, root, arena, status);
 
-	done = scratch != NULL &&
-		srm_files_read(files, SRM_CONFIG_FILE, false, SRM_MAX_CONFIG_SIZE, scratch, &contents, status) &&
-		srm_config_read(config, contents.path, contents.data, contents.size, arena, status);
 	srm_arena_free(scratch);
 	return done;
 }

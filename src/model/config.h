@@ -13,6 +13,7 @@
 #ifndef SRM_CONFIG_H
 #define SRM_CONFIG_H
 
+#include "base/json.h"
 #include "model/architecture.h"
 #include "files/directory.h"
 #include "model/contents.h"
@@ -55,7 +56,15 @@ typedef struct SrmConfig
 #define SRM_MAX_CONFIG_SIZE	((size_t) 1024 * 1024)
 #define SRM_MIN_MAX_TOKENS	16
 
-/* Reads the config.json of a model directory; what config points to lies in the arena. */
+/*
+ * The config.json of a model directory as a tree in the arena; path, unless NULL, gets that of the
+ * file.  Of an adapter it is its base's, with its own object "srm" laid over that of the base,
+ * member by member.
+ */
+extern SrmJson *srm_config_tree(SrmModelFiles *files, const char **path, SrmArena *arena,
+								SrmStatus *status);
+
+/* Reads the config.json of a model directory, or that tree; what config points to lies in the arena. */
 extern bool srm_config_open(SrmConfig *config, SrmModelFiles *files, SrmArena *arena,
 							SrmStatus *status);
 

@@ -33,6 +33,7 @@ typedef struct SrmModelOptions
 	unsigned	mode;			/* of that directory, if it has to be made */
 	bool		base;			/* to be trained: the value head and the aggregator may be missing */
 	size_t		memory_limit;	/* bytes of weights in this process's memory; 0: none */
+	const SrmModelPath *path;	/* where an adapter's base is looked for; NULL: beside it */
 } SrmModelOptions;
 
 /* The weights of the layers as products read them. */
@@ -103,6 +104,7 @@ typedef struct SrmModelHead
 typedef struct SrmModel
 {
 	const char *directory;
+	const char *base;			/* of an adapter, the name of what it adapts; else NULL */
 	const char *architecture;	/* "LlamaForSequenceClassification" */
 	const char *dtype;			/* of most weights: "float32", "float16", "bfloat16", "int8" */
 	uint64_t	n_parameters;

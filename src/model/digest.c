@@ -15,8 +15,8 @@
 #include <unistd.h>
 
 #include "base/sha256.h"
-#include "files/directory.h"
 #include "files/file.h"
+#include "model/adapter.h"
 #include "model/weights.h"
 
 #define CHUNK_SIZE		((size_t) 1024 * 1024)
@@ -58,15 +58,26 @@ compare_names(const void *a, const void *b)
 	return strcmp(*(const char *const *) a, *(const char *const *) b);
 }
 
+/* The files with what the model computes with. */
 static bool
-list_names(Digester *digester)
+list_weights(Digester *digester)
 {
-	add_name(digester, SRM_WEIGHTS_FILE, false);
+	bool		is_adapter = digester->files->adapter != NULL;
+
+	add_name(digester, is_adapter ? SRM_ADAPTER_WEIGHTS : SRM_WEIGHTS_FILE, is_adapter);
 	if (digester->n_names == 0 && !add_shards(digester))
 		return false;
 	add_name(digester, SRM_HEAD_FILE, false);
-	add_name(digester, "config.json", true);
-	add_name(digester, "tokenizer.json", true);
+	add_name(digester, is_adapter ? SRM_ADAPTER_CONFIG : "config.json", true);
+	return true;
+}
+
+static bool
+list_names(Digester *digester)
+{
+	if (!list_weights(digester))
+		return false;
+	add_name(digester, "tokenizer.json", digester->files->adapter == NULL);
 	add_name(digester, "tokenizer_config.json", false);
 	add_name(digester, "special_tokens_map.json", false);
 	add_name(digester, "added_tokens.json", false);
@@ -127,10 +138,21 @@ hash_file(Digester *digester, SrmFileDigest *out)
 	return done;
 }
 
-/* The hash of the lines that sha256sum would write. */
+/* A line as sha256sum writes it. */
+static void
+hash_line(SrmSha256 *hash, const char *hex, const char *name)
+{
+	srm_sha256_update(hash, hex, SRM_DIGEST_LENGTH);
+	srm_sha256_update(hash, "  ", 2);
+	srm_sha256_update(hash, name, strlen(name));
+	srm_sha256_update(hash, "\n", 1);
+}
+
+/* The hash of the lines of all files, and of that of a base. */
 static bool
 hash_names(Digester *digester, SrmDigests *digests)
 {
+	SrmModelFiles *base = digester->files->base;
 	unsigned char bytes[SRM_SHA256_SIZE];
 	SrmSha256	hash;
 
@@ -142,10 +164,15 @@ hash_names(Digester *digester, SrmDigests *digests)
 		file->name = digester->names[i];
 		if (!hash_file(digester, file))
 			return false;
-		srm_sha256_update(&hash, file->digest, SRM_DIGEST_LENGTH);
-		srm_sha256_update(&hash, "  ", 2);
-		srm_sha256_update(&hash, file->name, strlen(file->name));
-		srm_sha256_update(&hash, "\n", 1);
+		hash_line(&hash, file->digest, file->name);
+	}
+	if (base != NULL)
+	{
+		char		hex[SRM_DIGEST_LENGTH + 1];
+
+		if (!srm_files_digest(base, hex, digester->stop, digester->status))
+			return false;
+		hash_line(&hash, hex, "base");
 	}
 	srm_sha256_final(&hash, bytes);
 	print_hex(digests->all, bytes);
@@ -187,11 +214,11 @@ srm_files_digest(SrmModelFiles *files, char digest[SRM_DIGEST_LENGTH + 1], const
 }
 
 bool
-srm_model_digest(const char *directory, char digest[SRM_DIGEST_LENGTH + 1],
-				 const SrmStop *stop, SrmStatus *status)
+srm_model_digest(const char *directory, const SrmModelPath *path,
+				 char digest[SRM_DIGEST_LENGTH + 1], const SrmStop *stop, SrmStatus *status)
 {
 	SrmArena   *arena = srm_arena_create(status);
-	SrmModelFiles *files = arena == NULL ? NULL : srm_files_create(directory, arena, status);
+	SrmModelFiles *files = arena == NULL ? NULL : srm_adapter_open(directory, path, arena, status);
 	bool		done = files != NULL && srm_files_digest(files, digest, stop, status);
 
 	srm_files_close(files);

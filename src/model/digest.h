@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "base/arena.h"
+#include "files/name.h"
 
 #define SRM_DIGEST_LENGTH	64	/* hexadecimal digits of SHA-256 */
 
@@ -22,11 +23,13 @@ struct SrmModelFiles;
  * tokenizer.json, tokenizer_config.json, special_tokens_map.json,
  * added_tokens.json, and chat_template.jinja, as far as present, sorted by name (bytewise), one line "HEX  NAME\n" each.  Reads every byte.
  * An index and its files count only where there is no model.safetensors, as in
- * srm_model_open().
+ * srm_model_open().  Of an adapter these are adapter_config.json, adapter_model.safetensors,
+ * value_head.safetensors, and its own tokenizer's files; behind them stands a line
+ * "HEX  base\n" with the digest of its base, which is looked for as there.
  */
 extern bool srm_files_digest(struct SrmModelFiles *files, char digest[SRM_DIGEST_LENGTH + 1],
 							 const SrmStop *stop, SrmStatus *status);
-extern bool srm_model_digest(const char *directory, char digest[SRM_DIGEST_LENGTH + 1],
+extern bool srm_model_digest(const char *directory, const SrmModelPath *path, char digest[SRM_DIGEST_LENGTH + 1],
 							 const SrmStop *stop, SrmStatus *status);
 
 #define SRM_DIGEST_FILES	1100	/* at most: shards, their index, and the small files */

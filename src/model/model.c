@@ -12,6 +12,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "model/adapter_weights.h"
 #include "model/bind.h"
 #include "model/chat.h"
 #include "model/config.h"
@@ -46,7 +47,7 @@ read_weights(SrmModel *model, const SrmModelOptions *options, const SrmStop *sto
 	SrmWeights *weights = srm_arena_array(model->arena, 1, sizeof(SrmWeights), status);
 
 	if (weights == NULL ||
-		!srm_weights_open(weights, model->files, model->arena, stop, status) ||
+		!srm_adapter_weights_open(weights, model->files, model->arena, stop, status) ||
 		(is_plain(options) && !load_plain(model, options, stop, status)) ||
 		!srm_continue(stop, status) ||
 		!srm_bind(model, config, weights, status))
@@ -57,6 +58,7 @@ read_weights(SrmModel *model, const SrmModelOptions *options, const SrmStop *sto
 	model->reward_token_id = (int32_t) config->head.reward_token_id;
 	model->pad_id = (int32_t) config->head.pad_id;
 	model->max_tokens = config->max_tokens;
+	model->base = model->files->adapter == NULL ? NULL : model->files->adapter->base;
 	model->dtype = srm_dtype_name(weights->dtype);
 	model->n_parameters = weights->n_parameters;
 	return true;
@@ -136,7 +138,7 @@ read_tokenizer(SrmModel *model, const SrmModelOptions *options, SrmArena *scratc
 	SrmTokenizerFiles files;
 	int32_t		n_ids;
 
-	if (!srm_tokenizer_files_read(&files, model->files, model->decoder.vocab_size, scratch, status) ||
+	if (!srm_tokenizer_files_read(&files, srm_files_of_tokenizer(model->files), model->decoder.vocab_size, scratch, status) ||
 		!srm_prepared_tokenizer(model, &files, options, stop, status))
 		return false;
 	n_ids = srm_tokenizer_n_ids(model->tokenizer);
@@ -165,7 +167,7 @@ fill_model(SrmModel *model, const char *directory, const SrmModelOptions *option
 	SrmConfig  *config = srm_arena_array(model->arena, 1, sizeof(SrmConfig), status);
 
 	model->config = config;
-	model->files = srm_files_create(directory, model->arena, status);
+	model->files = srm_adapter_open(directory, options == NULL ? NULL : options->path, model->arena, status);
 	if (config == NULL || model->files == NULL)
 		return false;
 	model->directory = model->files->directory;
@@ -301,7 +303,7 @@ summarize(SrmModelFiles *files, SrmArena *arena, SrmArena *scratch, SrmModelSumm
 	SrmWeights	weights;
 
 	if (!srm_config_open(&config, files, arena, status) ||
-		!srm_weights_open(&weights, files, scratch, NULL, status))
+		!srm_adapter_weights_open(&weights, files, scratch, NULL, status))
 		return false;
 	summary->architecture = config.name;
 	summary->dtype = srm_dtype_name(weights.dtype);
@@ -312,8 +314,8 @@ summarize(SrmModelFiles *files, SrmArena *arena, SrmArena *scratch, SrmModelSumm
 }
 
 bool
-srm_model_summarize(const char *directory, SrmArena *arena, SrmModelSummary *summary,
-					SrmStatus *status)
+srm_model_summarize(const char *directory, const SrmModelPath *path, SrmArena *arena,
+					SrmModelSummary *summary, SrmStatus *status)
 {
 	SrmArena   *scratch = srm_arena_create(status);
 	SrmModelFiles *files = NULL;
@@ -321,9 +323,19 @@ srm_model_summarize(const char *directory, SrmArena *arena, SrmModelSummary *sum
 
 	memset(summary, 0, sizeof(SrmModelSummary));
 	if (scratch != NULL)
-		files = srm_files_create(directory, scratch, status);
+		files = srm_adapter_open(directory, path, scratch, status);
 	done = files != NULL && summarize(files, arena, scratch, summary, status);
 	srm_files_close(files);
 	srm_arena_free(scratch);
 	return done;
+}
+
+const char *
+srm_model_base_directory(const char *directory, const SrmModelPath *path, SrmArena *arena, SrmStatus *status)
+{
+	SrmModelFiles *files = srm_adapter_open(directory, path, arena, status);
+	const char *base = files == NULL || files->base == NULL ? NULL : files->base->directory;
+
+	srm_files_close(files);
+	return base;
 }

@@ -4,7 +4,8 @@
  *	  A model directory, opened.
  *
  * The Hugging Face layout as published: config.json, model.safetensors or
- * the sharded set with its index, tokenizer.json, tokenizer_config.json.
+ * the sharded set with its index, tokenizer.json, tokenizer_config.json; or an
+ * adapter over another such directory, see adapter.h, which is merged as its base is read.
  * Weights are mapped from a file that was prepared from them, or are in memory;
  * vectors (norms, biases, the value head) are copied as f32.
  *
@@ -47,6 +48,13 @@ extern void srm_model_release(const SrmModel *model);
 /* Whether files of the directory were replaced, added or removed since it was opened. */
 extern bool srm_model_changed(const SrmModel *model);
 
+/*
+ * The directory of an adapter's base, in the arena; NULL where the directory is no adapter or,
+ * with the status set, its base is not found.
+ */
+extern const char *srm_model_base_directory(const char *directory, const SrmModelPath *path,
+											SrmArena *arena, SrmStatus *status);
+
 /* What a list of models shows. */
 typedef struct SrmModelSummary
 {
@@ -61,7 +69,7 @@ typedef struct SrmModelSummary
  * From config.json, and the headers of the files of weights; what the summary points to lies in the
  * arena.  Does not read the weights.
  */
-extern bool srm_model_summarize(const char *directory, SrmArena *arena,
+extern bool srm_model_summarize(const char *directory, const SrmModelPath *path, SrmArena *arena,
 								SrmModelSummary *summary, SrmStatus *status);
 
 #endif							/* SRM_MODEL_H */

@@ -148,11 +148,24 @@ load_rows(Maker *maker, const SrmMatrix *matrix, size_t first, size_t n)
 						  (end - start) * bytes, maker->status);
 }
 
+/* What is added to a matrix, for all of its rows. */
+static bool
+load_change(Maker *maker, const SrmLowRank *change)
+{
+	SrmModelFiles *files = maker->model->files;
+
+	return change == NULL ||
+		(srm_files_load(files, change->a.data, srm_prepared_source_bytes(&change->a), maker->status) &&
+		 srm_files_load(files, change->b.data, srm_prepared_source_bytes(&change->b), maker->status));
+}
+
 static bool
 pack_matrix(Maker *maker, const SrmPreparedMatrix *entry, void *out)
 {
 	size_t		rows = entry->matrix->rows;
 
+	if (!load_change(maker, entry->matrix->change))
+		return false;
 	for (size_t first = 0; first < rows; first += PACK_ROWS)
 	{
 		size_t		n = rows - first < PACK_ROWS ? rows - first : PACK_ROWS;

@@ -65,6 +65,16 @@ stored_bytes(const SrmPreparedMatrix *entry)
 		srm_pack_bytes(entry->layout, entry->matrix->rows, entry->matrix->cols);
 }
 
+/*
+ * Rounding to bytes anew would lose what an adapter adds: most of it is less than
+ * half a step.
+ */
+static SrmCompute
+auto_compute(const SrmMatrix *matrix)
+{
+	return srm_compute_auto(matrix->change != NULL && matrix->dtype == SRM_INT8 ? SRM_BF16 : matrix->dtype);
+}
+
 static bool
 place(SrmPreparedPlan *plan, int compute, SrmStatus *status)
 {
@@ -77,8 +87,8 @@ place(SrmPreparedPlan *plan, int compute, SrmStatus *status)
 		SrmPreparedMatrix *entry = &plan->matrices[i];
 		const SrmMatrix *matrix = entry->matrix;
 
-		entry->compute = compute < 0 ? srm_compute_auto(matrix->dtype) : (SrmCompute) compute;
-		entry->layout = srm_pack_layout_for(entry->compute, matrix->dtype);
+		entry->compute = compute < 0 ? auto_compute(matrix) : (SrmCompute) compute;
+		entry->layout = matrix->change != NULL ? entry->compute : srm_pack_layout_for(entry->compute, matrix->dtype);
 		entry->offset = end;
 		entry->size = stored_bytes(entry);
 		if (entry->size == 0 || entry->size > MAX_SIZE - end)
@@ -90,29 +100,31 @@ place(SrmPreparedPlan *plan, int compute, SrmStatus *status)
 	return true;
 }
 
+static uint64_t
+hash_watches(uint64_t hash, const SrmModelFiles *files)
+{
+	for (const SrmWatch *watch = files->watches; watch != NULL; watch = watch->next)
+	{
+		const SrmFileStamp *stamp = &watch->stamp;
+		uint64_t	numbers[] = {
+			stamp->exists, stamp->device, stamp->inode, stamp->size,
+			(uint64_t) stamp->modified_s, (uint64_t) stamp->modified_ns,
+			(uint64_t) stamp->changed_s, (uint64_t) stamp->changed_ns
+		};
+
+		hash = srm_hash_bytes(hash, watch->path, strlen(watch->path));
+		hash = srm_hash_bytes(hash, numbers, sizeof(numbers));
+	}
+	return files->base == NULL ? hash : hash_watches(hash, files->base);
+}
+
 /* Paths and stamps, so that any file that changes makes another model. */
 static void
 identify(SrmPreparedPlan *plan, const SrmModel *model)
 {
 	plan->identity.directory = model->directory;
 	for (int i = 0; i < 2; i++)
-	{
-		uint64_t	hash = (uint64_t) i;
-
-		for (const SrmWatch *watch = model->files->watches; watch != NULL; watch = watch->next)
-		{
-			const SrmFileStamp *stamp = &watch->stamp;
-			uint64_t	numbers[] = {
-				stamp->exists, stamp->device, stamp->inode, stamp->size,
-				(uint64_t) stamp->modified_s, (uint64_t) stamp->modified_ns,
-				(uint64_t) stamp->changed_s, (uint64_t) stamp->changed_ns
-			};
-
-			hash = srm_hash_bytes(hash, watch->path, strlen(watch->path));
-			hash = srm_hash_bytes(hash, numbers, sizeof(numbers));
-		}
-		plan->identity.files[i] = hash;
-	}
+		plan->identity.files[i] = hash_watches((uint64_t) i, model->files);
 }
 
 bool

@@ -84,7 +84,7 @@ static void
 open_sharer(Sharer *sharer, SrmModel *model, const SrmTokenizerFiles *files,
 			const SrmModelOptions *options, const SrmFile *file)
 {
-	const char *directory = model->directory;
+	const char *directory = srm_files_of_tokenizer(model->files)->directory;
 
 	sharer->model = model;
 	sharer->files = files;
@@ -214,7 +214,7 @@ srm_prepared_tokenizer(SrmModel *model, const SrmTokenizerFiles *files,
 	SrmFile		file;
 	bool		done = false;
 
-	if (scratch != NULL && srm_files_open(model->files, TOKENIZER_FILE, false, &file, status))
+	if (scratch != NULL && srm_files_open(srm_files_of_tokenizer(model->files), TOKENIZER_FILE, false, &file, status))
 	{
 		open_sharer(&sharer, model, files, options, &file);
 		done = load(&sharer, &file, scratch, stop, status);

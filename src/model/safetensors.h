@@ -30,7 +30,16 @@ typedef struct SrmTensor
 	const char *data;			/* (size), of any alignment */
 	size_t		start;			/* bytes of the file's data: [start, start + size) */
 	size_t		size;
+	const struct SrmTensorChange *change;	/* by an adapter; NULL as read from a file */
 } SrmTensor;
+
+/* What an adapter adds to a tensor (rows, cols): scale * b * a. */
+typedef struct SrmTensorChange
+{
+	const SrmTensor *a;			/* (rank, cols) */
+	const SrmTensor *b;			/* (rows, rank) */
+	float		scale;
+} SrmTensorChange;
 
 typedef struct SrmSafetensors
 {

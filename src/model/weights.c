@@ -104,10 +104,9 @@ load_header(SrmModelFiles *files, const SrmContents *contents, SrmStatus *status
 						  status);
 }
 
-/* Reads the header of a file. */
-static bool
-open_file(SrmSafetensors *tensors, SrmModelFiles *files, const char *name, bool optional,
-		  bool *found, SrmArena *arena, SrmStatus *status)
+bool
+srm_weights_open_file(SrmSafetensors *tensors, SrmModelFiles *files, const char *name, bool optional,
+					  bool *found, SrmArena *arena, SrmStatus *status)
 {
 	SrmContents contents;
 
@@ -211,7 +210,7 @@ open_shards(SrmWeights *weights, SrmModelFiles *files, SrmArena *arena, const Sr
 		bool		found;
 
 		if (!srm_continue(stop, status) ||
-			!open_file(&file, files, shards.names[i], false, &found, arena, status) ||
+			!srm_weights_open_file(&file, files, shards.names[i], false, &found, arena, status) ||
 			!take_shard(weights, &file, shards.names[i], &entries, places, status))
 			return false;
 	}
@@ -245,9 +244,8 @@ srm_weights_is_scales(const SrmWeights *weights, const SrmTensor *tensor)
 	return index >= 0 && weights->tensors[index].dtype == SRM_INT8;
 }
 
-/* Counts the parameters, and finds the type of most of them. */
-static void
-count_parameters(SrmWeights *weights)
+void
+srm_weights_count(SrmWeights *weights)
 {
 	uint64_t	n_of_type[] = {[SRM_F32] = 0,[SRM_F16] = 0,[SRM_BF16] = 0,[SRM_INT8] = 0};
 
@@ -289,9 +287,8 @@ take_head(SrmWeights *weights, const SrmSafetensors *file, SrmArena *arena, SrmS
 	return true;
 }
 
-/* What wrappers of a model put before its names, or amid them; NULL: nothing of it is there. */
-static const char *
-unwrap_name(const char *name, SrmArena *arena, SrmStatus *status)
+const char *
+srm_weights_unwrap(const char *name, SrmArena *arena, SrmStatus *status)
 {
 	static const char *const prefixes[] = {"module.", "_orig_mod.", "base_model.model.", "pretrained_model.", NULL};
 	static const char saved[] = ".modules_to_save.default.";
@@ -320,7 +317,7 @@ unwrap_names(SrmWeights *weights, SrmArena *arena, SrmStatus *status)
 {
 	for (size_t i = 0; i < weights->n; i++)
 	{
-		const char *name = unwrap_name(weights->tensors[i].name, arena, status);
+		const char *name = srm_weights_unwrap(weights->tensors[i].name, arena, status);
 
 		if (status->code != SRM_OK)
 			return false;
@@ -347,16 +344,48 @@ srm_weights_open(SrmWeights *weights, SrmModelFiles *files, SrmArena *arena,
 	bool		found = false;
 
 	memset(weights, 0, sizeof(SrmWeights));
-	if (!open_file(&single, files, SRM_WEIGHTS_FILE, true, &found, arena, status))
+	if (!srm_weights_open_file(&single, files, SRM_WEIGHTS_FILE, true, &found, arena, status))
 		return false;
 	if (!(found ? take_file(weights, &single, arena, status) :
 		  open_shards(weights, files, arena, stop, status)) ||
-		!open_file(&single, files, SRM_HEAD_FILE, true, &found, arena, status) ||
+		!srm_weights_open_file(&single, files, SRM_HEAD_FILE, true, &found, arena, status) ||
 		(found && !take_head(weights, &single, arena, status)) ||
 		!unwrap_names(weights, arena, status))
 		return false;
-	count_parameters(weights);
+	srm_weights_count(weights);
 	return true;
+}
+
+bool
+srm_weights_change(const SrmTensor *tensor, SrmMatrix *matrix, size_t first, SrmArena *arena,
+				   SrmStatus *status)
+{
+	const SrmTensorChange *of = tensor->change;
+	SrmLowRank *change;
+
+	if (of == NULL)
+		return true;
+	change = srm_arena_array(arena, 1, sizeof(SrmLowRank), status);
+	if (change == NULL)
+		return false;
+	change->scale = of->scale;
+	change->a = (SrmMatrix) {.data = of->a->data,.dtype = of->a->dtype,.rows = of->a->shape[0],.cols = of->a->shape[1]};
+	change->b = (SrmMatrix) {
+		.data = of->b->data + first * of->b->shape[1] * srm_dtype_size(of->b->dtype),.dtype = of->b->dtype,
+		.rows = matrix->rows,.cols = of->b->shape[1],.run = matrix->run,.stride = matrix->stride
+	};
+	matrix->change = change;
+	return true;
+}
+
+bool
+srm_weights_load(SrmModelFiles *files, const SrmTensor *tensor, SrmStatus *status)
+{
+	const SrmTensorChange *change = tensor->change;
+
+	return srm_files_load(files, tensor->data, tensor->size, status) &&
+		(change == NULL || (srm_files_load(files, change->a->data, change->a->size, status) &&
+							srm_files_load(files, change->b->data, change->b->size, status)));
 }
 
 /* A piece at a time: a tensor may lie at any byte. */

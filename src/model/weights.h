@@ -35,6 +35,22 @@ typedef struct SrmWeights
 extern bool srm_weights_open(SrmWeights *weights, SrmModelFiles *files,
 							 SrmArena *arena, const SrmStop *stop, SrmStatus *status);
 
+/*
+ * Reads the header of one file.  With optional, one that does not exist is not an error, and
+ * found tells.
+ */
+extern bool srm_weights_open_file(SrmSafetensors *tensors, SrmModelFiles *files, const char *name,
+								  bool optional, bool *found, SrmArena *arena, SrmStatus *status);
+
+/*
+ * A name without what wrappers of a model put before it, or amid it; NULL where nothing of it is
+ * there, or, with the status set, memory is short.
+ */
+extern const char *srm_weights_unwrap(const char *name, SrmArena *arena, SrmStatus *status);
+
+/* Counts the parameters, and finds the type of most of them. */
+extern void srm_weights_count(SrmWeights *weights);
+
 /* Behind the name of an int8 tensor: that of its scales, one for each row, (rows) or (rows, 1). */
 #define SRM_SCALES_SUFFIX	"_scale"
 
@@ -47,6 +63,16 @@ extern bool srm_weights_is_scales(const SrmWeights *weights, const SrmTensor *te
 
 /* A tensor, or NULL. */
 extern const SrmTensor *srm_weights_find(const SrmWeights *weights, const char *name);
+
+/*
+ * Adds the change of a tensor, where it has one, to a matrix of some of its rows, from first on, whose
+ * rows, run and stride are set already.
+ */
+extern bool srm_weights_change(const SrmTensor *tensor, SrmMatrix *matrix, size_t first,
+							   SrmArena *arena, SrmStatus *status);
+
+/* Loads a tensor and its change. */
+extern bool srm_weights_load(SrmModelFiles *files, const SrmTensor *tensor, SrmStatus *status);
 
 /* out (n) = elements of a tensor of weights that is loaded, from element start on, as f32. */
 extern void srm_tensor_read(const SrmTensor *tensor, size_t start, size_t n, float *out);

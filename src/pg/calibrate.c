@@ -70,7 +70,10 @@ standard_deviation(const Moments *moments)
 static void
 write_model(SrmCall *call, SrmOutput *output, const char *directory, double mean, double std)
 {
-	srm_call_check(call, srm_copy_model(output->writer, directory, mean, std, &call->stop, &call->status));
+	SrmModelPath path;
+
+	srm_models_path(&path);
+	srm_call_check(call, srm_copy_model(output->writer, directory, &path, mean, std, &call->stop, &call->status));
 	srm_output_commit(call, output);
 }
 

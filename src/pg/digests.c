@@ -36,13 +36,12 @@ static KnownDigest *known_digests = NULL;
 
 /* A number that changes with any file of a directory, in whatever order they are found; 0 if it cannot be read. */
 static uint64
-stamp_directory(const char *directory, uint64 *bytes)
+stamp_files(const char *directory, uint64 *bytes)
 {
 	DIR		   *dir = AllocateDir(directory);
 	struct dirent *entry;
 	uint64		stamp = 1;
 
-	*bytes = 0;
 	if (dir == NULL)
 		return 0;
 	while ((entry = ReadDirExtended(dir, directory, LOG)) != NULL)
@@ -64,6 +63,25 @@ stamp_directory(const char *directory, uint64 *bytes)
 	}
 	FreeDir(dir);
 	return stamp;
+}
+
+/* The same of a model's directory, and that of its base; bytes are those of both. */
+static uint64
+stamp_directory(const char *directory, const SrmModelPath *path, uint64 *bytes)
+{
+	SrmCall    *call = srm_call_begin();
+	const char *base;
+	uint64		stamp;
+	uint64		base_stamp = 1;
+
+	*bytes = 0;
+	base = srm_model_base_directory(directory, path, call->arena, &call->status);
+	stamp = stamp_files(directory, bytes);
+	if (base != NULL)
+		base_stamp = stamp_files(base, bytes);
+	/* What cannot be opened now is for others to say */
+	srm_call_end(call);
+	return stamp == 0 || base_stamp == 0 ? 0 : hash_combine64(stamp, base_stamp);
 }
 
 static KnownDigest *
@@ -93,23 +111,23 @@ keep(const char *directory, uint64 stamp, const char *digest)
 }
 
 void
-srm_digests_keep(const char *directory, const char *digest)
+srm_digests_keep(const char *directory, const SrmModelPath *path, const char *digest)
 {
 	uint64		bytes;
-	uint64		stamp = stamp_directory(directory, &bytes);
+	uint64		stamp = stamp_directory(directory, path, &bytes);
 
 	if (stamp != 0)
 		keep(directory, stamp, digest);
 }
 
 bool
-srm_digests_find(SrmCall *call, const char *directory, char *digest)
+srm_digests_find(SrmCall *call, const char *directory, const SrmModelPath *path, char *digest)
 {
 	uint64		bytes;
 	uint64		stamp;
 	const KnownDigest *known;
 
-	stamp = stamp_directory(directory, &bytes);
+	stamp = stamp_directory(directory, path, &bytes);
 	known = find_known(directory);
 	if (known != NULL && stamp != 0 && known->stamp == stamp)
 	{
@@ -117,7 +135,7 @@ srm_digests_find(SrmCall *call, const char *directory, char *digest)
 		return true;
 	}
 	if (bytes > MAX_UNASKED ||
-		!srm_model_digest(directory, digest, &call->stop, &call->status))
+		!srm_model_digest(directory, path, digest, &call->stop, &call->status))
 		return false;
 	keep(directory, stamp, digest);
 	return true;

@@ -62,6 +62,7 @@ put_model(SrmRows *rows, SrmCall *call, const char *name)
 {
 	char	   *directory = srm_models_find_directory(name);
 	char		digest[SRM_DIGEST_LENGTH + 1];
+	SrmModelPath path;
 	SrmModelSummary summary;
 	Datum		values[N_COLUMNS] = {0};
 	bool		nulls[N_COLUMNS];
@@ -73,7 +74,8 @@ put_model(SrmRows *rows, SrmCall *call, const char *name)
 	values[0] = srm_datum_of_utf8(name, strlen(name));
 	nulls[0] = false;
 	srm_status_init(&call->status);
-	is_known = srm_model_summarize(directory, call->arena, &summary, &call->status) &&
+	srm_models_path(&path);
+	is_known = srm_model_summarize(directory, &path, call->arena, &summary, &call->status) &&
 		srm_models_known_digest(call, directory, digest);
 	if (call->status.code == SRM_OK)
 	{
@@ -248,6 +250,7 @@ SRM_FUNCTION(srm_sql_model_info)
 	push_string(&state, "name", open->name);
 	push_string(&state, "digest", srm_models_digest(call, open));
 	push_owner(&state, open->directory);
+	push_string(&state, "base", model->base);
 	push_string(&state, "architecture", model->architecture);
 	push_string(&state, "dtype", model->dtype);
 	push_number(&state, "parameters", (double) model->n_parameters);

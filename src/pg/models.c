@@ -90,14 +90,34 @@ search_path(void)
 	return directories;
 }
 
+void
+srm_models_path(SrmModelPath *path)
+{
+	List	   *directories = search_path();
+	const char **array = palloc(Max(list_length(directories), 1) * sizeof(char *));
+	ListCell   *cell;
+
+	path->directories = array;
+	path->n = 0;
+	foreach(cell, directories)
+		array[path->n++] = lfirst(cell);
+}
+
+/* A model has the one, an adapter the other. */
 static bool
 has_config(const char *directory)
 {
-	char	   *path = psprintf("%s/config.json", directory);
-	struct stat st;
-	bool		found = stat(path, &st) == 0 && S_ISREG(st.st_mode);
+	static const char *const names[] = {"config.json", "adapter_config.json"};
+	bool		found = false;
 
-	pfree(path);
+	for (int i = 0; i < (int) lengthof(names) && !found; i++)
+	{
+		char	   *path = psprintf("%s/%s", directory, names[i]);
+		struct stat st;
+
+		found = stat(path, &st) == 0 && S_ISREG(st.st_mode);
+		pfree(path);
+	}
 	return found;
 }
 
@@ -319,7 +339,8 @@ static SrmOpenModel *
 open_model(const char *name, const char *directory, int compute, const SrmStop *stop,
 		   SrmStatus *status)
 {
-	SrmModelOptions options = {.compute = compute,.mode = pg_dir_create_mode};
+	SrmModelPath path;
+	SrmModelOptions options = {.compute = compute,.mode = pg_dir_create_mode,.path = &path};
 	MemoryContext old = MemoryContextSwitchTo(TopMemoryContext);
 	SrmOpenModel *model = palloc0(sizeof(SrmOpenModel));
 	instr_time	start;
@@ -332,6 +353,7 @@ open_model(const char *name, const char *directory, int compute, const SrmStop *
 	model->compute = compute;
 	MemoryContextSwitchTo(old);
 	options.prepared = srm_settings_path(srm_prepared_path);
+	srm_models_path(&path);
 
 	INSTR_TIME_SET_CURRENT(start);
 	model->scorer = srm_scorer_open(directory, &options, stop, status);
@@ -425,13 +447,21 @@ set_checked(SrmOpenModel *model)
 	model->checked_transaction = SRM_LOCAL_TRANSACTION();
 }
 
+/* Whether the base of an adapter was looked for along another path. */
+static bool
+may_lead_elsewhere(const SrmOpenModel *model)
+{
+	return model->scorer->model->base != NULL && model->checked_path != NULL &&
+		strcmp(model->checked_path, srm_model_path) != 0;
+}
+
 /* The model of a directory, opened anew where its files have changed. */
 static SrmOpenModel *
 open_directory(SrmCall *call, const char *name, const char *directory, int compute)
 {
 	SrmOpenModel *model = find_open(directory, compute);
 
-	if (model != NULL && srm_model_changed(model->scorer->model))
+	if (model != NULL && (srm_model_changed(model->scorer->model) || may_lead_elsewhere(model)))
 	{
 		close_model(model);
 		model = NULL;
@@ -469,6 +499,7 @@ srm_models_digest(SrmCall *call, SrmOpenModel *model)
 {
 	const char *recorded = model->scorer->model->prepared.digest;
 	char		digest[SRM_DIGEST_LENGTH + 1];
+	SrmModelPath path;
 
 	/* Whoever prepared the weights has computed it, of the very same files */
 	if (model->digest[0] == '\0' && recorded[0] != '\0')
@@ -478,7 +509,8 @@ srm_models_digest(SrmCall *call, SrmOpenModel *model)
 		srm_call_check(call, srm_files_digest(model->scorer->model->files, digest, &call->stop,
 											  &call->status));
 		strlcpy(model->digest, digest, sizeof(model->digest));
-		srm_digests_keep(model->directory, digest);
+		srm_models_path(&path);
+		srm_digests_keep(model->directory, &path, digest);
 	}
 	return model->digest;
 }
@@ -500,7 +532,10 @@ find_open_digest(const char *directory, char *digest)
 bool
 srm_models_known_digest(SrmCall *call, const char *directory, char *digest)
 {
-	return find_open_digest(directory, digest) || srm_digests_find(call, directory, digest);
+	SrmModelPath path;
+
+	srm_models_path(&path);
+	return find_open_digest(directory, digest) || srm_digests_find(call, directory, &path, digest);
 }
 
 /* Digits of a digest that may be the beginning of one. */
@@ -549,12 +584,14 @@ srm_models_resolve(SrmCall *call, const char *name)
 	const char *at = strchr(name, '@');
 	char	   *plain = at == NULL ? pstrdup(name) : pnstrdup(name, at - name);
 	char	   *directory = find_existing(plain);
+	SrmModelPath path;
 	char		digest[SRM_DIGEST_LENGTH + 1];
 
 	if (at == NULL)
 		return directory;
 	check_digits(at + 1);
-	srm_call_check(call, srm_model_digest(directory, digest, &call->stop, &call->status));
+	srm_models_path(&path);
+	srm_call_check(call, srm_model_digest(directory, &path, digest, &call->stop, &call->status));
 	compare_digest(plain, at + 1, digest);
 	return directory;
 }

@@ -58,6 +58,9 @@ extern bool srm_models_known_digest(SrmCall *call, const char *directory, char *
 /* Opens the models of srm.preload_models; what cannot be opened is a warning. */
 extern void srm_models_preload(const char *names);
 
+/* The directories of srm.model_path, palloc'd. */
+extern void srm_models_path(SrmModelPath *path);
+
 /* The names that can be opened, sorted, as palloc'd cstrings. */
 extern List *srm_models_list(void);
 

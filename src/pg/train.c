@@ -136,12 +136,15 @@ open_trainer(SrmTraining *training)
 {
 	SrmCall    *call = training->call;
 	SrmTrainOptions *options = &training->options;
+	SrmModelPath path;
 
 	options->name = training->arguments.name;
 	srm_output_take(&training->place, call, options->name, options->replace, true);
 	options->output = training->place.directory;
 	options->owner = training->place.owner;
 	options->base = srm_models_resolve(call, training->arguments.base);
+	srm_models_path(&path);
+	options->path = &path;
 	options->checkpoint = checkpoint_directory(training);
 	check_checkpoint(training);
 	options->n_threads = srm_settings_threads();
@@ -151,6 +154,7 @@ open_trainer(SrmTraining *training)
 	options->notice.callback = show_notice;
 	options->notice.arg = call;
 	training->trainer = srm_trainer_open(options, &call->stop, &call->status);
+	options->path = NULL;
 	srm_call_check(call, training->trainer != NULL);
 }
 

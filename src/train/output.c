@@ -142,7 +142,7 @@ list_parts(Output *output)
 					.rows = decoder->dim,.cols = 1,.less_one = row->norms_from_one});
 }
 
-/* What trained weights are written as: in the type that they had, but those of 8 bits in 16. */
+/* What trained or merged weights are written as: in the type that they had, but those of 8 bits in 16. */
 static const char *
 trained_type(const Output *output, const SrmTensor *tensor)
 {
@@ -155,7 +155,8 @@ static const char *
 type_of(const Output *output, const Part *part)
 {
 	bool		stays = part->values == NULL &&
-		(part->tensor->dtype == SRM_INT8 || srm_weights_is_scales(output->base->weights, part->tensor));
+		((part->tensor->dtype == SRM_INT8 && part->tensor->change == NULL) ||
+		 srm_weights_is_scales(output->base->weights, part->tensor));
 
 	return stays ? part->tensor->type : trained_type(output, part->tensor);
 }
@@ -287,6 +288,40 @@ lay_part(const Part *part, float *out)
 	}
 }
 
+/* Reads the scales of a matrix of 8 bits, whose tensor is loaded. */
+static bool
+read_scales(Output *output, const SrmTensor *tensor, SrmMatrix *matrix, SrmArena *scratch)
+{
+	const SrmTensor *scales = srm_weights_find_scales(output->base->weights, tensor);
+	float	   *values = srm_arena_array(scratch, matrix->rows, sizeof(float), output->status);
+
+	if (values == NULL || !srm_weights_load(output->base->files, scales, output->status))
+		return false;
+	srm_tensor_read(scales, 0, matrix->rows, values);
+	matrix->scales = values;
+	return true;
+}
+
+/* values = all of a tensor, with what an adapter adds to it */
+static bool
+read_tensor(Output *output, const SrmTensor *tensor, float *values, SrmArena *scratch)
+{
+	SrmMatrix	matrix = {.data = tensor->data,.dtype = tensor->dtype,.rows = tensor->shape[0],.cols = tensor->shape[1]};
+
+	if (!srm_weights_load(output->base->files, tensor, output->status))
+		return false;
+	if (tensor->change == NULL && tensor->dtype != SRM_INT8)
+	{
+		srm_tensor_read(tensor, 0, tensor->n_elements, values);
+		return true;
+	}
+	if ((tensor->dtype == SRM_INT8 && !read_scales(output, tensor, &matrix, scratch)) ||
+		!srm_weights_change(tensor, &matrix, 0, scratch, output->status))
+		return false;
+	srm_matrix_read(&matrix, 0, tensor->n_elements, values);
+	return true;
+}
+
 /* A tensor of the base as it is, a piece in memory at a time. */
 static bool
 copy_tensor(Output *output, const SrmTensor *tensor)
@@ -311,14 +346,11 @@ write_decoder_tensor(Output *output, const SrmTensorPlan *plan, SrmArena *scratc
 	const SrmTensor *tensor = output->parts[plan->tag].tensor;
 	float	   *values;
 
-	if (output->parts[plan->tag].values == NULL && strcmp(plan->type, tensor->type) == 0)
+	if (output->parts[plan->tag].values == NULL && tensor->change == NULL && strcmp(plan->type, tensor->type) == 0)
 		return copy_tensor(output, tensor);
 	values = srm_arena_alloc(scratch, tensor->n_elements * sizeof(float), output->status);
-	if (values == NULL || !srm_files_load(output->base->files, tensor->data, tensor->size, output->status))
+	if (values == NULL || !read_tensor(output, tensor, values, scratch))
 		return false;
-	/* What is laid over weights of 8 bits covers all of them */
-	if (tensor->dtype != SRM_INT8)
-		srm_tensor_read(tensor, 0, tensor->n_elements, values);
 	for (size_t i = plan->tag; i < output->n_parts; i++)
 		if (output->parts[i].tensor == tensor && output->parts[i].values != NULL)
 			lay_part(&output->parts[i], values);
@@ -423,7 +455,7 @@ unset_quantization(Output *output, SrmJson *config)
 static bool
 write_config(Output *output, const SrmOutputSettings *settings)
 {
-	SrmJson    *config = srm_writer_read_config(output->base->files, output->arena, output->status);
+	SrmJson    *config = srm_config_tree(output->base->files, NULL, output->arena, output->status);
 
 	if (config == NULL || !set_class(output, config) || !set_labels(output, config) ||
 		!set_settings(output, config, settings) || !unset_quantization(output, config))
@@ -448,7 +480,7 @@ srm_output_model(const SrmModel *base, const SrmTrainOptions *options, const Srm
 	output.prefix = find_prefix(base);
 	done = output.writer != NULL && list_parts(&output) && plan_tensors(&output) &&
 		write_config(&output, settings) &&
-		srm_writer_copy_texts(output.writer, base->files, stop, status) &&
+		srm_writer_copy_texts(output.writer, srm_files_of_tokenizer(base->files), stop, status) &&
 		srm_ownership_write(output.writer, &options->owner, status) &&
 		write_tensors(&output) && srm_files_check(base->files, status) &&
 		srm_writer_commit(output.writer, status);
@@ -473,7 +505,7 @@ srm_output_bytes(const SrmModel *base, const SrmTrainOptions *options, const Srm
 	output.prefix = find_prefix(base);
 	done = list_parts(&output) && plan_tensors(&output) && srm_buffer_init(&header, output.arena, 0, status) &&
 		srm_safetensors_plan(output.plans, output.n_plans, &header, status);
-	*bytes = done ? header.length + srm_writer_text_bytes(base->directory) : 0;
+	*bytes = done ? header.length + srm_writer_text_bytes(srm_files_of_tokenizer(base->files)->directory) : 0;
 	for (size_t i = 0; done && i < output.n_plans; i++)
 		*bytes += output.plans[i].size;
 	srm_arena_free(output.arena);

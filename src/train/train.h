@@ -21,6 +21,7 @@
 #ifndef SRM_TRAIN_H
 #define SRM_TRAIN_H
 
+#include "files/name.h"
 #include "write/ownership.h"
 #include "reward/reward.h"
 #include "score/layout.h"
@@ -52,6 +53,8 @@ typedef struct SrmNotice
 typedef struct SrmTrainOptions
 {
 	const char *base;			/* directory of a reward model, or of a language model */
+	const SrmModelPath *path;	/* where the base of an adapter is looked for, as srm_trainer_open()
+								 * does; NULL: beside it [NULL] */
 	const char *output;			/* directory in which the new model's directory appears */
 	const char *name;			/* of the new model's directory */
 	const char *checkpoint;		/* directory for the state of this run, made on demand; NULL: none */

@@ -126,6 +126,11 @@ check_base(const SrmTrainer *trainer, SrmStatus *status)
 
 	if (!srm_segmenter_known(trainer->options.segmenter))
 		return srm_fail(status, SRM_NOT_SUPPORTED, "segmenter \"%s\" is not supported", trainer->options.segmenter);
+	if (model->base != NULL && trainer->options.lora_adapter)
+	{
+		srm_fail(status, SRM_NOT_SUPPORTED, "an adapter over a model that is an adapter itself cannot be written");
+		return srm_fail_hint(status, "Write a merged model, or train over \"%s\".", model->base);
+	}
 	if (model->head.value.n > 0)
 		return srm_fail(status, SRM_NOT_SUPPORTED, "a model whose head is more than a linear map cannot be trained");
 	if (obstacle != NULL)
@@ -159,13 +164,14 @@ open_parts(SrmTrainer *trainer, const SrmStop *stop, SrmStatus *status)
 {
 	const SrmTrainOptions *options = &trainer->options;
 	SrmModelOptions how = {.compute = SRM_COMPUTE_PLAIN,.prepared = options->prepared,
-		.mode = options->directory_mode,.base = true,.memory_limit = options->memory_limit
+		.mode = options->directory_mode,.base = true,.path = options->path,.memory_limit = options->memory_limit
 	};
 
 	/* Frozen states come from the products that scoring has */
 	if (options->part == SRM_TRAIN_HEAD)
 		how.compute = SRM_COMPUTE_AUTO;
 	trainer->model = srm_model_open(options->base, &how, stop, status);
+	trainer->options.path = NULL;	/* nobody looks there any more */
 	if (trainer->model == NULL || !complete_options(trainer, stop, status) || !check_base(trainer, status))
 		return false;
 	trainer->segmenter = srm_segmenter_open(options->segmenter, options->locale, status);

@@ -12,8 +12,8 @@
 #include <string.h>
 
 #include "base/json_write.h"
+#include "model/adapter_weights.h"
 #include "model/bind.h"
-#include "files/directory.h"
 #include "kernel/pack.h"
 
 #define CHUNK_SIZE			((size_t) 1024 * 1024)
@@ -44,14 +44,15 @@ typedef struct Quantizer
 } Quantizer;
 
 static bool
-read_model(Quantizer *quantizer, const char *directory)
+read_model(Quantizer *quantizer, const char *directory, const SrmModelPath *path)
 {
-	quantizer->files = srm_files_create(directory, quantizer->arena, quantizer->status);
+	quantizer->files = srm_adapter_open(directory, path, quantizer->arena, quantizer->status);
 	return quantizer->files != NULL &&
 		srm_config_open(&quantizer->config, quantizer->files, quantizer->arena,
 						quantizer->status) &&
-		srm_weights_open(&quantizer->weights, quantizer->files, quantizer->arena,
-						 quantizer->stop, quantizer->status);
+		srm_adapter_weights_open(&quantizer->weights, quantizer->files, quantizer->arena,
+								 quantizer->stop, quantizer->status) &&
+		srm_bind_check_changes(&quantizer->config, &quantizer->weights, quantizer->status);
 }
 
 static bool
@@ -201,7 +202,8 @@ write_tensor(Quantizer *quantizer, const SrmTensorPlan *plan)
 		return copy_tensor(quantizer, tensor);
 	/* What the tensors before have read is not needed any more */
 	srm_files_release(quantizer->files);
-	if (!srm_files_load(quantizer->files, tensor->data, tensor->size, quantizer->status))
+	if (!srm_weights_load(quantizer->files, tensor, quantizer->status) ||
+		!srm_weights_change(tensor, &matrix, 0, quantizer->arena, quantizer->status))
 		return false;
 	return plan->tag % N_PARTS == PART_VALUES ? write_values(quantizer, &matrix) :
 		write_scales(quantizer, &matrix, tensor);
@@ -230,16 +232,29 @@ write_weights(Quantizer *quantizer)
 static const char description[] = DESCRIPTION("\"Linear\"");
 static const char description_with_embedding[] = DESCRIPTION("\"Linear\", \"Embedding\"");
 
+/* A score that an adapter brought need not have as many rows as its base says. */
+static bool
+set_labels(Quantizer *quantizer, SrmJson *config)
+{
+	const SrmTensor *score = srm_weights_find(&quantizer->weights, "score.weight");
+	SrmJson    *n;
+
+	if (quantizer->files->adapter == NULL || !quantizer->files->adapter->saves_score || score == NULL)
+		return true;
+	n = srm_json_make_int((int64_t) score->shape[0], quantizer->arena, quantizer->status);
+	return n != NULL && srm_json_set(config, "num_labels", n, quantizer->arena, quantizer->status);
+}
+
 static bool
 write_config(Quantizer *quantizer)
 {
 	SrmArena   *arena = quantizer->arena;
 	SrmStatus  *status = quantizer->status;
-	SrmJson    *config = srm_writer_read_config(quantizer->files, arena, status);
+	SrmJson    *config = srm_config_tree(quantizer->files, NULL, arena, status);
 	const char *text = quantizer->embedding ? description_with_embedding : description;
 	SrmJson    *layout = srm_json_parse(text, strlen(text), "the layout", arena, status);
 
-	return config != NULL && layout != NULL &&
+	return config != NULL && layout != NULL && set_labels(quantizer, config) &&
 		srm_writer_set_config(config, "quantization", srm_json_make_string("int8", arena, status),
 							  arena, status) &&
 		srm_json_set(config, "quantization_config", layout, arena, status) &&
@@ -247,16 +262,16 @@ write_config(Quantizer *quantizer)
 }
 
 bool
-srm_model_quantize(SrmWriter *writer, const char *directory, bool embedding,
+srm_model_quantize(SrmWriter *writer, const char *directory, const SrmModelPath *path, bool embedding,
 				   const SrmStop *stop, SrmStatus *status)
 {
 	Quantizer	quantizer = {.writer = writer,.embedding = embedding,.stop = stop,.status = status};
 	bool		done;
 
 	quantizer.arena = srm_arena_create(status);
-	done = quantizer.arena != NULL && read_model(&quantizer, directory) &&
+	done = quantizer.arena != NULL && read_model(&quantizer, directory, path) &&
 		plan_tensors(&quantizer) && write_config(&quantizer) &&
-		srm_writer_copy_texts(writer, quantizer.files, stop, status) &&
+		srm_writer_copy_texts(writer, srm_files_of_tokenizer(quantizer.files), stop, status) &&
 		write_weights(&quantizer) && srm_files_check(quantizer.files, status);
 	srm_files_close(quantizer.files);
 	srm_arena_free(quantizer.arena);

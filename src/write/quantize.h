@@ -18,14 +18,16 @@
 #ifndef SRM_QUANTIZE_H
 #define SRM_QUANTIZE_H
 
+#include "files/name.h"
 #include "write/writer.h"
 
 /*
- * Writes all files of the new model, which is then ready to commit.  Memory
+ * Writes all files of the new model, which is then ready to commit; of an adapter, merged into its
+ * base, which is looked for along the path as in srm_model_open().  Memory
  * does not grow with the size of the weights.  Fails with SRM_INVALID_ARGUMENT for a model
  * that is quantized already, and SRM_INVALID_MODEL for weights that are not finite.
  */
-extern bool srm_model_quantize(SrmWriter *writer, const char *directory, bool embedding,
+extern bool srm_model_quantize(SrmWriter *writer, const char *directory, const SrmModelPath *path, bool embedding,
 							   const SrmStop *stop, SrmStatus *status);
 
 #endif							/* SRM_QUANTIZE_H */

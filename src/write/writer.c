@@ -478,23 +478,6 @@ srm_writer_close(SrmWriter *writer)
 	srm_arena_free(writer->arena);
 }
 
-SrmJson *
-srm_writer_read_config(SrmModelFiles *files, SrmArena *arena, SrmStatus *status)
-{
-	SrmContents contents;
-	SrmJson    *config;
-	char		what[300];
-
-	if (!srm_files_read(files, SRM_CONFIG_FILE, false, SRM_MAX_CONFIG_SIZE, arena, &contents, status))
-		return NULL;
-	snprintf(what, sizeof(what), "file \"%s\"", contents.path);
-	config = srm_json_parse(contents.data, contents.size, what, arena, status);
-	if (config == NULL || config->type == SRM_JSON_OBJECT)
-		return config;
-	srm_fail(status, SRM_INVALID_MODEL, "file \"%s\" is not a JSON object", contents.path);
-	return NULL;
-}
-
 bool
 srm_writer_set_config(SrmJson *config, const char *key, SrmJson *value, SrmArena *arena,
 					  SrmStatus *status)

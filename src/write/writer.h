@@ -87,12 +87,9 @@ extern bool srm_writer_commit(SrmWriter *writer, SrmStatus *status);
 extern void srm_writer_close(SrmWriter *writer);
 
 /*
- * The config.json of a model directory as a tree to be changed, and a member
- * of its object "srm", which is added where there is none; a value of NULL
- * takes the member away.
+ * Sets a member of the object "srm" of a configuration, which is added where there is
+ * none; a value of NULL takes the member away.
  */
-extern SrmJson *srm_writer_read_config(SrmModelFiles *files, SrmArena *arena,
-									   SrmStatus *status);
 extern bool srm_writer_set_config(SrmJson *config, const char *key, SrmJson *value,
 								  SrmArena *arena, SrmStatus *status);
 

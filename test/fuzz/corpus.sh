@@ -24,6 +24,7 @@ for file in models/*/*.safetensors; do
 	[ "$(wc -c <"$file")" -gt 100000 ] || seed '' "$file" fuzz_safetensors
 done
 for file in models/*/model.safetensors.index.json; do seed '\000' "$file" fuzz_model; done
+for file in models/*/adapter_config.json; do seed '\002' "$file" fuzz_model; done
 for file in templates/*.jinja; do seed '' "$file" fuzz_template; done
 for file in tokenizer/*.json; do
 	case $file in

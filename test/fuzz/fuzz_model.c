@@ -2,10 +2,10 @@
  *
  * fuzz_model.c
  *	  Damaged files of a model as it is opened: the index of a sharded one,
- *	  and weights that are quantized.
+ *	  weights that are quantized, and both files of an adapter.
  *
- * The first byte chooses.  An index is the input as it is; of quantized weights it is the
- * changes.
+ * The first byte chooses.  An index, or an adapter's configuration, is the input as it is; of
+ * weights it is the changes.
  *
  *-------------------------------------------------------------------------
  */
@@ -16,7 +16,10 @@
 
 static char sharded[128];
 static char quantized[128];
+static char adapter[128];
 static Bytes whole;				/* quantized weights */
+static Bytes factors;			/* weights of the adapter */
+static Bytes adapter_config;
 
 static void
 quantize(void)
@@ -26,7 +29,7 @@ quantize(void)
 
 	srm_status_init(&status);
 	writer = srm_writer_begin(place, "quantized", false, 0700, &status);
-	check_status(writer != NULL && srm_model_quantize(writer, "test/data/models/llama", false, NULL, &status) &&
+	check_status(writer != NULL && srm_model_quantize(writer, "test/data/models/llama", NULL, false, NULL, &status) &&
 				 srm_writer_commit(writer, &status), &status);
 	srm_writer_close(writer);
 }
@@ -40,6 +43,11 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 	snprintf(sharded, sizeof(sharded), "%s/sharded", place);
 	snprintf(quantized, sizeof(quantized), "%s/quantized", place);
 	copy_files("test/data/models/qwen3-sharded", sharded);
+	snprintf(adapter, sizeof(adapter), "%s/adapter", place);
+	copy_files("test/data/models/llama", in_place("llama"));
+	copy_files("test/data/models/adapter-llama", adapter);
+	factors = read_file(in_place("adapter/adapter_model.safetensors"));
+	adapter_config = read_file(in_place("adapter/adapter_config.json"));
 	quantize();
 	whole = read_file(in_place("quantized/model.safetensors"));
 	return 0;
@@ -73,22 +81,40 @@ use(const char *directory)
 	srm_arena_free(arena);
 }
 
+/* Opens a model with changes in a file of weights, given whole. */
+static void
+use_patched(const char *directory, const char *name, Bytes weights, const uint8_t *data, size_t size)
+{
+	char	   *copy = patch(weights, data, size);
+
+	write_file(in_place(name), copy, weights.size);
+	free(copy);
+	use(directory);
+	write_file(in_place(name), weights.data, weights.size);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	char	   *copy;
-
 	if (size == 0)
 		return 0;
-	if (data[0] % 2 == 0)
+	switch (data[0] % 4)
 	{
-		write_file(in_place("sharded/model.safetensors.index.json"), data + 1, size - 1);
-		use(sharded);
-		return 0;
+		case 0:
+			write_file(in_place("sharded/model.safetensors.index.json"), data + 1, size - 1);
+			use(sharded);
+			break;
+		case 1:
+			use_patched(quantized, "quantized/model.safetensors", whole, data + 1, size - 1);
+			break;
+		case 2:
+			write_file(in_place("adapter/adapter_config.json"), data + 1, size - 1);
+			use(adapter);
+			write_file(in_place("adapter/adapter_config.json"), adapter_config.data, adapter_config.size);
+			break;
+		default:
+			use_patched(adapter, "adapter/adapter_model.safetensors", factors, data + 1, size - 1);
+			break;
 	}
-	copy = patch(whole, data + 1, size - 1);
-	write_file(in_place("quantized/model.safetensors"), copy, whole.size);
-	free(copy);
-	use(quantized);
 	return 0;
 }

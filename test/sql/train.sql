@@ -56,11 +56,12 @@ SELECT b.log_loss < a.log_loss AS learned
 FROM srm_evaluate('SELECT * FROM lessons', 'llama') AS a, srm_evaluate('SELECT * FROM lessons', :'head') AS b;
 SELECT srm_model_info(:'fresh')->'attention_dim' AS attention_dim;
 
--- adapters alone are files for other programs, and no model
+-- adapters alone are models over their base
 
 CALL srm_train('adapter_' || :'lora', 'SELECT * FROM lessons ORDER BY id', base => 'llama', train => 'lora', lora_rank => 2, lora_targets => 'q_proj, down_proj',
 	lora_adapter => true, batch => 8);
-SELECT count(*) FROM srm_models() WHERE name = 'adapter_' || :'lora';
+SELECT architecture, aggregation FROM srm_models() WHERE name = 'adapter_' || :'lora';
+SELECT srm_model_info('adapter_' || :'lora')->>'base' AS base, srm_score('adapter_' || :'lora', 'Hi.', 'It is.') <> srm_score('llama', 'Hi.', 'It is.') AS other;
 SELECT config->>'peft_type' AS peft_type, config->'r' AS r, config->'target_modules' AS target_modules, config->'srm'->>'aggregation' AS aggregation
 FROM (SELECT pg_read_file('srm/models/adapter_' || :'lora' || '/adapter_config.json')::jsonb AS config) AS c;
 CALL srm_train('adapter_' || :'lora', 'SELECT * FROM lessons ORDER BY id', base => 'llama', train => 'lora', lora_rank => 2, lora_adapter => true,

@@ -3,7 +3,8 @@
  * test_golden.c
  *	  Numbers that transformers computes with tiny random models, and ours.
  *
- * tools/golden/make_models.py makes both the models and the numbers.
+ * tools/golden/make_models.py makes both the models and the numbers, and
+ * make_adapters.py those of adapters, with peft.
  *
  * Tolerance: 1e-4, relative to the number or to 1, whichever is larger.  Both
  * sides compute in f32 from the same weights, f16 and bf16 ones included; the
@@ -164,6 +165,10 @@ main(void)
 		MODEL("granite"),
 		MODEL("smollm3"),
 		MODEL("smollm3-window"),
+		MODEL("adapter-llama"),
+		MODEL("adapter-phi3"),
+		MODEL("adapter-gemma2"),
+		MODEL("adapter-trained"),
 	};
 
 	return cmocka_run_group_tests_name("golden", tests, NULL, NULL);

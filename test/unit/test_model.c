@@ -889,19 +889,19 @@ test_digest(void **state)
 	assert_non_null(pipe);
 	assert_non_null(fgets(expected, sizeof(expected), pipe));
 	pclose(pipe);
-	assert_true(srm_model_digest(fixture, digest, NULL, &status));
+	assert_true(srm_model_digest(fixture, NULL, digest, NULL, &status));
 	assert_string_equal(digest, expected);
 
 	write_text("chat_template.jinja", "x");
-	assert_true(srm_model_digest(fixture, digest, NULL, &status));
+	assert_true(srm_model_digest(fixture, NULL, digest, NULL, &status));
 	assert_string_not_equal(digest, expected);
 
-	assert_false(srm_model_digest(fixture, digest, &stop, &status));
+	assert_false(srm_model_digest(fixture, NULL, digest, &stop, &status));
 	assert_int_equal(status.code, SRM_STOPPED);
 
 	srm_status_init(&status);
 	remove(in_fixture(SHARD));
-	assert_false(srm_model_digest(fixture, digest, NULL, &status));
+	assert_false(srm_model_digest(fixture, NULL, digest, NULL, &status));
 	assert_int_equal(status.code, SRM_FILE_ACCESS);
 }
 
@@ -916,14 +916,14 @@ test_summary(void **state)
 	(void) state;
 	copy_model("attention-marker");
 	remove(in_fixture("tokenizer.json"));
-	assert_true(srm_model_summarize(fixture, arena, &summary, &status));
+	assert_true(srm_model_summarize(fixture, NULL, arena, &summary, &status));
 	assert_string_equal(summary.architecture, "LlamaForSequenceClassification");
 	assert_string_equal(summary.dtype, "float32");
 	assert_string_equal(summary.settings.aggregation, "attention");
 	assert_int_equal(summary.n_parameters, 27608);
 	assert_int_equal(summary.max_tokens, 256);
 	remove(in_fixture(WEIGHTS));
-	assert_false(srm_model_summarize(fixture, arena, &summary, &status));
+	assert_false(srm_model_summarize(fixture, NULL, arena, &summary, &status));
 	assert_int_equal(status.code, SRM_FILE_ACCESS);
 	srm_arena_free(arena);
 }

@@ -12,8 +12,9 @@
 
 #include "base/json_write.h"
 #include "files/directory.h"
-#include "write/quantize.h"
 #include "files/tree.h"
+#include "model/config.h"
+#include "write/quantize.h"
 #include "model/weights.h"
 #include "products.h"
 
@@ -59,7 +60,7 @@ quantize_with(const char *directory, bool embedding)
 	bool		done;
 
 	assert_non_null(writer);
-	done = srm_model_quantize(writer, directory, embedding, NULL, &status) && srm_writer_commit(writer, &status);
+	done = srm_model_quantize(writer, directory, NULL, embedding, NULL, &status) && srm_writer_commit(writer, &status);
 	srm_writer_close(writer);
 	return done;
 }
@@ -214,7 +215,7 @@ test_cut(void **state)
 		SrmWriter  *writer = srm_writer_begin(parent, "small", true, 0700, &status);
 
 		copy_model("llama");
-		done = srm_model_quantize(writer, source, false, &stop, &status);
+		done = srm_model_quantize(writer, source, NULL, false, &stop, &status);
 		assert_true(done || status.code == SRM_INVALID_MODEL);
 		assert_int_equal(done, left > 0);
 		srm_writer_close(writer);
@@ -236,8 +237,8 @@ test_config(void **state)
 	assert_true(quantize("test/data/models/attention-offset"));
 	old_files = srm_files_create("test/data/models/attention-offset", arena, &status);
 	new_files = srm_files_create(in_parent("small"), arena, &status);
-	old = srm_writer_read_config(old_files, arena, &status);
-	new = srm_writer_read_config(new_files, arena, &status);
+	old = srm_config_tree(old_files, NULL, arena, &status);
+	new = srm_config_tree(new_files, NULL, arena, &status);
 	assert_string_equal(srm_json_string(srm_json_member(srm_json_member(new, "srm"), "quantization")), "int8");
 	assert_string_equal(srm_json_string(srm_json_member(srm_json_member(new, "quantization_config"), "quant_method")),
 						"compressed-tensors");
@@ -344,7 +345,7 @@ test_stopped(void **state)
 		SrmWriter  *writer = srm_writer_begin(parent, "small", false, 0700, &status);
 
 		assert_non_null(writer);
-		done = srm_model_quantize(writer, "test/data/models/llama", false, &stop, &status);
+		done = srm_model_quantize(writer, "test/data/models/llama", NULL, false, &stop, &status);
 		n_stopped += status.code == SRM_STOPPED;
 		srm_writer_close(writer);
 		assert_int_equal(rmdir(parent), 0);

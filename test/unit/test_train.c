@@ -609,7 +609,7 @@ test_quantized_base(void **state)
 
 		start_options(&run);
 		writer = srm_writer_begin(run.directory, "bytes", false, 0700, &run.status);
-		assert_true(writer != NULL && srm_model_quantize(writer, BASE, true, NULL, &run.status) &&
+		assert_true(writer != NULL && srm_model_quantize(writer, BASE, NULL, true, NULL, &run.status) &&
 					srm_writer_commit(writer, &run.status));
 		srm_writer_close(writer);
 		run.options.part = parts[i];
@@ -630,38 +630,202 @@ test_quantized_base(void **state)
 	}
 }
 
-/* An adapter is its two files; its tensors have peft's names. */
+/* Trains one epoch of adapters, and writes them in one form or the other under a name. */
+static void
+train_adapters(Run *run, const char *name, bool as_adapter)
+{
+	run->options.part = SRM_TRAIN_LORA;
+	run->options.lora_adapter = as_adapter;
+	run->options.lora_targets = "q_proj,v_proj,o_proj,up_proj,down_proj";
+	run->options.epochs = 1.0;
+	run->options.name = name;
+	open_run(run);
+	run_steps(run);
+	finish_run(run);
+}
+
+static SrmModel *
+open_written(const Run *run, const char *name, const char *path_to_base)
+{
+	char		directory[128];
+	SrmModelPath path = {.directories = &path_to_base,.n = 1};
+	SrmModelOptions options = {.compute = SRM_COMPUTE_PLAIN,.path = &path};
+	SrmStatus	status = {0};
+	SrmModel   *model;
+
+	snprintf(directory, sizeof(directory), "%s/%s", run->directory, name);
+	model = srm_model_open(directory, &options, NULL, &status);
+	if (model == NULL)
+		fail_msg("%s %s", status.message, status.detail);
+	return model;
+}
+
+/* The same weights, as far as adding to the base in another order lets them be; and the same head. */
+static void
+compare_models(const SrmModel *a, const SrmModel *b)
+{
+	for (size_t i = 0; i < a->decoder.n_layers * SRM_N_WEIGHTS; i++)
+	{
+		const SrmMatrix *x = srm_weight_matrix(&a->decoder.layers[i / SRM_N_WEIGHTS], i % SRM_N_WEIGHTS);
+		const SrmMatrix *y = srm_weight_matrix(&b->decoder.layers[i / SRM_N_WEIGHTS], i % SRM_N_WEIGHTS);
+
+		for (size_t j = 0; srm_weight_is_matrix(i % SRM_N_WEIGHTS) && j < x->rows * x->cols; j++)
+		{
+			float		values[2];
+
+			srm_matrix_read(x, j, 1, &values[0]);
+			srm_matrix_read(y, j, 1, &values[1]);
+			assert_close(values[0], values[1], 1e-6);
+		}
+	}
+	assert_memory_equal(a->value_weight, b->value_weight, a->decoder.dim * sizeof(float));
+	assert_memory_equal(a->attention.query_weight, b->attention.query_weight,
+						a->attention.dim * a->decoder.dim * sizeof(float));
+	assert_memory_equal(a->attention.key_bias, b->attention.key_bias, a->attention.dim * sizeof(float));
+	assert_string_equal(a->settings.aggregation, b->settings.aggregation);
+	assert_string_equal(a->settings.marker_layout, b->settings.marker_layout);
+	assert_int_equal(a->marker_id, b->marker_id);
+}
+
+/* The text of a file of a model's directory; to be freed. */
+static char *
+read_text(const char *directory, const char *name)
+{
+	char		path[256];
+	char	   *text = calloc(1, 65536);
+	FILE	   *file;
+
+	snprintf(path, sizeof(path), "%s/%s", directory, name);
+	file = fopen(path, "rb");
+	assert_non_null(file);
+	assert_true(fread(text, 1, 65535, file) > 0);
+	fclose(file);
+	return text;
+}
+
+/* peft has loaded one with this configuration: see test_golden.c. */
+static void
+compare_config(const Run *run, const char *name)
+{
+	char		directory[128];
+	char	   *written;
+	char	   *loaded = read_text("test/data/models/adapter-trained", "adapter_config.json");
+
+	snprintf(directory, sizeof(directory), "%s/%s", run->directory, name);
+	written = read_text(directory, "adapter_config.json");
+	assert_string_equal(written, loaded);
+	free(written);
+	free(loaded);
+}
+
+/* What is written as an adapter opens as the model that is written merged. */
 static void
 test_adapter(void **state)
 {
 	Run			run;
-	char		path[128];
-	char		text[4096];
-	FILE	   *file;
-	size_t		n;
+	SrmModel   *adapter;
+	SrmModel   *merged;
 
 	(void) state;
 	start_options(&run);
-	run.options.part = SRM_TRAIN_LORA;
-	run.options.lora_adapter = true;
-	run.options.lora_targets = "q_proj,down_proj";
-	run.options.epochs = 1.0;
 	run.options.replace = false;
+	train_adapters(&run, "adapter", true);
+	compare_config(&run, "adapter");
+	train_adapters(&run, "merged", false);
+	adapter = open_written(&run, "adapter", "test/data/models");
+	merged = open_written(&run, "merged", "test/data/models");
+	assert_string_equal(adapter->base, "attention-marker");
+	assert_null(merged->base);
+	assert_non_null(adapter->decoder.layers[1].query.change);
+	assert_null(adapter->decoder.layers[1].key.change);
+	compare_models(adapter, merged);
+	srm_model_close(adapter);
+	srm_model_close(merged);
+	remove_run(&run);
+}
+
+/* An adapter is trained as any model is; what comes of it is merged. */
+static void
+test_over_adapter(void **state)
+{
+	Run			run;
+	char		base[128];
+	const char *directories = "test/data/models";
+	SrmModelPath path = {.directories = &directories,.n = 1};
+	SrmModel   *models[2];
+
+	(void) state;
+	start_options(&run);
+	train_adapters(&run, "adapter", true);
+	snprintf(base, sizeof(base), "%s/adapter", run.directory);
+	run.options.base = base;
+	run.options.path = &path;
+	run.trainer = srm_trainer_open(&run.options, NULL, &run.status);
+	assert_null(run.trainer);
+	assert_int_equal(run.status.code, SRM_NOT_SUPPORTED);
+	srm_status_init(&run.status);
+
+	/* No rate, no change: the adapter in other files */
+	run.options.learning_rate = 1e-30;
+	run.options.part = SRM_TRAIN_HEAD;
+	run.options.lora_adapter = false;
+	run.options.name = "head";
 	open_run(&run);
 	run_steps(&run);
 	finish_run(&run);
-	snprintf(path, sizeof(path), "%s/new/adapter_config.json", run.directory);
-	assert_int_equal(access(path, R_OK), 0);
-	snprintf(path, sizeof(path), "%s/new/adapter_model.safetensors", run.directory);
-	file = fopen(path, "rb");
-	assert_non_null(file);
-	n = fread(text, 1, sizeof(text) - 1, file);
-	text[n] = '\0';
-	fclose(file);
-	assert_non_null(strstr(text + 8, "base_model.model.model.layers.1.self_attn.q_proj.lora_A.weight"));
-	assert_non_null(strstr(text + 8, "base_model.model.model.layers.0.mlp.down_proj.lora_B.weight"));
-	assert_non_null(strstr(text + 8, "base_model.model.score.weight"));
-	assert_null(strstr(text + 8, "k_proj"));
+	train_adapters(&run, "merged", false);
+	models[0] = open_written(&run, "adapter", directories);
+	for (int i = 0; i < 2; i++)
+	{
+		models[1] = open_written(&run, i == 0 ? "head" : "merged", directories);
+		compare_models(models[0], models[1]);
+		srm_model_close(models[1]);
+	}
+	srm_model_close(models[0]);
+	remove_run(&run);
+}
+
+/* A base of bytes stays as it is, and is adapted. */
+static void
+test_over_bytes(void **state)
+{
+	Run			run;
+	char		base[128];
+	SrmWriter  *writer;
+	SrmModel   *model;
+	SrmModel   *head;
+
+	(void) state;
+	start_options(&run);
+	writer = srm_writer_begin(run.directory, "bytes", false, 0700, &run.status);
+	assert_non_null(writer);
+	assert_true(srm_model_quantize(writer, BASE, NULL, false, NULL, &run.status));
+	assert_true(srm_writer_commit(writer, &run.status));
+	srm_writer_close(writer);
+	snprintf(base, sizeof(base), "%s/bytes", run.directory);
+	run.options.base = base;
+	train_adapters(&run, "adapter", true);
+	model = open_written(&run, "adapter", run.directory);
+	assert_string_equal(model->base, "bytes");
+	assert_int_equal(model->decoder.layers[0].up.dtype, SRM_INT8);
+	assert_non_null(model->decoder.layers[0].up.change);
+
+	/* The head alone over that: what is adapted is bytes no more, and the rest is */
+	snprintf(base, sizeof(base), "%s/adapter", run.directory);
+	run.options.lora_adapter = false;
+	run.options.part = SRM_TRAIN_HEAD;
+	run.options.learning_rate = 1e-30;
+	run.options.write_f32 = true;
+	run.options.name = "head";
+	open_run(&run);
+	run_steps(&run);
+	finish_run(&run);
+	head = open_written(&run, "head", run.directory);
+	assert_int_equal(head->decoder.layers[0].up.dtype, SRM_F32);
+	assert_int_equal(head->decoder.layers[0].gate.dtype, SRM_INT8);
+	compare_models(model, head);
+	srm_model_close(head);
+	srm_model_close(model);
 	remove_run(&run);
 }
 
@@ -679,6 +843,8 @@ main(void)
 		cmocka_unit_test(test_written_back),
 		cmocka_unit_test(test_quantized_base),
 		cmocka_unit_test(test_adapter),
+		cmocka_unit_test(test_over_adapter),
+		cmocka_unit_test(test_over_bytes),
 		cmocka_unit_test(test_same_model),
 		cmocka_unit_test(test_memory_of_base),
 		cmocka_unit_test(test_memory),

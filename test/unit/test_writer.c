@@ -17,6 +17,7 @@
 #include "base/json_write.h"
 #include "files/directory.h"
 #include "files/tree.h"
+#include "model/config.h"
 #include "model/weights.h"
 #include "write/writer.h"
 
@@ -217,7 +218,7 @@ write_copy(const char *source, const char *name, bool replace)
 	SrmWriter  *writer = srm_writer_begin(parent, name, replace, 0700, &status);
 	SrmWeights	weights;
 	SrmModelFiles *files = open_weights(source, &weights);
-	SrmJson    *config = srm_writer_read_config(files, arena, &status);
+	SrmJson    *config = srm_config_tree(files, NULL, arena, &status);
 
 	if (writer == NULL)
 		fail_msg("%s", status.message);

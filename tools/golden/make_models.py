@@ -249,9 +249,8 @@ def expect_sequence(model, ids, bias):
             "score": score}
 
 
-def expect_attention(model, directory, rng, bias, marker):
+def expect_attention(model, tensors, rng, bias, marker):
     """c, a and R by the formulas, from the states that transformers computes."""
-    tensors = load_file(os.path.join(directory, "model.safetensors"))
     weights = {name: tensors[name].double().numpy() for name in tensors if name.startswith("srm.")}
     cases = []
     for n in (0, 1, 2, 11):
@@ -278,7 +277,7 @@ def write_expected(directory, config_class, other, changes):
         expect_sequence(model, rng.integers(len(SPECIAL), N_TOKENS, size=n).tolist(), bias)
         for n in LENGTHS]
     if "srm" in changes:
-        expected["attention"] = expect_attention(model, directory, rng, bias,
+        expected["attention"] = expect_attention(model, load_file(os.path.join(directory, "model.safetensors")), rng, bias,
                                                  changes["srm"]["boundary"] == "marker")
     output.write(os.path.join(directory, "expected.json"), expected)
 
