@@ -135,6 +135,22 @@ add_backward(Buffers *buffers, SrmDecoderTrain *train, const SrmDecoder *decoder
 	add_buffer(buffers, &train->partials, srm_n_chunks(rows), 4 * dim + 2 * decoder->head_dim);
 }
 
+static void
+add_adapters(Buffers *buffers, SrmDecoderTrain *train, const SrmLayer *layer, const SrmTrainSize *size)
+{
+	for (int i = 0; i < SRM_N_WEIGHTS && size->rank > 0; i++)
+	{
+		const SrmMatrix *w = srm_weight_matrix(layer, i);
+
+		if (!srm_weight_is_matrix(i))
+			continue;
+		add_buffer(buffers, &train->packed_a[i], srm_panel_floats(size->rank, w->cols), 1);
+		add_buffer(buffers, &train->packed_b[i], srm_panel_floats(size->rank, w->rows), 1);
+		add_buffer(buffers, &train->reduced_x[i], size->n_rows, size->rank);
+		add_buffer(buffers, &train->reduced_dout[i], size->n_rows, size->rank);
+	}
+}
+
 /* inputs and states are arrays of n_layers + 1 and n_layers, of which all point somewhere afterwards. */
 static void
 add_all(Buffers *buffers, SrmDecoderTrain *train, const SrmDecoder *decoder, const SrmTrainSize *size,
@@ -163,6 +179,8 @@ add_all(Buffers *buffers, SrmDecoderTrain *train, const SrmDecoder *decoder, con
 	}
 	if (size->backward)
 		add_backward(buffers, train, decoder, size->n_rows);
+	if (size->backward)
+		add_adapters(buffers, train, &decoder->layers[0], size);
 }
 
 /* Layers whose states are not kept share those of the first; inputs take turns. */
@@ -202,6 +220,8 @@ srm_decoder_train_bytes(const SrmDecoder *decoder, const SrmTrainSize *size, int
 	}
 	if (size->backward)
 		add_backward(&buffers, &train, decoder, size->n_rows);
+	if (size->backward)
+		add_adapters(&buffers, &train, &decoder->layers[0], size);
 	if (size->backward)
 		scratch = largest(scratch, srm_tree_attention_scratch(size->n_tree_rows, decoder->head_dim));
 	return buffers.bytes + size->n_rows * sizeof(uint32_t) + scratch * (size_t) n_threads;
@@ -243,7 +263,7 @@ allocate_train(SrmDecoderTrain *train, SrmStatus *status)
 }
 
 SrmDecoderTrain *
-srm_decoder_train_create(const SrmDecoder *decoder, const SrmDecoder *gradient,
+srm_decoder_train_create(const SrmDecoder *decoder, const SrmDecoder *gradient, const SrmTrainAdapter *adapters,
 						 const SrmTrainSize *size, SrmStatus *status)
 {
 	SrmArena   *arena = srm_arena_create(status);
@@ -256,6 +276,7 @@ srm_decoder_train_create(const SrmDecoder *decoder, const SrmDecoder *gradient,
 	{
 		train->decoder = decoder;
 		train->gradient = gradient;
+		train->adapters = adapters;
 		train->size = *size;
 		train->arena = arena;
 	}
@@ -319,6 +340,15 @@ srm_layer_attention(const SrmDecoderTrain *train)
 	};
 }
 
+/* Whether the gradient of what a map reads is wanted. */
+static bool
+wants_input(const SrmDecoderTrain *train, SrmWeightNumber map)
+{
+	if (map == SRM_WEIGHT_QUERY || map == SRM_WEIGHT_KEY || map == SRM_WEIGHT_VALUE)
+		return train->wants.normed;
+	return map == SRM_WEIGHT_OUTPUT ? train->wants.heads : true;
+}
+
 /* Which columns of which matrix a task packs. */
 typedef struct PackTask
 {
@@ -352,7 +382,7 @@ srm_pack_layer_backward(SrmDecoderTrain *train)
 
 	for (int i = 0; i < SRM_N_WEIGHTS; i++)
 	{
-		size_t		n = srm_weight_is_matrix(i) ?
+		size_t		n = srm_weight_is_matrix(i) && wants_input(train, i) ?
 			srm_weight_matrix(&train->decoder->layers[train->layer], i)->cols : 0;
 
 		pack.first_task[i + 1] = pack.first_task[i] + (n + PACKED_COLUMNS - 1) / PACKED_COLUMNS;

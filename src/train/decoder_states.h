@@ -45,12 +45,34 @@ typedef struct SrmTrainSize
 	size_t		n_tree_rows;	/* of a tree */
 	bool		backward;		/* gradients are wanted at all */
 	bool		recompute;		/* states of one layer at a time: a third more work, less memory */
+	size_t		rank;			/* greatest of an adapter; 0: there are none */
 } SrmTrainSize;
+
+/* An adapter of a matrix (rows, cols), which is base + scale * b * a already. */
+typedef struct SrmTrainAdapter
+{
+	const float *a;				/* (rank, cols); NULL: the matrix has no adapter */
+	const float *b;				/* (rows, rank) */
+	float	   *da;				/* gradients, which are added to */
+	float	   *db;
+	size_t		rank;
+	float		scale;
+} SrmTrainAdapter;
+
+/* How far back the gradients of a layer are wanted. */
+typedef struct SrmTrainWants
+{
+	bool		middle;			/* of what is behind attention, */
+	bool		heads;			/* of queries, keys and values, */
+	bool		normed;			/* of their inputs, */
+	bool		input;			/* and of the layer's */
+} SrmTrainWants;
 
 typedef struct SrmDecoderTrain
 {
 	const SrmDecoder *decoder;
 	const SrmDecoder *gradient; /* NULL without backward */
+	const SrmTrainAdapter *adapters;	/* (n_layers, SRM_N_WEIGHTS); NULL: there are none */
 	SrmTrainSize size;
 	SrmArena   *arena;
 
@@ -75,6 +97,10 @@ typedef struct SrmDecoderTrain
 	float	   *dkeys;			/* (rows, kv_dim) */
 	float	   *dvalues;		/* (rows, kv_dim) */
 	float	   *partials;		/* (chunks, 4 * dim + 2 * head_dim) of the norms' gradients */
+	float	   *packed_a[SRM_N_WEIGHTS];	/* (cols, rank) in panels: factors of the layer's adapters */
+	float	   *packed_b[SRM_N_WEIGHTS];	/* (rows, rank) in panels */
+	float	   *reduced_x[SRM_N_WEIGHTS];	/* (rows, rank), see decoder_adapters.h */
+	float	   *reduced_dout[SRM_N_WEIGHTS];	/* (rows, rank) */
 
 	/* Of the call at work */
 	const SrmTrainBatch *batch;
@@ -84,6 +110,7 @@ typedef struct SrmDecoderTrain
 	size_t		layer;
 	size_t		n_active;
 	const uint32_t *active;		/* (n_active) rows; NULL: all */
+	SrmTrainWants wants;
 } SrmDecoderTrain;
 
 /* Bytes that a decoder takes in training, and those of its threads. */
@@ -95,7 +122,9 @@ extern size_t srm_decoder_train_bytes(const SrmDecoder *decoder, const SrmTrainS
  * live as long as what is made here.
  */
 extern SrmDecoderTrain *srm_decoder_train_create(const SrmDecoder *decoder, const SrmDecoder *gradient,
+												 const SrmTrainAdapter *adapters,
 												 const SrmTrainSize *size, SrmStatus *status);
+
 /* Bytes that it holds. */
 extern size_t srm_decoder_train_used(const SrmDecoderTrain *train);
 
@@ -147,7 +176,7 @@ extern void srm_enter_layer(SrmDecoderTrain *train, size_t layer);
 /* The attention of the layer at work. */
 extern SrmTreeAttention srm_layer_attention(const SrmDecoderTrain *train);
 
-/* Packs the layer's matrices for dx = dout w. */
+/* Packs the layer's matrices for dx = dout w, as far as the train's wants ask for it. */
 extern bool srm_pack_layer_backward(SrmDecoderTrain *train);
 
 /* Runs a task for each chunk of rows; false, with the status set, on a stop. */

@@ -18,6 +18,7 @@
 #include "nn/decoder.h"
 #include "nn/norm.h"
 #include "nn/rope.h"
+#include "train/decoder_adapters.h"
 
 /* A tile of a weight's gradient, and the rows that are added to it at a time. */
 #define TILE_ROWS	96
@@ -182,17 +183,19 @@ ffn_backward(const SrmDecoderTrain *train, float *dact, float *dnormed, size_t c
 	(decoder->activation == SRM_ACTIVATION_SILU ? srm_kernels->silu_backward :
 	 srm_kernels->gelu_tanh_backward) (train->act + start, states->gate + start, states->up + start,
 											 dact, n * decoder->ffn_dim);
+	srm_norm_forward(train->ffn_normed + first * dim, states->middle + first * dim, layer->ffn_norm,
+					 decoder->norm_eps, n, dim);
+	if (!train->wants.middle && train->gradient->layers[train->layer].ffn_norm == NULL)
+		return;
 	map_rows_backward(train, SRM_WEIGHT_GATE, dnormed, states->gate + start, n, false);
 	map_rows_backward(train, SRM_WEIGHT_UP, dnormed, states->up + start, n, true);
 
 	memcpy(train->dmiddle + first * dim, train->dout + first * dim, n * dim * sizeof(float));
 	norm_rows_backward(train->dmiddle + first * dim, partial_of(train, chunk, PARTIAL_FFN), dnormed,
 					   states->middle + first * dim, layer->ffn_norm, decoder->norm_eps, n, dim, true);
-	srm_norm_forward(train->ffn_normed + first * dim, states->middle + first * dim, layer->ffn_norm,
-					 decoder->norm_eps, n, dim);
 }
 
-/* From dout to dattended, for active rows. */
+/* From dout to dattended, for active rows; as far as it is wanted. */
 static void
 finish_rows_backward(void *arg, size_t task, int thread)
 {
@@ -207,6 +210,8 @@ finish_rows_backward(void *arg, size_t task, int thread)
 
 	memset(partial_of(train, task, PARTIAL_FFN), 0, 3 * dim * sizeof(float));
 	ffn_backward(train, dact, dact + SRM_CHUNK * decoder->ffn_dim, task, first, n);
+	if (!train->wants.middle)
+		return;
 	if (layer->post_attention_norm != NULL)
 	{
 		norm_rows_backward(train->dattention_out + first * dim, partial_of(train, task, PARTIAL_POST_ATTENTION),
@@ -214,7 +219,8 @@ finish_rows_backward(void *arg, size_t task, int thread)
 						   layer->post_attention_norm, decoder->norm_eps, n, dim, false);
 		dchange = train->dattention_out + first * dim;
 	}
-	map_rows_backward(train, SRM_WEIGHT_OUTPUT, train->dattended + first * srm_q_dim(decoder), dchange, n, false);
+	if (train->wants.heads)
+		map_rows_backward(train, SRM_WEIGHT_OUTPUT, train->dattended + first * srm_q_dim(decoder), dchange, n, false);
 }
 
 /* Gradients of heads (n_heads * head_dim) of a row, from behind the rope to before the norm. */
@@ -237,22 +243,30 @@ turn_heads_backward(const SrmDecoderTrain *train, float *dheads, float *dnorm, f
 	}
 }
 
-/* dnormed (n, dim) += what the queries of the active ones among rows first .. first + n - 1 give. */
+/* Gradients of the queries of the active ones, numbers start .. end - 1, before the rope and their norm. */
 static void
-queries_backward(const SrmDecoderTrain *train, float *dnormed, float *gathered, float *copy,
-				 size_t chunk, size_t first, size_t n)
+turn_queries_backward(const SrmDecoderTrain *train, float *copy, size_t chunk, size_t start, size_t end)
 {
 	const SrmDecoder *decoder = train->decoder;
 	const SrmLayerStates *states = &train->tape.states[train->layer];
-	size_t		dim = decoder->dim;
 	size_t		q_dim = srm_q_dim(decoder);
-	size_t		start = srm_active_before(train, first);
-	size_t		end = srm_active_before(train, first + n);
 
 	for (size_t i = start; i < end; i++)
 		turn_heads_backward(train, train->dqueries + i * q_dim, partial_of(train, chunk, PARTIAL_QUERY), copy,
 							states->raw_queries == NULL ? NULL : states->raw_queries + i * q_dim,
 							decoder->layers[train->layer].query_norm, decoder->n_heads, srm_active_row(train, i));
+}
+
+/* dnormed (n, dim) += what the queries of the active ones among rows first .. first + n - 1 give. */
+static void
+queries_backward(const SrmDecoderTrain *train, float *dnormed, float *gathered, size_t first, size_t n)
+{
+	const SrmDecoder *decoder = train->decoder;
+	size_t		dim = decoder->dim;
+	size_t		q_dim = srm_q_dim(decoder);
+	size_t		start = srm_active_before(train, first);
+	size_t		end = srm_active_before(train, first + n);
+
 	if (start == end)
 		return;
 	if (train->active == NULL)
@@ -262,12 +276,18 @@ queries_backward(const SrmDecoderTrain *train, float *dnormed, float *gathered, 
 	}
 	map_rows_backward(train, SRM_WEIGHT_QUERY, gathered, train->dqueries + start * q_dim, end - start, false);
 	for (size_t i = start; i < end; i++)
-	{
-		size_t		row = train->active[i];
+		srm_kernels->add(dnormed + (train->active[i] - first) * dim, gathered + (i - start) * dim, dim);
+}
 
-		srm_kernels->add(dnormed + (row - first) * dim, gathered + (i - start) * dim, dim);
-		memcpy(train->normed_active + i * dim, train->normed + row * dim, dim * sizeof(float));
-	}
+/* The inputs of the queries, where not all rows have one. */
+static void
+gather_active(const SrmDecoderTrain *train, size_t first, size_t n)
+{
+	size_t		dim = train->decoder->dim;
+	size_t		end = srm_active_before(train, first + n);
+
+	for (size_t i = srm_active_before(train, first); train->active != NULL && i < end; i++)
+		memcpy(train->normed_active + i * dim, train->normed + train->active[i] * dim, dim * sizeof(float));
 }
 
 /* The residual stream of rows: what went around attention. */
@@ -284,7 +304,7 @@ residual_backward(const SrmDecoderTrain *train, size_t first, size_t n)
 		memcpy(train->din + srm_active_row(train, i) * dim, train->dmiddle + i * dim, dim * sizeof(float));
 }
 
-/* From dqueries, dkeys and dvalues to din. */
+/* From dqueries, dkeys and dvalues to din, as far as it is wanted. */
 static void
 project_rows_backward(void *arg, size_t task, int thread)
 {
@@ -307,9 +327,13 @@ project_rows_backward(void *arg, size_t task, int thread)
 		turn_heads_backward(train, train->dkeys + i * kv_dim, partial_of(train, task, PARTIAL_KEY), copy,
 							states->raw_keys == NULL ? NULL : states->raw_keys + i * kv_dim,
 							layer->key_norm, decoder->n_kv_heads, i);
+	turn_queries_backward(train, copy, task, srm_active_before(train, first), srm_active_before(train, first + n));
+	gather_active(train, first, n);
+	if (!train->wants.normed)
+		return;
 	map_rows_backward(train, SRM_WEIGHT_KEY, dnormed, train->dkeys + first * kv_dim, n, false);
 	map_rows_backward(train, SRM_WEIGHT_VALUE, dnormed, train->dvalues + first * kv_dim, n, true);
-	queries_backward(train, dnormed, gathered, copy, task, first, n);
+	queries_backward(train, dnormed, gathered, first, n);
 	residual_backward(train, first, n);
 	norm_rows_backward(train->din + first * dim, partial_of(train, task, PARTIAL_ATTENTION), dnormed, x,
 					   layer->attention_norm, decoder->norm_eps, n, dim, true);
@@ -327,11 +351,14 @@ typedef struct MapSum
 	size_t		n;
 } MapSum;
 
+/* The sums of a layer: of its matrices, and of the two factors of each adapter. */
+#define N_SUMS	(3 * SRM_N_WEIGHTS)
+
 typedef struct SumTask
 {
 	const SrmDecoderTrain *train;
-	MapSum		maps[SRM_N_WEIGHTS];
-	size_t		first_task[SRM_N_WEIGHTS + 1];
+	MapSum		maps[N_SUMS];
+	size_t		first_task[N_SUMS + 1];
 } SumTask;
 
 /* dw += dout^T x for one tile of dw, TILE_DEPTH rows of dout and x at a time. */
@@ -399,16 +426,14 @@ map_sum(const SrmDecoderTrain *train, SrmWeightNumber map, const float *dbias, c
 	};
 }
 
-/* Gradients of the layer's matrices and biases. */
-static bool
-sum_maps(const SrmDecoderTrain *train)
+/* The maps of the layer at work, with what each reads and gives. */
+static void
+list_maps(const SrmDecoderTrain *train, MapSum *maps)
 {
 	const SrmLayer *gradient = &train->gradient->layers[train->layer];
 	const SrmLayerStates *states = &train->tape.states[train->layer];
-	SumTask		sum = {.train = train};
 	size_t		n = train->n_active;
 	size_t		n_rows = train->batch->n_rows;
-	MapSum	   *maps = sum.maps;
 
 	maps[SRM_WEIGHT_QUERY] = map_sum(train, SRM_WEIGHT_QUERY, gradient->query_bias, train->dqueries,
 								  train->active == NULL ? train->normed : train->normed_active, n);
@@ -421,14 +446,52 @@ sum_maps(const SrmDecoderTrain *train)
 	maps[SRM_WEIGHT_UP] = map_sum(train, SRM_WEIGHT_UP, gradient->up_bias, states->up, train->ffn_normed, n);
 	maps[SRM_WEIGHT_DOWN] = map_sum(train, SRM_WEIGHT_DOWN, gradient->down_bias,
 								 train->dffn_out == NULL ? train->dout : train->dffn_out, train->act, n);
+}
+
+/* The sums of the factors of the layer's adapters, behind those of the maps. */
+static bool
+list_adapters(SrmDecoderTrain *train, MapSum *maps)
+{
+	SrmMapRows	rows[SRM_N_WEIGHTS];
+
 	for (int i = 0; i < SRM_N_WEIGHTS; i++)
+		rows[i] = (SrmMapRows) {.x = maps[i].x,.dout = maps[i].dout,.n = maps[i].n};
+	if (!srm_adapters_reduce(train, rows))
+		return false;
+	for (int i = 0; i < SRM_N_WEIGHTS; i++)
+	{
+		const SrmTrainAdapter *adapter = srm_adapter_of(train, i);
+
+		if (adapter == NULL)
+			continue;
+		maps[SRM_N_WEIGHTS + i] = (MapSum) {.dw = adapter->da,.dout = train->reduced_dout[i],.x = maps[i].x,
+			.rows = adapter->rank,.cols = maps[i].cols,.n = maps[i].n
+		};
+		maps[2 * SRM_N_WEIGHTS + i] = (MapSum) {.dw = adapter->db,.dout = maps[i].dout,.x = train->reduced_x[i],
+			.rows = maps[i].rows,.cols = adapter->rank,.n = maps[i].n
+		};
+	}
+	return true;
+}
+
+/* Gradients of the layer's matrices, adapters and biases. */
+static bool
+sum_maps(SrmDecoderTrain *train)
+{
+	SumTask		sum = {.train = train};
+	MapSum	   *maps = sum.maps;
+
+	list_maps(train, maps);
+	if (!list_adapters(train, maps))
+		return false;
+	for (int i = 0; i < N_SUMS; i++)
 	{
 		size_t		tiles = srm_divide_up(maps[i].rows, TILE_ROWS) * srm_divide_up(maps[i].cols, TILE_COLS);
 
 		sum.first_task[i + 1] = sum.first_task[i] +
 			(maps[i].dw == NULL && maps[i].dbias == NULL ? 0 : tiles);
 	}
-	return srm_threads_run_or_stop(train->threads, sum.first_task[SRM_N_WEIGHTS], sum_map, &sum,
+	return srm_threads_run_or_stop(train->threads, sum.first_task[N_SUMS], sum_map, &sum,
 								   train->stop, train->status);
 }
 
@@ -466,24 +529,31 @@ swap_gradients(SrmDecoderTrain *train)
 	train->din = dout;
 }
 
+/* The way back through a layer, as far as anything trained asks for it. */
 static bool
 layer_backward(SrmDecoderTrain *train, size_t layer)
 {
 	const SrmLayerStates *states = &train->tape.states[layer];
 	SrmTreeAttention attention;
 
+	train->layer = layer;
+	if (!srm_find_wants(train))
+		return true;
 	/* What the next layer's backward left there is of another layer */
 	if (train->size.recompute && !run_layers(train, NULL, layer, 1))
 		return false;
 	srm_enter_layer(train, layer);
 	attention = srm_layer_attention(train);
 	if (!srm_pack_layer_backward(train) ||
-		!srm_run_chunks(train, train->n_active, finish_rows_backward) ||
-		!srm_tree_attention_backward(train->dqueries, train->dkeys, train->dvalues, train->dattended,
-									 states->attended, states->logs, &attention,
-									 train->threads, train->stop, train->status) ||
-		!srm_run_chunks(train, train->batch->n_rows, project_rows_backward) ||
-		!sum_maps(train))
+		!srm_run_chunks(train, train->n_active, finish_rows_backward))
+		return false;
+	if (train->wants.heads &&
+		(!srm_tree_attention_backward(train->dqueries, train->dkeys, train->dvalues, train->dattended,
+									  states->attended, states->logs, &attention,
+									  train->threads, train->stop, train->status) ||
+		 !srm_run_chunks(train, train->batch->n_rows, project_rows_backward)))
+		return false;
+	if (!sum_maps(train))
 		return false;
 	sum_norms(train);
 	swap_gradients(train);

@@ -29,10 +29,8 @@ typedef struct Walk
 	size_t		n;				/* parameters so far */
 	size_t		at;				/* floats of the arrays so far */
 	size_t		frozen_at;		/* floats of the decoder beside them */
-	size_t		dsum_at;
 	size_t		n_adapters;
 	float	   *frozen;
-	float	   *dsums;
 } Walk;
 
 static size_t
@@ -111,8 +109,9 @@ place_decoder(Walk *walk, size_t n, bool decays, float **gradient)
 }
 
 static void
-place_adapter(Walk *walk, size_t layer, SrmWeightNumber weight, const SrmMatrix *base, float *sum, float **dsum)
+place_adapter(Walk *walk, size_t layer, SrmWeightNumber weight, const SrmMatrix *base, float *sum)
 {
+	SrmParameters *parameters = walk->parameters;
 	size_t		rank = walk->options->lora_rank;
 	SrmAdapter	adapter = {.layer = layer,.weight = weight,
 		.base = base,.sum = sum
@@ -122,10 +121,13 @@ place_adapter(Walk *walk, size_t layer, SrmWeightNumber weight, const SrmMatrix 
 	adapter.b = claim(walk, base->rows * rank, true);
 	if (walk->placing)
 	{
-		*dsum = adapter.dsum = walk->dsums + walk->dsum_at;
-		walk->parameters->adapters[walk->n_adapters] = adapter;
+		parameters->adapters[walk->n_adapters] = adapter;
+		parameters->factors[layer * SRM_N_WEIGHTS + weight] = (SrmTrainAdapter) {
+			.a = parameters->weights + adapter.a,.b = parameters->weights + adapter.b,
+			.da = parameters->gradients + adapter.a,.db = parameters->gradients + adapter.b,
+			.rank = rank,.scale = (float) parameters->scale
+		};
 	}
-	walk->dsum_at += aligned(base->rows * base->cols);
 	walk->n_adapters++;
 }
 
@@ -139,7 +141,7 @@ place_matrix(Walk *walk, const SrmMatrix *base, SrmMatrix *weight, SrmMatrix *gr
 
 	if (walk->options->part == SRM_TRAIN_LORA && number < SRM_N_WEIGHTS &&
 		list_holds(walk->options->lora_targets, srm_layer_weights[number].peft))
-		place_adapter(walk, layer, number, base, w, &dw);
+		place_adapter(walk, layer, number, base, w);
 	if (!walk->placing)
 		return;
 	srm_matrix_read(base, 0, base->rows * base->cols, w);
@@ -222,7 +224,7 @@ walk_model(Walk *walk)
 	const SrmDecoder *decoder = &walk->model->decoder;
 	SrmParameters *parameters = walk->parameters;
 
-	walk->n = walk->at = walk->frozen_at = walk->dsum_at = walk->n_adapters = 0;
+	walk->n = walk->at = walk->frozen_at = walk->n_adapters = 0;
 	if (walk->options->part != SRM_TRAIN_HEAD)
 	{
 		place_matrix(walk, &decoder->embedding, &parameters->decoder.embedding,
@@ -240,7 +242,7 @@ array_bytes(const Walk *walk)
 {
 	size_t		n_arrays = walk->options->patience > 0 ? 5 : 4;
 
-	return (walk->at * n_arrays + walk->frozen_at + walk->dsum_at) * sizeof(float);
+	return (walk->at * n_arrays + walk->frozen_at) * sizeof(float);
 }
 
 size_t
@@ -356,9 +358,9 @@ allocate_arrays(Walk *walk, SrmStatus *status)
 	parameters->n_floats = walk->at;
 	parameters->n_adapters = walk->n_adapters;
 	parameters->frozen_floats = walk->frozen_at;
-	parameters->dsum_floats = walk->dsum_at;
 	parameters->items = srm_arena_array(parameters->arena, walk->n, sizeof(SrmParameter), status);
 	parameters->adapters = srm_arena_array(parameters->arena, walk->n_adapters, sizeof(SrmAdapter), status);
+	parameters->factors = srm_arena_array(parameters->arena, n_layers * SRM_N_WEIGHTS, sizeof(SrmTrainAdapter), status);
 	parameters->decoder.layers = srm_arena_array(parameters->arena, n_layers, sizeof(SrmLayer), status);
 	parameters->gradient.layers = srm_arena_array(parameters->arena, n_layers, sizeof(SrmLayer), status);
 	parameters->weights = allocate_floats(parameters, walk->at, status);
@@ -368,7 +370,6 @@ allocate_arrays(Walk *walk, SrmStatus *status)
 	if (walk->options->patience > 0)
 		parameters->best = allocate_floats(parameters, walk->at, status);
 	walk->frozen = allocate_floats(parameters, walk->frozen_at, status);
-	walk->dsums = allocate_floats(parameters, walk->dsum_at, status);
 	return status->code == SRM_OK;
 }
 
@@ -433,16 +434,10 @@ void
 srm_parameters_clear(SrmParameters *parameters)
 {
 	memset(parameters->gradients, 0, parameters->n_floats * sizeof(float));
-	for (size_t i = 0; i < parameters->n_adapters; i++)
-	{
-		const SrmAdapter *adapter = &parameters->adapters[i];
-
-		memset(adapter->dsum, 0, adapter->base->rows * adapter->base->cols * sizeof(float));
-	}
 	parameters->no_bias[1] = 0.0f;
 }
 
-/* Work on one adapter a task, with scratch for a matrix in panels and one of its rank. */
+/* One adapter a task, with scratch for a factor in panels. */
 typedef struct AdapterTask
 {
 	SrmParameters *parameters;
@@ -470,58 +465,19 @@ merge_adapter(void *arg, size_t number, int thread)
 								rows, cols, rank, true);
 }
 
-/* da = scale * b^T dsum, db = scale * dsum a^T */
-static void
-split_adapter(void *arg, size_t number, int thread)
-{
-	const AdapterTask *task = arg;
-	const SrmParameters *parameters = task->parameters;
-	const SrmAdapter *adapter = &parameters->adapters[number];
-	size_t		rows = adapter->base->rows;
-	size_t		cols = adapter->base->cols;
-	size_t		rank = parameters->rank;
-	float	   *da = parameters->gradients + adapter->a;
-	float	   *db = parameters->gradients + adapter->b;
-	float	   *panels = srm_threads_scratch(task->threads, thread);
-
-	srm_kernels->pack_columns(panels, adapter->dsum, cols, 1, cols, rows);
-	srm_kernels->multiply_columns(da, cols, parameters->weights + adapter->b, 1, rank, panels, rank, cols, rows, false);
-	srm_kernels->pack_columns(panels, parameters->weights + adapter->a, 1, cols, rank, cols);
-	srm_kernels->multiply_columns(db, rank, adapter->dsum, cols, 1, panels, rows, rank, cols, false);
-	for (size_t i = 0; i < rank * cols; i++)
-		da[i] *= (float) parameters->scale;
-	for (size_t i = 0; i < rows * rank; i++)
-		db[i] *= (float) parameters->scale;
-}
-
-static bool
-run_adapters(SrmParameters *parameters, SrmTask task, SrmThreads *threads, const SrmStop *stop,
-			 SrmStatus *status)
+bool
+srm_parameters_merge(SrmParameters *parameters, SrmThreads *threads, const SrmStop *stop, SrmStatus *status)
 {
 	AdapterTask arg = {parameters, threads};
 	size_t		floats = 0;
 
 	for (size_t i = 0; i < parameters->n_adapters; i++)
 	{
-		const SrmMatrix *base = parameters->adapters[i].base;
-		size_t		needed = srm_panel_floats(base->cols, base->rows) +
-			srm_panel_floats(parameters->rank, base->cols) + srm_panel_floats(base->cols, parameters->rank);
+		size_t		needed = srm_panel_floats(parameters->adapters[i].base->cols, parameters->rank);
 
 		floats = needed > floats ? needed : floats;
 	}
 	return floats == 0 ||
 		(srm_threads_reserve(threads, floats * sizeof(float), status) &&
-		 srm_threads_run_or_stop(threads, parameters->n_adapters, task, &arg, stop, status));
-}
-
-bool
-srm_parameters_merge(SrmParameters *parameters, SrmThreads *threads, const SrmStop *stop, SrmStatus *status)
-{
-	return run_adapters(parameters, merge_adapter, threads, stop, status);
-}
-
-bool
-srm_parameters_split(SrmParameters *parameters, SrmThreads *threads, const SrmStop *stop, SrmStatus *status)
-{
-	return run_adapters(parameters, split_adapter, threads, stop, status);
+		 srm_threads_run_or_stop(threads, parameters->n_adapters, merge_adapter, &arg, stop, status));
 }

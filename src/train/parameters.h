@@ -7,7 +7,7 @@
  * What is trained lies in one array, tensor by tensor, each at a multiple of
  * 64 bytes; gradients and moments are arrays of the same order.  With
  * adapters, the decoder's matrices are the base's plus scale * b * a, formed anew after each
- * step, and their gradients are led on to a and b.
+ * step; what is frozen has no gradients.
  *
  *-------------------------------------------------------------------------
  */
@@ -33,7 +33,6 @@ typedef struct SrmAdapter
 	SrmWeightNumber weight;
 	const SrmMatrix *base;		/* (rows, cols) as published */
 	float	   *sum;			/* (rows, cols) base + scale * b * a */
-	float	   *dsum;			/* its gradient */
 	size_t		a;				/* where a (rank, cols) starts in the arrays */
 	size_t		b;				/* b (rows, rank) */
 } SrmAdapter;
@@ -60,10 +59,10 @@ typedef struct SrmParameters
 
 	SrmAdapter *adapters;		/* (n_adapters) */
 	size_t		n_adapters;
+	SrmTrainAdapter *factors;	/* (n_layers, SRM_N_WEIGHTS) the same with their gradients, by place */
 	size_t		rank;
 	double		scale;			/* alpha / rank */
 	size_t		frozen_floats;	/* of the decoder, beside the arrays */
-	size_t		dsum_floats;
 } SrmParameters;
 
 /* Bytes of all arrays; keep_best counts one more. */
@@ -76,10 +75,6 @@ extern void srm_parameters_free(SrmParameters *parameters); /* NULL is allowed *
 
 /* Forms the adapted matrices from the weights. */
 extern bool srm_parameters_merge(SrmParameters *parameters, SrmThreads *threads,
-								 const SrmStop *stop, SrmStatus *status);
-
-/* Leads the gradients of the adapted matrices on to the adapters. */
-extern bool srm_parameters_split(SrmParameters *parameters, SrmThreads *threads,
 								 const SrmStop *stop, SrmStatus *status);
 
 /* Makes all gradients zeros. */

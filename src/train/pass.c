@@ -23,9 +23,11 @@ pair_reads(const SrmPair *pair)
 }
 
 SrmTrainSize
-srm_passes_size(const SrmDataset *dataset, bool recompute)
+srm_passes_size(const SrmDataset *dataset, const SrmTrainOptions *options, bool recompute)
 {
-	SrmTrainSize size = {.n_rows = BATCH_ROWS,.backward = true,.recompute = recompute};
+	SrmTrainSize size = {.n_rows = BATCH_ROWS,.backward = true,.recompute = recompute,
+		.rank = options->part == SRM_TRAIN_LORA ? options->lora_rank : 0
+	};
 
 	for (size_t i = 0; i < dataset->n; i++)
 	{
@@ -70,7 +72,8 @@ srm_passes_create(const SrmModel *model, const SrmTrainOptions *options, SrmPara
 	{
 		passes->hidden = srm_arena_array(arena, size->n_wanted, model->decoder.dim * sizeof(float), status);
 		passes->dhidden = srm_arena_array(arena, size->n_wanted, model->decoder.dim * sizeof(float), status);
-		passes->train = srm_decoder_train_create(&parameters->decoder, &parameters->gradient, size, status);
+		passes->train = srm_decoder_train_create(&parameters->decoder, &parameters->gradient,
+													 size->rank > 0 ? parameters->factors : NULL, size, status);
 	}
 	if (status->code == SRM_OK)
 		return passes;

@@ -35,7 +35,7 @@ typedef struct SrmPairSums
 } SrmPairSums;
 
 /* The greatest batch of the pairs, and bytes for it. */
-extern SrmTrainSize srm_passes_size(const SrmDataset *dataset, bool recompute);
+extern SrmTrainSize srm_passes_size(const SrmDataset *dataset, const SrmTrainOptions *options, bool recompute);
 extern size_t srm_passes_bytes(const SrmModel *model, const SrmTrainSize *size, int n_threads);
 
 /* With size NULL, states of pairs are there already: SRM_TRAIN_HEAD. */

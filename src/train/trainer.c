@@ -278,7 +278,7 @@ check_memory(const SrmTrainer *trainer, SrmTrainSize *size, size_t *bytes, SrmSt
 
 	for (int recompute = 0; recompute < 2; recompute++)
 	{
-		*size = srm_passes_size(trainer->dataset, recompute == 1);
+		*size = srm_passes_size(trainer->dataset, options, recompute == 1);
 		*bytes = fixed + (options->part == SRM_TRAIN_HEAD ? state_bytes(trainer) :
 						  srm_passes_bytes(trainer->model, size, options->n_threads));
 		if (options->memory_limit == 0 || *bytes <= options->memory_limit)
@@ -501,7 +501,6 @@ blame_pair(SrmTrainer *trainer, size_t n, uint64_t step, SrmThreads *threads, co
 
 		srm_parameters_clear(trainer->parameters);
 		if (!srm_passes_run(trainer->passes, &trainer->batch[i], 1, true, step, &sums, threads, stop, status) ||
-			!srm_parameters_split(trainer->parameters, threads, stop, status) ||
 			!srm_gradient_norm(&norm, trainer->parameters, threads, stop, status))
 			return false;
 		if (isfinite(norm))
@@ -524,7 +523,6 @@ update(SrmTrainer *trainer, uint64_t step, SrmThreads *threads, const SrmStop *s
 
 	srm_parameters_clear(trainer->parameters);
 	if (!srm_passes_run(trainer->passes, trainer->batch, n, true, step, &sums, threads, stop, status) ||
-		!srm_parameters_split(trainer->parameters, threads, stop, status) ||
 		!srm_gradient_norm(&norm, trainer->parameters, threads, stop, status))
 		return false;
 	if (!isfinite(norm))

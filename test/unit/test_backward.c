@@ -183,7 +183,7 @@ make_train(Fixture *fixture, bool recompute)
 	SrmTrainSize size = {.n_rows = MAX_ROWS,.n_wanted = MAX_ROWS,.n_positions = 128,
 		.n_tree_rows = MAX_ROWS,.backward = true,.recompute = recompute
 	};
-	SrmDecoderTrain *train = srm_decoder_train_create(fixture->decoder, &fixture->gradient, &size,
+	SrmDecoderTrain *train = srm_decoder_train_create(fixture->decoder, &fixture->gradient, NULL, &size,
 													  &fixture->status);
 
 	assert_non_null(train);
@@ -442,6 +442,175 @@ test_same_bits(void **state)
 	end(&fixture);
 }
 
+/* Adapters of some matrices of a fixture. */
+typedef struct Adapted
+{
+	SrmTrainAdapter adapters[4 * SRM_N_WEIGHTS];
+	SrmDecoder	frozen;			/* gradients of nothing */
+} Adapted;
+
+#define RANK	5
+
+/* layers: bits of those that have adapters, of the weights whose bits are set in weights. */
+static void
+adapt(Fixture *fixture, Adapted *adapted, unsigned layers, unsigned weights)
+{
+	RandomState random = {.arena = fixture->arena,.seed = 21};
+
+	memset(adapted, 0, sizeof(Adapted));
+	adapted->frozen = *fixture->decoder;
+	adapted->frozen.embedding.data = NULL;
+	adapted->frozen.final_norm = NULL;
+	adapted->frozen.layers = srm_arena_array(fixture->arena, fixture->decoder->n_layers, sizeof(SrmLayer), &fixture->status);
+	for (size_t i = 0; i < fixture->decoder->n_layers * SRM_N_WEIGHTS; i++)
+	{
+		SrmTrainAdapter *adapter = &adapted->adapters[i];
+		const SrmMatrix *w = srm_weight_matrix(&fixture->decoder->layers[i / SRM_N_WEIGHTS], i % SRM_N_WEIGHTS);
+
+		if (!srm_weight_is_matrix(i % SRM_N_WEIGHTS) || !(layers >> i / SRM_N_WEIGHTS & 1) ||
+			!(weights >> i % SRM_N_WEIGHTS & 1))
+			continue;
+		adapter->rank = RANK;
+		adapter->scale = 1.75f;
+		adapter->a = random_vector(&random, RANK * w->cols, 0.0f, 0.5f);
+		adapter->b = random_vector(&random, w->rows * RANK, 0.0f, 0.5f);
+		adapter->da = srm_arena_array(fixture->arena, RANK * w->cols, sizeof(float), &fixture->status);
+		adapter->db = srm_arena_array(fixture->arena, w->rows * RANK, sizeof(float), &fixture->status);
+	}
+}
+
+/* The gradients of all adapters, one behind the other; to be freed. */
+static float *
+run_adapted(Fixture *fixture, Adapted *adapted, bool is_frozen, bool recompute, size_t *n)
+{
+	SrmTrainSize size = {.n_rows = MAX_ROWS,.n_wanted = MAX_ROWS,.n_positions = 128,
+		.n_tree_rows = MAX_ROWS,.backward = true,.recompute = recompute,.rank = RANK
+	};
+	SrmDecoderTrain *train = srm_decoder_train_create(fixture->decoder, is_frozen ? &adapted->frozen : &fixture->gradient,
+													  adapted->adapters, &size, &fixture->status);
+	float	   *all = NULL;
+
+	assert_non_null(train);
+	*n = 0;
+	for (size_t i = 0; i < fixture->decoder->n_layers * SRM_N_WEIGHTS; i++)
+	{
+		const SrmTrainAdapter *adapter = &adapted->adapters[i];
+		const SrmMatrix *w = srm_weight_matrix(&fixture->decoder->layers[i / SRM_N_WEIGHTS], i % SRM_N_WEIGHTS);
+
+		if (adapter->a == NULL)
+			continue;
+		memset(adapter->da, 0, RANK * w->cols * sizeof(float));
+		memset(adapter->db, 0, w->rows * RANK * sizeof(float));
+	}
+	run_backward(fixture, train);
+	for (size_t i = 0; i < fixture->decoder->n_layers * SRM_N_WEIGHTS; i++)
+	{
+		const SrmTrainAdapter *adapter = &adapted->adapters[i];
+		const SrmMatrix *w = srm_weight_matrix(&fixture->decoder->layers[i / SRM_N_WEIGHTS], i % SRM_N_WEIGHTS);
+		size_t		count = RANK * (w->cols + w->rows);
+
+		if (adapter->a == NULL)
+			continue;
+		all = realloc(all, (*n + count) * sizeof(float));
+		memcpy(all + *n, adapter->da, RANK * w->cols * sizeof(float));
+		memcpy(all + *n + RANK * w->cols, adapter->db, w->rows * RANK * sizeof(float));
+		*n += count;
+	}
+	srm_decoder_train_free(train);
+	return all;
+}
+
+/* da = scale * b^T dw and db = scale * dw a^T, from the gradient of what is adapted. */
+static void
+compare_factors(const SrmTrainAdapter *adapter, const SrmMatrix *dw)
+{
+	const float *d = dw->data;
+	double		norm = 0.0;
+	double		worst = 0.0;
+
+	for (size_t k = 0; k < RANK; k++)
+		for (size_t j = 0; j < dw->cols + dw->rows; j++)
+		{
+			double		sum = 0.0;
+			double		found = j < dw->cols ? adapter->da[k * dw->cols + j] : adapter->db[(j - dw->cols) * RANK + k];
+
+			for (size_t i = 0; i < (j < dw->cols ? dw->rows : dw->cols); i++)
+				sum += j < dw->cols ? (double) adapter->b[i * RANK + k] * d[i * dw->cols + j] :
+					(double) d[(j - dw->cols) * dw->cols + i] * adapter->a[k * dw->cols + i];
+			sum *= adapter->scale;
+			norm = fmax(norm, fabs(sum));
+			worst = fmax(worst, fabs(sum - found));
+		}
+	if (!(norm > 1e-3 && worst < 1e-5 * norm))
+		fail_msg("a gradient is off by %g of %g", worst, norm);
+}
+
+/* Where all has gradients, those of the adapters follow from those of what they adapt. */
+static void
+test_adapters(void **state)
+{
+	static const RandomShape *const shapes[] = {&plain_shape, &grouped_shape, &gemma_shape};
+
+	(void) state;
+	for (int shape = 0; shape < 3; shape++)
+	{
+		Fixture		fixture;
+		Adapted		adapted;
+		size_t		n;
+
+		start(&fixture, shapes[shape]);
+		adapt(&fixture, &adapted, ~0u, ~0u);
+		free(run_adapted(&fixture, &adapted, false, false, &n));
+		for (size_t i = 0; i < fixture.decoder->n_layers * SRM_N_WEIGHTS; i++)
+			if (srm_weight_is_matrix(i % SRM_N_WEIGHTS))
+				compare_factors(&adapted.adapters[i],
+								srm_weight_matrix(&fixture.gradient.layers[i / SRM_N_WEIGHTS], i % SRM_N_WEIGHTS));
+		end(&fixture);
+	}
+}
+
+/*
+ * Where the rest is frozen they have the same bits: whatever is adapted, from wherever on, with
+ * states kept or computed again.
+ */
+static void
+test_frozen(void **state)
+{
+	static const struct
+	{
+		unsigned	layers;
+		unsigned	weights;
+	}			cases[] = {
+		{7, ~0u}, {1, ~0u}, {6, ~0u}, {4, ~0u}, {3, 1u << SRM_WEIGHT_DOWN}, {2, 1u << SRM_WEIGHT_UP},
+		{1, 1u << SRM_WEIGHT_OUTPUT}, {1, 1u << SRM_WEIGHT_QUERY | 1u << SRM_WEIGHT_VALUE}, {4, 1u << SRM_WEIGHT_KEY},
+		{4, 1u << SRM_WEIGHT_QUERY}, {4, 1u << SRM_WEIGHT_GATE | 1u << SRM_WEIGHT_OUTPUT}
+	};
+
+	(void) state;
+	for (size_t i = 0; i < 4 * sizeof(cases) / sizeof(cases[0]); i++)
+	{
+		Fixture		fixture;
+		Adapted		adapted;
+		size_t		n;
+		size_t		n_frozen;
+		float	   *expected;
+		float	   *found;
+
+		start(&fixture, i % 2 == 0 ? &grouped_shape : &gemma_shape);
+		/* The second has two layers */
+		adapt(&fixture, &adapted, cases[i / 4].layers >> (i % 2 == 1 && cases[i / 4].layers == 4), cases[i / 4].weights);
+		expected = run_adapted(&fixture, &adapted, false, false, &n);
+		found = run_adapted(&fixture, &adapted, true, i / 2 % 2 == 1, &n_frozen);
+		assert_true(n > 0 && n == n_frozen);
+		assert_memory_equal(found, expected, n * sizeof(float));
+		for (size_t k = 0; k < n; k++)
+			assert_true(isfinite(found[k]));
+		free(found);
+		free(expected);
+		end(&fixture);
+	}
+}
+
 /* A forward pass alone needs less memory and gives the same states. */
 static void
 test_forward_alone(void **state)
@@ -461,7 +630,7 @@ test_forward_alone(void **state)
 	expected = malloc(bytes);
 	memcpy(expected, fixture.hidden, bytes);
 
-	train = srm_decoder_train_create(fixture.decoder, NULL, &size, &fixture.status);
+	train = srm_decoder_train_create(fixture.decoder, NULL, NULL, &size, &fixture.status);
 	assert_non_null(train);
 	assert_true(srm_decoder_train_forward(train, fixture.hidden, &fixture.batch, false, fixture.threads, NULL,
 										  &fixture.status));
@@ -587,6 +756,8 @@ main(void)
 		cmocka_unit_test(test_slopes_grouped),
 		cmocka_unit_test(test_slopes_gemma),
 		cmocka_unit_test(test_same_bits),
+		cmocka_unit_test(test_adapters),
+		cmocka_unit_test(test_frozen),
 		cmocka_unit_test(test_forward_alone)
 	};
 
