@@ -122,13 +122,14 @@ hash_contents(Digester *digester, const SrmFile *file, SrmSha256 *hash, uint64_t
 static bool
 hash_file(Digester *digester, SrmFileDigest *out)
 {
-	const char *path = srm_files_path(digester->files, out->name, digester->status);
 	unsigned char bytes[SRM_SHA256_SIZE];
 	SrmSha256	hash;
 	SrmFile		file;
 	bool		done;
 
-	if (path == NULL || !srm_file_open(&file, digester->files->fd, out->name, path, false, digester->status))
+	out->path = srm_files_path(digester->files, out->name, digester->status);
+	if (out->path == NULL ||
+		!srm_file_open(&file, digester->files->fd, out->name, out->path, false, digester->status))
 		return false;
 	srm_sha256_init(&hash);
 	done = hash_contents(digester, &file, &hash, &out->bytes);
@@ -148,31 +149,29 @@ hash_line(SrmSha256 *hash, const char *hex, const char *name)
 	srm_sha256_update(hash, "\n", 1);
 }
 
-/* The hash of the lines of all files, and of that of a base. */
+/* The hash of the lines of all files, and of that of a base, whose files are listed behind. */
 static bool
-hash_names(Digester *digester, SrmDigests *digests)
+hash_names(Digester *digester, SrmDigests *digests, const SrmDigests *base)
 {
-	SrmModelFiles *base = digester->files->base;
 	unsigned char bytes[SRM_SHA256_SIZE];
 	SrmSha256	hash;
 
 	srm_sha256_init(&hash);
 	for (size_t i = 0; i < digester->n_names; i++)
 	{
-		SrmFileDigest *file = &digests->files[i];
+		SrmFileDigest *file = &digests->files[digests->n++];
 
 		file->name = digester->names[i];
 		if (!hash_file(digester, file))
 			return false;
 		hash_line(&hash, file->digest, file->name);
 	}
-	if (base != NULL)
+	if (digester->files->base != NULL)
+		hash_line(&hash, base->all, "base");
+	for (size_t i = 0; i < base->n; i++)
 	{
-		char		hex[SRM_DIGEST_LENGTH + 1];
-
-		if (!srm_files_digest(base, hex, digester->stop, digester->status))
-			return false;
-		hash_line(&hash, hex, "base");
+		digests->files[digests->n] = base->files[i];
+		digests->files[digests->n++].is_base = true;
 	}
 	srm_sha256_final(&hash, bytes);
 	print_hex(digests->all, bytes);
@@ -184,8 +183,10 @@ srm_files_digests(SrmModelFiles *files, SrmDigests *digests, SrmArena *arena, co
 				  SrmStatus *status)
 {
 	Digester   *digester = srm_arena_array(arena, 1, sizeof(Digester), status);
+	SrmDigests	base = {0};
 
-	if (digester == NULL)
+	if (digester == NULL ||
+		(files->base != NULL && !srm_files_digests(files->base, &base, arena, stop, status)))
 		return false;
 	digester->files = files;
 	digester->arena = arena;
@@ -194,9 +195,9 @@ srm_files_digests(SrmModelFiles *files, SrmDigests *digests, SrmArena *arena, co
 	digester->chunk = srm_arena_alloc(arena, CHUNK_SIZE, status);
 	if (digester->chunk == NULL || !list_names(digester))
 		return false;
-	digests->n = digester->n_names;
-	digests->files = srm_arena_array(arena, digests->n, sizeof(SrmFileDigest), status);
-	return digests->files != NULL && hash_names(digester, digests);
+	digests->n = 0;
+	digests->files = srm_arena_array(arena, digester->n_names + base.n, sizeof(SrmFileDigest), status);
+	return digests->files != NULL && hash_names(digester, digests, &base);
 }
 
 bool

@@ -36,14 +36,16 @@ extern bool srm_model_digest(const char *directory, const SrmModelPath *path, ch
 
 typedef struct SrmFileDigest
 {
-	const char *name;			/* in the directory */
+	const char *name;			/* in its directory */
+	const char *path;
+	bool		is_base;		/* of the base of an adapter */
 	uint64_t	bytes;
 	char		digest[SRM_DIGEST_LENGTH + 1];
 } SrmFileDigest;
 
 typedef struct SrmDigests
 {
-	SrmFileDigest *files;		/* (n), by name */
+	SrmFileDigest *files;		/* (n), by name, those of a base behind */
 	size_t		n;
 	char		all[SRM_DIGEST_LENGTH + 1];	/* what srm_files_digest() gives */
 } SrmDigests;

@@ -189,19 +189,20 @@ srm_prepared_verify(SrmPreparedVerifier *verifier, const char *compute, bool req
 bool
 srm_prepared_verify_tokenizer(SrmPreparedVerifier *verifier)
 {
+	const char *directory = srm_files_of_tokenizer(verifier->model->files)->directory;
 	Reader		reader = {.verifier = verifier};
 	char		key[SRM_PREPARED_NAME];
 	const char *data = NULL;
 	bool		done = false;
 
-	srm_prepared_key(key, verifier->model->directory, SRM_PREPARED_TOKENIZER);
+	srm_prepared_key(key, directory, SRM_PREPARED_TOKENIZER);
 	if (!open_file(&reader, key, true))
 		return false;
 	reader.arena = srm_arena_create(verifier->status);
 	if (reader.arena != NULL)
 		data = srm_file_read(&reader.file, SRM_PREPARED_TOKENIZER_SIZE, reader.arena, verifier->status);
 	if (data != NULL)
-		done = srm_prepared_tokenizer_check(data, reader.file.size, verifier->model->directory) ||
+		done = srm_prepared_tokenizer_check(data, reader.file.size, directory) ||
 			fail_damaged(&reader, "It does not have its checksum.");
 	srm_arena_free(reader.arena);
 	srm_file_close(&reader.file);

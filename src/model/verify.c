@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -56,17 +57,30 @@ compare_digests(Verifier *verifier, const SrmDigests *digests, const char *known
 {
 	const SrmPrepared *prepared = &verifier->model->prepared;
 	const SrmFileDigest *changed = prepared->data == NULL ? NULL : find_changed(digests, prepared->data);
-	const char *path;
 
 	if (changed != NULL)
-	{
-		path = srm_files_path(verifier->model->files, changed->name, verifier->status);
-		return path != NULL && fail_digest(verifier, path, changed->digest);
-	}
+		return fail_digest(verifier, changed->path, changed->digest);
 	if ((prepared->digest[0] != '\0' && strcmp(digests->all, prepared->digest) != 0) ||
 		(known[0] != '\0' && strcmp(digests->all, known) != 0))
 		return fail_digest(verifier, verifier->model->directory, digests->all);
 	return srm_files_check(verifier->model->files, verifier->status);
+}
+
+/* A file's name, behind that of the base if it is the base's. */
+static const char *
+shown_name(Verifier *verifier, const SrmFileDigest *file)
+{
+	const char *base = verifier->model->base;
+	size_t		size;
+	char	   *name;
+
+	if (!file->is_base)
+		return file->name;
+	size = strlen(base) + strlen(file->name) + 2;
+	name = srm_arena_alloc(verifier->arena, size, verifier->status);
+	if (name != NULL)
+		snprintf(name, size, "%s/%s", base, file->name);
+	return name;
 }
 
 static bool
@@ -81,8 +95,11 @@ list_files(Verifier *verifier, const SrmDigests *digests)
 	for (size_t i = 0; i < digests->n; i++)
 	{
 		const SrmFileDigest *file = &digests->files[i];
+		const char *name = shown_name(verifier, file);
 
-		verified->files[verified->n++] = (SrmVerifiedFile) {file->name, file->bytes, file->digest};
+		if (name == NULL)
+			return false;
+		verified->files[verified->n++] = (SrmVerifiedFile) {name, file->bytes, file->digest};
 	}
 	for (size_t i = 0; i < verifier->n_prepared; i++)
 		verified->files[verified->n++] = verifier->prepared[i];

@@ -13,7 +13,7 @@
 /* A file that was read to its end and found right. */
 typedef struct SrmVerifiedFile
 {
-	const char *name;
+	const char *name;			/* of a file of an adapter's base "BASE/NAME" */
 	uint64_t	bytes;
 	const char *digest;			/* SHA-256 of a file of the model; NULL for a prepared one */
 } SrmVerifiedFile;

@@ -49,6 +49,9 @@ is(ask("SELECT srm_score('again', 'Is it?', 'It is. Yes.')"), $first, 'but that 
 my $prepared = $node->data_dir . '/pgsql_tmp_srm';
 is(scalar(() = glob("$prepared/*.tok")), 1, 'they share the tokenizer with the base');
 is(ask("SELECT digest = $digest FROM srm_models() WHERE name = 'tuned'"), 't', 'one digest everywhere');
+is(ask(q{SELECT string_agg(regexp_replace(file, '^[0-9a-f]{16}', 'KEY'), ' ' ORDER BY digest IS NULL, file COLLATE "C") FROM srm_verify('tuned')}),
+	'adapter_config.json adapter_model.safetensors llama/config.json llama/model.safetensors llama/tokenizer.json llama/tokenizer_config.json KEY.f32.srm KEY.tok',
+	'all files of both are verified');
 
 # a session sees what becomes of both
 

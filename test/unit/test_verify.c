@@ -183,7 +183,7 @@ test_model_bytes(void **state)
 	char		path[400];
 
 	(void) state;
-	assert_true(srm_model_digest(fixture, digest, NULL, &status));
+	assert_true(srm_model_digest(fixture, NULL, digest, NULL, &status));
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 	{
 		snprintf(path, sizeof(path), "%s", in_fixture(names[i]));
@@ -232,6 +232,46 @@ test_silent_change(void **state)
 	assert_non_null(strstr(status.message, WEIGHTS));
 	assert_non_null(strstr(status.message, "other contents"));
 	srm_model_close(model);
+}
+
+/* an adapter's files are its own and those of its base, which are named as such */
+static void
+test_adapter(void **state)
+{
+	static const char *const names[] = {
+		"adapter_config.json", "adapter_model.safetensors", "llama/config.json", "llama/" WEIGHTS, "llama/tokenizer.json"
+	};
+	int			tmp = open("/tmp", O_RDONLY | O_DIRECTORY);
+	char		parent[40];
+	SrmModel   *model;
+	char		path[400];
+
+	(void) state;
+	remove_fixture();
+	snprintf(parent, sizeof(parent), "/tmp/srm-verify.%ld", (long) getpid());
+	assert_int_equal(mkdir(parent, 0700), 0);
+	snprintf(fixture, sizeof(fixture), "%s/llama", parent);
+	copy_model("llama");
+	snprintf(fixture, sizeof(fixture), "%s/adapter", parent);
+	copy_model("adapter-llama");
+	model = open_model();
+	check_right(model);
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+	{
+		assert_non_null(find_verified(names[i]));
+		assert_int_equal(strlen(find_verified(names[i])->digest), SRM_DIGEST_LENGTH);
+	}
+	assert_non_null(find_verified(".f32.srm"));
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+	{
+		snprintf(path, sizeof(path), "%s/%s", strchr(names[i], '/') == NULL ? fixture : parent, names[i]);
+		check_found(model, path, 20, "other contents");
+	}
+	snprintf(path, sizeof(path), "%s", find_file(".tok"));
+	check_found(model, path, 200, "damaged");
+	srm_model_close(model);
+	srm_tree_remove(tmp, parent + strlen("/tmp/"));
+	close(tmp);
 }
 
 /* where nothing is shared the model's files are read */
@@ -292,6 +332,7 @@ main(void)
 		TEST(test_other_kinds),
 		TEST(test_model_bytes),
 		TEST(test_silent_change),
+		TEST(test_adapter),
 		TEST(test_private),
 		TEST(test_stopped),
 	};
