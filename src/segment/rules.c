@@ -507,11 +507,15 @@ is_first_item(SrmRules *rules, size_t end)
 	if (text[end - 4] != ':')
 	{
 		/* The next one tells that it is no sum */
+		size_t		found;
+
 		if (limit - end > MAX_ITEM)
 			limit = end + MAX_ITEM;
-		if (end >= limit || srm_find_marker(text, end, limit, &marker, &next) == limit)
+		found = end < limit ? srm_find_marker(text, end, limit, &marker, &next) : limit;
+
+		if (found == limit)
 			return false;
-		rules->next_marker = srm_find_marker(text, end, limit, &marker, &next);
+		rules->next_marker = found;
 		rules->next = next;
 	}
 	rules->list = marker;
