@@ -142,13 +142,19 @@ list_parts(Output *output)
 					.rows = decoder->dim,.cols = 1,.less_one = row->norms_from_one});
 }
 
-/* What trained or merged weights are written as: in the type that they had, but those of 8 bits in 16. */
-static const char *
-trained_type(const Output *output, const SrmTensor *tensor)
+const char *
+srm_output_type(const SrmModel *base, const SrmTrainOptions *options, const SrmTensor *tensor)
 {
-	if (output->options->write_f32)
+	char		name[MAX_NAME_SIZE];
+
+	if (options->write_f32)
 		return "F32";
-	return tensor->dtype == SRM_INT8 ? "BF16" : tensor->type;
+	if (tensor == NULL)
+	{
+		snprintf(name, sizeof(name), "%s%s", find_prefix(base), base->config->architecture->embedding);
+		tensor = srm_weights_find(base->weights, name);
+	}
+	return tensor == NULL || tensor->dtype == SRM_INT8 ? "BF16" : tensor->type;
 }
 
 static const char *
@@ -158,7 +164,7 @@ type_of(const Output *output, const Part *part)
 		((part->tensor->dtype == SRM_INT8 && part->tensor->change == NULL) ||
 		 srm_weights_is_scales(output->base->weights, part->tensor));
 
-	return stays ? part->tensor->type : trained_type(output, part->tensor);
+	return stays ? part->tensor->type : srm_output_type(output->base, output->options, part->tensor);
 }
 
 static void
@@ -189,7 +195,7 @@ plan_head(Output *output, const char *name, const float *values, size_t rows, si
 
 	*part = (Part) {.values = values,.rows = rows,.cols = cols == 0 ? 1 : cols};
 	*plan = (SrmTensorPlan) {.name = name,.n_dims = cols == 0 ? 1 : 2,.tag = output->n_parts};
-	plan->type = trained_type(output, output->parts[0].tensor);
+	plan->type = srm_output_type(output->base, output->options, NULL);
 	plan->shape[0] = rows;
 	plan->shape[1] = cols;
 	output->n_plans++;
@@ -250,11 +256,19 @@ half_of_float(float value)
 	return sign | (uint16_t) (magnitude >> 13);
 }
 
+void
+srm_output_halves(const char *type, const float *values, size_t n, uint16_t *halves)
+{
+	bool		is_half = strcmp(type, "F16") == 0;
+
+	for (size_t i = 0; i < n; i++)
+		halves[i] = is_half ? half_of_float(values[i]) : srm_bf16_of_float(values[i]);
+}
+
 /* Appends values (n) in a type of the format. */
 static bool
 append_values(Output *output, const char *type, const float *values, size_t n)
 {
-	bool		is_half = strcmp(type, "F16") == 0;
 	uint16_t   *piece;
 
 	if (strcmp(type, "F32") == 0)
@@ -266,8 +280,7 @@ append_values(Output *output, const char *type, const float *values, size_t n)
 	{
 		size_t		count = n - first < WRITE_PIECE ? n - first : WRITE_PIECE;
 
-		for (size_t i = 0; i < count; i++)
-			piece[i] = is_half ? half_of_float(values[first + i]) : srm_bf16_of_float(values[first + i]);
+		srm_output_halves(type, values + first, count, piece);
 		if (!srm_writer_append(output->writer, piece, count * sizeof(uint16_t), output->stop, output->status))
 			return false;
 	}

@@ -36,8 +36,19 @@ extern bool srm_output_model(const SrmModel *base, const SrmTrainOptions *option
 							 const SrmStop *stop, SrmStatus *status);
 
 /*
+ * What trained or merged weights are written as: in the type that the tensor
+ * of the base had, but those of 8 bits in 16.  What has no tensor there (NULL)
+ * has the type of the embedding.
+ */
+extern const char *srm_output_type(const SrmModel *base, const SrmTrainOptions *options,
+								   const SrmTensor *tensor);
+
+/* The nearest values (n) of 16 bits, in type F16 or BF16; ties to even. */
+extern void srm_output_halves(const char *type, const float *values, size_t n, uint16_t *halves);
+
+/*
  * Writes the adapters alone, in peft's layout: adapter_config.json and
- * adapter_model.safetensors, in f32.  The head is saved beside them, as a module of its own.
+ * adapter_model.safetensors, in the type of srm_output_type().  The head is saved beside them, as a module of its own.
  * Adapters of matrices that the base packs into one tensor have no place there.
  */
 extern bool srm_output_adapter(const SrmModel *base, const SrmTrainOptions *options,

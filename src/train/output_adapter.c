@@ -39,7 +39,8 @@ plan_tensor(Output *output, const char *name, const float *values, size_t rows, 
 	SrmTensorPlan *plan = &output->plans[output->n_plans++];
 
 	snprintf(full, sizeof(full), "base_model.model.%s", name);
-	*plan = (SrmTensorPlan) {.type = "F32",.n_dims = cols == 0 ? 1 : 2,.data = values};
+	*plan = (SrmTensorPlan) {.n_dims = cols == 0 ? 1 : 2,.data = values};
+	plan->type = srm_output_type(output->base, output->options, NULL);
 	plan->name = srm_arena_string(output->arena, full, strlen(full), output->status);
 	plan->shape[0] = rows;
 	plan->shape[1] = cols;
@@ -104,6 +105,27 @@ plan_tensors(Output *output)
 		if (!plan_adapter(output, &parameters->adapters[i]))
 			return false;
 	return plan_head(output);
+}
+
+/* Values of plans in their types: in memory, since adapters are small. */
+static bool
+convert_tensors(Output *output)
+{
+	for (size_t i = 0; i < output->n_plans; i++)
+	{
+		SrmTensorPlan *plan = &output->plans[i];
+		size_t		n = plan->shape[0] * (plan->n_dims == 1 ? 1 : plan->shape[1]);
+		uint16_t   *halves;
+
+		if (strcmp(plan->type, "F32") == 0)
+			continue;
+		halves = srm_arena_array(output->arena, n, sizeof(uint16_t), output->status);
+		if (halves == NULL)
+			return false;
+		srm_output_halves(plan->type, plan->data, n, halves);
+		plan->data = halves;
+	}
+	return true;
 }
 
 static bool
@@ -206,7 +228,7 @@ srm_output_adapter(const SrmModel *base, const SrmTrainOptions *options, const S
 	if (output.arena == NULL)
 		return false;
 	output.writer = srm_writer_begin(options->output, options->name, options->replace, options->directory_mode, status);
-	done = output.writer != NULL && plan_tensors(&output) && write_config(&output) &&
+	done = output.writer != NULL && plan_tensors(&output) && convert_tensors(&output) && write_config(&output) &&
 		srm_ownership_write(output.writer, &options->owner, status) &&
 		srm_writer_put_tensors(output.writer, "adapter_model.safetensors", output.plans, output.n_plans, stop, status) &&
 		srm_writer_commit(output.writer, status);

@@ -49,7 +49,7 @@ is(ask("SELECT srm_score('again', 'Is it?', 'It is. Yes.')"), $first, 'but that 
 my $prepared = $node->data_dir . '/pgsql_tmp_srm';
 is(scalar(() = glob("$prepared/*.tok")), 1, 'they share the tokenizer with the base');
 is(ask("SELECT digest = $digest FROM srm_models() WHERE name = 'tuned'"), 't', 'one digest everywhere');
-is(ask(q{SELECT string_agg(regexp_replace(file, '^[0-9a-f]{16}', 'KEY'), ' ' ORDER BY digest IS NULL, file COLLATE "C") FROM srm_verify('tuned')}),
+is(ask(q{SELECT string_agg(regexp_replace(file, '^[0-9a-f]{16}', 'KEY'), ' ' ORDER BY digest IS NULL, regexp_replace(file, '^[0-9a-f]{16}', 'KEY') COLLATE "C") FROM srm_verify('tuned')}),
 	'adapter_config.json adapter_model.safetensors llama/config.json llama/model.safetensors llama/tokenizer.json llama/tokenizer_config.json KEY.f32.srm KEY.tok',
 	'all files of both are verified');
 
@@ -90,6 +90,21 @@ ask(q{CALL srm_train('merged', 'SELECT * FROM lessons ORDER BY id', base => 'lla
 is(ask("SELECT srm_model_info('short')->>'base', srm_model_info('merged')->>'base' IS NULL"), 'llama|t', 'training writes an adapter, or a merged model');
 is(ask("SELECT abs(srm_score('short', prompt, chosen) - srm_score('merged', prompt, chosen)) < 1e-4 AND srm_score('short', prompt, chosen) <> srm_score('llama', prompt, chosen) FROM lessons WHERE id = 3"),
 	't', 'with the same scores');
+
+# in the base's own type, unless F32 is asked for
+copy_model('tiny', $models . '/sixteen');
+sub adapter_file
+{
+	my ($name) = @_;
+	return slurp_file($node->data_dir . "/srm/models/$name/adapter_model.safetensors");
+}
+ask("CALL srm_train('$_->[0]', 'SELECT * FROM lessons ORDER BY id', base => 'sixteen', train => 'lora', lora_rank => 2, lora_adapter => true, write_f32 => $_->[1], learning_rate => 0.01, batch => 8)")
+	foreach ['halves', 'false'], ['floats', 'true'];
+is_deeply([map { my ($file, %types) = (adapter_file($_)); $types{$1} = 1 while $file =~ /"dtype":"(\w+)"/g; join ' ', keys %types } qw(halves floats)], ['BF16', 'F32'],
+	'types of the adapters of a base in BF16');
+cmp_ok(2 * length adapter_file('halves'), '<', 1.1 * length adapter_file('floats'), 'and their sizes');
+is(ask("SELECT max(abs(srm_score('halves', prompt, chosen) - srm_score('floats', prompt, chosen))) BETWEEN 1e-7 AND 0.02 FROM lessons"), 't', 'and their scores');
+
 ask("SELECT srm_calibrate('short', 'SELECT prompt, chosen AS response FROM lessons', 'calibrated')");
 is(ask("SELECT srm_model_info('calibrated')->>'base', (srm_model_info('calibrated')->>'std')::float8 > 0, srm_score('calibrated', 'A?', 'B.') = srm_score('short', 'A?', 'B.')"),
 	'llama|t|t', 'a calibrated adapter is one over the same base');
