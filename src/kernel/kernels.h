@@ -78,6 +78,9 @@ typedef struct SrmKernels
 	/* out (n) = x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 x^3))) * y; out may be x */
 	void		(*gelu_multiply) (float *out, const float *x, const float *y, size_t n);
 
+	/* out (n) = x / 2 * (1 + erf(x / sqrt(2))) * y; out may be x */
+	void		(*gelu_erf_multiply) (float *out, const float *x, const float *y, size_t n);
+
 	/* x (n) = cap * tanh(x / cap), cap positive */
 	void		(*soft_cap) (float *x, size_t n, float cap);
 

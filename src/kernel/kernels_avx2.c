@@ -383,6 +383,7 @@ const SrmKernels srm_kernels_avx2 = {
 	.exp_sum = exp_sum_by_32,
 	.silu_multiply = silu_multiply_by_8,
 	.gelu_multiply = gelu_multiply,
+	.gelu_erf_multiply = gelu_erf_multiply,
 	.soft_cap = soft_cap,
 	.turn = turn,
 	.transpose = transpose,

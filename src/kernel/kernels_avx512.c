@@ -380,6 +380,7 @@ const SrmKernels srm_kernels_avx512 = {
 	.exp_sum = exp_sum_by_16,
 	.silu_multiply = silu_multiply_by_16,
 	.gelu_multiply = gelu_multiply,
+	.gelu_erf_multiply = gelu_erf_multiply,
 	.soft_cap = soft_cap,
 	.turn = turn,
 	.transpose = transpose_by_16,

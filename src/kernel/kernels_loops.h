@@ -241,6 +241,28 @@ gelu_multiply(float *out, const float *x, const float *y, size_t n)
 	}
 }
 
+/* erf(x) within 1.5e-7: Abramowitz and Stegun, 7.1.26 */
+INLINE float
+erf_lane(float x)
+{
+	float		magnitude = __builtin_fabsf(x);
+	float		t = 1.0f / (1.0f + 0.3275911f * magnitude);
+	float		p = 1.061405429f;
+
+	p = p * t - 1.453152027f;
+	p = p * t + 1.421413741f;
+	p = p * t - 0.284496736f;
+	p = p * t + 0.254829592f;
+	return __builtin_copysignf(1.0f - p * t * exp_clamped(-magnitude * magnitude), x);
+}
+
+static inline void
+gelu_erf_multiply(float *out, const float *x, const float *y, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		out[i] = 0.5f * x[i] * (1.0f + erf_lane(0.70710678118654752f * x[i])) * y[i];
+}
+
 static inline void
 soft_cap(float *x, size_t n, float cap)
 {

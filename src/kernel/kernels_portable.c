@@ -22,6 +22,7 @@ const SrmKernels srm_kernels_portable = {
 	.exp_sum = exp_sum,
 	.silu_multiply = silu_multiply,
 	.gelu_multiply = gelu_multiply,
+	.gelu_erf_multiply = gelu_erf_multiply,
 	.soft_cap = soft_cap,
 	.turn = turn,
 	.transpose = transpose,

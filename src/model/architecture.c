@@ -90,6 +90,47 @@ static const SrmLayerTensor phi3_layer[] = {
 
 static const SrmPacking by_key_head = {query_key_value, true};
 
+/* One norm is read by attention and by the feed-forward step. */
+static const SrmLayerTensor cohere_layer[] = {
+	LLAMA_ATTENTION,
+	TENSOR("input_layernorm.weight", FFN_NORM),
+	LLAMA_FEED_FORWARD,
+	END_OF_LIST
+};
+
+/* A map, or a norm, with its bias. */
+#define PAIR(name, number) \
+	TENSOR(name ".weight", number), \
+	TENSOR(name ".bias", number ## _BIAS)
+
+static const SrmLayerTensor neox_layer[] = {
+	PAIR("input_layernorm", ATTENTION_NORM),
+	PART("attention.query_key_value.weight", QUERY, by_key_head, 0),
+	PART("attention.query_key_value.weight", KEY, by_key_head, 1),
+	PART("attention.query_key_value.weight", VALUE, by_key_head, 2),
+	OPTION_PART("attention.query_key_value.bias", QKV_BIAS, QUERY_BIAS, by_key_head, 0),
+	OPTION_PART("attention.query_key_value.bias", QKV_BIAS, KEY_BIAS, by_key_head, 1),
+	OPTION_PART("attention.query_key_value.bias", QKV_BIAS, VALUE_BIAS, by_key_head, 2),
+	TENSOR("attention.dense.weight", OUTPUT),
+	OPTION("attention.dense.bias", OUTPUT_BIAS, OUTPUT_BIAS),
+	PAIR("post_attention_layernorm", FFN_NORM),
+	PAIR("mlp.dense_h_to_4h", UP),
+	PAIR("mlp.dense_4h_to_h", DOWN),
+	END_OF_LIST
+};
+
+static const SrmLayerTensor bert_layer[] = {
+	PAIR("attention.self.query", QUERY),
+	PAIR("attention.self.key", KEY),
+	PAIR("attention.self.value", VALUE),
+	PAIR("attention.output.dense", OUTPUT),
+	PAIR("attention.output.LayerNorm", POST_ATTENTION_NORM),
+	PAIR("intermediate.dense", UP),
+	PAIR("output.dense", DOWN),
+	PAIR("output.LayerNorm", POST_FFN_NORM),
+	END_OF_LIST
+};
+
 static const SrmLayerTensor internlm2_layer[] = {
 	TENSOR("attention_norm.weight", ATTENTION_NORM),
 	PART("attention.wqkv.weight", QUERY, by_key_head, 0),
@@ -238,7 +279,7 @@ static const SrmArchitecture architectures[] = {
 		LLAMA_NAMES, .layer_tensors = phi3_layer,
 		.steps = {[SRM_STEP_ALWAYS] = ""},
 		.window_rule = SRM_WINDOW_ALL,
-		SILU, .max_positions = 4096, .norm_eps = 1e-5
+		SILU, .rotary_part = 1, .max_positions = 4096, .norm_eps = 1e-5
 	},
 	{
 		.family = "InternLM2", .model_type = "internlm2",
@@ -250,6 +291,44 @@ static const SrmArchitecture architectures[] = {
 			[SRM_STEP_OUTPUT_BIAS] = "bias"
 		},
 		SILU, .max_positions = 2048, .norm_eps = 1e-6
+	},
+	{
+		.family = "Cohere", .model_type = "cohere",
+		LLAMA_NAMES, .layer_tensors = cohere_layer,
+		.steps = {
+			[SRM_STEP_ALWAYS] = "",
+			[SRM_STEP_QKV_BIAS] = "attention_bias",
+			[SRM_STEP_OUTPUT_BIAS] = "attention_bias",
+			[SRM_STEP_HEAD_NORM] = "use_qk_norm"
+		},
+		.norm_eps_key = "layer_norm_eps", .parallel_key = "",
+		.norm_kind = SRM_NORM_LAYER, .head_norm = SRM_HEAD_NORM_OWN, .ropes_interleave = true,
+		SILU, .rope_theta = 500000, .max_positions = 8192, .norm_eps = 1e-5
+	},
+	{
+		.family = "GPTNeoX", .model_type = "gpt_neox", .prefix = "gpt_neox.",
+		.embedding = "embed_in.weight", .layer_prefix = "layers.", .layer_tensors = neox_layer,
+		.final_norm = "final_layer_norm.weight", .final_norm_bias = "final_layer_norm.bias",
+		.steps = {
+			[SRM_STEP_ALWAYS] = "",
+			[SRM_STEP_QKV_BIAS] = "attention_bias",
+			[SRM_STEP_OUTPUT_BIAS] = "attention_bias"
+		},
+		.has_attention_bias = true,
+		.activation_key = "hidden_act", .activation = "gelu", .norm_eps_key = "layer_norm_eps",
+		.theta_key = "rotary_emb_base", .rotary_part_key = "rotary_pct", .rotary_part = 0.25,
+		.parallel_key = "use_parallel_residual", .norm_kind = SRM_NORM_LAYER,
+		.max_positions = 2048, .norm_eps = 1e-5
+	},
+	{
+		.family = "XLMRoberta", .model_type = "xlm-roberta", .prefix = "roberta.",
+		.embedding = "embeddings.word_embeddings.weight", .layer_prefix = "encoder.layer.", .layer_tensors = bert_layer,
+		.positions = "embeddings.position_embeddings.weight", .token_types = "embeddings.token_type_embeddings.weight",
+		.embedding_norm = "embeddings.LayerNorm.weight", .embedding_norm_bias = "embeddings.LayerNorm.bias",
+		.steps = {[SRM_STEP_ALWAYS] = ""},
+		.activation_key = "hidden_act", .activation = "gelu", .norm_eps_key = "layer_norm_eps",
+		.norm_kind = SRM_NORM_LAYER, .post_norms_sum = true, .has_no_rope = true, .sees_all = true,
+		.counts_from_pad = true, .max_positions = 512, .norm_eps = 1e-12
 	},
 	{.family = NULL}
 };

@@ -62,25 +62,43 @@ typedef struct SrmArchitecture
 	const char *family;			/* NULL ends the table */
 	const char *model_type;
 
-	/* Names of tensors, behind "model." where the checkpoint has that */
+	const char *prefix;			/* NULL: "model." */
+
+	/* Names of tensors, behind the prefix where the checkpoint has that */
 	const char *embedding;		/* (vocab_size, dim) */
 	const char *layer_prefix;	/* before the number of a layer, a dot, and its tensor */
 	const SrmLayerTensor *layer_tensors;
-	const char *final_norm;		/* (dim) */
+	const char *final_norm;		/* (dim) or NULL, as all that follow */
+	const char *final_norm_bias;
+	const char *positions;		/* (max_position_embeddings, dim) */
+	const char *token_types;	/* ("type_vocab_size", dim), of which the first counts */
+	const char *embedding_norm;
+	const char *embedding_norm_bias;
 
 	/* Which steps there are: "" always, NULL never, or the setting that tells */
 	const char *steps[SRM_N_STEPS];
 
 	const char *activation_key; /* in config.json */
+	const char *norm_eps_key;	/* NULL: "rms_norm_eps" */
+	const char *theta_key;		/* NULL: "rope_theta" */
+	const char *rotary_part_key;	/* NULL: "partial_rotary_factor", where a part of heads may be turned at all */
+	const char *parallel_key;	/* feed-forward steps stand beside attention; "": always; NULL: never */
 	bool		gelu_is_tanh;	/* "gelu" stands for its approximation */
 	bool		norms_from_one; /* checkpoints store the norms' weights less one */
 	bool		scales_embedding;	/* by the root of dim */
 	bool		caps_attention; /* "attn_logit_softcapping", "query_pre_attn_scalar" */
+	bool		has_attention_bias; /* where "attention_bias" is not given */
 	bool		has_multipliers;	/* of embeddings, attention, and what steps add */
 	bool		may_lack_rope;	/* "no_rope_layers", "no_rope_layer_interval" */
 	bool		has_local_rope; /* layers with a window have a rotary position of their own */
 	const char *local_theta_key;	/* of that, in older files */
+	SrmNormKind norm_kind;
 	SrmHeadNorm head_norm;
+	bool		post_norms_sum; /* as in SrmDecoder */
+	bool		ropes_interleave;	/* as in SrmRope */
+	bool		has_no_rope;
+	bool		sees_all;		/* attention is not causal */
+	bool		counts_from_pad;	/* the first position is behind "pad_token_id" */
 	SrmWindowRule window_rule;
 	const char *gate_pattern;	/* see SrmModelSettings; NULL: models say it themselves */
 
@@ -92,6 +110,7 @@ typedef struct SrmArchitecture
 	double		norm_eps;
 	double		rope_theta;		/* 0: 10000 */
 	double		local_theta;
+	double		rotary_part;	/* 0: heads are turned whole, and a part of them never */
 	double		softcap;
 	size_t		window;			/* 0: none */
 	size_t		window_period;

@@ -32,6 +32,16 @@ bind_packed_vector(SrmBinder *binder, const char *name, const SrmPackedRows *row
 	return true;
 }
 
+/* Vectors of heads (n / head_dim, head_dim), in one. */
+static bool
+bind_heads(SrmBinder *binder, const char *name, size_t n, const float **out)
+{
+	const size_t shape[] = {n / binder->model->decoder.head_dim, binder->model->decoder.head_dim};
+
+	*out = srm_binder_copy(binder, name, shape, 2);
+	return *out != NULL;
+}
+
 /* Weights of a norm as the decoder wants them. */
 static bool
 bind_norm(SrmBinder *binder, const char *name, size_t n, const float **norm)
@@ -54,6 +64,9 @@ bind_layer_tensor(SrmBinder *binder, const SrmLayerTensor *tensor, const char *n
 	size_t		n_rows = srm_weight_rows(decoder, tensor->weight);
 	SrmPackedRows rows = srm_architecture_rows(decoder, tensor);
 
+	if (decoder->head_norm == SRM_HEAD_NORM_OWN &&
+		(tensor->weight == SRM_WEIGHT_QUERY_NORM || tensor->weight == SRM_WEIGHT_KEY_NORM))
+		return bind_heads(binder, name, n_rows, srm_weight_vector(layer, tensor->weight));
 	if (weight->role == SRM_ROLE_NORM)
 		return bind_norm(binder, name, n_rows, srm_weight_vector(layer, tensor->weight));
 	if (weight->role == SRM_ROLE_BIAS && tensor->packing == NULL)
@@ -89,15 +102,17 @@ bind_layer(SrmBinder *binder, size_t number)
 
 /* Checkpoints of the bare decoder have no prefix. */
 static const char *
-without_prefix(const char *name)
+without_prefix(const SrmConfig *config, const char *name)
 {
-	return strncmp(name, "model.", strlen("model.")) == 0 ? name + strlen("model.") : name;
+	const char *prefix = srm_bind_prefix(config);
+
+	return strncmp(name, prefix, strlen(prefix)) == 0 ? name + strlen(prefix) : name;
 }
 
 bool
 srm_bind_is_embedding(const SrmConfig *config, const char *name)
 {
-	return strcmp(without_prefix(name), config->architecture->embedding) == 0;
+	return strcmp(without_prefix(config, name), config->architecture->embedding) == 0;
 }
 
 bool
@@ -106,7 +121,7 @@ srm_bind_is_layer_map(const SrmConfig *config, const char *name)
 	const SrmArchitecture *row = config->architecture;
 	size_t		n_digits;
 
-	name = without_prefix(name);
+	name = without_prefix(config, name);
 	if (strncmp(name, row->layer_prefix, strlen(row->layer_prefix)) != 0)
 		return false;
 	name += strlen(row->layer_prefix);
@@ -136,12 +151,46 @@ srm_bind_check_changes(const SrmConfig *config, const SrmWeights *weights, SrmSt
 	return true;
 }
 
-static const char *
-find_prefix(const SrmBinder *binder)
+const char *
+srm_bind_find_prefix(const SrmConfig *config, const SrmWeights *weights)
 {
-	const char *embedding = binder->config->architecture->embedding;
+	return srm_weights_find(weights, config->architecture->embedding) != NULL ? "" : srm_bind_prefix(config);
+}
 
-	return srm_weights_find(binder->weights, embedding) != NULL ? "" : "model.";
+/* A vector (dim) of the decoder, which not every architecture has. */
+static bool
+bind_vector(SrmBinder *binder, const char *name, bool is_norm, const float **vector)
+{
+	char		full[MAX_NAME_SIZE];
+
+	if (name == NULL)
+		return true;
+	snprintf(full, sizeof(full), "%s%s", binder->prefix, name);
+	return is_norm ? bind_norm(binder, full, binder->model->decoder.dim, vector) :
+		srm_binder_vector(binder, full, binder->model->decoder.dim, vector);
+}
+
+/* What is added to embeddings: positions, and the type of all tokens, the first one. */
+static bool
+bind_positions(SrmBinder *binder)
+{
+	const SrmArchitecture *row = binder->config->architecture;
+	SrmDecoder *decoder = &binder->model->decoder;
+	size_t		shape[] = {decoder->n_positions, decoder->dim};
+	const SrmTensor *types;
+	char		name[MAX_NAME_SIZE];
+
+	if (row->positions == NULL)
+		return true;
+	snprintf(name, sizeof(name), "%s%s", binder->prefix, row->positions);
+	decoder->positions = srm_binder_copy(binder, name, shape, 2);
+	if (decoder->positions == NULL)
+		return false;
+	snprintf(name, sizeof(name), "%s%s", binder->prefix, row->token_types);
+	types = srm_weights_find(binder->weights, name);
+	shape[0] = types != NULL && types->n_dims == 2 && types->shape[0] > 0 ? types->shape[0] : 1;
+	decoder->token_type = srm_binder_copy(binder, name, shape, 2);
+	return decoder->token_type != NULL;
 }
 
 static bool
@@ -151,7 +200,7 @@ bind_decoder(SrmBinder *binder)
 	SrmDecoder *decoder = &binder->model->decoder;
 	char		name[MAX_NAME_SIZE];
 
-	binder->prefix = find_prefix(binder);
+	binder->prefix = srm_bind_find_prefix(binder->config, binder->weights);
 	*decoder = binder->config->decoder;
 	decoder->layers = srm_arena_array(binder->model->arena, decoder->n_layers, sizeof(SrmLayer),
 									  binder->status);
@@ -162,8 +211,11 @@ bind_decoder(SrmBinder *binder)
 	for (size_t i = 0; i < decoder->n_layers; i++)
 		if (!bind_layer(binder, i))
 			return false;
-	snprintf(name, sizeof(name), "%s%s", binder->prefix, row->final_norm);
-	return bind_norm(binder, name, decoder->dim, &decoder->final_norm);
+	return bind_positions(binder) &&
+		bind_vector(binder, row->embedding_norm, true, &decoder->embedding_norm) &&
+		bind_vector(binder, row->embedding_norm_bias, false, &decoder->embedding_norm_bias) &&
+		bind_vector(binder, row->final_norm, true, &decoder->final_norm) &&
+		bind_vector(binder, row->final_norm_bias, false, &decoder->final_norm_bias);
 }
 
 /* The size d, which the query's weight tells if the configuration does not. */

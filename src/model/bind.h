@@ -26,6 +26,16 @@ extern bool srm_bind(SrmModel *model, const SrmConfig *config,
  */
 extern bool srm_bind_check_changes(const SrmConfig *config, const SrmWeights *weights, SrmStatus *status);
 
+/* What stands before the names of a decoder's tensors in a whole model. */
+static inline const char *
+srm_bind_prefix(const SrmConfig *config)
+{
+	return config->architecture->prefix == NULL ? "model." : config->architecture->prefix;
+}
+
+/* The same in these weights: nothing, where they are those of the bare decoder. */
+extern const char *srm_bind_find_prefix(const SrmConfig *config, const SrmWeights *weights);
+
 /* Whether a name is that of a tensor with linear maps of the configuration's layers. */
 extern bool srm_bind_is_layer_map(const SrmConfig *config, const char *name);
 

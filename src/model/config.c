@@ -90,6 +90,7 @@ static bool
 read_sizes(SrmConfigReader *reader)
 {
 	SrmConfig  *config = reader->config;
+	const SrmArchitecture *row = config->architecture;
 	SrmDecoder *decoder = &config->decoder;
 	double		eps;
 
@@ -99,12 +100,15 @@ read_sizes(SrmConfigReader *reader)
 		!srm_config_get_size(reader, "vocab_size", MAX_VOCAB_SIZE, 0, &decoder->vocab_size) ||
 		!srm_config_get_size(reader, "max_position_embeddings", MAX_POSITIONS,
 				  config->architecture->max_positions, &config->max_tokens) ||
-		!srm_config_get_positive(reader, reader->root, "rms_norm_eps", config->architecture->norm_eps, &eps))
+		!srm_config_get_positive(reader, reader->root, row->norm_eps_key == NULL ? "rms_norm_eps" : row->norm_eps_key,
+								 row->norm_eps, &eps))
 		return false;
 	decoder->norm_eps = (float) eps;
 	if (config->architecture->scales_embedding)
 		decoder->embedding_scale = (float) sqrt((double) decoder->dim);
-	decoder->head_norm = config->architecture->head_norm;
+	decoder->norm_kind = row->norm_kind;
+	decoder->head_norm = row->head_norm;
+	decoder->post_norms_sum = row->post_norms_sum;
 	return read_heads(reader, decoder);
 }
 
@@ -112,6 +116,8 @@ read_sizes(SrmConfigReader *reader)
 static bool
 read_steps(SrmConfigReader *reader)
 {
+	bool		is_default = reader->config->architecture->has_attention_bias;
+
 	for (int i = 0; i < SRM_N_STEPS; i++)
 	{
 		const char *key = reader->config->architecture->steps[i];
@@ -119,7 +125,7 @@ read_steps(SrmConfigReader *reader)
 
 		*step = key != NULL;
 		if (key != NULL && key[0] != '\0' &&
-			!srm_json_get_bool(reader->root, key, false, step, reader->status))
+			!srm_json_get_bool(reader->root, key, is_default && strcmp(key, "attention_bias") == 0, step, reader->status))
 			return false;
 	}
 	return true;
@@ -131,6 +137,7 @@ read_activation(SrmConfigReader *reader)
 	static const char *const silu[] = {"silu", "swish", NULL};
 	static const char *const gelu_tanh[] = {"gelu_pytorch_tanh", "gelu_new", "gelu_fast",
 	"gelu_python_tanh", NULL};
+	static const char *const gelu[] = {"gelu", "gelu_python", NULL};
 	const SrmArchitecture *row = reader->config->architecture;
 	const char *name;
 
@@ -146,6 +153,12 @@ read_activation(SrmConfigReader *reader)
 		if (strcmp(name, gelu_tanh[i]) == 0)
 		{
 			reader->config->decoder.activation = SRM_ACTIVATION_GELU_TANH;
+			return true;
+		}
+	for (int i = 0; gelu[i] != NULL; i++)
+		if (strcmp(name, gelu[i]) == 0)
+		{
+			reader->config->decoder.activation = SRM_ACTIVATION_GELU;
 			return true;
 		}
 	return srm_config_fail_support(reader, "activation", name);

@@ -197,15 +197,61 @@ read_attention(SrmConfigReader *reader)
 	return true;
 }
 
+/* Whether feed-forward steps stand beside attention. */
+static bool
+read_order(SrmConfigReader *reader)
+{
+	const char *key = reader->config->architecture->parallel_key;
+	bool	   *is_parallel = &reader->config->decoder.is_parallel;
+
+	*is_parallel = key != NULL;
+	return key == NULL || key[0] == '\0' || srm_json_get_bool(reader->root, key, true, is_parallel, reader->status);
+}
+
+/* Learned positions, of which the first ones may belong to padding. */
+static bool
+read_positions(SrmConfigReader *reader)
+{
+	SrmConfig  *config = reader->config;
+	SrmDecoder *decoder = &config->decoder;
+	const char *kind;
+	bool		is_decoder;
+	int64_t		pad_id;
+
+	if (config->architecture->positions == NULL)
+		return true;
+	if (!srm_json_get_string(reader->root, "position_embedding_type", "absolute", &kind, reader->status) ||
+		!srm_json_get_bool(reader->root, "is_decoder", false, &is_decoder, reader->status) ||
+		!srm_json_get_int(reader->root, "pad_token_id", 0, MAX_VOCAB_SIZE, 1, &pad_id, reader->status))
+		return false;
+	if (strcmp(kind, "absolute") != 0)
+		return srm_config_fail_support(reader, "\"position_embedding_type\"", kind);
+	if (is_decoder)
+		return srm_fail(reader->status, SRM_NOT_SUPPORTED, "an encoder with \"is_decoder\" is not supported");
+	decoder->n_positions = config->max_tokens;
+	decoder->first_position = config->architecture->counts_from_pad ? (size_t) pad_id + 1 : 0;
+	if (decoder->first_position >= decoder->n_positions)
+		return srm_fail(reader->status, SRM_INVALID_MODEL, "\"max_position_embeddings\" leaves no position behind \"pad_token_id\"");
+	config->max_tokens -= decoder->first_position;
+	return true;
+}
+
 bool
 srm_config_read_layers(SrmConfigReader *reader)
 {
 	SrmConfig  *config = reader->config;
+	const SrmArchitecture *row = config->architecture;
 
 	config->layers = srm_arena_array(reader->arena, config->decoder.n_layers, sizeof(SrmLayer), reader->status);
 	if (config->layers == NULL || !read_layers_without_rope(reader) || !read_windows(reader) ||
 		!read_multipliers(reader) || !read_attention(reader))
 		return false;
 	mark_local_ropes(config);
-	return true;
+	for (size_t i = 0; i < config->decoder.n_layers; i++)
+	{
+		config->layers[i].ahead = row->sees_all ? SRM_AHEAD_ALL : 0;
+		if (row->has_no_rope)
+			config->layers[i].rope = SRM_ROPE_NONE;
+	}
+	return read_order(reader) && read_positions(reader);
 }

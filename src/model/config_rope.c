@@ -64,10 +64,9 @@ read_llama3(SrmConfigReader *reader, const SrmJson *json, SrmRope *rope)
 
 /* A factor for each wave, in the arena. */
 static bool
-read_wave_factors(SrmConfigReader *reader, const SrmJson *json, const char *key, const float **factors)
+read_wave_factors(SrmConfigReader *reader, const SrmJson *json, const char *key, size_t n, const float **factors)
 {
 	const SrmJson *list = srm_json_member(json, key);
-	size_t		n = reader->config->decoder.head_dim / 2;
 	float	   *values = srm_arena_array(reader->arena, n, sizeof(float), reader->status);
 	size_t		i = 0;
 
@@ -85,7 +84,7 @@ read_wave_factors(SrmConfigReader *reader, const SrmJson *json, const char *key,
 	if (i == n && list->n == n && list->type == SRM_JSON_ARRAY)
 		return true;
 	srm_fail(reader->status, SRM_INVALID_MODEL, "invalid value of \"%s\"", key);
-	return srm_fail_detail(reader->status, "Expected %zu positive numbers, half as many as \"head_dim\".", n);
+	return srm_fail_detail(reader->status, "Expected %zu positive numbers, half as many as elements of a head are turned.", n);
 }
 
 /*
@@ -104,7 +103,8 @@ read_longrope(SrmConfigReader *reader, const SrmJson *json, SrmRope *rope)
 		return srm_fail(reader->status, SRM_INVALID_MODEL,
 						"\"original_max_position_embeddings\" must be greater than 1");
 	if (!srm_config_get_positive(reader, json, "factor", ratio, &rope->factor) ||
-		!read_wave_factors(reader, json, "short_factor", &rope->factors))
+		!read_wave_factors(reader, json, "short_factor", srm_rope_width(rope, reader->config->decoder.head_dim) / 2,
+						   &rope->factors))
 		return false;
 	scale = rope->factor <= 1 ? 1 :
 		sqrt(1 + log(rope->factor) / log(rope->original_max_positions));
@@ -189,19 +189,29 @@ find_rope(SrmConfigReader *reader, const SrmJson **json)
 	return true;
 }
 
-/* Turning a part of the head is for other models. */
+/* Which elements of a head are turned, and how they are paired; some models turn the first ones only. */
 static bool
-check_rope(SrmConfigReader *reader, const SrmJson *json)
+read_pairs(SrmConfigReader *reader, const SrmJson *json, SrmRope *rope)
 {
-	double		outer;
-	double		part;
+	const SrmArchitecture *row = reader->config->architecture;
+	const char *key = row->rotary_part_key == NULL ? "partial_rotary_factor" : row->rotary_part_key;
+	double		part = row->rotary_part == 0 ? 1 : row->rotary_part;
 
-	if (!srm_json_get_double(reader->root, "partial_rotary_factor", 1, &outer, reader->status) ||
-		!srm_json_get_double(json, "partial_rotary_factor", outer, &part, reader->status))
+	if (!srm_json_get_double(reader->root, key, part, &part, reader->status) ||
+		!srm_json_get_double(json, "partial_rotary_factor", part, &part, reader->status))
 		return false;
-	if (part != 1)
+	if (row->rotary_part == 0 && part != 1)
 		return srm_fail(reader->status, SRM_NOT_SUPPORTED,
 						"\"partial_rotary_factor\" other than 1 is not supported");
+	rope->is_interleaved = row->ropes_interleave;
+	if (part == 1)
+		return true;
+	if (!(part > 0 && part < 1))
+		return srm_fail(reader->status, SRM_INVALID_MODEL, "\"%s\" must be greater than 0, and at most 1", key);
+	rope->dim = (size_t) ((double) reader->config->decoder.head_dim * part);
+	if (rope->dim == 0 || rope->dim % 2 != 0)
+		return srm_fail(reader->status, SRM_NOT_SUPPORTED, "\"%s\" that turns %zu elements of a head is not supported",
+						key, rope->dim);
 	return true;
 }
 
@@ -211,7 +221,7 @@ read_rope(SrmConfigReader *reader, const SrmJson *json, double theta, SrmRope *r
 {
 	double		number;
 
-	if (!check_rope(reader, json) ||
+	if (!read_pairs(reader, json, rope) ||
 		!srm_config_get_positive(reader, json, "rope_theta", theta, &rope->theta) ||
 		!srm_config_get_positive(reader, json, "original_max_position_embeddings",
 								 (double) reader->config->max_tokens, &number) ||
@@ -258,7 +268,9 @@ srm_config_read_rope(SrmConfigReader *reader)
 	const SrmJson *json = srm_json_member(reader->root, "rope_scaling");
 	double		theta = row->rope_theta == 0 ? DEFAULT_ROPE_THETA : row->rope_theta;
 
-	if (!srm_config_get_positive(reader, reader->root, "rope_theta", theta, &theta))
+	if (row->has_no_rope)
+		return true;
+	if (!srm_config_get_positive(reader, reader->root, row->theta_key == NULL ? "rope_theta" : row->theta_key, theta, &theta))
 		return false;
 	if (row->has_local_rope)
 		return read_ropes_by_type(reader, theta);

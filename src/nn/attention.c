@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * attention.c
- *	  Causal attention of a block of tokens to itself and to what came before.
+ *	  Attention of a block of tokens to itself and to what came before.
  *
  * The softmax runs along with the tiles of keys: each row keeps its greatest
  * score and the sum of its weights relative to that, and what it has
@@ -108,7 +108,14 @@ find_visible(const Part *part, const KeyTile *tile, size_t token, size_t *first,
 	size_t		own = attention->n_past + part->index[token];
 
 	*first = within_tile(window_start(attention, own), tile);
-	*end = within_tile(own + 1, tile);
+	*end = within_tile(own + 1 + attention->ahead, tile);
+}
+
+/* How many tokens of the block the query of one of them sees, from the first on. */
+static size_t
+own_keys(const SrmAttention *attention, size_t index)
+{
+	return attention->ahead == 0 ? index + 1 : srm_smaller(attention->n_own, index + 1 + attention->ahead);
 }
 
 /*
@@ -298,7 +305,7 @@ attend(const Part *part)
 	pack_queries(part);
 	add_keys(part, attention->past, attention->past_first, 0, attention->n_past);
 	add_keys(part, attention->own, attention->own_first, attention->n_past,
-			 (size_t) part->index[part->n - 1] + 1);
+			 own_keys(attention, part->index[part->n - 1]));
 	for (size_t row = 0; row < part->n * part->task->n_shared; row++)
 	{
 		float	   *out = row_out(part, row);
@@ -366,7 +373,7 @@ static void
 plan_parts(AttentionTask *task)
 {
 	const SrmAttention *attention = task->attention;
-	size_t		n_keys = attention->n_past + task->index[task->n - 1] + 1;
+	size_t		n_keys = attention->n_past + own_keys(attention, task->index[task->n - 1]);
 	size_t		n_threads = (size_t) srm_threads_count(task->threads);
 	size_t		n_tasks = TASKS_PER_THREAD * n_threads;
 	size_t		n_parts = n_threads == 1 ? 1 : srm_divide_up(n_tasks, task->n_kv_heads);

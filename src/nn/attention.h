@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * attention.h
- *	  Causal attention of a block of tokens to itself and to what came before.
+ *	  Attention of a block of tokens to itself and to what came before.
  *
  * Scores exist for a tile of queries and keys at a time.  Tiles are counted
  * from the first token of the past and from the first of the block: the bits of a row
@@ -23,7 +23,9 @@ typedef struct SrmAttention
 	size_t		n_heads;		/* a multiple of those of keys; neighbouring heads share one */
 	float		scale;			/* of the products; 0: 1 / sqrt(head_dim) */
 	float		softcap;		/* s becomes softcap * tanh(s / softcap); 0: it stays s */
-	size_t		window;			/* tokens that a query sees, its own included; 0: all */
+	size_t		window;			/* tokens up to its own that a query sees; 0: all */
+	size_t		ahead;			/* tokens of the block behind its own that it sees */
+	size_t		n_own;			/* of the block, whose keys are there; looked at where ahead is not 0 */
 	size_t		n_past;
 	size_t		past_first;		/* where they begin in past, a multiple of SRM_PANEL */
 	const SrmKeys *past;		/* n_past tokens that come before all queries; NULL if there are none */
@@ -39,7 +41,7 @@ typedef struct SrmAttention
  * keys, scaled and capped.
  *
  * Row i of the queries is token index[i] of the block and sees the tokens up
- * to itself, at most window of them; the indexes ascend.  out must not overlap queries.
+ * to itself, at most window of them, and some behind it; the indexes ascend.  out must not overlap queries.
  */
 extern bool srm_attention_forward(float *out, const float *queries,
 								  const SrmAttention *attention,

@@ -52,14 +52,27 @@ task_rows(const Chunk *chunk, size_t task)
 	return srm_smaller(chunk->n - task * ROWS_PER_TASK, ROWS_PER_TASK);
 }
 
-/* row (dim) = the embedding of a token */
+/* row (dim) += more */
 static void
-read_embedding(const SrmDecoder *decoder, int32_t token, float *row)
+add_row(float *row, const float *more, size_t dim)
+{
+	for (size_t i = 0; i < dim; i++)
+		row[i] += more[i];
+}
+
+/* row (dim) = the embedding of a token at a position */
+static void
+read_embedding(const SrmDecoder *decoder, int32_t token, size_t position, float *row)
 {
 	srm_matrix_read(&decoder->embedding, (size_t) token * decoder->dim, decoder->dim, row);
 	if (decoder->embedding_scale != 0)
 		for (size_t i = 0; i < decoder->dim; i++)
 			row[i] *= decoder->embedding_scale;
+	if (decoder->token_type != NULL)
+		add_row(row, decoder->token_type, decoder->dim);
+	if (decoder->positions != NULL)
+		add_row(row, decoder->positions + (decoder->first_position + position) * decoder->dim, decoder->dim);
+	srm_decoder_norm_forward(row, row, decoder->embedding_norm, decoder->embedding_norm_bias, decoder, 1, decoder->dim);
 }
 
 /* The embeddings of tokens, and what depends on their positions alone. */
@@ -81,7 +94,7 @@ start_rows(void *arg, size_t task, int thread)
 						   &decoder->ropes[i], decoder->head_dim, pass->n_cached + first,
 						   srm_smaller(n, pass->n_positions - first));
 	for (size_t i = first; i < first + n; i++)
-		read_embedding(decoder, pass->tokens[i], pass->hidden + i * decoder->dim);
+		read_embedding(decoder, pass->tokens[i], pass->n_cached + pass->position[i], pass->hidden + i * decoder->dim);
 }
 
 /* out = norm(hidden) of one row */
@@ -90,27 +103,30 @@ read_norm(void *arg, size_t row, float *out)
 {
 	const Chunk *chunk = arg;
 	const SrmDecoder *decoder = chunk->pass->decoder;
+	const SrmLayer *layer = chunk->pass->layer;
 
-	srm_norm_forward(out, chunk->hidden + row * decoder->dim, chunk->pass->layer->attention_norm,
-					 decoder->norm_eps, 1, decoder->dim);
+	srm_decoder_norm_forward(out, chunk->hidden + row * decoder->dim, layer->attention_norm,
+							 layer->attention_norm_bias, decoder, 1, decoder->dim);
 }
 
 /*
- * out (dim) = hidden + change, or + norm(change) where the layer has such a
+ * out (dim) = hidden + change, or hidden + norm(change) or norm(hidden + change) where the layer has such a
  * norm; kept, if not NULL, gets change as it was before.  A scale applies to what is added.
  */
 static void
 add_change(const SrmDecoder *decoder, float *out, const float *hidden, float *change, float *kept,
-		   const float *norm)
+		   const float *norm, const float *bias)
 {
 	if (norm != NULL && kept != NULL)
 		memcpy(kept, change, decoder->dim * sizeof(float));
-	if (norm != NULL)
-		srm_norm_forward(change, change, norm, decoder->norm_eps, 1, decoder->dim);
+	if (!decoder->post_norms_sum)
+		srm_decoder_norm_forward(change, change, norm, bias, decoder, 1, decoder->dim);
 	for (size_t i = 0; i < decoder->dim && decoder->residual_scale != 0; i++)
 		change[i] *= decoder->residual_scale;
 	for (size_t i = 0; i < decoder->dim; i++)
 		out[i] = hidden[i] + change[i];
+	if (decoder->post_norms_sum)
+		srm_decoder_norm_forward(out, out, norm, bias, decoder, 1, decoder->dim);
 }
 
 /* A row of a state of the layer at work on the tape, or NULL. */
@@ -133,10 +149,10 @@ add_rows(void *arg, size_t task, int thread)
 	(void) thread;
 	for (size_t i = first; i < first + task_rows(chunk, task); i++)
 		add_change(pass->decoder, chunk->next + i * dim, chunk->middle + i * dim, pass->change + i * dim,
-				   kept_row(chunk, kept, i), pass->layer->post_ffn_norm);
+				   kept_row(chunk, kept, i), pass->layer->post_ffn_norm, pass->layer->post_ffn_norm_bias);
 }
 
-/* middle = hidden + change, and out = norm(middle) */
+/* middle = hidden + change, and out = norm(middle), or norm(hidden); they may be one */
 static void
 add_and_read_norm(void *arg, size_t row, float *out)
 {
@@ -144,14 +160,18 @@ add_and_read_norm(void *arg, size_t row, float *out)
 	const SrmPass *pass = chunk->pass;
 	const SrmDecoder *decoder = pass->decoder;
 	size_t		start = row * decoder->dim;
+	const SrmLayer *layer = pass->layer;
 	float	   *kept = pass->tape == NULL ? NULL : pass->tape->states[pass->layer_number].attention_out;
 
+	if (decoder->is_parallel)
+		srm_decoder_norm_forward(out, chunk->hidden + start, layer->ffn_norm, layer->ffn_norm_bias, decoder, 1, decoder->dim);
 	add_change(decoder, chunk->middle + start, chunk->hidden + start, pass->change + start,
-			   kept_row(chunk, kept, row), pass->layer->post_attention_norm);
-	srm_norm_forward(out, chunk->middle + start, pass->layer->ffn_norm, decoder->norm_eps, 1, decoder->dim);
+			   kept_row(chunk, kept, row), layer->post_attention_norm, layer->post_attention_norm_bias);
+	if (!decoder->is_parallel)
+		srm_decoder_norm_forward(out, chunk->middle + start, layer->ffn_norm, layer->ffn_norm_bias, decoder, 1, decoder->dim);
 }
 
-/* out = activation(gate) * up */
+/* out = activation(gate) * up, or activation(up) */
 static void
 read_gated(void *arg, size_t row, float *out)
 {
@@ -159,8 +179,22 @@ read_gated(void *arg, size_t row, float *out)
 	const SrmDecoder *decoder = chunk->pass->decoder;
 	size_t		start = row * decoder->ffn_dim;
 
-	srm_gate_forward(out, chunk->pass->gate + start, chunk->pass->up + start, decoder->activation,
-					 decoder->ffn_dim);
+	srm_gate_forward(out, chunk->pass->layer->gate.rows == 0 ? NULL : chunk->pass->gate + start,
+					 chunk->pass->up + start, decoder->activation, decoder->ffn_dim);
+}
+
+/* Norms heads (n_heads, head_dim) in place. */
+static void
+norm_heads(const SrmDecoder *decoder, float *heads, const float *norm, size_t n_heads)
+{
+	size_t		n_normed = decoder->head_norm == SRM_HEAD_NORM_WHOLE ? 1 : n_heads;
+	size_t		width = n_heads * decoder->head_dim / n_normed;
+
+	if (decoder->head_norm != SRM_HEAD_NORM_OWN)
+		srm_decoder_norm_forward(heads, heads, norm, NULL, decoder, n_normed, width);
+	else
+		for (size_t i = 0; i < n_heads && norm != NULL; i++)
+			srm_decoder_norm_forward(heads + i * width, heads + i * width, norm + i * width, NULL, decoder, 1, width);
 }
 
 /*
@@ -172,15 +206,14 @@ turn_heads(SrmPass *pass, float *heads, float *raw, const float *norm, size_t n_
 {
 	const SrmDecoder *decoder = pass->decoder;
 	size_t		head_dim = decoder->head_dim;
-	size_t		n_normed = decoder->head_norm == SRM_HEAD_NORM_WHOLE ? 1 : n_heads;
 	size_t		start = pass->position[row] * (head_dim / 2);
 	SrmRopeNumber rope = pass->layer->rope;
 
 	if (norm != NULL && raw != NULL)
 		memcpy(raw, heads, n_heads * head_dim * sizeof(float));
-	srm_norm_forward(heads, heads, norm, decoder->norm_eps, n_normed, n_heads * head_dim / n_normed);
+	norm_heads(decoder, heads, norm, n_heads);
 	if (rope != SRM_ROPE_NONE)
-		srm_rope_forward(heads, pass->cosines[rope] + start, pass->sines[rope] + start, n_heads, head_dim);
+		srm_rope_forward(heads, pass->cosines[rope] + start, pass->sines[rope] + start, &decoder->ropes[rope], n_heads, head_dim);
 }
 
 static void
@@ -292,6 +325,7 @@ attention_of(SrmPass *pass, const SrmBlock *block)
 	SrmAttention attention = {
 		.n_heads = decoder->n_heads,.scale = decoder->attention_scale,
 		.softcap = decoder->attention_softcap,.window = pass->layer->window,
+		.ahead = pass->layer->ahead,.n_own = block->sequence->n_tokens,
 		.n_past = block->is_kept ? 0 : pass->n_cached + block->position
 	};
 
@@ -359,9 +393,10 @@ feed_forward(Chunk *chunk)
 		{pass->gate, NULL, &layer->gate, layer->gate_bias},
 		{pass->up, NULL, &layer->up, layer->up_bias}
 	};
+	int			n_gates = layer->gate.rows == 0 ? 0 : 1;
 	SrmLinear	down = {pass->change, NULL, &layer->down, layer->down_bias};
 
-	return srm_linears_forward_from(maps, 2, chunk->n, &normed, pass->threads, pass->stop, pass->status) &&
+	return srm_linears_forward_from(maps + 1 - n_gates, 1 + n_gates, chunk->n, &normed, pass->threads, pass->stop, pass->status) &&
 		srm_linears_forward_from(&down, 1, chunk->n, &gated, pass->threads, pass->stop, pass->status);
 }
 
@@ -487,16 +522,34 @@ start_pass(SrmPass *pass)
 	return run_rows(&chunk, start_rows);
 }
 
+/* Keys and values of all rows. */
+static bool
+project_keys(SrmPass *pass)
+{
+	for (size_t first = 0; first < pass->n_rows; first += pass->chunk_rows)
+	{
+		Chunk		chunk = chunk_of(pass, first);
+
+		if (!project_chunk(&chunk, false))
+			return false;
+	}
+	return true;
+}
+
 static bool
 forward_layer(SrmPass *pass)
 {
+	bool		looks_ahead = pass->layer->ahead > 0;
+
+	if (looks_ahead && !project_keys(pass))
+		return false;
 	for (size_t first = 0; first < pass->n_rows; first += pass->chunk_rows)
 	{
 		Chunk		chunk = chunk_of(pass, first);
 
 		if (pass->tape != NULL)
 			write_active_to_tape(pass, first);
-		if (!project_chunk(&chunk, true) || !finish_chunk(&chunk))
+		if (!(looks_ahead ? project_queries(&chunk) : project_chunk(&chunk, true)) || !finish_chunk(&chunk))
 			return false;
 	}
 	return true;
@@ -511,13 +564,8 @@ forward_last_layer(SrmPass *pass)
 {
 	size_t		dim = pass->decoder->dim;
 
-	for (size_t first = 0; first < pass->n_rows; first += pass->chunk_rows)
-	{
-		Chunk		chunk = chunk_of(pass, first);
-
-		if (!project_chunk(&chunk, false))
-			return false;
-	}
+	if (!project_keys(pass))
+		return false;
 	for (size_t i = 0; i < pass->n_wanted; i++)
 		memcpy(pass->wanted_hidden + i * dim, pass->hidden + pass->wanted_rows[i] * dim,
 			   dim * sizeof(float));
@@ -600,8 +648,8 @@ give_hidden(const SrmPass *pass)
 		const SrmSequence *sequence = pass->blocks[i].sequence;
 
 		if (sequence->hidden != NULL)
-			srm_norm_forward(sequence->hidden, hidden, decoder->final_norm, decoder->norm_eps,
-							 sequence->n_wanted, decoder->dim);
+			srm_decoder_norm_forward(sequence->hidden, hidden, decoder->final_norm, decoder->final_norm_bias,
+									 decoder, sequence->n_wanted, decoder->dim);
 		hidden += sequence->n_wanted * decoder->dim;
 	}
 }
@@ -613,6 +661,8 @@ check_cache(const SrmDecoder *decoder, const SrmCache *cache, bool keep, SrmStat
 		return srm_fail(status, SRM_INTERNAL, "decoder has no layers");
 	if (cache == NULL && keep)
 		return srm_fail(status, SRM_INTERNAL, "no cache to keep a prompt in");
+	if (srm_decoder_looks_ahead(decoder) && (keep || (cache != NULL && cache->n_tokens > 0)))
+		return srm_fail(status, SRM_INTERNAL, "the tokens of a prompt see those behind it");
 	if (cache != NULL && (cache->n_layers != decoder->n_layers ||
 						  cache->layers[0].n_heads != decoder->n_kv_heads ||
 						  cache->layers[0].head_dim != decoder->head_dim))

@@ -48,12 +48,13 @@ add_block(SrmPass *pass, const SrmSequence *sequence, bool is_kept, const SrmBlo
 {
 	size_t		n = sequence->n_tokens;
 	size_t		position = past != NULL ? past->sequence->n_tokens : pass->n_kept;
+	size_t		limit = pass->decoder->positions == NULL ? MAX_TOKENS :
+		srm_smaller(MAX_TOKENS, pass->decoder->n_positions - pass->decoder->first_position);
 
 	if (!check_sequence(pass->decoder, sequence, pass->status))
 		return false;
-	if (n > MAX_TOKENS || pass->n_rows > MAX_TOKENS - n ||
-		pass->n_cached + position > MAX_TOKENS - n)
-		return srm_fail(pass->status, SRM_LIMIT_EXCEEDED, "text has more than %zu tokens", MAX_TOKENS);
+	if (n > limit || pass->n_rows > MAX_TOKENS - n || pass->n_cached + position > limit - n)
+		return srm_fail(pass->status, SRM_LIMIT_EXCEEDED, "text has more than %zu tokens", limit);
 	if (past != NULL && (past->past != NULL || pass->n_cached + pass->n_kept > 0))
 		return srm_fail(pass->status, SRM_INTERNAL, "a sequence goes on from another that has tokens before it");
 	pass->blocks[pass->n_blocks++] = (SrmBlock) {

@@ -15,6 +15,15 @@ const SrmWeight srm_layer_weights[SRM_N_WEIGHTS] = {
 };
 
 bool
+srm_decoder_looks_ahead(const SrmDecoder *decoder)
+{
+	for (size_t i = 0; i < decoder->n_layers; i++)
+		if (decoder->layers[i].ahead > 0)
+			return true;
+	return false;
+}
+
+bool
 srm_decoder_uses_rope(const SrmDecoder *decoder, int number)
 {
 	for (size_t i = 0; i < decoder->n_layers; i++)
@@ -26,7 +35,7 @@ srm_decoder_uses_rope(const SrmDecoder *decoder, int number)
 size_t
 srm_size_of(const SrmDecoder *decoder, SrmSize size)
 {
-	bool		is_whole = decoder->head_norm == SRM_HEAD_NORM_WHOLE;
+	bool		is_whole = decoder->head_norm != SRM_HEAD_NORM_SHARED;
 
 	switch (size)
 	{

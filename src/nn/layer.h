@@ -14,6 +14,8 @@
 
 #include <stdbool.h>
 
+#include <stdint.h>
+
 #include "kernel/matrix.h"
 
 typedef enum SrmRopeType
@@ -39,7 +41,15 @@ typedef struct SrmRope
 	double		attention_factor;	/* yarn, longrope: scale of cos and sin; 1 elsewhere */
 	bool		truncate;		/* yarn: bounds of the ramp are whole numbers */
 	const float *factors;		/* longrope: (head_dim / 2), of the wave lengths */
+	size_t		dim;			/* elements of a head that are turned, the first ones; 0: all */
+	bool		is_interleaved; /* neighbours are pairs, not the halves of what is turned */
 } SrmRope;
+
+static inline size_t
+srm_rope_width(const SrmRope *rope, size_t head_dim)
+{
+	return rope->dim == 0 ? head_dim : rope->dim;
+}
 
 /* Which rotary position a layer has. */
 typedef enum SrmRopeNumber
@@ -50,17 +60,27 @@ typedef enum SrmRopeNumber
 	SRM_ROPE_NONE = SRM_N_ROPES
 } SrmRopeNumber;
 
-/* Of the gate of a feed-forward step; Phi(x) is approximated by tanh as in transformers. */
+/* Of a feed-forward step. */
 typedef enum SrmActivation
 {
 	SRM_ACTIVATION_SILU,		/* x sigmoid(x) */
-	SRM_ACTIVATION_GELU_TANH	/* x Phi(x) */
+	SRM_ACTIVATION_GELU_TANH,	/* x Phi(x), approximated by tanh as in transformers */
+	SRM_ACTIVATION_GELU			/* x Phi(x) */
 } SrmActivation;
+
+typedef enum SrmNormKind
+{
+	SRM_NORM_RMS,				/* x / sqrt(mean(x^2) + eps) */
+	SRM_NORM_LAYER				/* the same of what is left once the mean is taken off */
+} SrmNormKind;
+
+#define SRM_AHEAD_ALL	(SIZE_MAX / 2)	/* sees all tokens behind it */
 
 /* Whose the weights of the norms of queries and keys are. */
 typedef enum SrmHeadNorm
 {
 	SRM_HEAD_NORM_SHARED,		/* each head is normed, with the weights of all */
+	SRM_HEAD_NORM_OWN,			/* each has its own */
 	SRM_HEAD_NORM_WHOLE			/* all heads of a token are normed together */
 } SrmHeadNorm;
 
@@ -71,28 +91,33 @@ typedef enum SrmHeadNorm
  */
 typedef struct SrmLayer
 {
-	size_t		window;			/* tokens that a token sees, itself included; 0: all */
+	size_t		window;			/* tokens up to itself that a token sees; 0: all */
+	size_t		ahead;			/* tokens behind it that it sees; 0: attention is causal */
 	SrmRopeNumber rope;
 	const float *attention_norm;	/* or NULL: attention reads the residual stream */
+	const float *attention_norm_bias;	/* biases may be NULL */
 	SrmMatrix	query;
 	SrmMatrix	key;
 	SrmMatrix	value;
 	SrmMatrix	output;
-	const float *query_bias;	/* biases may be NULL */
+	const float *query_bias;
 	const float *key_bias;
 	const float *value_bias;
 	const float *output_bias;
 	const float *query_norm;	/* or NULL: RMSNorm of the heads before rope, see SrmHeadNorm */
 	const float *key_norm;
-	const float *post_attention_norm;	/* or NULL: of what attention adds */
+	const float *post_attention_norm;	/* or NULL: of what attention adds, see post_norms_sum */
+	const float *post_attention_norm_bias;
 	const float *ffn_norm;		/* or NULL */
-	SrmMatrix	gate;
+	const float *ffn_norm_bias;
+	SrmMatrix	gate;			/* no rows: up goes through the activation itself */
 	SrmMatrix	up;
 	SrmMatrix	down;
 	const float *gate_bias;
 	const float *up_bias;
 	const float *down_bias;
 	const float *post_ffn_norm; /* or NULL: of what the feed-forward step adds */
+	const float *post_ffn_norm_bias;
 } SrmLayer;
 
 typedef struct SrmDecoder
@@ -110,11 +135,21 @@ typedef struct SrmDecoder
 	float		attention_scale;	/* of query * key; 0: 1 / sqrt(head_dim) */
 	float		attention_softcap;	/* s becomes cap * tanh(s / cap); 0: it stays s */
 	SrmActivation activation;
+	SrmNormKind norm_kind;
 	SrmHeadNorm head_norm;
+	bool		post_norms_sum; /* norms behind steps are of the residual stream with what they added */
+	bool		is_parallel;	/* the feed-forward step reads the stream from before attention */
 	SrmRope		ropes[SRM_N_ROPES];
 	SrmMatrix	embedding;		/* (vocab_size, dim) */
+	const float *positions;		/* (n_positions, dim) learned, added to embeddings; or NULL */
+	size_t		n_positions;
+	size_t		first_position; /* the row of a text's first token */
+	const float *token_type;	/* (dim) added to all embeddings; or NULL */
+	const float *embedding_norm;	/* (dim) or NULL */
+	const float *embedding_norm_bias;
 	SrmLayer   *layers;			/* (n_layers) */
-	const float *final_norm;	/* (dim) */
+	const float *final_norm;	/* (dim) or NULL */
+	const float *final_norm_bias;
 } SrmDecoder;
 
 /* Sizes that the shapes of weights are made of. */
@@ -143,6 +178,7 @@ typedef enum SrmRole
  */
 #define SRM_WEIGHT_LIST(WEIGHT) \
 	WEIGHT(ATTENTION_NORM, attention_norm, NORM, DIM, NONE, NULL) \
+	WEIGHT(ATTENTION_NORM_BIAS, attention_norm_bias, BIAS, DIM, NONE, NULL) \
 	WEIGHT(QUERY, query, PRODUCT, QUERY, DIM, "q_proj") \
 	WEIGHT(KEY, key, PRODUCT, KEY, DIM, "k_proj") \
 	WEIGHT(VALUE, value, PRODUCT, KEY, DIM, "v_proj") \
@@ -154,14 +190,17 @@ typedef enum SrmRole
 	WEIGHT(QUERY_NORM, query_norm, NORM, QUERY_NORM, NONE, NULL) \
 	WEIGHT(KEY_NORM, key_norm, NORM, KEY_NORM, NONE, NULL) \
 	WEIGHT(POST_ATTENTION_NORM, post_attention_norm, NORM, DIM, NONE, NULL) \
+	WEIGHT(POST_ATTENTION_NORM_BIAS, post_attention_norm_bias, BIAS, DIM, NONE, NULL) \
 	WEIGHT(FFN_NORM, ffn_norm, NORM, DIM, NONE, NULL) \
+	WEIGHT(FFN_NORM_BIAS, ffn_norm_bias, BIAS, DIM, NONE, NULL) \
 	WEIGHT(GATE, gate, PRODUCT, FFN, DIM, "gate_proj") \
 	WEIGHT(UP, up, PRODUCT, FFN, DIM, "up_proj") \
 	WEIGHT(DOWN, down, RESIDUAL, DIM, FFN, "down_proj") \
 	WEIGHT(GATE_BIAS, gate_bias, BIAS, FFN, NONE, NULL) \
 	WEIGHT(UP_BIAS, up_bias, BIAS, FFN, NONE, NULL) \
 	WEIGHT(DOWN_BIAS, down_bias, BIAS, DIM, NONE, NULL) \
-	WEIGHT(POST_FFN_NORM, post_ffn_norm, NORM, DIM, NONE, NULL)
+	WEIGHT(POST_FFN_NORM, post_ffn_norm, NORM, DIM, NONE, NULL) \
+	WEIGHT(POST_FFN_NORM_BIAS, post_ffn_norm_bias, BIAS, DIM, NONE, NULL)
 
 /* A weight's place in the list. */
 typedef enum SrmWeightNumber
@@ -182,6 +221,9 @@ typedef struct SrmWeight
 } SrmWeight;
 
 extern const SrmWeight srm_layer_weights[SRM_N_WEIGHTS];
+
+/* Whether any layer sees tokens behind the one at hand. */
+extern bool srm_decoder_looks_ahead(const SrmDecoder *decoder);
 
 /* Whether any layer has that rotary position. */
 extern bool srm_decoder_uses_rope(const SrmDecoder *decoder, int number);

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * rope.c
- *	  Rotary position, with the halves of a head as the pairs.
+ *	  Rotary position.
  *
  * Frequencies and angles are rounded to float where transformers does so: at
  * position 4000 the rounding of an angle is the fourth digit of its cosine,
@@ -114,19 +114,21 @@ rope_scale(const SrmRope *rope)
 void
 srm_rope_frequencies(float *frequencies, const SrmRope *rope, size_t head_dim)
 {
+	size_t		width = srm_rope_width(rope, head_dim);
+
 	if (rope->type == SRM_ROPE_YARN)
 	{
-		find_yarn_frequencies(frequencies, rope, head_dim);
+		find_yarn_frequencies(frequencies, rope, width);
 		return;
 	}
 	if (rope->type == SRM_ROPE_LONGROPE)
 	{
-		find_longrope_frequencies(frequencies, rope, head_dim);
+		find_longrope_frequencies(frequencies, rope, width);
 		return;
 	}
-	for (size_t j = 0; j < head_dim / 2; j++)
+	for (size_t j = 0; j < width / 2; j++)
 	{
-		float		frequency = 1.0f / wave_divisor(rope, j, head_dim);
+		float		frequency = 1.0f / wave_divisor(rope, j, width);
 
 		if (rope->type == SRM_ROPE_LINEAR)
 			frequency /= (float) rope->factor;
@@ -140,7 +142,8 @@ void
 srm_rope_table(float *cosines, float *sines, const float *frequencies,
 			   const SrmRope *rope, size_t head_dim, size_t first, size_t n)
 {
-	size_t		half = head_dim / 2;
+	size_t		stride = head_dim / 2;
+	size_t		half = srm_rope_width(rope, head_dim) / 2;
 	float		scale = rope_scale(rope);
 
 	for (size_t i = 0; i < n; i++)
@@ -148,36 +151,46 @@ srm_rope_table(float *cosines, float *sines, const float *frequencies,
 		{
 			float		angle = (float) (first + i) * frequencies[j];
 
-			cosines[i * half + j] = (float) cos((double) angle) * scale;
-			sines[i * half + j] = (float) sin((double) angle) * scale;
+			cosines[i * stride + j] = (float) cos((double) angle) * scale;
+			sines[i * stride + j] = (float) sin((double) angle) * scale;
 		}
+}
+
+/* Turns the pairs (half) of a head by the angles, or back. */
+static void
+turn_pairs(float *head, const float *cosines, const float *sines, const SrmRope *rope, size_t half, bool back)
+{
+	size_t		next = rope->is_interleaved ? 2 : 1;
+	size_t		other = rope->is_interleaved ? 1 : half;
+
+	for (size_t j = 0; j < half; j++)
+	{
+		float		sine = back ? -sines[j] : sines[j];
+		float		x = head[j * next];
+		float		y = head[j * next + other];
+
+		head[j * next] = x * cosines[j] - y * sine;
+		head[j * next + other] = y * cosines[j] + x * sine;
+	}
 }
 
 void
 srm_rope_forward(float *heads, const float *cosines, const float *sines,
-				 size_t n_heads, size_t head_dim)
+				 const SrmRope *rope, size_t n_heads, size_t head_dim)
 {
-	srm_kernels->turn(heads, cosines, sines, n_heads, head_dim / 2);
+	size_t		half = srm_rope_width(rope, head_dim) / 2;
+
+	if (!rope->is_interleaved && 2 * half == head_dim)
+		srm_kernels->turn(heads, cosines, sines, n_heads, half);
+	else
+		for (size_t i = 0; i < n_heads; i++)
+			turn_pairs(heads + i * head_dim, cosines, sines, rope, half, false);
 }
 
 void
 srm_rope_backward(float *dheads, const float *cosines, const float *sines,
-				  size_t n_heads, size_t head_dim)
+				  const SrmRope *rope, size_t n_heads, size_t head_dim)
 {
-	size_t		half = head_dim / 2;
-
 	for (size_t i = 0; i < n_heads; i++)
-	{
-		float	   *first = dheads + i * head_dim;
-		float	   *second = first + half;
-
-		for (size_t j = 0; j < half; j++)
-		{
-			float		x = first[j];
-			float		y = second[j];
-
-			first[j] = x * cosines[j] + y * sines[j];
-			second[j] = y * cosines[j] - x * sines[j];
-		}
-	}
+		turn_pairs(dheads + i * head_dim, cosines, sines, rope, srm_rope_width(rope, head_dim) / 2, true);
 }

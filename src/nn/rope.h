@@ -1,10 +1,10 @@
 /*-------------------------------------------------------------------------
  *
  * rope.h
- *	  Rotary position, with the halves of a head as the pairs.
+ *	  Rotary position.
  *
- * Element j of a head's first half and element j of its second half are
- * turned by position * frequency j.
+ * Element j of the first half and element j of the second half of what is turned of
+ * a head are turned by position * frequency j; or elements 2 j and 2 j + 1.
  *
  *-------------------------------------------------------------------------
  */
@@ -13,11 +13,11 @@
 
 #include "nn/layer.h"
 
-/* frequencies (head_dim / 2) */
+/* frequencies (head_dim / 2), of which the first ones are set where a part of a head is turned */
 extern void srm_rope_frequencies(float *frequencies, const SrmRope *rope, size_t head_dim);
 
 /*
- * cosines, sines (n, head_dim / 2) of the positions first .. first + n - 1,
+ * cosines, sines (n, head_dim / 2), set as the frequencies are, of the positions first .. first + n - 1,
  * times the rope's attention factor
  */
 extern void srm_rope_table(float *cosines, float *sines, const float *frequencies,
@@ -25,10 +25,10 @@ extern void srm_rope_table(float *cosines, float *sines, const float *frequencie
 
 /* Turns heads (n_heads, head_dim) by one row of the tables (head_dim / 2). */
 extern void srm_rope_forward(float *heads, const float *cosines, const float *sines,
-							 size_t n_heads, size_t head_dim);
+							 const SrmRope *rope, size_t n_heads, size_t head_dim);
 
 /* Turns the gradients of turned heads back: those of heads, in place. */
 extern void srm_rope_backward(float *dheads, const float *cosines, const float *sines,
-							  size_t n_heads, size_t head_dim);
+							  const SrmRope *rope, size_t n_heads, size_t head_dim);
 
 #endif							/* SRM_ROPE_H */

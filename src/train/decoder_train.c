@@ -30,6 +30,14 @@
 const char *
 srm_decoder_train_obstacle(const SrmDecoder *decoder)
 {
+	if (decoder->is_parallel)
+		return "Its feed-forward steps are beside attention, not behind it.";
+	if (srm_decoder_looks_ahead(decoder))
+		return "Its tokens see those behind them.";
+	if (decoder->activation == SRM_ACTIVATION_GELU)
+		return "Its activation is \"gelu\".";
+	if (decoder->positions != NULL)
+		return "Its positions are learned.";
 	if (decoder->residual_scale != 0)
 		return "What its steps add to the residual stream is scaled.";
 	for (size_t i = 0; i < decoder->n_layers; i++)
@@ -39,7 +47,9 @@ srm_decoder_train_obstacle(const SrmDecoder *decoder)
 		if (layer->attention_norm == NULL || layer->ffn_norm == NULL)
 			return "Its layers have no norms before their steps.";
 		if (layer->query_norm != NULL && decoder->head_norm != SRM_HEAD_NORM_SHARED)
-			return "All heads of a token are normed together.";
+			return "Heads have norms of their own, or one together.";
+		if (layer->gate.rows == 0)
+			return "Its feed-forward steps have no gate.";
 	}
 	return NULL;
 }
@@ -234,7 +244,7 @@ turn_heads_backward(const SrmDecoderTrain *train, float *dheads, float *dnorm, f
 	SrmRopeNumber rope = decoder->layers[train->layer].rope;
 
 	if (rope != SRM_ROPE_NONE)
-		srm_rope_backward(dheads, train->cosines[rope] + start, train->sines[rope] + start, n_heads, head_dim);
+		srm_rope_backward(dheads, train->cosines[rope] + start, train->sines[rope] + start, &decoder->ropes[rope], n_heads, head_dim);
 	for (size_t i = 0; norm != NULL && i < n_heads; i++)
 	{
 		memcpy(copy, dheads + i * head_dim, head_dim * sizeof(float));

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "base/json_write.h"
+#include "model/bind.h"
 #include "model/config.h"
 #include "write/ownership.h"
 #include "model/weights.h"
@@ -50,13 +51,6 @@ typedef struct Output
 	const SrmStop *stop;
 	SrmStatus  *status;
 } Output;
-
-/* Checkpoints of the bare decoder have no prefix. */
-static const char *
-find_prefix(const SrmModel *base)
-{
-	return srm_weights_find(base->weights, base->config->architecture->embedding) != NULL ? "" : "model.";
-}
 
 /*
  * Adds a part of the tensor of a name; its base has been bound, so the tensor is there. Weights of
@@ -151,7 +145,8 @@ srm_output_type(const SrmModel *base, const SrmTrainOptions *options, const SrmT
 		return "F32";
 	if (tensor == NULL)
 	{
-		snprintf(name, sizeof(name), "%s%s", find_prefix(base), base->config->architecture->embedding);
+		snprintf(name, sizeof(name), "%s%s", srm_bind_find_prefix(base->config, base->weights),
+				 base->config->architecture->embedding);
 		tensor = srm_weights_find(base->weights, name);
 	}
 	return tensor == NULL || tensor->dtype == SRM_INT8 ? "BF16" : tensor->type;
@@ -490,7 +485,7 @@ srm_output_model(const SrmModel *base, const SrmTrainOptions *options, const Srm
 	if (output.arena == NULL)
 		return false;
 	output.writer = srm_writer_begin(options->output, options->name, options->replace, options->directory_mode, status);
-	output.prefix = find_prefix(base);
+	output.prefix = srm_bind_find_prefix(base->config, base->weights);
 	done = output.writer != NULL && list_parts(&output) && plan_tensors(&output) &&
 		write_config(&output, settings) &&
 		srm_writer_copy_texts(output.writer, srm_files_of_tokenizer(base->files), stop, status) &&
@@ -515,7 +510,7 @@ srm_output_bytes(const SrmModel *base, const SrmTrainOptions *options, const Srm
 	output.arena = srm_arena_create(status);
 	if (output.arena == NULL)
 		return false;
-	output.prefix = find_prefix(base);
+	output.prefix = srm_bind_find_prefix(base->config, base->weights);
 	done = list_parts(&output) && plan_tensors(&output) && srm_buffer_init(&header, output.arena, 0, status) &&
 		srm_safetensors_plan(output.plans, output.n_plans, &header, status);
 	*bytes = done ? header.length + srm_writer_text_bytes(srm_files_of_tokenizer(base->files)->directory) : 0;

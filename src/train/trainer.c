@@ -133,6 +133,11 @@ check_base(const SrmTrainer *trainer, SrmStatus *status)
 	}
 	if (model->head.value.n > 0)
 		return srm_fail(status, SRM_NOT_SUPPORTED, "a model whose head is more than a linear map cannot be trained");
+	if (model->decoder.norm_kind != SRM_NORM_RMS)
+	{
+		srm_fail(status, SRM_NOT_SUPPORTED, "a model of architecture \"%s\" cannot be trained", model->architecture);
+		return srm_fail_detail(status, "Its norms are layer norms.");
+	}
 	if (obstacle != NULL)
 	{
 		srm_fail(status, SRM_NOT_SUPPORTED, "of a model of architecture \"%s\" only the head can be trained",

@@ -54,26 +54,50 @@ plain_linear(double *out, const double *x, const SrmMatrix *w, const float *bias
 }
 
 static inline void
-plain_norm(double *out, const double *x, const float *weight, double eps, size_t n, size_t dim)
+plain_norm_row(double *out, const double *x, const float *weight, const float *bias, const SrmDecoder *decoder,
+			   size_t dim)
+{
+	double		mean = 0;
+	double		sum = 0;
+
+	for (size_t j = 0; j < dim && decoder->norm_kind == SRM_NORM_LAYER; j++)
+		mean += x[j] / (double) dim;
+	for (size_t j = 0; j < dim; j++)
+		sum += (x[j] - mean) * (x[j] - mean);
+	for (size_t j = 0; j < dim; j++)
+		out[j] = (x[j] - mean) / sqrt(sum / (double) dim + decoder->norm_eps) * weight[j] + (bias == NULL ? 0 : bias[j]);
+}
+
+static inline void
+plain_norm(double *out, const double *x, const float *weight, const float *bias, const SrmDecoder *decoder,
+		   size_t n, size_t dim)
 {
 	if (weight == NULL)
 		memmove(out, x, n * dim * sizeof(double));
 	for (size_t i = 0; weight != NULL && i < n; i++)
-	{
-		double		sum = 0;
+		plain_norm_row(out + i * dim, x + i * dim, weight, bias, decoder, dim);
+}
 
-		for (size_t j = 0; j < dim; j++)
-			sum += x[i * dim + j] * x[i * dim + j];
-		for (size_t j = 0; j < dim; j++)
-			out[i * dim + j] = x[i * dim + j] / sqrt(sum / (double) dim + eps) * weight[j];
-	}
+/* heads (n_tokens, n_heads, head_dim) */
+static inline void
+plain_norm_heads(double *heads, const float *weight, const SrmDecoder *decoder, size_t n_tokens, size_t n_heads)
+{
+	size_t		head_dim = decoder->head_dim;
+
+	if (decoder->head_norm == SRM_HEAD_NORM_WHOLE)
+		plain_norm(heads, heads, weight, NULL, decoder, n_tokens, n_heads * head_dim);
+	else if (weight != NULL)
+		for (size_t i = 0; i < n_tokens * n_heads; i++)
+			plain_norm_row(heads + i * head_dim, heads + i * head_dim,
+						   decoder->head_norm == SRM_HEAD_NORM_OWN ? weight + i % n_heads * head_dim : weight,
+						   NULL, decoder, head_dim);
 }
 
 /* heads (n_tokens, n_heads, head_dim) */
 static inline void
 plain_rope(double *heads, const SrmRope *rope, size_t n_tokens, size_t n_heads, size_t head_dim)
 {
-	size_t		half = head_dim / 2;
+	size_t		half = srm_rope_width(rope, head_dim) / 2;
 	float	   *frequencies = malloc((half + 1) * sizeof(float));
 	double		scale = rope->type == SRM_ROPE_YARN || rope->type == SRM_ROPE_LONGROPE ?
 		rope->attention_factor : 1;
@@ -85,8 +109,9 @@ plain_rope(double *heads, const SrmRope *rope, size_t n_tokens, size_t n_heads, 
 		for (size_t h = 0; h < n_heads; h++)
 			for (size_t j = 0; j < half; j++)
 			{
-				double	   *first = heads + (t * n_heads + h) * head_dim + j;
-				double	   *second = first + half;
+				double	   *head = heads + (t * n_heads + h) * head_dim;
+				double	   *first = head + (rope->is_interleaved ? 2 * j : j);
+				double	   *second = head + (rope->is_interleaved ? 2 * j + 1 : j + half);
 				double		angle = (double) t * frequencies[j];
 				double		x = *first;
 				double		y = *second;
@@ -121,7 +146,7 @@ plain_attention_score(const double *query, const double *key, const SrmDecoder *
 
 static inline void
 plain_attention(double *out, const double *queries, const double *keys, const double *values,
-				const SrmDecoder *decoder, size_t window, size_t n_tokens)
+				const SrmDecoder *decoder, size_t window, size_t ahead, size_t n_tokens)
 {
 	size_t		head_dim = decoder->head_dim;
 	size_t		n_heads = decoder->n_heads;
@@ -135,33 +160,38 @@ plain_attention(double *out, const double *queries, const double *keys, const do
 			double	   *gathered = out + (t * n_heads + h) * head_dim;
 			size_t		kv = h / (n_heads / n_kv_heads);
 			size_t		first = window == 0 || t < window ? 0 : t + 1 - window;
+			size_t		end = ahead >= n_tokens - t ? n_tokens : t + 1 + ahead;
 			double		greatest = -INFINITY;
 			double		sum = 0;
 
-			for (size_t s = first; s <= t; s++)
+			for (size_t s = first; s < end; s++)
 			{
 				weights[s] = plain_attention_score(query, keys + (s * n_kv_heads + kv) * head_dim,
 												   decoder);
 				greatest = fmax(greatest, weights[s]);
 			}
-			for (size_t s = first; s <= t; s++)
+			for (size_t s = first; s < end; s++)
 			{
 				weights[s] = exp(weights[s] - greatest);
 				sum += weights[s];
 			}
-			for (size_t s = first; s <= t; s++)
+			for (size_t s = first; s < end; s++)
 				for (size_t j = 0; j < head_dim; j++)
 					gathered[j] += weights[s] / sum * values[(s * n_kv_heads + kv) * head_dim + j];
 		}
 	free(weights);
 }
 
-/* hidden (n, dim) += change, scaled */
+/* hidden (n, dim) += change, normed or scaled; or the sum is normed */
 static inline void
-plain_add(double *hidden, const double *change, const SrmDecoder *decoder, size_t n)
+plain_add(double *hidden, double *change, const float *norm, const float *bias, const SrmDecoder *decoder, size_t n)
 {
+	if (!decoder->post_norms_sum)
+		plain_norm(change, change, norm, bias, decoder, n, decoder->dim);
 	for (size_t i = 0; i < n * decoder->dim; i++)
 		hidden[i] += change[i] * (decoder->residual_scale == 0 ? 1 : decoder->residual_scale);
+	if (decoder->post_norms_sum)
+		plain_norm(hidden, hidden, norm, bias, decoder, n, decoder->dim);
 }
 
 static inline void
@@ -170,29 +200,26 @@ plain_attention_step(double *hidden, const SrmDecoder *decoder, const SrmLayer *
 	size_t		dim = decoder->dim;
 	size_t		q_dim = decoder->n_heads * decoder->head_dim;
 	size_t		kv_dim = decoder->n_kv_heads * decoder->head_dim;
-	size_t		q_width = decoder->head_norm == SRM_HEAD_NORM_WHOLE ? q_dim : decoder->head_dim;
-	size_t		kv_width = decoder->head_norm == SRM_HEAD_NORM_WHOLE ? kv_dim : decoder->head_dim;
 	double	   *normed = plain_zeros(n * dim);
 	double	   *queries = plain_zeros(n * q_dim);
 	double	   *keys = plain_zeros(n * kv_dim);
 	double	   *values = plain_zeros(n * kv_dim);
 	double	   *gathered = plain_zeros(n * q_dim);
 
-	plain_norm(normed, hidden, layer->attention_norm, decoder->norm_eps, n, dim);
+	plain_norm(normed, hidden, layer->attention_norm, layer->attention_norm_bias, decoder, n, dim);
 	plain_linear(queries, normed, &layer->query, layer->query_bias, n);
 	plain_linear(keys, normed, &layer->key, layer->key_bias, n);
 	plain_linear(values, normed, &layer->value, layer->value_bias, n);
-	plain_norm(queries, queries, layer->query_norm, decoder->norm_eps, n * q_dim / q_width, q_width);
-	plain_norm(keys, keys, layer->key_norm, decoder->norm_eps, n * kv_dim / kv_width, kv_width);
+	plain_norm_heads(queries, layer->query_norm, decoder, n, decoder->n_heads);
+	plain_norm_heads(keys, layer->key_norm, decoder, n, decoder->n_kv_heads);
 	if (layer->rope != SRM_ROPE_NONE)
 	{
 		plain_rope(queries, &decoder->ropes[layer->rope], n, decoder->n_heads, decoder->head_dim);
 		plain_rope(keys, &decoder->ropes[layer->rope], n, decoder->n_kv_heads, decoder->head_dim);
 	}
-	plain_attention(gathered, queries, keys, values, decoder, layer->window, n);
+	plain_attention(gathered, queries, keys, values, decoder, layer->window, layer->ahead, n);
 	plain_linear(normed, gathered, &layer->output, layer->output_bias, n);
-	plain_norm(normed, normed, layer->post_attention_norm, decoder->norm_eps, n, dim);
-	plain_add(hidden, normed, decoder, n);
+	plain_add(hidden, normed, layer->post_attention_norm, layer->post_attention_norm_bias, decoder, n);
 	free(normed);
 	free(queries);
 	free(keys);
@@ -205,24 +232,26 @@ plain_activation(double x, SrmActivation activation)
 {
 	if (activation == SRM_ACTIVATION_SILU)
 		return x / (1 + exp(-x));
+	if (activation == SRM_ACTIVATION_GELU)
+		return x / 2 * (1 + erf(x / sqrt(2)));
 	return x / 2 * (1 + tanh(sqrt(2 / acos(-1)) * (x + 0.044715 * x * x * x)));
 }
 
 static inline void
-plain_feed_forward_step(double *hidden, const SrmDecoder *decoder, const SrmLayer *layer, size_t n)
+plain_feed_forward_step(double *hidden, const double *input, const SrmDecoder *decoder, const SrmLayer *layer, size_t n)
 {
 	double	   *normed = plain_zeros(n * decoder->dim);
 	double	   *gate = plain_zeros(n * decoder->ffn_dim);
 	double	   *up = plain_zeros(n * decoder->ffn_dim);
 
-	plain_norm(normed, hidden, layer->ffn_norm, decoder->norm_eps, n, decoder->dim);
+	plain_norm(normed, input, layer->ffn_norm, layer->ffn_norm_bias, decoder, n, decoder->dim);
 	plain_linear(gate, normed, &layer->gate, layer->gate_bias, n);
 	plain_linear(up, normed, &layer->up, layer->up_bias, n);
 	for (size_t i = 0; i < n * decoder->ffn_dim; i++)
-		gate[i] = plain_activation(gate[i], decoder->activation) * up[i];
+		gate[i] = layer->gate.rows == 0 ? plain_activation(up[i], decoder->activation) :
+			plain_activation(gate[i], decoder->activation) * up[i];
 	plain_linear(normed, gate, &layer->down, layer->down_bias, n);
-	plain_norm(normed, normed, layer->post_ffn_norm, decoder->norm_eps, n, decoder->dim);
-	plain_add(hidden, normed, decoder, n);
+	plain_add(hidden, normed, layer->post_ffn_norm, layer->post_ffn_norm_bias, decoder, n);
 	free(normed);
 	free(gate);
 	free(up);
@@ -234,6 +263,7 @@ plain_decoder_forward(double *out, const SrmDecoder *decoder, const int32_t *tok
 {
 	size_t		dim = decoder->dim;
 	float	   *row = malloc(dim * sizeof(float));
+	double	   *before = plain_zeros(n * dim);
 
 	if (row == NULL)
 		abort();
@@ -242,14 +272,19 @@ plain_decoder_forward(double *out, const SrmDecoder *decoder, const int32_t *tok
 		srm_matrix_read(&decoder->embedding, (size_t) tokens[t] * dim, dim, row);
 		for (size_t j = 0; j < dim; j++)
 			out[t * dim + j] = row[j] * (decoder->embedding_scale == 0 ? 1 : decoder->embedding_scale);
+		for (size_t j = 0; j < dim && decoder->positions != NULL; j++)
+			out[t * dim + j] += decoder->positions[(decoder->first_position + t) * dim + j] + decoder->token_type[j];
 	}
 	free(row);
+	plain_norm(out, out, decoder->embedding_norm, decoder->embedding_norm_bias, decoder, n, dim);
 	for (size_t i = 0; i < decoder->n_layers; i++)
 	{
+		memcpy(before, out, n * dim * sizeof(double));
 		plain_attention_step(out, decoder, &decoder->layers[i], n);
-		plain_feed_forward_step(out, decoder, &decoder->layers[i], n);
+		plain_feed_forward_step(out, decoder->is_parallel ? before : out, decoder, &decoder->layers[i], n);
 	}
-	plain_norm(out, out, decoder->final_norm, decoder->norm_eps, n, dim);
+	free(before);
+	plain_norm(out, out, decoder->final_norm, decoder->final_norm_bias, decoder, n, dim);
 }
 
 #endif							/* SRM_PLAIN_DECODER_H */

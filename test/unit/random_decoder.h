@@ -38,6 +38,13 @@ typedef struct RandomShape
 	SrmActivation activation;
 	bool		with_post_norms;
 	bool		without_input_norms;
+	SrmNormKind norm_kind;
+	bool		with_norm_biases;
+	bool		without_gate;
+	bool		is_parallel;
+	bool		post_norms_sum;
+	size_t		ahead;
+	size_t		first_position; /* not 0: positions are learned, and embeddings normed */
 	SrmHeadNorm head_norm;
 	float		residual_scale;
 	bool		with_local_rope;	/* in layers with a window: theta is a tenth there */
@@ -163,6 +170,12 @@ is_head_norm(SrmWeightNumber number)
 static inline bool
 shape_has(const RandomShape *shape, SrmWeightNumber number)
 {
+	if (number == SRM_WEIGHT_GATE || number == SRM_WEIGHT_GATE_BIAS)
+		return !shape->without_gate && (number == SRM_WEIGHT_GATE || shape->with_biases);
+	if (number == SRM_WEIGHT_ATTENTION_NORM_BIAS || number == SRM_WEIGHT_FFN_NORM_BIAS)
+		return shape->with_norm_biases && !shape->without_input_norms;
+	if (number == SRM_WEIGHT_POST_ATTENTION_NORM_BIAS || number == SRM_WEIGHT_POST_FFN_NORM_BIAS)
+		return shape->with_norm_biases && shape->with_post_norms;
 	if (srm_layer_weights[number].role == SRM_ROLE_BIAS)
 		return shape->with_biases;
 	if (is_head_norm(number))
@@ -197,6 +210,19 @@ random_layer(RandomState *state, const RandomShape *shape, const SrmDecoder *dec
 		random_packed_maps(state, shape, layer);
 }
 
+#define RANDOM_POSITIONS	1000
+
+static inline void
+random_positions(RandomState *state, const RandomShape *shape, SrmDecoder *decoder)
+{
+	decoder->first_position = shape->first_position;
+	decoder->n_positions = shape->first_position + RANDOM_POSITIONS;
+	decoder->positions = random_vector(state, decoder->n_positions * shape->dim, 0.0f, 1.0f);
+	decoder->token_type = random_vector(state, shape->dim, 0.0f, 1.0f);
+	decoder->embedding_norm = random_vector(state, shape->dim, 1.0f, 0.3f);
+	decoder->embedding_norm_bias = random_vector(state, shape->dim, 0.0f, 1.0f);
+}
+
 /* In the arena; aborts when memory is short. */
 static inline SrmDecoder *
 random_decoder(const RandomShape *shape, uint64_t seed, SrmArena *arena)
@@ -220,6 +246,9 @@ random_decoder(const RandomShape *shape, uint64_t seed, SrmArena *arena)
 	decoder->ropes[SRM_ROPE_LOCAL].theta /= 10;
 	decoder->head_norm = shape->head_norm;
 	decoder->residual_scale = shape->residual_scale;
+	decoder->norm_kind = shape->norm_kind;
+	decoder->is_parallel = shape->is_parallel;
+	decoder->post_norms_sum = shape->post_norms_sum;
 	decoder->embedding_scale = shape->embedding_scale;
 	decoder->attention_scale = shape->attention_scale;
 	decoder->attention_softcap = shape->attention_softcap;
@@ -236,10 +265,15 @@ random_decoder(const RandomShape *shape, uint64_t seed, SrmArena *arena)
 			decoder->layers[i].window = shape->window;
 			decoder->layers[i].rope = shape->with_local_rope ? SRM_ROPE_LOCAL : SRM_ROPE_MAIN;
 		}
+		decoder->layers[i].ahead = shape->ahead;
 		if (shape->rope_step > 0 && i % shape->rope_step == 0)
 			decoder->layers[i].rope = SRM_ROPE_NONE;
 	}
 	decoder->final_norm = random_vector(&state, shape->dim, 1.0f, 0.3f);
+	if (shape->with_norm_biases)
+		decoder->final_norm_bias = random_vector(&state, shape->dim, 0.0f, 1.0f);
+	if (shape->first_position > 0)
+		random_positions(&state, shape, decoder);
 	return decoder;
 }
 
@@ -267,7 +301,7 @@ pack_decoder(SrmDecoder *decoder, SrmCompute compute, SrmArena *arena)
 {
 	for (size_t i = 0; i < decoder->n_layers; i++)
 		for (int j = 0; j < SRM_N_WEIGHTS; j++)
-			if (srm_weight_is_matrix(j))
+			if (srm_weight_is_matrix(j) && srm_weight_matrix(&decoder->layers[i], j)->rows > 0)
 				pack_matrix(srm_weight_matrix(&decoder->layers[i], j), compute, arena);
 }
 

@@ -97,6 +97,16 @@ static const RandomShape shapes[] = {
 	{.n_layers = 4, .dim = 24, .n_heads = 4, .n_kv_heads = 2, .head_dim = 8, .ffn_dim = 40,
 		.vocab_size = 50, .dtype = SRM_F32, .rope = {.type = SRM_ROPE_DEFAULT, .theta = 1000},
 	.window = 30, .window_step = 2, .with_local_rope = true, .rope_step = 3, .residual_scale = 0.3f},
+	/* layer norms, a norm for each head, neighbours turned, steps side by side (Command R) */
+	{.n_layers = 2, .dim = 24, .n_heads = 4, .n_kv_heads = 2, .head_dim = 8, .ffn_dim = 40,
+		.vocab_size = 50, .dtype = SRM_BF16, .norm_kind = SRM_NORM_LAYER, .with_head_norms = true,
+		.head_norm = SRM_HEAD_NORM_OWN, .is_parallel = true,
+	.rope = {.type = SRM_ROPE_DEFAULT, .theta = 10000, .is_interleaved = true}},
+	/* the same with biases, no gate, and a part of the heads turned (GPT-NeoX) */
+	{.n_layers = 2, .dim = 24, .n_heads = 2, .n_kv_heads = 2, .head_dim = 16, .ffn_dim = 300,
+		.vocab_size = 50, .dtype = SRM_F32, .norm_kind = SRM_NORM_LAYER, .with_biases = true, .with_norm_biases = true,
+		.without_gate = true, .is_parallel = true, .activation = SRM_ACTIVATION_GELU,
+	.rope = {.type = SRM_ROPE_DEFAULT, .theta = 10000, .dim = 6}},
 	/* heads packed into one tensor (InternLM2), wave lengths scaled one by one (Phi-3) */
 	{.n_layers = 2, .dim = 24, .n_heads = 6, .n_kv_heads = 2, .head_dim = 8, .ffn_dim = 40,
 		.vocab_size = 50, .dtype = SRM_F32, .with_biases = true,
@@ -105,6 +115,25 @@ static const RandomShape shapes[] = {
 };
 
 #define N_SHAPES	(sizeof(shapes) / sizeof(shapes[0]))
+
+/* Not causal: what follows a token changes its state. */
+static const RandomShape encoder_shapes[] = {
+	/* learned positions, norms behind the sum, no gate (BERT) */
+	{.n_layers = 2, .dim = 24, .n_heads = 3, .n_kv_heads = 3, .head_dim = 8, .ffn_dim = 40,
+		.vocab_size = 50, .dtype = SRM_F32, .norm_kind = SRM_NORM_LAYER, .with_biases = true, .with_norm_biases = true,
+		.without_input_norms = true, .with_post_norms = true, .post_norms_sum = true, .without_gate = true,
+		.activation = SRM_ACTIVATION_GELU, .ahead = SRM_AHEAD_ALL, .first_position = 2,
+	.rope = {.type = SRM_ROPE_DEFAULT, .theta = 10000}, .rope_step = 1},
+	/* a window to both sides, a gate (ModernBERT) */
+	{.n_layers = 3, .dim = 24, .n_heads = 4, .n_kv_heads = 2, .head_dim = 8, .ffn_dim = 40,
+		.vocab_size = 50, .dtype = SRM_BF16, .norm_kind = SRM_NORM_LAYER, .activation = SRM_ACTIVATION_GELU,
+		.ahead = 20, .window = 21, .window_step = 2, .with_local_rope = true,
+	.rope = {.type = SRM_ROPE_DEFAULT, .theta = 10000}},
+	/* a few tokens ahead of all there are before (a segmenter) */
+	{.n_layers = 2, .dim = 24, .n_heads = 2, .n_kv_heads = 1, .head_dim = 16, .ffn_dim = 40,
+		.vocab_size = 50, .dtype = SRM_F32, .ahead = 1,
+	.rope = {.type = SRM_ROPE_DEFAULT, .theta = 10000}},
+};
 
 static int32_t tokens[MAX_TOKENS];
 static uint32_t all_tokens[MAX_TOKENS];
@@ -163,6 +192,35 @@ test_decoder_plain(void **state)
 			run_block(decoder, NULL, 0, lengths[j], hidden, 1);
 			assert_true(distance(hidden, expected, lengths[j] * decoder->dim) < 3e-5);
 		}
+	}
+}
+
+/* so do those that look ahead; each length has states of its own, with any number of threads, and no prompt can be kept */
+static void
+test_decoder_ahead(void **state)
+{
+	static const size_t lengths[] = {1, 2, 31, 64, 65, 129, 257, 300, MAX_TOKENS};
+
+	(void) state;
+	for (size_t i = 0; i < sizeof(encoder_shapes) / sizeof(encoder_shapes[0]); i++)
+	{
+		SrmDecoder *decoder = random_decoder(&encoder_shapes[i], i, arena);
+		double	   *expected = allocate(MAX_TOKENS * decoder->dim * sizeof(double));
+		float	   *hidden = allocate(MAX_TOKENS * decoder->dim * sizeof(float));
+		SrmCache   *cache = srm_cache_create(decoder, &status);
+
+		fill_tokens(decoder->vocab_size);
+		for (size_t j = 0; j < sizeof(lengths) / sizeof(lengths[0]); j++)
+			for (int n_threads = 1; n_threads <= 2; n_threads++)
+			{
+				plain_decoder_forward(expected, decoder, tokens, lengths[j]);
+				run_block(decoder, NULL, 0, lengths[j], hidden, n_threads);
+				assert_true(distance(hidden, expected, lengths[j] * decoder->dim) < 3e-5);
+			}
+		assert_false(forward_text(decoder, cache, true, tokens, 5, all_tokens, 5, hidden, 1, NULL, &status));
+		assert_int_equal(status.code, SRM_INTERNAL);
+		srm_status_init(&status);
+		srm_cache_free(cache);
 	}
 }
 
@@ -593,6 +651,7 @@ main(void)
 		TEST(test_decoder_compute),
 		TEST(test_decoder_blocks),
 		TEST(test_decoder_packed),
+		TEST(test_decoder_ahead),
 		TEST(test_decoder_batch),
 		TEST(test_decoder_same_bits),
 		TEST(test_decoder_wanted),

@@ -169,6 +169,12 @@ main(void)
 		MODEL("adapter-phi3"),
 		MODEL("adapter-gemma2"),
 		MODEL("adapter-trained"),
+		MODEL("cohere"),
+		MODEL("cohere-norms"),
+		MODEL("gptneox"),
+		MODEL("gptneox-old"),
+		MODEL("phi3-part"),
+		MODEL("xlm-roberta"),
 	};
 
 	return cmocka_run_group_tests_name("golden", tests, NULL, NULL);

@@ -36,6 +36,7 @@ static void
 check_tanh_kernels(const SrmKernels *kernels, const float *x, const float *y, size_t n)
 {
 	float		gelu[100];
+	float		exact[100];
 	float		capped[100];
 
 	for (size_t i = 0; i < n; i++)
@@ -43,11 +44,15 @@ check_tanh_kernels(const SrmKernels *kernels, const float *x, const float *y, si
 	kernels->gelu_multiply(gelu, gelu, y, n);
 	kernels->soft_cap(capped, n, 1.5f);
 	for (size_t i = 0; i < n; i++)
+		exact[i] = x[i] / 8;
+	kernels->gelu_erf_multiply(exact, exact, y, n);
+	for (size_t i = 0; i < n; i++)
 	{
 		double		z = (double) x[i] / 8;
 		double		inner = sqrt(2 / acos(-1)) * (z + 0.044715 * z * z * z);
 
 		assert_true(fabs(gelu[i] - z / 2 * (1 + tanh(inner)) * y[i]) <= 2e-7 * fabs(z));
+		assert_true(fabs(exact[i] - z / 2 * (1 + erf(z / sqrt(2))) * y[i]) <= 2e-7 * fabs(z));
 		assert_true(fabs(capped[i] - 1.5 * tanh(z / 1.5)) <= 3e-7 * fabs(z));
 	}
 }
@@ -144,6 +149,9 @@ check_extremes(const SrmKernels *kernels)
 	x[18] = -1e12f;
 	kernels->gelu_multiply(x, x, y, 20);
 	assert_true(x[2] == 1e12f && x[18] == 0.0f && x[0] == 0.0f);
+	x[18] = -1e12f;
+	kernels->gelu_erf_multiply(x, x, y, 20);
+	assert_true(x[2] == 1e12f && x[18] == 0.0f && x[0] == 0.0f);
 
 	for (int at = 0; at < 20; at++)
 	{
@@ -153,6 +161,8 @@ check_extremes(const SrmKernels *kernels)
 		kernels->silu_multiply(x, x, y, 20);
 		assert_true(isnan(x[at]));
 		kernels->gelu_multiply(x, x, y, 20);
+		assert_true(isnan(x[at]));
+		kernels->gelu_erf_multiply(x, x, y, 20);
 		assert_true(isnan(x[at]));
 		kernels->soft_cap(x, 20, 50.0f);
 		assert_true(isnan(x[at]));

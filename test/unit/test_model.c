@@ -155,8 +155,8 @@ static const Damage bad_configs[] = {
 		"\"partial_rotary_factor\" other than 1", ""},
 	{"\"default\"", "\"default\", \"full_attention\": {}, \"sliding_attention\": {\"rope_theta\": 1}",
 		SRM_NOT_SUPPORTED, "by type of layer, such as \"sliding_attention\"", ""},
-	{"\"hidden_act\": \"silu\"", "\"hidden_act\": \"gelu\"", SRM_NOT_SUPPORTED,
-		"activation \"gelu\" is not supported", ""},
+	{"\"hidden_act\": \"silu\"", "\"hidden_act\": \"gelu2\"", SRM_NOT_SUPPORTED,
+		"activation \"gelu2\" is not supported", ""},
 	{"\"LlamaForSequenceClassification\"", "7", SRM_INVALID_MODEL, "invalid value of \"architectures\"", ""},
 	{"\"0\": \"LABEL_0\"", "\"0\": \"bad\", \"1\": \"good\"", SRM_NOT_SUPPORTED,
 		"a model with 2 labels is not supported", "\"bad\", \"good\"."},
@@ -225,6 +225,16 @@ static const NamedDamage other_bad_configs[] = {
 	{"gemma3", {"\"sliding_attention\",", "\"chunked_attention\",", SRM_NOT_SUPPORTED,
 		"layer type \"chunked_attention\" is not supported", ""}},
 	{"gemma3", {"\"rope_type\": \"linear\"", "\"rope_type\": \"mrope\"", SRM_NOT_SUPPORTED, "rotary position of type \"mrope\"", ""}},
+	{"gptneox", {"\"partial_rotary_factor\": 0.5", "\"partial_rotary_factor\": 2", SRM_INVALID_MODEL, "must be greater than 0", ""}},
+	{"gptneox", {"\"partial_rotary_factor\": 0.5", "\"partial_rotary_factor\": 0.2", SRM_NOT_SUPPORTED,
+		"\"rotary_pct\" that turns 1 elements", ""}},
+	{"gptneox", {"\"use_parallel_residual\": true", "\"use_parallel_residual\": 1", SRM_INVALID_MODEL, "\"use_parallel_residual\"", ""}},
+	{"cohere", {"\"use_qk_norm\": true", "\"use_qk_norm\": \"yes\"", SRM_INVALID_MODEL, "\"use_qk_norm\"", ""}},
+	{"xlm-roberta", {"\"use_cache\": true", "\"position_embedding_type\": \"relative_key\"", SRM_NOT_SUPPORTED,
+		"\"position_embedding_type\" \"relative_key\" is not supported", ""}},
+	{"xlm-roberta", {"\"is_decoder\": false", "\"is_decoder\": true", SRM_NOT_SUPPORTED, "\"is_decoder\"", ""}},
+	{"xlm-roberta", {"\"max_position_embeddings\": 256", "\"max_position_embeddings\": 1", SRM_INVALID_MODEL,
+		"\"max_position_embeddings\" leaves no position", ""}},
 	{"gemma3-old", {"\"sliding_window_pattern\": 3", "\"sliding_window_pattern\": [3]", SRM_INVALID_MODEL,
 		"\"sliding_window_pattern\"", ""}},
 	{"gemma3-old", {"\"rope_local_base_freq\": 100.0", "\"rope_local_base_freq\": 0", SRM_INVALID_MODEL,
@@ -260,7 +270,7 @@ test_architecture(void **state)
 	srm_model_close(model);
 	edit_file("config.json", "\"model_type\": \"llama\"", "\"model_type\": \"bert\"");
 	expect_failure(SRM_NOT_SUPPORTED, "model architecture \"OurRewardModel\" is not supported",
-				   "the families Llama, Mistral, Qwen2, Qwen3, Gemma, Gemma2, Gemma3Text, Olmo2, Olmo3, Granite, SmolLM3, Phi3, InternLM2");
+				   "the families Llama, Mistral, Qwen2, Qwen3, Gemma, Gemma2, Gemma3Text, Olmo2, Olmo3, Granite, SmolLM3, Phi3, InternLM2, Cohere, GPTNeoX, XLMRoberta");
 	edit_file("config.json", "OurRewardModel", "Llama4ForCausalLM");
 	expect_failure(SRM_NOT_SUPPORTED, "model architecture \"Llama4ForCausalLM\" is not supported", "");
 	edit_file("config.json", "Llama4ForCausalLM", "LlamaRewardModel");

@@ -19,10 +19,10 @@ import torch
 import transformers
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-from transformers import (AutoModelForSequenceClassification, Gemma2Config, Gemma3TextConfig, GemmaConfig,
-                          GraniteConfig, GranitePreTrainedModel, LlamaConfig, MistralConfig, Olmo2Config,
+from transformers import (AutoModelForSequenceClassification, CohereConfig, CoherePreTrainedModel, Gemma2Config, Gemma3TextConfig, GemmaConfig,
+                          GPTNeoXConfig, GraniteConfig, GranitePreTrainedModel, LlamaConfig, MistralConfig, Olmo2Config,
                           Olmo3Config, Phi3Config, PreTrainedTokenizerFast, Qwen2Config, Qwen3Config,
-                          SmolLM3Config)
+                          SmolLM3Config, XLMRobertaConfig, XLMRobertaPreTrainedModel)
 from transformers.modeling_layers import GenericForSequenceClassification
 
 import formulas
@@ -52,7 +52,16 @@ class GraniteForSequenceClassification(GenericForSequenceClassification, Granite
     """As transformers makes this class of others, which has none for Granite."""
 
 
-OWN_CLASSES = {GraniteConfig: GraniteForSequenceClassification}
+class CohereForSequenceClassification(GenericForSequenceClassification, CoherePreTrainedModel):
+    """The same for Cohere."""
+
+
+class XLMRobertaForSequenceClassification(GenericForSequenceClassification, XLMRobertaPreTrainedModel):
+    """A value at any token, which shows the states of all."""
+
+
+OWN_CLASSES = {GraniteConfig: GraniteForSequenceClassification, CohereConfig: CohereForSequenceClassification,
+               XLMRobertaConfig: XLMRobertaForSequenceClassification}
 
 
 def rope(rope_type, **parameters):
@@ -136,6 +145,16 @@ MODELS = {
     "smollm3-window": (SmolLM3Config, dict(NARROW, use_sliding_window=True, sliding_window=30,
                                            no_rope_layer_interval=2, attention_bias=True), "float32",
                        dict(no_rope_layers=None, layer_types=None), {}),
+    "cohere": (CohereConfig, NARROW, "bfloat16", {}, {}),
+    "cohere-norms": (CohereConfig, dict(NARROW, use_qk_norm=True, attention_bias=True), "float16", {}, {}),
+    "gptneox": (GPTNeoXConfig, dict(NARROW, rope_parameters=rope("default", partial_rotary_factor=0.5)), "float16",
+                {}, {}),
+    # As published: the part that is turned under its first name
+    "gptneox-old": (GPTNeoXConfig, dict(NARROW, use_parallel_residual=False, attention_bias=False), "float32",
+                    dict(rope_parameters=None, rotary_pct=0.25, rotary_emb_base=500.0), {}),
+    "phi3-part": (Phi3Config, dict(intermediate_size=24, rope_parameters=rope("default", partial_rotary_factor=0.75)),
+                  "bfloat16", {}, {}),
+    "xlm-roberta": (XLMRobertaConfig, dict(NARROW, pad_token_id=1), "float16", {}, {}),
 }
 
 
@@ -171,10 +190,10 @@ def save_tokenizer(directory, tokenizer, as_jinja):
 def randomize(model):
     for name, parameter in model.named_parameters():
         noise = torch.randn(parameter.shape)
-        if "norm" in name:
+        if "norm" in name.lower() and name.endswith("weight"):
             from_one = model.config.model_type.startswith("gemma")
             parameter.copy_((0 if from_one else 1) + 0.2 * noise)
-        elif "embed_tokens" in name:
+        elif any(part in name for part in ("embed_tokens", "embed_in", "embeddings")):
             parameter.copy_(noise)
         else:
             parameter.copy_(0.2 * noise)
@@ -236,7 +255,7 @@ def save_model(directory, tokenizer, config_class, options, dtype, changes, othe
 def run(model, ids, bias):
     """Final-norm hidden states and values at every token, and the published score."""
     inputs = torch.tensor([ids])
-    hidden = model.model(inputs).last_hidden_state[0]
+    hidden = model.base_model(inputs).last_hidden_state[0]
     values = model.score(hidden)[:, 0] + bias
     score = model(inputs).logits[0, 0] + bias
     return hidden.double().numpy(), values.double().numpy(), float(score)
