@@ -59,6 +59,8 @@ class CohereForSequenceClassification(GenericForSequenceClassification, CoherePr
 class XLMRobertaForSequenceClassification(GenericForSequenceClassification, XLMRobertaPreTrainedModel):
     """A value at any token, which shows the states of all."""
 
+    base_model_prefix = "roberta"
+
 
 OWN_CLASSES = {GraniteConfig: GraniteForSequenceClassification, CohereConfig: CohereForSequenceClassification,
                XLMRobertaConfig: XLMRobertaForSequenceClassification}
@@ -148,13 +150,13 @@ MODELS = {
     "cohere": (CohereConfig, NARROW, "bfloat16", {}, {}),
     "cohere-norms": (CohereConfig, dict(NARROW, use_qk_norm=True, attention_bias=True), "float16", {}, {}),
     "gptneox": (GPTNeoXConfig, dict(NARROW, rope_parameters=rope("default", partial_rotary_factor=0.5)), "float16",
-                {}, {}),
+                dict(num_key_value_heads=None), {}),
     # As published: the part that is turned under its first name
     "gptneox-old": (GPTNeoXConfig, dict(NARROW, use_parallel_residual=False, attention_bias=False), "float32",
-                    dict(rope_parameters=None, rotary_pct=0.25, rotary_emb_base=500.0), {}),
+                    dict(rope_parameters=None, rotary_pct=0.25, rotary_emb_base=500.0, num_key_value_heads=None), {}),
     "phi3-part": (Phi3Config, dict(intermediate_size=24, rope_parameters=rope("default", partial_rotary_factor=0.75)),
                   "bfloat16", {}, {}),
-    "xlm-roberta": (XLMRobertaConfig, dict(NARROW, pad_token_id=1), "float16", {}, {}),
+    "xlm-roberta": (XLMRobertaConfig, dict(NARROW, pad_token_id=1), "float16", dict(num_key_value_heads=None), {}),
 }
 
 
