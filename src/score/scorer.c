@@ -13,6 +13,20 @@
 #include "score/memo.h"
 #include "score/prompt.h"
 
+/*
+ * Where tokens see what is behind them, the states of a prompt change with the response, and the value at a
+ * sentence's end is of the whole text: no difference of two values is the reward of what lies between.
+ */
+static bool
+check_causal(const SrmModel *model, SrmStatus *status)
+{
+	if (!srm_decoder_looks_ahead(&model->decoder))
+		return true;
+	srm_fail(status, SRM_NOT_SUPPORTED, "a model of architecture \"%s\" cannot score", model->architecture);
+	srm_fail_detail(status, "Its attention is not causal: tokens see those behind them.");
+	return srm_fail_hint(status, "Use a model whose backbone is a decoder.");
+}
+
 /* What the model's settings name must exist here. */
 static bool
 resolve_settings(SrmScorer *scorer, SrmStatus *status)
@@ -52,7 +66,7 @@ srm_scorer_open(const char *directory, const SrmModelOptions *options, const Srm
 		scorer->prompt = srm_prompt_create(&scorer->model->decoder, status);
 	if (scorer->prompt != NULL)
 		scorer->memo = srm_memo_create(status);
-	if (scorer->memo == NULL || !resolve_settings(scorer, status))
+	if (scorer->memo == NULL || !check_causal(scorer->model, status) || !resolve_settings(scorer, status))
 	{
 		srm_scorer_close(scorer);
 		return NULL;

@@ -50,3 +50,18 @@ WHERE p.provolatile = 'v' GROUP BY p.oid, p.proname ORDER BY p.proname;
 -- what else than the files a result depends on: ICU's release and the arithmetic
 
 SELECT i->>'icu' ~ '^[0-9]+(\.[0-9]+)*$' AS icu, i->>'compute' IN ('f32', 'bf16', 'int8', 'mixed') AS compute FROM srm_model_info('tiny') i;
+
+-- each architecture scores a response as it scores it among others; its rewards and the prompt's make up the score
+
+SELECT m AS model, s[1] = srm_score(m, 'Is it?', 'Yes. It is.') AS same, s[1] <> s[2] AS differ,
+	abs((SELECT sum(reward) FROM srm_sentence_rewards(m, 'Is it?', 'Yes. It is.'))
+		+ (SELECT prompt_reward FROM srm_score_details(m, 'Is it?', 'Yes. It is.')) - s[1]) < 1e-5 AS adds_up
+FROM unnest(array['cohere', 'cohere-norms', 'gptneox', 'gptneox-old', 'phi3-part']) m,
+	LATERAL srm_scores(m, 'Is it?', array['Yes. It is.', 'No.']) s;
+
+-- a model whose tokens see those behind them scores nothing, in any form
+
+SELECT srm_score('xlm-roberta', 'Is it?', 'Yes.');
+SELECT * FROM srm_sentence_rewards('xlm-roberta', 'Is it?', 'Yes.');
+SELECT srm_scores('xlm-roberta', 'Is it?', array['Yes.', 'No.']);
+SELECT srm_problem('xlm-roberta', 'Is it?', 'Yes.');

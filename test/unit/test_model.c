@@ -229,7 +229,7 @@ static const NamedDamage other_bad_configs[] = {
 	{"gptneox", {"\"partial_rotary_factor\": 0.5", "\"partial_rotary_factor\": 0.2", SRM_NOT_SUPPORTED,
 		"\"rotary_pct\" that turns 1 elements", ""}},
 	{"gptneox", {"\"use_parallel_residual\": true", "\"use_parallel_residual\": 1", SRM_INVALID_MODEL, "\"use_parallel_residual\"", ""}},
-	{"cohere", {"\"use_qk_norm\": true", "\"use_qk_norm\": \"yes\"", SRM_INVALID_MODEL, "\"use_qk_norm\"", ""}},
+	{"cohere-norms", {"\"use_qk_norm\": true", "\"use_qk_norm\": \"yes\"", SRM_INVALID_MODEL, "\"use_qk_norm\"", ""}},
 	{"xlm-roberta", {"\"use_cache\": true", "\"position_embedding_type\": \"relative_key\"", SRM_NOT_SUPPORTED,
 		"\"position_embedding_type\" \"relative_key\" is not supported", ""}},
 	{"xlm-roberta", {"\"is_decoder\": false", "\"is_decoder\": true", SRM_NOT_SUPPORTED, "\"is_decoder\"", ""}},

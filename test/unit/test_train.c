@@ -150,6 +150,14 @@ test_no_backward(void **state)
 	run_steps(&run);
 	finish_run(&run);
 	remove_run(&run);
+
+	start_options(&run);
+	run.options.base = "test/data/models/gptneox";
+	run.options.part = SRM_TRAIN_HEAD;
+	assert_null(srm_trainer_open(&run.options, NULL, &run.status));
+	assert_int_equal(run.status.code, SRM_NOT_SUPPORTED);
+	assert_string_equal(run.status.message, "a model of architecture \"GPTNeoXForSequenceClassification\" cannot be trained");
+	assert_string_equal(run.status.detail, "Its norms are layer norms.");
 }
 
 static void
