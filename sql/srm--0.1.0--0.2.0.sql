@@ -591,3 +591,14 @@ CREATE FUNCTION srm_quantize(model text, name text, replace boolean DEFAULT fals
 COMMENT ON FUNCTION srm_quantize(text, text, boolean, boolean) IS 'writes a copy of a model with weights of 8 bits';
 
 REVOKE EXECUTE ON FUNCTION srm_quantize(text, text, boolean, boolean) FROM PUBLIC;
+
+-- quantizing, with a comparison
+
+CREATE FUNCTION srm_quantize(model text, name text, query text, replace boolean DEFAULT false,
+	OUT pairs bigint, OUT rank_correlation double precision, OUT flips bigint, OUT largest_difference double precision)
+	AS 'MODULE_PATHNAME', 'srm_sql_quantize_measured'
+	LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 10000000;
+
+COMMENT ON FUNCTION srm_quantize(text, text, text, boolean) IS 'the same, and how far its scores agree with the model''s on the preference pairs of a query';
+
+REVOKE EXECUTE ON FUNCTION srm_quantize(text, text, text, boolean) FROM PUBLIC;

@@ -22,6 +22,7 @@
 #define MAX_HEAD_DIM		1024
 #define MAX_FFN_DIM			(1 << 20)
 #define MAX_SENTENCE_TOKENS	(1 << 20)
+#define MAX_PAIRS			((int64_t) 1 << 53)	/* beyond are no whole numbers */
 #define MAX_NAME_LENGTH		64
 #define MAX_MARKER_LENGTH	256
 #define MAX_TEMPLATE_LENGTH	(1024 * 1024)
@@ -352,6 +353,28 @@ read_lengths(SrmConfigReader *reader, const SrmJson *json, SrmModelSettings *set
 	return true;
 }
 
+/* "agreement": what srm_quantize() has measured. */
+static bool
+read_agreement(SrmConfigReader *reader, const SrmJson *json, SrmAgreement *agreement)
+{
+	const SrmJson *object = srm_json_member(json, "agreement");
+	int64_t		n_pairs;
+	int64_t		n_flips;
+
+	if (object == NULL)
+		return true;
+	if (object->type != SRM_JSON_OBJECT)
+		return srm_fail(reader->status, SRM_INVALID_MODEL, "\"agreement\" is not an object");
+	if (!srm_json_get_int(object, "pairs", 1, MAX_PAIRS, 0, &n_pairs, reader->status) ||
+		!srm_json_get_int(object, "flips", 0, n_pairs, 0, &n_flips, reader->status) ||
+		!srm_json_get_double(object, "rank_correlation", 0, &agreement->rank_correlation, reader->status) ||
+		!srm_json_get_double(object, "largest_difference", 0, &agreement->largest_difference, reader->status))
+		return false;
+	agreement->n_pairs = (size_t) n_pairs;
+	agreement->n_flips = (size_t) n_flips;
+	return true;
+}
+
 static bool
 read_settings(SrmConfigReader *reader)
 {
@@ -381,6 +404,7 @@ read_settings(SrmConfigReader *reader)
 		!read_variables(reader, json, settings) ||
 		!read_roles(reader, json, settings) ||
 		!keep_string(reader, json, "quantization", NULL, MAX_NAME_LENGTH, &settings->quantization) ||
+		!read_agreement(reader, json, &settings->agreement) ||
 		!read_compute(reader, json, &settings->compute) ||
 		!srm_json_get_int(json, "attention_dim", 1, MAX_DIM, 0, &dim, reader->status))
 		return false;

@@ -53,6 +53,15 @@ typedef struct SrmPrepared
 #define SRM_MARKER_LAYOUT_PAPER	"paper" /* none between the last sentence and the terminator */
 #define SRM_MARKER_LAYOUT_0_1	"0.1"	/* one there, too */
 
+/* How far scores of a copy in 8 bits agreed with those of its source on some pairs. */
+typedef struct SrmAgreement
+{
+	size_t		n_pairs;		/* 0: it was not measured */
+	size_t		n_flips;		/* pairs of which one form prefers the other response, or neither */
+	double		rank_correlation;	/* Spearman's, over all scores; 1 where all are the same in both */
+	double		largest_difference; /* of two scores of one response */
+} SrmAgreement;
+
 /* The object "srm" of config.json; absent members have the defaults shown. */
 typedef struct SrmModelSettings
 {
@@ -73,6 +82,7 @@ typedef struct SrmModelSettings
 	size_t		n_response_roles;
 	int			compute;		/* SRM_COMPUTE_AUTO or an SrmCompute */
 	const char *quantization;	/* NULL, or "int8": maps of the layers have scales */
+	SrmAgreement agreement;
 	bool		has_scale;		/* mean and std are given */
 	double		mean;
 	double		std;			/* positive */

@@ -33,7 +33,7 @@ look_up(SrmJudge *judge)
 	MemoryContextReset(judge->scratch);
 	old = MemoryContextSwitchTo(judge->scratch);
 	judge->model = srm_models_open(judge->call, judge->name,
-								   judge->follows_settings ? srm_compute : SRM_COMPUTE_OF_MODEL);
+								   judge->follows_settings ? srm_compute : judge->compute);
 	MemoryContextSwitchTo(old);
 	srm_scorer_defaults(judge->model->scorer, &judge->options);
 	if (judge->follows_settings)
@@ -44,13 +44,15 @@ look_up(SrmJudge *judge)
 }
 
 static void
-begin_judge(SrmJudge *judge, const char *model, const char *aggregation, bool follows_settings)
+begin_judge(SrmJudge *judge, const char *model, const char *aggregation, bool follows_settings,
+			int compute)
 {
 	memset(judge, 0, sizeof(SrmJudge));
 	judge->call = srm_call_begin();
 	judge->name = pstrdup(model);
 	judge->aggregation = aggregation;
 	judge->follows_settings = follows_settings;
+	judge->compute = compute;
 	judge->scratch = AllocSetContextCreate(CurrentMemoryContext, "srm judge", ALLOCSET_DEFAULT_SIZES);
 	look_up(judge);
 }
@@ -58,13 +60,19 @@ begin_judge(SrmJudge *judge, const char *model, const char *aggregation, bool fo
 void
 srm_judge_begin(SrmJudge *judge, const char *model, const char *aggregation)
 {
-	begin_judge(judge, model != NULL ? model : srm_model, aggregation, true);
+	begin_judge(judge, model != NULL ? model : srm_model, aggregation, true, srm_compute);
 }
 
 void
 srm_judge_begin_own(SrmJudge *judge, const char *model)
 {
-	begin_judge(judge, model, NULL, false);
+	begin_judge(judge, model, NULL, false, SRM_COMPUTE_OF_MODEL);
+}
+
+void
+srm_judge_begin_computing(SrmJudge *judge, const char *model, int compute)
+{
+	begin_judge(judge, model, NULL, false, compute);
 }
 
 double

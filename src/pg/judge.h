@@ -19,6 +19,7 @@ typedef struct SrmJudge
 	const char *name;			/* of the model */
 	const char *aggregation;	/* NULL: as below */
 	bool		follows_settings;	/* or the model alone */
+	int			compute;		/* of one that follows the model alone: an SrmComputeChoice or SrmCompute */
 	SrmOpenModel *model;
 	SrmScoreOptions options;
 	MemoryContext scratch;
@@ -33,6 +34,9 @@ extern void srm_judge_begin(SrmJudge *judge, const char *model, const char *aggr
 
 /* The model's own config holds, and no setting. */
 extern void srm_judge_begin_own(SrmJudge *judge, const char *model);
+
+/* The same, but for the arithmetic of products. */
+extern void srm_judge_begin_computing(SrmJudge *judge, const char *model, int compute);
 
 /*
  * The score of a conversation, as srm_score() gives it.  With every batch that a query gives the model

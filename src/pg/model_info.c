@@ -189,6 +189,20 @@ push_length(JsonbInState *state, const char *key, size_t n_tokens)
 }
 
 static void
+push_agreement(JsonbInState *state, const SrmAgreement *agreement)
+{
+	if (agreement->n_pairs == 0)
+		return;
+	push_key(state, "agreement");
+	srm_push_jsonb(state, WJB_BEGIN_OBJECT, NULL);
+	push_number(state, "pairs", (double) agreement->n_pairs);
+	push_number(state, "rank_correlation", agreement->rank_correlation);
+	push_number(state, "flips", (double) agreement->n_flips);
+	push_number(state, "largest_difference", agreement->largest_difference);
+	srm_push_jsonb(state, WJB_END_OBJECT, NULL);
+}
+
+static void
 push_settings(JsonbInState *state, const SrmModelSettings *settings)
 {
 	push_string(state, "aggregation", settings->aggregation);
@@ -204,6 +218,7 @@ push_settings(JsonbInState *state, const SrmModelSettings *settings)
 	push_string(state, "template_date", settings->template_date);
 	push_string(state, "template_variables", settings->template_variables);
 	push_string(state, "quantization", settings->quantization);
+	push_agreement(state, &settings->agreement);
 	if (!settings->has_scale)
 		return;
 	push_number(state, "mean", settings->mean);

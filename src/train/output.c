@@ -449,6 +449,7 @@ set_settings(Output *output, SrmJson *config, const SrmOutputSettings *settings)
 		set_srm_string(output, config, "locale", settings->locale) &&
 		set_srm_string(output, config, "mean", NULL) &&
 		set_srm_string(output, config, "std", NULL) &&
+		set_srm_string(output, config, "agreement", NULL) &&
 		set_srm_string(output, config, "label", NULL);
 }
 

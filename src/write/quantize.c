@@ -245,8 +245,25 @@ set_labels(Quantizer *quantizer, SrmJson *config)
 	return n != NULL && srm_json_set(config, "num_labels", n, quantizer->arena, quantizer->status);
 }
 
+/* The object "agreement" of "srm"; where it was not measured, one that the source has is taken away. */
 static bool
-write_config(Quantizer *quantizer)
+set_agreement(SrmJson *config, const SrmAgreement *agreement, SrmArena *arena, SrmStatus *status)
+{
+	SrmJson    *object;
+
+	if (agreement == NULL)
+		return srm_writer_set_config(config, "agreement", NULL, arena, status);
+	object = srm_json_make(SRM_JSON_OBJECT, arena, status);
+	return object != NULL &&
+		srm_json_set(object, "pairs", srm_json_make_int((int64_t) agreement->n_pairs, arena, status), arena, status) &&
+		srm_json_set(object, "rank_correlation", srm_json_make_double(agreement->rank_correlation, arena, status), arena, status) &&
+		srm_json_set(object, "flips", srm_json_make_int((int64_t) agreement->n_flips, arena, status), arena, status) &&
+		srm_json_set(object, "largest_difference", srm_json_make_double(agreement->largest_difference, arena, status), arena, status) &&
+		srm_writer_set_config(config, "agreement", object, arena, status);
+}
+
+static bool
+write_config(Quantizer *quantizer, const SrmAgreement *agreement)
 {
 	SrmArena   *arena = quantizer->arena;
 	SrmStatus  *status = quantizer->status;
@@ -257,20 +274,21 @@ write_config(Quantizer *quantizer)
 	return config != NULL && layout != NULL && set_labels(quantizer, config) &&
 		srm_writer_set_config(config, "quantization", srm_json_make_string("int8", arena, status),
 							  arena, status) &&
+		set_agreement(config, agreement, arena, status) &&
 		srm_json_set(config, "quantization_config", layout, arena, status) &&
 		srm_writer_put_json(quantizer->writer, SRM_CONFIG_FILE, config, status);
 }
 
 bool
 srm_model_quantize(SrmWriter *writer, const char *directory, const SrmModelPath *path, bool embedding,
-				   const SrmStop *stop, SrmStatus *status)
+				   const SrmAgreement *agreement, const SrmStop *stop, SrmStatus *status)
 {
 	Quantizer	quantizer = {.writer = writer,.embedding = embedding,.stop = stop,.status = status};
 	bool		done;
 
 	quantizer.arena = srm_arena_create(status);
 	done = quantizer.arena != NULL && read_model(&quantizer, directory, path) &&
-		plan_tensors(&quantizer) && write_config(&quantizer) &&
+		plan_tensors(&quantizer) && write_config(&quantizer, agreement) &&
 		srm_writer_copy_texts(writer, srm_files_of_tokenizer(quantizer.files), stop, status) &&
 		write_weights(&quantizer) && srm_files_check(quantizer.files, status);
 	srm_files_close(quantizer.files);

@@ -19,6 +19,7 @@
 #define SRM_QUANTIZE_H
 
 #include "files/name.h"
+#include "write/agreement.h"
 #include "write/writer.h"
 
 /*
@@ -26,8 +27,9 @@
  * base, which is looked for along the path as in srm_model_open().  Memory
  * does not grow with the size of the weights.  Fails with SRM_INVALID_ARGUMENT for a model
  * that is quantized already, and SRM_INVALID_MODEL for weights that are not finite.
+ * agreement, NULL where it was not measured, stands in the new model's config.json.
  */
 extern bool srm_model_quantize(SrmWriter *writer, const char *directory, const SrmModelPath *path, bool embedding,
-							   const SrmStop *stop, SrmStatus *status);
+							   const SrmAgreement *agreement, const SrmStop *stop, SrmStatus *status);
 
 #endif							/* SRM_QUANTIZE_H */

@@ -60,7 +60,7 @@ quantize_with(const char *directory, bool embedding)
 	bool		done;
 
 	assert_non_null(writer);
-	done = srm_model_quantize(writer, directory, NULL, embedding, NULL, &status) && srm_writer_commit(writer, &status);
+	done = srm_model_quantize(writer, directory, NULL, embedding, NULL, NULL, &status) && srm_writer_commit(writer, &status);
 	srm_writer_close(writer);
 	return done;
 }
@@ -215,7 +215,7 @@ test_cut(void **state)
 		SrmWriter  *writer = srm_writer_begin(parent, "small", true, 0700, &status);
 
 		copy_model("llama");
-		done = srm_model_quantize(writer, source, NULL, false, &stop, &status);
+		done = srm_model_quantize(writer, source, NULL, false, NULL, &stop, &status);
 		assert_true(done || status.code == SRM_INVALID_MODEL);
 		assert_int_equal(done, left > 0);
 		srm_writer_close(writer);
@@ -345,7 +345,7 @@ test_stopped(void **state)
 		SrmWriter  *writer = srm_writer_begin(parent, "small", false, 0700, &status);
 
 		assert_non_null(writer);
-		done = srm_model_quantize(writer, "test/data/models/llama", NULL, false, &stop, &status);
+		done = srm_model_quantize(writer, "test/data/models/llama", NULL, false, NULL, &stop, &status);
 		n_stopped += status.code == SRM_STOPPED;
 		srm_writer_close(writer);
 		assert_int_equal(rmdir(parent), 0);
@@ -353,6 +353,31 @@ test_stopped(void **state)
 		srm_status_init(&status);
 	}
 	assert_true(n_stopped > 10);
+}
+
+/* the agreement of two lists of scores, by hand */
+static void
+test_agreement(void **state)
+{
+	static const double scores[] = {1.0, 2.0, 4.0, 3.0, 5.0, 5.0};
+	static const double others[] = {1.5, 2.0, 3.0, 4.0, 5.0, 5.0};
+	static const double constant[] = {7.0, 7.0, 7.0, 7.0, 7.0, 7.0};
+	SrmAgreement agreement;
+
+	(void) state;
+	assert_true(srm_agreement_measure(&agreement, scores, others, 3, &status));
+	assert_int_equal(agreement.n_pairs, 3);
+	assert_int_equal(agreement.n_flips, 1);
+	assert_true(agreement.largest_difference == 1.0);
+	/* ranks 1 2 4 3 5.5 5.5 and 1 2 3 4 5.5 5.5 about 3.5: (6.25 + 2.25 - .25 * 2 + 4 * 2) / (6.25 + 2.25 + .5 + 8) */
+	assert_true(fabs(agreement.rank_correlation - 16.0 / 17.0) < 1e-12);
+	assert_true(srm_agreement_measure(&agreement, scores, scores, 3, &status));
+	assert_true(agreement.rank_correlation == 1.0 && agreement.n_flips == 0);
+	assert_true(srm_agreement_measure(&agreement, scores, constant, 3, &status));
+	assert_true(agreement.rank_correlation == 0.0);
+	assert_int_equal(agreement.n_flips, 2);
+	assert_true(srm_agreement_measure(&agreement, constant, constant, 3, &status));
+	assert_true(agreement.rank_correlation == 1.0);
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
@@ -369,6 +394,7 @@ main(void)
 		TEST(test_not_finite),
 		TEST(test_damaged),
 		TEST(test_stopped),
+		TEST(test_agreement),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,92 @@
+# Quantizing with a measure of how far the copy agrees with its source.
+
+use strict;
+use warnings;
+use JSON::PP;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $node = PostgreSQL::Test::Cluster->new('main');
+$node->init;
+$node->append_conf('postgresql.conf', "srm.model_path = '$ENV{TESTDIR}/test/data/models:\$output'\n");
+$node->start;
+$node->safe_psql('postgres', q{
+	CREATE EXTENSION srm;
+	CREATE TABLE pairs AS SELECT i, 'Say ' || i || '.' AS prompt, md5(i::text) || '. Yes ' || i AS chosen, 'No, ' || md5((-i)::text) || '.' AS rejected
+		FROM generate_series(1, 60) AS i;
+	CREATE ROLE reader});
+
+my $query = 'SELECT prompt, chosen, rejected FROM pairs ORDER BY i';
+my ($ret, $stdout, $stderr) = $node->psql('postgres', "SELECT * FROM srm_quantize('llama', 'small', '$query')");
+is($ret, 0, 'quantizing with a query') or diag $stderr;
+my ($pairs, $correlation, $flips, $difference) = split /\|/, $stdout;
+is($pairs, 60, 'all pairs are compared');
+
+# the same by hand: the model, and its copy
+my $expected = $node->safe_psql('postgres', q{
+	WITH scores AS (
+		SELECT i, 1 AS side, srm_score('llama', prompt, chosen)::float8 AS s, srm_score('small', prompt, chosen)::float8 AS q FROM pairs
+		UNION ALL SELECT i, 2, srm_score('llama', prompt, rejected), srm_score('small', prompt, rejected) FROM pairs),
+	ranks AS (SELECT *, rank() OVER (ORDER BY s) + (count(*) OVER (PARTITION BY s) - 1) / 2.0 AS rs,
+		rank() OVER (ORDER BY q) + (count(*) OVER (PARTITION BY q) - 1) / 2.0 AS rq FROM scores)
+	SELECT corr(rs, rq), max(abs(s - q)),
+		(SELECT count(*) FROM scores AS a JOIN scores AS b USING (i) WHERE a.side = 1 AND b.side = 2 AND sign(a.s - b.s) <> sign(a.q - b.q))
+	FROM ranks});
+my ($by_hand, $largest, $flipped) = split /\|/, $expected;
+cmp_ok(abs($correlation - $by_hand), '<', 1e-9, 'the rank correlation');
+cmp_ok(abs($difference - $largest), '<', 1e-9, 'the largest difference');
+is($flips, $flipped, 'the flips');
+cmp_ok($difference, '>', 0, 'the copy is not the same');
+
+# it stands in the copy
+my $config = decode_json(slurp_file($node->data_dir . '/srm/models/small/config.json'));
+is($config->{srm}{agreement}{pairs}, 60, 'config.json tells the pairs');
+is($config->{srm}{agreement}{flips}, $flips, 'and the flips');
+cmp_ok(abs($config->{srm}{agreement}{rank_correlation} - $correlation), '<', 1e-12, 'and the correlation');
+cmp_ok(abs($config->{srm}{agreement}{largest_difference} - $difference), '<', 1e-12, 'and the difference');
+
+is($node->safe_psql('postgres', q{SELECT i->'agreement'->>'pairs' || ' ' || (i->'agreement'->>'flips') FROM srm_model_info('small') AS i}), "60 $flips", 'srm_model_info shows them');
+is($node->safe_psql('postgres', q{SELECT srm_model_info('llama') ? 'agreement'}), 'f', 'but not where there are none');
+
+# a model that was trained from it is another one
+$node->safe_psql('postgres', q{CALL srm_train('trained', 'SELECT prompt, chosen, rejected FROM pairs ORDER BY i', base => 'small', train => 'head', epochs => 1, aggregation => 'last', boundary => 'offset')});
+$config = decode_json(slurp_file($node->data_dir . '/srm/models/trained/config.json'));
+is($config->{srm}{quantization}, 'int8', 'a trained head leaves the bytes');
+is($config->{srm}{agreement}, undef, 'but not the figures');
+
+# more than one flip in a hundred pairs is a warning
+is($stderr =~ /WARNING:  model "llama" in 8 bits prefers other responses/ ? 1 : 0, $flips * 100 > $pairs ? 1 : 0, 'a warning where there are flips');
+$node->safe_psql('postgres', q{CREATE TABLE close AS
+	SELECT 'Hi.' AS prompt, a.chosen, b.rejected FROM pairs AS a, pairs AS b
+	WHERE sign(srm_score('llama', 'Hi.', a.chosen) - srm_score('llama', 'Hi.', b.rejected)) <> sign(srm_score('small', 'Hi.', a.chosen) - srm_score('small', 'Hi.', b.rejected))});
+my $n = $node->safe_psql('postgres', 'SELECT count(*) FROM close');
+cmp_ok($n, '>', 0, 'there are pairs that flip');
+($ret, $stdout, $stderr) = $node->psql('postgres', "SELECT pairs, flips FROM srm_quantize('llama', 'small', 'TABLE close', true)");
+is($stdout, "$n|$n", 'pairs that all flip');
+like($stderr, qr/WARNING:  model "llama" in 8 bits prefers other responses.*DETAIL:  It does so in $n of $n pairs/s, 'and a warning');
+($ret, $stdout, $stderr) = $node->psql('postgres', q{SELECT flips FROM srm_quantize('llama', 'small', 'SELECT prompt, chosen, chosen AS rejected FROM pairs', true)});
+is($stdout, '0', 'pairs that cannot flip');
+unlike($stderr, qr/WARNING/, 'and none');
+
+# refusals, which leave the copy as it is
+sub fails_with
+{
+	my ($statement, $pattern, $name) = @_;
+	($ret, $stdout, $stderr) = $node->psql('postgres', "\\set VERBOSITY verbose\n$statement");
+	like($stderr, $pattern, $name);
+}
+fails_with("SELECT srm_quantize('llama', 'small', '$query')", qr/42710: model "small" already exists/, 'a name that is taken, before anything is scored');
+fails_with(q{SELECT srm_quantize('llama', 'small', 'SELECT prompt, chosen, rejected FROM pairs WHERE false', true)}, qr/22023: query gives no pairs/, 'no pairs');
+fails_with(q{SELECT srm_quantize('llama', 'small', 'SELECT 1', true)}, qr/query gives no column/, 'no columns');
+fails_with(q{SELECT srm_quantize('small', 'smaller', 'SELECT prompt, chosen, rejected FROM pairs')}, qr/22023: model "small" is quantized already/, 'not twice');
+fails_with(q{SELECT srm_quantize('llama', 'small', 'SELECT prompt, chosen, 1 / (i - 30) || rejected AS rejected FROM pairs', true)}, qr/22012: division by zero/, 'an error in the query');
+fails_with(q{SET statement_timeout = '50ms'; SELECT srm_quantize('llama', 'small', 'SELECT prompt, chosen, rejected FROM pairs, generate_series(1, 100000)', true)}, qr/57014: canceling statement/, 'a cancelled one');
+is($node->safe_psql('postgres', q{SELECT srm_model_info('small')->'agreement'->>'pairs'}), '60', 'all of that leaves the copy as it was');
+is_deeply([grep { /tmp/ } slurp_dir($node->data_dir . '/srm/models')], [], 'and nothing besides');
+fails_with("SET ROLE reader; SELECT srm_quantize('llama', 'mine', '$query')", qr/42501: permission denied for function srm_quantize/, 'it has to be granted');
+is($node->safe_psql('postgres', q{SELECT srm_quantize('llama', 'small', true)}), '', 'without a query it is as before');
+is(decode_json(slurp_file($node->data_dir . '/srm/models/small/config.json'))->{srm}{agreement}, undef, 'and nothing is told');
+
+$node->stop;
+done_testing();
