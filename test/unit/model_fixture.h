@@ -18,6 +18,7 @@
 #include "model/model.h"
 
 #define WEIGHTS		"model.safetensors"
+#define SHARD		"model-00002-of-00002.safetensors"	/* of "qwen3-sharded" */
 
 static char fixture[64];		/* the directory */
 
@@ -218,6 +219,33 @@ expect_failure(SrmCode code, const char *message, const char *detail)
 		fail_msg("code %d, \"%s\" \"%s\", but expected code %d, \"%s\" \"%s\"", status.code,
 				 status.message, status.detail, code, message, detail);
 }
+
+/* A model, what replaces what in one of its files, and the failure that follows. */
+typedef struct Damage
+{
+	const char *model;
+	const char *find;
+	const char *with;
+	SrmCode		code;
+	const char *message;
+	const char *detail;
+} Damage;
+
+/* Each of the damages in a fresh copy of its model; edit is edit_file() or edit_header(). */
+static inline void
+expect_failures(const Damage *damages, size_t n, const char *file,
+				void (*edit) (const char *name, const char *find, const char *with))
+{
+	for (size_t i = 0; i < n; i++)
+	{
+		copy_model(damages[i].model);
+		edit(file, damages[i].find, damages[i].with);
+		expect_failure(damages[i].code, damages[i].message, damages[i].detail);
+	}
+}
+
+#define EXPECT_FAILURES(damages, file, edit) \
+	expect_failures(damages, sizeof(damages) / sizeof((damages)[0]), file, edit)
 
 static inline int
 create_fixture(void **state)

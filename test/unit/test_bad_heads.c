@@ -7,16 +7,7 @@
  */
 #include "model_fixture.h"
 
-typedef struct Damage
-{
-	const char *model;
-	const char *find;			/* in config.json, or in the header of the weights */
-	const char *with;
-	SrmCode		code;
-	const char *message;
-	const char *detail;
-} Damage;
-
+/* Of config.json */
 static const Damage bad_configs[] = {
 	{"head-labels", "\"label\": \"good\"", "\"label\": \"best\"", SRM_INVALID_MODEL,
 		"\"label\" names no label of the model", "The labels are \"bad\", \"good\", \"other\"."},
@@ -42,6 +33,7 @@ static const Damage bad_configs[] = {
 	{"internlm2", "\"reward_token_id\": 1", "\"reward_token_id\": -5", SRM_INVALID_MODEL, "out of range", ""},
 };
 
+/* Of the header of the weights */
 static const Damage bad_weights[] = {
 	{"head-value", "v_head.summary.weight", "v_head.summary.wait", SRM_INVALID_MODEL,
 		"missing tensor \"score.weight\"", "v_head.summary, v_head, value_head.summary, value_head, regression_head"},
@@ -73,14 +65,7 @@ static void
 test_bad_configs(void **state)
 {
 	(void) state;
-	for (size_t i = 0; i < sizeof(bad_configs) / sizeof(bad_configs[0]); i++)
-	{
-		const Damage *damage = &bad_configs[i];
-
-		copy_model(damage->model);
-		edit_file("config.json", damage->find, damage->with);
-		expect_failure(damage->code, damage->message, damage->detail);
-	}
+	EXPECT_FAILURES(bad_configs, "config.json", edit_file);
 }
 
 /* tensors that are not there, or of shapes that do not fit together */
@@ -88,14 +73,7 @@ static void
 test_bad_weights(void **state)
 {
 	(void) state;
-	for (size_t i = 0; i < sizeof(bad_weights) / sizeof(bad_weights[0]); i++)
-	{
-		const Damage *damage = &bad_weights[i];
-
-		copy_model(damage->model);
-		edit_header(WEIGHTS, damage->find, damage->with);
-		expect_failure(damage->code, damage->message, damage->detail);
-	}
+	EXPECT_FAILURES(bad_weights, WEIGHTS, edit_header);
 }
 
 /* a label is chosen by its name or by its number */
