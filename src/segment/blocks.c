@@ -31,6 +31,18 @@ static const struct
 /* Names of LaTeX environments are shorter. */
 #define MAX_ENVIRONMENT 32
 
+#define BYTES_PER_STOP	((size_t) 1024 * 1024)
+
+/* Whether to go on behind a line; each block is looked at as a whole. */
+static bool
+goes_on(SrmBlocks *blocks, size_t at)
+{
+	if (at < blocks->asked_at + BYTES_PER_STOP)
+		return true;
+	blocks->asked_at = at;
+	return srm_continue(blocks->stop, blocks->status);
+}
+
 /* The start of the next line, or the end of the text. */
 static size_t
 next_line(const SrmBlocks *blocks, size_t at)
@@ -88,9 +100,9 @@ opens_fence(const SrmBlocks *blocks, size_t at, Fence *fence)
 
 /* The end of the line that closes a fence, or of the text. */
 static size_t
-fence_end(const SrmBlocks *blocks, size_t at, const Fence *fence)
+fence_end(SrmBlocks *blocks, size_t at, const Fence *fence)
 {
-	for (at = next_line(blocks, at); at < blocks->length; at = next_line(blocks, at))
+	for (at = next_line(blocks, at); at < blocks->length && goes_on(blocks, at); at = next_line(blocks, at))
 	{
 		size_t		mark = skip_blanks(blocks, at, true);
 		size_t		n = count_marks(blocks, mark, fence->mark);
@@ -106,11 +118,11 @@ fence_end(const SrmBlocks *blocks, size_t at, const Fence *fence)
  * formula contains, or the end of the text.
  */
 static size_t
-find_close(const SrmBlocks *blocks, size_t at, const char *close)
+find_close(SrmBlocks *blocks, size_t at, const char *close)
 {
 	size_t		size = strlen(close);
 
-	while (at < blocks->length)
+	while (at < blocks->length && goes_on(blocks, at))
 	{
 		size_t		next = next_line(blocks, at);
 		const char *end = blocks->text + next;
@@ -191,11 +203,13 @@ verbatim_end(SrmBlocks *blocks, size_t line)
 }
 
 void
-srm_blocks_init(SrmBlocks *blocks, const char *text, size_t length)
+srm_blocks_init(SrmBlocks *blocks, const char *text, size_t length, const SrmStop *stop, SrmStatus *status)
 {
 	memset(blocks, 0, sizeof(*blocks));
 	blocks->text = text;
 	blocks->length = length;
+	blocks->stop = stop;
+	blocks->status = status;
 }
 
 size_t
@@ -204,14 +218,15 @@ srm_blocks_next(SrmBlocks *blocks, bool *verbatim)
 	size_t		end = verbatim_end(blocks, blocks->at);
 
 	*verbatim = end != 0;
+	blocks->asked_at = blocks->at;
 	if (end != 0)
-		return end;
-	for (end = next_line(blocks, blocks->at); end < blocks->length;
+		return blocks->status->code == SRM_OK ? end : 0;
+	for (end = next_line(blocks, blocks->at); end < blocks->length && goes_on(blocks, end);
 		 end = next_line(blocks, end))
 	{
 		/* Asked again when its turn comes; what is found is not stored */
 		if (verbatim_end(blocks, end) != 0)
 			break;
 	}
-	return end;
+	return blocks->status->code == SRM_OK ? end : 0;
 }

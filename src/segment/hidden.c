@@ -17,6 +17,8 @@
 /* Small letters before a period; fewer may be an abbreviation. */
 #define MIN_WORD 3
 
+#define BYTES_PER_STOP	((size_t) 1024 * 1024)
+
 static bool
 is_space_or_end(const SrmLineView *view, size_t at)
 {
@@ -253,7 +255,7 @@ srm_hidden_find(const SrmLineView *view, size_t at, size_t limit)
 }
 
 bool
-srm_text_is_small(const char *text, size_t length)
+srm_text_is_small(const char *text, size_t length, const SrmStop *stop, SrmStatus *status)
 {
 	/* One that begins so needs one end less */
 	int			n_small = srm_char_is_lower(srm_char_at(text, 0, length, NULL));
@@ -262,6 +264,8 @@ srm_text_is_small(const char *text, size_t length)
 	{
 		int32_t		c;
 
+		if (at % BYTES_PER_STOP == 0 && !srm_continue(stop, status))
+			return false;
 		if ((text[at] != '.' && text[at] != '!' && text[at] != '?') ||
 			(text[at + 1] != ' ' && text[at + 1] != '\n'))
 			continue;

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/status.h"
 #include "segment/languages.h"
 
 /* What is looked at: the line that starts at a place, and the rest of its block. */
@@ -35,8 +36,9 @@ extern size_t srm_hidden_find(const SrmLineView *view, size_t at, size_t limit);
 
 /*
  * Does no sentence of a text start with a capital?  Two or more ends are asked
- * for, each behind a word that is surely none shortened.
+ * for, each behind a word that is surely none shortened.  The status says if it is told
+ * to stop.
  */
-extern bool srm_text_is_small(const char *text, size_t length);
+extern bool srm_text_is_small(const char *text, size_t length, const SrmStop *stop, SrmStatus *status);
 
 #endif							/* SRM_SEGMENT_HIDDEN_H */

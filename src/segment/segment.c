@@ -423,14 +423,16 @@ srm_segment(SrmSegmenter *segmenter, const char *text, size_t length, SrmArena *
 	cutter.language = segmenter->language;
 	if (cutter.language == srm_languages)
 		cutter.language = srm_language_guess(text, length);
-	cutter.is_small = srm_text_is_small(text, length);
-	srm_blocks_init(&blocks, text, length);
+	cutter.is_small = srm_text_is_small(text, length, stop, status);
+	if (status->code != SRM_OK)
+		return false;
+	srm_blocks_init(&blocks, text, length, stop, status);
 	while (blocks.at < length)
 	{
 		bool		verbatim;
 		size_t		end = srm_blocks_next(&blocks, &verbatim);
 
-		if (!cut_block(&cutter, blocks.at, end, verbatim))
+		if (end == 0 || !cut_block(&cutter, blocks.at, end, verbatim))
 			return false;
 		blocks.at = end;
 	}

@@ -14,6 +14,8 @@
 #include "base/utf8.h"
 #include "tokenizer/unicode_classes.h"
 
+#define BYTES_PER_STOP	((size_t) 64 * 1024)
+
 /* A search looks at so many bytes at each position. */
 #define MAX_CONTENT_LENGTH	1000
 
@@ -338,7 +340,8 @@ srm_token_search_next(SrmTokenSearch *search, SrmRange *range)
 
 		if (token == NULL)
 		{
-			search->at++;
+			if (++search->at % BYTES_PER_STOP == 0 && !srm_continue(search->stop, search->status))
+				return NULL;
 			continue;
 		}
 		/*

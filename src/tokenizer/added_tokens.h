@@ -72,11 +72,14 @@ typedef struct SrmTokenSearch
 	size_t		n_special;
 	size_t		at;				/* where to search on */
 	size_t		end;			/* of the last token found */
+	const SrmStop *stop;
+	SrmStatus  *status;
 } SrmTokenSearch;
 
 /*
  * The next token and its bytes in the text, at or behind search->end; NULL
- * where there is none.  At each position the longest counts.
+ * where there is none, or where it is told to stop, which the status says.  At each
+ * position the longest counts.
  */
 extern const SrmAddedToken *srm_token_search_next(SrmTokenSearch *search, SrmRange *range);
 

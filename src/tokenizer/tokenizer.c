@@ -451,7 +451,9 @@ encode_text(Encoder *encoder, SrmNormalText text, bool is_raw)
 		.set = is_raw ? &tokenizer->added.raw : &tokenizer->added.normalized,
 		.text = &text,
 		.special = encoder->special,
-		.n_special = encoder->n_special
+		.n_special = encoder->n_special,
+		.stop = encoder->stop,
+		.status = encoder->status
 	};
 
 	if (text.length == 0)
@@ -466,6 +468,8 @@ encode_text(Encoder *encoder, SrmNormalText text, bool is_raw)
 		SrmNormalText part;
 
 		token = srm_token_search_next(&search, &range);
+		if (encoder->status->code != SRM_OK)
+			return false;
 		if (range.start > start)
 		{
 			part = srm_normal_text_slice(&text, start, range.start);
