@@ -16,6 +16,9 @@
 #include "pg/conversation.h"
 #include "pg/encoding.h"
 
+/* Bytes of a message that has more than two strings; its JSON takes twenty times as much while it is read. */
+#define MAX_WHOLE	(16 * 1024 * 1024)
+
 static void
 fail_messages(const char *detail)
 {
@@ -57,6 +60,12 @@ read_whole(SrmMessage *message, JsonbContainer *object, size_t number)
 
 	initStringInfo(&json);
 	JsonbToCString(&json, object, 0);
+	if (json.len > MAX_WHOLE)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("message is too long"),
+				 errdetail("Message %zu has %d bytes of JSON; the limit is %d, but for a message of \"role\" and \"content\" only.",
+						   number, json.len, MAX_WHOLE)));
 	text = srm_text_of_bytes(json.data, json.len);
 	call = srm_call_begin();
 	srm_call_check(call, srm_message_read(&read, text.data, text.length, number, call->arena,
@@ -90,6 +99,16 @@ read_message(SrmMessage *message, JsonbValue *value, size_t number)
 		read_whole(message, object, number);
 }
 
+void
+srm_messages_check_count(uint32 n)
+{
+	if (n > SRM_MAX_MESSAGES)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("conversation is too long"),
+				 errdetail("It has %u messages; the limit is %d.", n, SRM_MAX_MESSAGES)));
+}
+
 SrmMessage *
 srm_messages_of_jsonb(Jsonb *messages, size_t *n_messages)
 {
@@ -101,6 +120,7 @@ srm_messages_of_jsonb(Jsonb *messages, size_t *n_messages)
 	n = JB_ROOT_COUNT(messages);
 	if (n == 0)
 		fail_messages("There must be at least one message.");
+	srm_messages_check_count(n);
 	result = palloc0(sizeof(SrmMessage) * ((Size) n + 1));
 	for (uint32 i = 0; i < n; i++)
 	{

@@ -13,6 +13,11 @@
 
 #include "jinja/template.h"
 
+#define SRM_MAX_MESSAGES	100000	/* each takes some 600 bytes while a list is built */
+
+/* Raises an error for more. */
+extern void srm_messages_check_count(uint32 n);
+
 /* A message of a text datum; may point into it. */
 extern SrmMessage srm_message_of_datum(const char *role, Datum content);
 

@@ -37,6 +37,7 @@ srm_html_append_text(StringInfo html, const char *text, int length)
 	{
 		int			size = Min(pg_mblen(text), length);
 
+		CHECK_FOR_INTERRUPTS();
 		if (size > 1)
 			appendBinaryStringInfo(html, text, size);
 		else if (*text == '&')
@@ -74,6 +75,7 @@ append_printable(StringInfo out, const char *text, int length)
 	{
 		int			size = Min(pg_mblen(text), length);
 
+		CHECK_FOR_INTERRUPTS();
 		if (is_control(text, size))
 			appendStringInfoChar(out, '?');
 		else
@@ -99,6 +101,7 @@ read_sentences(SrmHeat *sentences, ArrayType *texts, ArrayType *rewards)
 	sentences->greatest = 0.0;
 	for (int i = 0; i < n; i++)
 	{
+		CHECK_FOR_INTERRUPTS();
 		if (is_null[i])
 			ereport(ERROR,
 					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),

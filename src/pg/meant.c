@@ -22,12 +22,17 @@ is_space(char c)
 	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
 }
 
+/* Of a text that may be a list of messages; longer ones no model reads, and they take as much time as memory. */
+#define MAX_PARSED	((size_t) 4 * 1024 * 1024)
+
 /* Whether a text begins as a list of objects and ends as a list: few do, and only they are parsed. */
 static bool
 looks_like_messages(const char *text, size_t length)
 {
 	size_t		start = 0;
 
+	if (length > MAX_PARSED)
+		return false;
 	while (length > 0 && is_space(text[length - 1]))
 		length--;
 	while (start < length && is_space(text[start]))

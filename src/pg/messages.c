@@ -12,11 +12,12 @@
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
 
-#include "pg/call.h"
 #include "jinja/transcript.h"
+#include "pg/call.h"
+#include "pg/conversation.h"
+#include "pg/topic.h"
 
 #define MAX_BYTES	JENTRY_OFFLENMASK	/* of a jsonb */
-#define MAX_TURNS	100000		/* each takes some 600 bytes while the list is built */
 #define SHOWN_BYTES	40			/* of a line, in a message */
 
 static void
@@ -81,7 +82,7 @@ push_turns(JsonbInState *state, SrmTranscript *transcript)
 	while (srm_transcript_next(transcript, &turn))
 	{
 		CHECK_FOR_INTERRUPTS();
-		check_size(++n <= MAX_TURNS, psprintf("It has more than %d turns.", MAX_TURNS));
+		check_size(++n <= SRM_MAX_MESSAGES, psprintf("It has more than %d turns.", SRM_MAX_MESSAGES));
 		if (strcmp(turn.role, "system") == 0)
 			check_system(transcript, &turn);
 		else
@@ -104,6 +105,7 @@ push_turns(JsonbInState *state, SrmTranscript *transcript)
 SRM_FUNCTION(srm_sql_messages)
 {
 	text	   *argument = PG_GETARG_TEXT_PP(0);
+	SrmTopic	topic;
 	SrmCall    *call = srm_call_begin();
 	SrmTranscript transcript = {
 		.text = VARDATA_ANY(argument),.length = VARSIZE_ANY_EXHDR(argument),
@@ -111,11 +113,14 @@ SRM_FUNCTION(srm_sql_messages)
 	};
 	JsonbInState state = {0};
 
+	srm_topic_begin(&topic);
+	srm_topic_set(&topic, "transcript", 0);
 	check_size(transcript.length <= MAX_BYTES, psprintf("It has more than %d bytes.", MAX_BYTES));
 	srm_push_jsonb(&state, WJB_BEGIN_ARRAY, NULL);
 	push_turns(&state, &transcript);
 	srm_call_check(call, call->status.code == SRM_OK);
 	srm_call_end(call);
+	srm_topic_end(&topic);
 	srm_push_jsonb(&state, WJB_END_ARRAY, NULL);
 	PG_RETURN_JSONB_P(JsonbValueToJsonb(state.result));
 }

@@ -223,6 +223,7 @@ list_directory(const char *path, List **names)
 		ListCell   *cell;
 		bool		known = false;
 
+		CHECK_FOR_INTERRUPTS();
 		foreach(cell, *names)
 			known = known || strcmp(lfirst(cell), entry->d_name) == 0;
 		if (!known && srm_name_is_model(entry->d_name) && find_in(path, entry->d_name) != NULL &&

@@ -39,58 +39,15 @@ is_conversation(SrmForm form)
 
 /* ---- what errors are about ---- */
 
-static const char *
-show_topic(const SrmTopic *topic)
-{
-	char	   *json;
-
-	if (topic->text != NULL)
-		return srm_text_beginning(topic->text->content, topic->text->content_length);
-	json = JsonbToCString(NULL, &topic->messages->root, VARSIZE(topic->messages));
-	return srm_text_beginning(json, strlen(json));
-}
-
-static void
-say_topic(void *arg)
-{
-	const SrmTopic *topic = &((SrmRequest *) arg)->topic;
-	const char *name;
-	bool		is_empty;
-
-	if (topic->argument == NULL)
-		return;
-	name = topic->element == 0 ? psprintf("argument \"%s\"", topic->argument) :
-		psprintf("element %d of argument \"%s\"", topic->element, topic->argument);
-	is_empty = topic->text != NULL && topic->text->content_length == 0;
-	if ((topic->text == NULL && topic->messages == NULL) || (is_empty && topic->before == NULL))
-		errcontext("%s", name);
-	else if (is_empty)
-		errcontext("%s, behind \"%s\"", name,
-				   srm_text_beginning(topic->before->content, topic->before->content_length));
-	else
-		errcontext("%s, \"%s\"", name, show_topic(topic));
-}
-
-static void
-look_at(SrmRequest *request, const char *argument, int element)
-{
-	request->topic = (SrmTopic) {.argument = argument,.element = element};
-}
-
-static void
-look_away(SrmRequest *request)
-{
-	look_at(request, NULL, 0);
-}
-
 /* A response, and the last of n_before messages that come before it. */
 static void
 look_at_response(SrmRequest *request, const SrmResponseArgument *response, const SrmMessage *text,
 				 const SrmMessage *before, size_t n_before)
 {
-	look_at(request, response->argument, response->element);
-	request->topic.text = text;
-	request->topic.before = n_before > 0 ? &before[n_before - 1] : NULL;
+	srm_topic_set(&request->topic, response->argument, response->element);
+	srm_topic_set_text(&request->topic, text->content, text->content_length);
+	if (n_before > 0)
+		request->topic.before = (SrmText) {before[n_before - 1].content, before[n_before - 1].content_length};
 }
 
 /* ---- arguments ---- */
@@ -100,11 +57,11 @@ read_text(SrmRequest *request, const char *role, Datum datum, const char *argume
 {
 	SrmMessage	message;
 
-	look_at(request, argument, element);
+	srm_topic_set(&request->topic, argument, element);
 	message = srm_message_of_datum(role, datum);
-	request->topic.text = &message;
+	srm_topic_set_text(&request->topic, message.content, message.content_length);
 	srm_meant_check_text(&message, element > 0 ? "response" : argument);
-	look_away(request);
+	srm_topic_set(&request->topic, NULL, 0);
 	return message;
 }
 
@@ -113,10 +70,10 @@ read_messages(SrmRequest *request, Jsonb *jsonb, const char *argument, size_t *n
 {
 	SrmMessage *messages;
 
-	look_at(request, argument, 0);
+	srm_topic_set(&request->topic, argument, 0);
 	request->topic.messages = jsonb;
 	messages = srm_messages_of_jsonb(jsonb, n_messages);
-	look_away(request);
+	srm_topic_set(&request->topic, NULL, 0);
 	return messages;
 }
 
@@ -174,21 +131,24 @@ void
 srm_request_begin(SrmRequest *request, FunctionCallInfo fcinfo, SrmForm form, bool has_response,
 				  const char *messages)
 {
-	const char *name;
+	const char *name = srm_model;
 
 	memset(request, 0, sizeof(SrmRequest));
+	srm_topic_begin(&request->topic);
 	if (form == SRM_FORM_PROMPT)
+	{
+		srm_topic_set(&request->topic, "prompt", 0);
 		srm_meant_check_prompt(fcinfo);
-	name = has_model(form) ? srm_cstring_of_datum(PG_GETARG_DATUM(request->next_argument++)) : srm_model;
+		srm_topic_set(&request->topic, NULL, 0);
+	}
+	if (has_model(form))
+		name = srm_topic_read_cstring(&request->topic, "model", PG_GETARG_DATUM(request->next_argument++));
 	request->call = srm_call_begin();
 	request->model = srm_models_open(request->call, name,
 									 has_model(form) ? SRM_COMPUTE_OF_MODEL : srm_compute);
-	request->error_context.callback = say_topic;
-	request->error_context.arg = request;
-	request->error_context.previous = error_context_stack;
-	error_context_stack = &request->error_context;
 
 	read_conversation(request, fcinfo, form, messages);
+	request->prompt = has_messages(form) ? messages : "prompt";
 	request->response = is_conversation(form) ? messages : "response";
 	if (has_response && !is_conversation(form))
 		request->messages[request->n_messages++] =
@@ -209,31 +169,21 @@ read_element(SrmRequest *request, Oid type, Datum element)
 		return;
 	}
 	text = srm_text_of_datum(element);
+	srm_topic_set_text(&request->topic, text.data, text.length);
 	srm_call_check(call, srm_given_sentence(&request->given, text.data, text.length, &call->status));
 }
 
-void
-srm_request_read_sentences(SrmRequest *request, FunctionCallInfo fcinfo)
+static void
+read_elements(SrmRequest *request, ArrayType *array, const char *argument)
 {
-	const SrmMessage *response = srm_request_response(request);
-	ArrayType  *array;
-	ArrayIterator iterator;
+	ArrayIterator iterator = array_create_iterator(array, 0, NULL);
 	Datum		element;
 	bool		is_null;
 
-	if (request->next_argument >= PG_NARGS())
-		return;
-	array = PG_GETARG_ARRAYTYPE_P(request->next_argument++);
-	if (ARR_NDIM(array) > 1)
-		ereport(ERROR,
-				(errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
-				 errmsg("array of sentences must have one dimension")));
-	srm_given_begin(&request->given, response->content, response->content_length,
-					request->call->arena);
-	iterator = array_create_iterator(array, 0, NULL);
 	for (int number = 1; array_iterate(iterator, &element, &is_null); number++)
 	{
 		CHECK_FOR_INTERRUPTS();
+		srm_topic_set(&request->topic, argument, number);
 		if (is_null)
 			ereport(ERROR,
 					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
@@ -242,7 +192,30 @@ srm_request_read_sentences(SrmRequest *request, FunctionCallInfo fcinfo)
 		read_element(request, ARR_ELEMTYPE(array), element);
 	}
 	array_free_iterator(iterator);
+}
+
+void
+srm_request_read_sentences(SrmRequest *request, FunctionCallInfo fcinfo)
+{
+	const SrmMessage *response = srm_request_response(request);
+	ArrayType  *array;
+	const char *argument;
+
+	if (request->next_argument >= PG_NARGS())
+		return;
+	array = PG_GETARG_ARRAYTYPE_P(request->next_argument++);
+	argument = ARR_ELEMTYPE(array) == INT4OID ? "ends" : "sentences";
+	srm_topic_set(&request->topic, argument, 0);
+	if (ARR_NDIM(array) > 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
+				 errmsg("array of sentences must have one dimension")));
+	srm_given_begin(&request->given, response->content, response->content_length,
+					request->call->arena);
+	read_elements(request, array, argument);
+	srm_topic_set(&request->topic, argument, 0);
 	srm_call_check(request->call, srm_given_finish(&request->given, &request->call->status));
+	srm_topic_set(&request->topic, NULL, 0);
 	request->options.given = &request->given.sentences;
 }
 
@@ -259,7 +232,7 @@ srm_request_check(SrmRequest *request, bool done)
 
 	look_at_response(request, &response, srm_request_response(request), request->messages, request->n_messages - 1);
 	srm_call_check(request->call, done);
-	look_away(request);
+	srm_topic_set(&request->topic, NULL, 0);
 }
 
 void
@@ -346,6 +319,6 @@ srm_request_score_pair(SrmRequest *request, Jsonb *other, const char *argument, 
 void
 srm_request_end(SrmRequest *request)
 {
-	error_context_stack = request->error_context.previous;
+	srm_topic_end(&request->topic);
 	srm_call_end(request->call);
 }

@@ -31,6 +31,7 @@
 #include "pg/conversation.h"
 #include "pg/encoding.h"
 #include "pg/models.h"
+#include "pg/topic.h"
 #include "segment/given.h"
 
 typedef enum SrmForm
@@ -63,22 +64,12 @@ typedef enum SrmForm
 	SRM_FUNCTION(srm_sql_##name##_model_messages_response) \
 	{ return name(fcinfo, SRM_FORM_MODEL_MESSAGES_RESPONSE); }
 
-/* What an error is about. */
-typedef struct SrmTopic
-{
-	const char *argument;		/* NULL: no certain one */
-	int			element;		/* of an array, from 1 on; 0: it is none */
-	const SrmMessage *text;		/* NULL: see below */
-	const SrmMessage *before;	/* what shows the row where the text is empty; or NULL */
-	Jsonb	   *messages;		/* before they are read; or NULL */
-} SrmTopic;
-
 /* A response that is an argument, or an element of one. */
 typedef struct SrmResponseArgument
 {
 	Datum		text;
 	const char *argument;
-	int			element;		/* as above */
+	int			element;		/* of an array, from 1 on; 0: it is none */
 } SrmResponseArgument;
 
 typedef struct SrmRequest
@@ -90,9 +81,9 @@ typedef struct SrmRequest
 	SrmMessage *messages;		/* (n_messages), room for one more */
 	size_t		n_messages;
 	int			next_argument;	/* the first behind the prompt or messages */
-	const char *response;		/* the argument that has the response */
+	const char *prompt;			/* the argument that has what comes before the response */
+	const char *response;		/* the one that has the response */
 	SrmTopic	topic;
-	ErrorContextCallback error_context;
 } SrmRequest;
 
 /* What the settings say about scoring takes the place of the model's own. */

@@ -9,6 +9,7 @@
 
 #include "catalog/pg_type.h"
 #include "funcapi.h"
+#include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 
@@ -122,14 +123,18 @@ SRM_FUNCTION(srm_sql_sentence_rewards_response)
 
 /* Known before the first is computed, so that nobody waits for an error. */
 static void
-check_elements(const Datum *elements, const bool *nulls, int n)
+check_elements(SrmRequest *request, const Datum *elements, const bool *nulls, int n)
 {
 	for (int i = 0; i < n; i++)
-		if (!nulls[i] && VARSIZE_ANY_EXHDR(DatumGetPointer(elements[i])) == 0)
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("response must not be empty"),
-					 errdetail("It is element %d of the array.", i + 1)));
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (nulls[i] || VARSIZE_ANY_EXHDR(DatumGetPointer(elements[i])) > 0)
+			continue;
+		srm_topic_set(&request->topic, "responses", i + 1);
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("response must not be empty")));
+	}
 }
 
 /* Turns texts from element start on into their scores, as many as go side by side; returns the next one. */
@@ -142,12 +147,16 @@ score_elements(SrmRequest *request, Datum *elements, const bool *nulls, int star
 	int			i;
 
 	for (i = start; i < n && n_responses < MAX_SIDE_BY_SIDE; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
 		if (!nulls[i])
 			responses[n_responses++] = (SrmResponseArgument) {.text = elements[i],.argument = "responses",.element = i + 1};
+	}
 	if (n_responses > 0)
 		srm_request_score_responses(request, responses, n_responses, scored);
 	for (int j = 0; j < n_responses; j++)
 		elements[responses[j].element - 1] = Float4GetDatum((float4) scored[j].score);
+	srm_topic_set(&request->topic, NULL, 0);
 	srm_arena_reset(request->call->arena);
 	return i;
 }
@@ -166,12 +175,14 @@ scores(FunctionCallInfo fcinfo, SrmForm form)
 
 	srm_request_begin(&request, fcinfo, form, false, "messages");
 	responses = PG_GETARG_ARRAYTYPE_P(request.next_argument);
+	srm_topic_set(&request.topic, "responses", 0);
 	if (ARR_NDIM(responses) > 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
 				 errmsg("array of responses must have one dimension")));
 	deconstruct_array(responses, TEXTOID, -1, false, TYPALIGN_INT, &elements, &nulls, &n);
-	check_elements(elements, nulls, n);
+	srm_topic_set(&request.topic, NULL, 0);
+	check_elements(&request, elements, nulls, n);
 	for (int i = 0; i < n;)
 		i = score_elements(&request, elements, nulls, i, n);
 	srm_request_end(&request);

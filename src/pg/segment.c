@@ -14,6 +14,7 @@
 #include "pg/encoding.h"
 #include "pg/rows.h"
 #include "pg/settings.h"
+#include "pg/topic.h"
 #include "segment/segment.h"
 
 /* What cuts where nothing else is said */
@@ -76,23 +77,34 @@ put_sentence(SrmRows *rows, SrmPositions *positions, const SrmSentence *sentence
 	pfree(DatumGetPointer(values[3]));
 }
 
+/* name and locale: NULL where they are the arguments behind the text */
 static Datum
 segment(FunctionCallInfo fcinfo, const char *name, const char *locale)
 {
-	SrmText		value = srm_text_of_datum(PG_GETARG_DATUM(0));
+	SrmTopic	topic;
+	SrmText		text;
+	SrmSegmenter *cutter;
 	SrmSentences sentences;
 	SrmPositions positions;
 	SrmRows		rows;
 	SrmCall    *call;
 
+	srm_topic_begin(&topic);
 	srm_rows_begin(&rows, fcinfo, 4);
 	call = srm_call_begin();
-	srm_call_check(call, srm_segment(find_segmenter(call, name, locale), value.data, value.length,
-									 call->arena, &sentences, &call->stop, &call->status));
-	srm_positions_init(&positions, value.data, value.length);
+	if (locale == NULL)
+		locale = srm_topic_read_cstring(&topic, "locale", PG_GETARG_DATUM(1));
+	if (name == NULL)
+		name = srm_topic_read_cstring(&topic, "segmenter", PG_GETARG_DATUM(2));
+	cutter = find_segmenter(call, name, locale);
+	text = srm_topic_read_text(&topic, "text", PG_GETARG_DATUM(0));
+	srm_call_check(call, srm_segment(cutter, text.data, text.length, call->arena, &sentences,
+									 &call->stop, &call->status));
+	srm_positions_init(&positions, text.data, text.length);
 	for (size_t i = 0; i < sentences.n; i++)
 		put_sentence(&rows, &positions, &sentences.items[i], i);
 	srm_call_end(call);
+	srm_topic_end(&topic);
 	return (Datum) 0;
 }
 
@@ -108,12 +120,11 @@ SRM_FUNCTION(srm_sql_segment)
 /* srm_segment(text, locale text) */
 SRM_FUNCTION(srm_sql_segment_locale)
 {
-	return segment(fcinfo, SEGMENTER, srm_cstring_of_datum(PG_GETARG_DATUM(1)));
+	return segment(fcinfo, SEGMENTER, NULL);
 }
 
 /* srm_segment(text, locale text, segmenter text) */
 SRM_FUNCTION(srm_sql_segment_segmenter)
 {
-	return segment(fcinfo, srm_cstring_of_datum(PG_GETARG_DATUM(2)),
-				   srm_cstring_of_datum(PG_GETARG_DATUM(1)));
+	return segment(fcinfo, NULL, NULL);
 }

@@ -15,14 +15,18 @@
 #include "postgres.h"
 
 #include "lib/stringinfo.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
 
 #include "pg/call.h"
 #include "pg/compat.h"
+#include "pg/conversation.h"
+#include "pg/topic.h"
 
 #define SHOWN_KEYS	8			/* of an object, in a message */
+#define SHOWN_BYTES	64			/* of a string */
 
 static const struct
 {
@@ -81,6 +85,13 @@ fail_shape(const char *detail)
 					 "or an object with \"messages\", \"conversations\", or \"prompt\" and \"completion\" or \"response\".")));
 }
 
+/* Bytes of a string that are shown: whole characters. */
+static int
+shown_length(const JsonbValue *string)
+{
+	return pg_mbcliplen(string->val.string.val, string->val.string.len, SHOWN_BYTES);
+}
+
 /* number is that of a message from 1 on, 0: the whole. */
 static void
 fail_keys(JsonbContainer *object, int number)
@@ -101,7 +112,7 @@ fail_keys(JsonbContainer *object, int number)
 		if (token != WJB_KEY)
 			continue;
 		if (n++ < SHOWN_KEYS)
-			appendStringInfo(&detail, "%s \"%.*s\"", n > 1 ? "," : "", Min(value.val.string.len, 64), value.val.string.val);
+			appendStringInfo(&detail, "%s \"%.*s\"", n > 1 ? "," : "", shown_length(&value), value.val.string.val);
 		else
 			appendStringInfoString(&detail, ", ...");
 	}
@@ -129,7 +140,7 @@ push_role(JsonbInState *state, const JsonbValue *from)
 			return;
 		}
 	fail_shape(from->type == jbvString ?
-			   psprintf("\"from\" names an unknown speaker, \"%.*s\".", Min(from->val.string.len, 64), from->val.string.val) :
+			   psprintf("\"from\" names an unknown speaker, \"%.*s\".", shown_length(from), from->val.string.val) :
 			   "\"from\" is no string.");
 }
 
@@ -163,6 +174,7 @@ push_message(JsonbInState *state, JsonbContainer *object, int number)
 	srm_push_jsonb(state, WJB_BEGIN_OBJECT, NULL);
 	while ((token = JsonbIteratorNext(&iterator, &key, true)) != WJB_DONE)
 	{
+		CHECK_FOR_INTERRUPTS();
 		if (token != WJB_KEY)
 			continue;
 		(void) JsonbIteratorNext(&iterator, &value, true);
@@ -190,6 +202,7 @@ push_list(JsonbInState *state, JsonbContainer *list)
 {
 	uint32		n = JsonContainerSize(list);
 
+	srm_messages_check_count(n);
 	for (uint32 i = 0; i < n; i++)
 	{
 		JsonbValue *message = getIthJsonbValueFromContainer(list, i);
@@ -281,7 +294,11 @@ SRM_FUNCTION(srm_sql_messages_of_jsonb)
 {
 	Jsonb	   *conversation = PG_GETARG_JSONB_P(0);
 	JsonbInState state = {0};
+	SrmTopic	topic;
 
+	srm_topic_begin(&topic);
+	srm_topic_set(&topic, "conversation", 0);
+	topic.messages = conversation;
 	srm_push_jsonb(&state, WJB_BEGIN_ARRAY, NULL);
 	if (JB_ROOT_IS_SCALAR(conversation))
 		fail_shape("It is neither a list nor an object.");
@@ -289,6 +306,7 @@ SRM_FUNCTION(srm_sql_messages_of_jsonb)
 		push_list(&state, &conversation->root);
 	else
 		push_object(&state, &conversation->root);
+	srm_topic_end(&topic);
 	srm_push_jsonb(&state, WJB_END_ARRAY, NULL);
 	PG_RETURN_JSONB_P(JsonbValueToJsonb(state.result));
 }

@@ -55,34 +55,41 @@ put_tokens(SrmRows *rows, const SrmTokenizer *tokenizer, const SrmTokens *tokens
 
 /* Tokens of a user's text, in which no special token is recognized. */
 static Datum
-tokenize_text(FunctionCallInfo fcinfo, const char *model_name, Datum argument)
+tokenize_text(FunctionCallInfo fcinfo, bool has_model)
 {
-	SrmText		value = srm_text_of_datum(argument);
+	SrmTopic	topic;
+	SrmText		text;
 	SrmTokens	tokens = {NULL, 0, 0};
 	SrmCall    *call;
 	SrmTokenizer *tokenizer;
 	SrmRows		rows;
+	const char *name = srm_model;
 
+	srm_topic_begin(&topic);
 	srm_rows_begin(&rows, fcinfo, 5);
 	call = srm_call_begin();
-	tokenizer = srm_models_open(call, model_name, srm_compute)->scorer->model->tokenizer;
-	srm_call_check(call, srm_tokenizer_encode(tokenizer, value.data, value.length, NULL, 0,
+	if (has_model)
+		name = srm_topic_read_cstring(&topic, "model", PG_GETARG_DATUM(0));
+	tokenizer = srm_models_open(call, name, srm_compute)->scorer->model->tokenizer;
+	text = srm_topic_read_text(&topic, "text", PG_GETARG_DATUM(has_model ? 1 : 0));
+	srm_call_check(call, srm_tokenizer_encode(tokenizer, text.data, text.length, NULL, 0,
 											  call->arena, &tokens, &call->stop, &call->status));
-	put_tokens(&rows, tokenizer, &tokens, value.data, value.length);
+	put_tokens(&rows, tokenizer, &tokens, text.data, text.length);
 	srm_call_end(call);
+	srm_topic_end(&topic);
 	return (Datum) 0;
 }
 
 /* srm_tokenize(text) */
 SRM_FUNCTION(srm_sql_tokenize)
 {
-	return tokenize_text(fcinfo, srm_model, PG_GETARG_DATUM(0));
+	return tokenize_text(fcinfo, false);
 }
 
 /* srm_tokenize(model text, text) */
 SRM_FUNCTION(srm_sql_tokenize_model)
 {
-	return tokenize_text(fcinfo, srm_cstring_of_datum(PG_GETARG_DATUM(0)), PG_GETARG_DATUM(1));
+	return tokenize_text(fcinfo, true);
 }
 
 /* Tokens of a rendered conversation, markers included: positions are those of srm_render(). */

@@ -128,6 +128,40 @@ SELECT srm_token_count('Is it?', '');
 SELECT srm_render('[{"role": "user"}]'::jsonb);
 SELECT srm_scores('[1]'::jsonb, ARRAY['Yes.']);
 
+-- in functions that score nothing, too
+
+SELECT * FROM srm_segment('Yes.', 'no such!');
+SELECT * FROM srm_segment('Yes.', 'en', 'words');
+SELECT * FROM srm_segment('Yes.', 'en', 'regex:(');
+SELECT count(*) FROM srm_segment('It is. ' || repeat('a', 100000), 'en', 'regex:(a+)+b');
+SELECT * FROM srm_tokenize('nowhere', 'Yes.');
+SELECT * FROM srm_tokenize('[{"role": "user"}]'::jsonb);
+SELECT srm_messages('Is it?');
+SELECT srm_messages(E'User: Is it?\n\nAssistant: Yes.');
+SELECT srm_messages('[{"from": "nobody", "value": "Yes."}]'::jsonb);
+SELECT srm_messages('"Yes."'::jsonb);
+SELECT srm_heat('Is it?', '');
+SELECT srm_heatmap('[{"role": "user", "content": "Is it?"}]'::jsonb, '');
+SELECT srm_heat_ansi(ARRAY['Yes.'], ARRAY[1, 2]::real[]);
+SELECT srm_report('');
+SELECT srm_report('SELECT 1');
+SELECT srm_report($$SELECT 'Is it?' AS prompt, 'Yes.' AS chosen, repeat('on and on ', 2000) AS rejected$$);
+SELECT srm_calibrate('llama', $$SELECT 'Is it?' AS prompt, repeat('on and on ', 2000) AS response$$, 'calibrated');
+
+-- which element of an array it is
+
+SELECT srm_score('Is it?', 'Yes. It is.', ARRAY[4, 20]);
+SELECT srm_score('Is it?', 'Yes. It is.', ARRAY['Yes. ', 'It was.']);
+SELECT srm_score('Is it?', 'Yes. It is.', ARRAY['Yes. ']);
+SELECT srm_scores('Is it?', ARRAY['Yes.', '']);
+SELECT srm_scores('Is it?', ARRAY[['Yes.'], ['No.']]);
+
+-- more than any model reads is refused before it takes memory
+
+SELECT srm_messages(jsonb_agg('{"from": "human", "value": ""}'::jsonb)) FROM generate_series(1, 100001);
+SELECT srm_score(jsonb_agg('{"role": "user", "content": ""}'::jsonb)) FROM generate_series(1, 100001);
+SELECT srm_score(jsonb_build_array(jsonb_build_object('role', 'user', 'content', 'Is it?', 'name', repeat('a', 17000000))));
+
 -- what is not about a text says nothing of one
 
 SET srm.aggregation = 'attention';

@@ -125,7 +125,15 @@ foreach my $call (
 	q{length(srm_messages(E'x\n' || repeat(E'y\n', 60000000) || E'\n\nHuman: a')::text)},
 	q{jsonb_array_length(srm_messages(repeat(E'\n\nHuman:', 10000000)))},
 	q{(SELECT count(*) FROM srm_tokenize(repeat('a b ', 10000000)))},
-	q{(SELECT count(*) FROM srm_segment(repeat('A b. ', 10000000)))})
+	q{(SELECT count(*) FROM srm_segment(repeat('A b. ', 10000000)))},
+	q{(SELECT count(*) FROM srm_segment(repeat(E'a\n', 100000000), 'en', 'lines'))},
+	q{(SELECT count(*) FROM srm_segment(repeat(E'a\n', 100000000), 'en', 'paragraphs'))},
+	q{(SELECT count(*) FROM srm_tokenize(repeat('a', 300000000)))},
+	q{srm_scores('Hi.', array_fill(NULL::text, ARRAY[60000000]))},
+	q{srm_score('Hi.', '[{"a": [' || repeat('1,', 40000000) || '1]}]')},
+	q{srm_messages(jsonb_build_array((SELECT jsonb_object_agg(i, 1) FROM generate_series(1, 300000) AS i) || '{"role": "user"}'))},
+	q{length(srm_heat_html(ARRAY[repeat('<', 60000000)], ARRAY[1.0]))},
+	q{length(srm_heat_ansi(ARRAY[repeat('a', 200000000)], ARRAY[1.0]))})
 {
 	($ret, $stdout, $stderr) = $node->psql('postgres', qq{
 	SET statement_timeout = '100ms';
