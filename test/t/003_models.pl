@@ -76,6 +76,16 @@ my $session = $node->background_psql('postgres');
 my $before = $session->query_safe("SELECT srm_score('changing', 'What is it?', 'A bird. It flies.')");
 is($session->query_safe("SELECT srm_score('changing', 'What is it?', 'A bird. It flies.')"),
 	$before, 'an unchanged model scores alike');
+$session->query_safe(q{
+	CREATE TABLE answers AS SELECT 'A bird. It flies.' AS response;
+	PREPARE constants AS SELECT srm_score('changing', 'What is it?', 'A bird. It flies.');
+	PREPARE columns AS SELECT srm_score('changing', 'What is it?', response) FROM answers;
+	PREPARE settings AS SELECT srm_score('What is it?', 'A bird. It flies.');
+	CREATE FUNCTION kept() RETURNS real LANGUAGE plpgsql AS
+		$$ BEGIN RETURN srm_score('changing', 'What is it?', 'A bird. It flies.'); END $$;
+	SET srm.model = 'changing'});
+my @plans = ('EXECUTE constants', 'SELECT kept()', 'EXECUTE columns', 'EXECUTE settings');
+is($session->query_safe($_), $before, "before: $_") foreach @plans;
 make_model('changing', 'config.json' => sub {
 	my $config = shift;
 	$config =~ s/"aggregation"\s*:\s*"attention"/"aggregation": "sum"/ or die;
@@ -83,9 +93,14 @@ make_model('changing', 'config.json' => sub {
 });
 my $after = $session->query_safe("SELECT srm_score('changing', 'What is it?', 'A bird. It flies.')");
 isnt($after, $before, 'a replaced model is noticed');
+# plans keep what was computed of constants, as the documentation says
+is($session->query_safe($_), $before, "a kept plan: $_") foreach @plans[0, 1];
+is($session->query_safe($_), $after, "a kept plan: $_") foreach @plans[2, 3];
+$session->query_safe('DISCARD PLANS');
+is($session->query_safe($_), $after, "planned anew: $_") foreach @plans;
 is($session->query_safe("SELECT aggregation FROM srm_models() WHERE name = 'changing'"),
 	'sum', 'and listed as it is now');
-is($session->query_safe("SET srm.aggregation = 'sum'; SELECT srm_score('What is it?', 'A bird. It flies.')"),
+is($session->query_safe("RESET srm.model; SET srm.aggregation = 'sum'; SELECT srm_score('What is it?', 'A bird. It flies.')"),
 	$after, 'it is the model with the new setting');
 $session->quit;
 
