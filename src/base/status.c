@@ -99,6 +99,62 @@ srm_fail_hint(SrmStatus *status, const char *format,...)
 	return false;
 }
 
+/* Whether the contents of something that was read are refused. */
+static bool
+is_refusal(const SrmStatus *status)
+{
+	return status->code == SRM_INVALID_MODEL || status->code == SRM_NOT_SUPPORTED ||
+		status->code == SRM_LIMIT_EXCEEDED;
+}
+
+static bool
+is_named(const SrmStatus *status, const char *text)
+{
+	return strstr(status->message, text) != NULL || strstr(status->detail, text) != NULL ||
+		strstr(status->hint, text) != NULL;
+}
+
+/* Another sentence behind those that are there; text is one of the status. */
+static void add_sentence(char *text, size_t size, const char *format,...) SRM_PRINTF(3, 4);
+
+static void
+add_sentence(char *text, size_t size, const char *format,...)
+{
+	size_t		length = strlen(text);
+	va_list		args;
+
+	if (length > 0 && length + 1 < size)
+		text[length++] = ' ';
+	va_start(args, format);
+	print_text(text + length, size - length, format, args);
+	va_end(args);
+}
+
+bool
+srm_fail_key(SrmStatus *status, const char *key)
+{
+	char		quoted[80];
+
+	snprintf(quoted, sizeof(quoted), "\"%s\"", key);
+	if (is_refusal(status) && !is_named(status, quoted))
+		add_sentence(status->detail, sizeof(status->detail), "It is in %s.", quoted);
+	return false;
+}
+
+bool
+srm_fail_place(SrmStatus *status, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	if (!is_refusal(status) || is_named(status, path))
+		return false;
+	if (slash != NULL && strstr(status->message, "file \"") != NULL)
+		add_sentence(status->hint, sizeof(status->hint), "The files are in \"%.*s\".", (int) (slash - path), path);
+	else
+		add_sentence(status->hint, sizeof(status->hint), "Check file \"%s\".", path);
+	return false;
+}
+
 bool
 srm_stop_is_pending(const SrmStop *stop)
 {

@@ -65,6 +65,14 @@ extern bool srm_fail_detail(SrmStatus *status, const char *format,...) SRM_PRINT
 extern bool srm_fail_hint(SrmStatus *status, const char *format,...) SRM_PRINTF(2, 3);
 
 /*
+ * Name the key of a file that the last refusal is about, behind its detail, and the file, behind its
+ * hint, unless they are named already.  Where it names a file without directories, that is told.  Nothing
+ * happens to failures of other kinds, such as a stop.  Return false.
+ */
+extern bool srm_fail_key(SrmStatus *status, const char *key);
+extern bool srm_fail_place(SrmStatus *status, const char *path);
+
+/*
  * Asks whether to give up.  Called between layers, tiles, sentences and rows,
  * while no other thread of the engine is at work: it may end the process, but
  * must return rather than jump.

@@ -228,7 +228,7 @@ find_attention_dim(SrmBinder *binder, const SrmTensor *query, size_t *dim)
 	if (*dim == 0 || *dim % 2 != 0)
 	{
 		srm_fail(binder->status, SRM_INVALID_MODEL,
-				 "size of the attention over sentences is not a positive even number");
+				 "size of the attention over sentences, \"attention_dim\", is not a positive even number");
 		return srm_fail_detail(binder->status, "It is %zu.", *dim);
 	}
 	return true;

@@ -12,6 +12,7 @@
 
 #include "base/json.h"
 #include "base/utf8.h"
+#include "model/config.h"
 
 #define TEMPLATE_FILE		"chat_template.jinja"
 #define MAX_TEMPLATE_SIZE	((size_t) 1024 * 1024)
@@ -21,6 +22,7 @@ typedef struct Source
 	const char *text;			/* NULL: none */
 	size_t		length;
 	const char *path;			/* for messages */
+	bool		is_member;		/* of a JSON file, as "chat_template" */
 } Source;
 
 /* The entry named "default" of a list of templates, or NULL. */
@@ -57,6 +59,7 @@ find_template(const SrmJson *config, const char *path, Source *source, SrmStatus
 	source->text = json->text;
 	source->length = json->n;
 	source->path = path;
+	source->is_member = true;
 	return true;
 }
 
@@ -97,8 +100,9 @@ check_tokens(const SrmModel *model, const Source *source, const SrmSpecialTokens
 			continue;
 		srm_fail(status, SRM_INVALID_MODEL, "token \"%s\" of the chat template is not in the model's vocabulary",
 				 content);
-		return srm_fail_detail(status, "The tokenizer's files name it, but it would be the token %zu, and the embedding has %zu.",
-							   (size_t) srm_tokenizer_n_ids(model->tokenizer), model->decoder.vocab_size);
+		srm_fail_detail(status, "The tokenizer's files name it, but it would be the token %zu, and the embedding has %zu.",
+						(size_t) srm_tokenizer_n_ids(model->tokenizer), model->decoder.vocab_size);
+		return srm_fail_place(status, source->path);
 	}
 	return true;
 }
@@ -119,19 +123,26 @@ read_template_file(Source *source, SrmModelFiles *files, SrmArena *scratch, SrmS
 	source->text = contents.data;
 	source->length = contents.size;
 	source->path = contents.path;
+	source->is_member = false;
 	return true;
 }
 
 /* Whoever wrote a template into "srm" wants that one. */
 static bool
-prefer_settings(Source *source, const SrmModelSettings *settings)
+prefer_settings(Source *source, const SrmModel *model, SrmArena *scratch, SrmStatus *status)
 {
-	if (settings->chat_template != NULL)
-	{
-		source->text = settings->chat_template;
-		source->length = strlen(settings->chat_template);
-		source->path = "config.json";
-	}
+	const char *text = model->settings.chat_template;
+	const char *directory = srm_files_of_model(model->files)->directory;
+	size_t		size = strlen(directory) + sizeof(SRM_CONFIG_FILE) + 1;
+	char	   *path;
+
+	if (text == NULL)
+		return true;
+	path = srm_arena_alloc(scratch, size, status);
+	if (path == NULL)
+		return false;
+	snprintf(path, size, "%s/%s", directory, SRM_CONFIG_FILE);
+	*source = (Source) {.text = text,.length = strlen(text),.path = path,.is_member = true};
 	return true;
 }
 
@@ -150,7 +161,9 @@ parse_source(SrmTemplate **chat_template, const Source *source, SrmArena *arena,
 	*chat_template = srm_template_parse(source->text, source->length, arena, status);
 	if (*chat_template != NULL)
 		return true;
-	return srm_fail_hint(status, "Check the chat template in file \"%s\".", source->path);
+	if (source->is_member)
+		srm_fail_key(status, "chat_template");
+	return srm_fail_place(status, source->path);
 }
 
 bool
@@ -168,7 +181,7 @@ srm_chat_read(SrmModel *model, const SrmTokenizerFiles *files, SrmStatus *status
 	done = name_tokens(variables, &files->special, model->arena, status) &&
 		find_template(files->trees.config, files->config_path, &source, status) &&
 		read_template_file(&source, srm_files_of_tokenizer(model->files), scratch, status) &&
-		prefer_settings(&source, &model->settings) &&
+		prefer_settings(&source, model, scratch, status) &&
 		check_tokens(model, &source, &files->special, status) &&
 		parse_source(&model->chat_template, &source, model->arena, status);
 	srm_arena_free(scratch);

@@ -36,6 +36,7 @@ read_architecture(SrmConfigReader *reader)
 	const char *name = srm_json_string(list == NULL ? NULL : list->child);
 	const char *model_type = srm_json_string(srm_json_member(reader->root, "model_type"));
 	SrmConfig  *config = reader->config;
+	bool		has_class = name != NULL;
 	char		known[400];
 
 	if (name == NULL && list != NULL && list->n > 0)
@@ -56,7 +57,8 @@ read_architecture(SrmConfigReader *reader)
 		return config->name != NULL;
 	srm_config_fail_support(reader, "model architecture", name);
 	srm_architecture_list(known, sizeof(known));
-	return srm_fail_detail(reader->status, "Supported are the families %s.", known);
+	srm_fail_detail(reader->status, "Supported are the families %s.", known);
+	return srm_fail_key(reader->status, has_class ? "architectures" : "model_type");
 }
 
 static bool
@@ -162,7 +164,8 @@ read_activation(SrmConfigReader *reader)
 			reader->config->decoder.activation = SRM_ACTIVATION_GELU;
 			return true;
 		}
-	return srm_config_fail_support(reader, "activation", name);
+	srm_config_fail_support(reader, "activation", name);
+	return srm_fail_key(reader->status, row->activation_key);
 }
 
 /* What would change the numbers, and the decoder does not do. */
@@ -184,8 +187,10 @@ check_supported(SrmConfigReader *reader)
 	if (has_windows && windows_unknown)
 		return srm_config_fail_support(reader, "attention with", "use_sliding_window");
 	if (!is_causal || is_bidirectional)
-		return srm_fail(reader->status, SRM_NOT_SUPPORTED,
-						"attention that is not causal is not supported");
+	{
+		srm_fail(reader->status, SRM_NOT_SUPPORTED, "attention that is not causal is not supported");
+		return srm_fail_key(reader->status, is_causal ? "use_bidirectional_attention" : "is_causal");
+	}
 	/* Our own, whose tensors the binding checks; the description is for others */
 	if (quantization == NULL ||
 		srm_json_member(srm_json_member(reader->root, "srm"), "quantization") != NULL)
@@ -195,7 +200,8 @@ check_supported(SrmConfigReader *reader)
 	if (method == NULL && (srm_json_member(quantization, "load_in_8bit") != NULL ||
 						   srm_json_member(quantization, "load_in_4bit") != NULL))
 		method = "bitsandbytes";
-	return srm_config_fail_support(reader, "quantization", method == NULL ? "" : method);
+	srm_config_fail_support(reader, "quantization", method == NULL ? "" : method);
+	return srm_fail_key(reader->status, "quantization_config");
 }
 
 /* A string of a bounded length, kept in the arena; a NULL fallback stays NULL. */
@@ -410,9 +416,15 @@ read_settings(SrmConfigReader *reader)
 		return false;
 	if (strcmp(settings->marker_layout, SRM_MARKER_LAYOUT_PAPER) != 0 &&
 		strcmp(settings->marker_layout, SRM_MARKER_LAYOUT_0_1) != 0)
-		return srm_config_fail_support(reader, "layout of markers", settings->marker_layout);
+	{
+		srm_config_fail_support(reader, "layout of markers", settings->marker_layout);
+		return srm_fail_key(reader->status, "marker_layout");
+	}
 	if (settings->quantization != NULL && strcmp(settings->quantization, "int8") != 0)
-		return srm_config_fail_support(reader, "quantization", settings->quantization);
+	{
+		srm_config_fail_support(reader, "quantization", settings->quantization);
+		return srm_fail_key(reader->status, "quantization");
+	}
 	reader->config->attention_dim = (size_t) dim;
 	if (strcmp(settings->boundary, "offset") != 0 && settings->marker_token == NULL)
 		return srm_fail(reader->status, SRM_INVALID_MODEL,
@@ -432,7 +444,7 @@ read_tree(SrmConfig *config, const char *path, const SrmJson *root, SrmArena *ar
 			check_supported(&reader) && read_activation(&reader) && read_sizes(&reader) &&
 			srm_config_read_layers(&reader) && read_steps(&reader) &&
 			srm_config_read_rope(&reader) && read_settings(&reader)) ||
-		srm_fail_hint(status, "Check file \"%s\".", path);
+		srm_fail_place(status, path);
 }
 
 static SrmJson *

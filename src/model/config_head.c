@@ -148,6 +148,7 @@ srm_config_read_head(SrmConfigReader *reader)
 	{
 		srm_config_fail_support(reader, "model class", reader->config->name);
 		srm_fail_detail(reader->status, "It labels tokens: as a process reward model, those that end a step.");
+		srm_fail_key(reader->status, "architectures");
 		return srm_fail_hint(reader->status, "Where a label's value at the last token is a reward, choose it by \"label\" in the object \"srm\" of config.json.");
 	}
 	if (!read_token_ids(reader, head) ||

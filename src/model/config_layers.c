@@ -78,7 +78,10 @@ read_layer_type(SrmConfigReader *reader, const SrmJson *type, size_t window, siz
 		return true;
 	if (name == NULL || strcmp(name, "sliding_attention") != 0 ||
 		reader->config->architecture->window_rule == SRM_WINDOW_NONE)
-		return srm_config_fail_support(reader, "layer type", name == NULL ? "" : name);
+	{
+		srm_config_fail_support(reader, "layer type", name == NULL ? "" : name);
+		return srm_fail_key(reader->status, "layer_types");
+	}
 	if (window == 0)
 		return srm_fail(reader->status, SRM_INVALID_MODEL,
 						"layers of type \"sliding_attention\" have no \"sliding_window\"");

@@ -149,7 +149,8 @@ read_rope_type(SrmConfigReader *reader, const SrmJson *json, SrmRope *rope)
 		rope->type = SRM_ROPE_YARN;
 		return read_yarn(reader, json, rope);
 	}
-	return srm_config_fail_support(reader, "rotary position of type", type);
+	srm_config_fail_support(reader, "rotary position of type", type);
+	return srm_fail_key(reader->status, srm_json_member(json, "rope_type") == NULL ? "type" : "rope_type");
 }
 
 static bool
@@ -169,20 +170,22 @@ is_same_json(const SrmJson *a, const SrmJson *b)
 
 /* Parameters by the type of a layer are fine as long as all types have the same. */
 static bool
-find_rope(SrmConfigReader *reader, const SrmJson **json)
+find_rope(SrmConfigReader *reader, const char *key, const SrmJson **json)
 {
 	const SrmJson *list = *json;
 	const SrmJson *first = NULL;
 
 	if (list != NULL && list->type != SRM_JSON_OBJECT)
-		return srm_fail(reader->status, SRM_INVALID_MODEL,
-						"the rotary parameters of the model are not an object");
+		return srm_fail(reader->status, SRM_INVALID_MODEL, "\"%s\" is not an object", key);
 	for (const SrmJson *child = list == NULL ? NULL : list->child; child != NULL; child = child->next)
 	{
 		if (child->type != SRM_JSON_OBJECT)
 			continue;
 		if (first != NULL && !is_same_json(first, child))
-			return srm_config_fail_support(reader, "rotary position by type of layer, such as", child->key);
+		{
+			srm_config_fail_support(reader, "rotary position by type of layer, such as", child->key);
+			return srm_fail_key(reader->status, key);
+		}
 		first = child;
 		*json = child;
 	}
@@ -265,7 +268,8 @@ bool
 srm_config_read_rope(SrmConfigReader *reader)
 {
 	const SrmArchitecture *row = reader->config->architecture;
-	const SrmJson *json = srm_json_member(reader->root, "rope_scaling");
+	const char *key = "rope_scaling";
+	const SrmJson *json = srm_json_member(reader->root, key);
 	double		theta = row->rope_theta == 0 ? DEFAULT_ROPE_THETA : row->rope_theta;
 
 	if (row->has_no_rope)
@@ -275,6 +279,9 @@ srm_config_read_rope(SrmConfigReader *reader)
 	if (row->has_local_rope)
 		return read_ropes_by_type(reader, theta);
 	if (json == NULL || json->n == 0)
-		json = srm_json_member(reader->root, "rope_parameters");
-	return find_rope(reader, &json) && read_rope(reader, json, theta, &reader->config->decoder.ropes[SRM_ROPE_MAIN]);
+	{
+		key = "rope_parameters";
+		json = srm_json_member(reader->root, key);
+	}
+	return find_rope(reader, key, &json) && read_rope(reader, json, theta, &reader->config->decoder.ropes[SRM_ROPE_MAIN]);
 }

@@ -8,6 +8,7 @@
 #include "model/model.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -40,6 +41,20 @@ load_plain(SrmModel *model, const SrmModelOptions *options, const SrmStop *stop,
 		srm_files_load_all(model->files, stop, status);
 }
 
+/* What config.json says and the rest of the model does not bear out. */
+static bool
+fail_config(const SrmModel *model, SrmStatus *status)
+{
+	const char *directory = srm_files_of_model(model->files)->directory;
+	char		path[1024];
+
+	/* A missing tensor, say */
+	if (strstr(status->message, directory) != NULL)
+		return false;
+	snprintf(path, sizeof(path), "%s/%s", directory, SRM_CONFIG_FILE);
+	return srm_fail_place(status, path);
+}
+
 static bool
 read_weights(SrmModel *model, const SrmModelOptions *options, const SrmStop *stop, SrmStatus *status)
 {
@@ -49,9 +64,10 @@ read_weights(SrmModel *model, const SrmModelOptions *options, const SrmStop *sto
 	if (weights == NULL ||
 		!srm_adapter_weights_open(weights, model->files, model->arena, stop, status) ||
 		(is_plain(options) && !load_plain(model, options, stop, status)) ||
-		!srm_continue(stop, status) ||
-		!srm_bind(model, config, weights, status))
+		!srm_continue(stop, status))
 		return false;
+	if (!srm_bind(model, config, weights, status))
+		return fail_config(model, status);
 	model->weights = weights;
 	model->architecture = config->name;
 	model->settings = config->settings;
@@ -91,7 +107,7 @@ find_marker(SrmModel *model, SrmArena *scratch, const SrmStop *stop, SrmStatus *
 		return true;
 	srm_fail(status, SRM_INVALID_MODEL, "marker token \"%s\" is not a special token of the model's tokenizer",
 			 token);
-	return false;
+	return srm_fail_key(status, "marker_token");
 }
 
 /* The tokens that a gate is read at, which the template writes before a response. */
@@ -149,8 +165,9 @@ read_tokenizer(SrmModel *model, const SrmModelOptions *options, SrmArena *scratc
 		return srm_fail_detail(status, "The tokenizer has %d tokens, but the embedding has %zu.",
 							   (int) n_ids, model->decoder.vocab_size);
 	}
-	return find_marker(model, scratch, stop, status) &&
-		find_gate_tokens(model, scratch, stop, status) && check_reward_token(model, status) &&
+	return ((find_marker(model, scratch, stop, status) &&
+			 find_gate_tokens(model, scratch, stop, status) && check_reward_token(model, status)) ||
+			fail_config(model, status)) &&
 		srm_chat_read(model, &files, status);
 }
 

@@ -202,7 +202,7 @@ load(const Sharer *sharer, const SrmFile *file, SrmArena *scratch, const SrmStop
 	if (status->code == SRM_OK)
 		model->tokenizer = srm_tokenizer_load(json, file->size, &sharer->files->special, model->arena, status);
 	return model->tokenizer != NULL ||
-		srm_fail_hint(status, "Check file \"%s\".", file->path);
+		srm_fail_place(status, file->path);
 }
 
 bool

@@ -48,7 +48,7 @@ srm_tokenizer_files_read(SrmTokenizerFiles *files, SrmModelFiles *directory, siz
 		!read_tree(files, directory, "added_tokens.json", &trees->added, &path, arena, status))
 		return false;
 	if (!srm_special_tokens_read(&files->special, trees, arena, status))
-		return srm_fail_hint(status, "Check the files in \"%s\".", directory->directory);
+		return srm_fail_place(status, files->config_path);
 	if (n_ids < (size_t) files->special.n_ids)
 		files->special.n_ids = (int32_t) n_ids;
 	return true;

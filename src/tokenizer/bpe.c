@@ -17,7 +17,7 @@
 static bool
 fail_part(const char *part, SrmStatus *status)
 {
-	return srm_fail(status, SRM_NOT_SUPPORTED, "tokenizer with %s is not supported", part);
+	return srm_fail(status, SRM_NOT_SUPPORTED, "tokenizer with \"%s\" is not supported", part);
 }
 
 /* Refuses what would change the tokens but is not there in the models we know. */
@@ -73,8 +73,12 @@ find_bytes(SrmBpe *bpe, const char *unknown, SrmStatus *status)
 	bpe->unknown_id = unknown == NULL ? -1 :
 		srm_vocabulary_find_any(&bpe->vocabulary, unknown, strlen(unknown));
 	if (!bpe->byte_level && !bpe->byte_fallback)
-		return bpe->unknown_id >= 0 ||
-			fail_part("neither byte_fallback nor an unknown token", status);
+	{
+		if (bpe->unknown_id >= 0)
+			return true;
+		srm_fail(status, SRM_NOT_SUPPORTED, "tokenizer with neither byte_fallback nor an unknown token is not supported");
+		return srm_fail_key(status, "unk_token");
+	}
 	for (int i = 0; i < 256; i++)
 	{
 		bpe->byte_ids[i] = find_byte(bpe, i);
@@ -82,7 +86,7 @@ find_bytes(SrmBpe *bpe, const char *unknown, SrmStatus *status)
 		if (bpe->byte_ids[i] < 0 && bpe->byte_fallback && is_text_byte(i))
 		{
 			srm_fail(status, SRM_NOT_SUPPORTED, "tokenizer without a token for every byte is not supported");
-			return srm_fail_detail(status, "The vocabulary lacks byte 0x%02X.", i);
+			return srm_fail_detail(status, "The vocabulary, \"vocab\", lacks byte 0x%02X.", i);
 		}
 	}
 	return true;
@@ -94,8 +98,9 @@ srm_bpe_load(SrmBpe *bpe, const SrmJson *model, bool byte_level, SrmArena *arena
 {
 	return check_options(model, status) &&
 		srm_vocabulary_load(&bpe->vocabulary, srm_json_member(model, "vocab"), arena, status) &&
-		srm_merges_load(&bpe->merges, srm_json_member(model, "merges"), &bpe->vocabulary,
-						arena, status) &&
+		(srm_merges_load(&bpe->merges, srm_json_member(model, "merges"), &bpe->vocabulary,
+						 arena, status) ||
+		 srm_fail_key(status, "merges")) &&
 		srm_bpe_load_options(bpe, model, byte_level, arena, status);
 }
 

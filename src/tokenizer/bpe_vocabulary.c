@@ -304,14 +304,14 @@ bool
 srm_vocabulary_load(SrmVocabulary *vocabulary, const SrmJson *json, SrmArena *arena,
 					SrmStatus *status)
 {
-	return load(vocabulary, json, SRM_JSON_OBJECT, arena, status);
+	return load(vocabulary, json, SRM_JSON_OBJECT, arena, status) || srm_fail_key(status, "vocab");
 }
 
 bool
 srm_vocabulary_load_list(SrmVocabulary *vocabulary, const SrmJson *json, SrmArena *arena,
 						 SrmStatus *status)
 {
-	return load(vocabulary, json, SRM_JSON_ARRAY, arena, status);
+	return load(vocabulary, json, SRM_JSON_ARRAY, arena, status) || srm_fail_key(status, "vocab");
 }
 
 /*

@@ -65,8 +65,9 @@ check_version(const SrmJson *json, SrmStatus *status)
 		return true;
 	if (version != NULL && strcmp(version, "1.0") == 0)
 		return true;
-	return srm_fail(status, SRM_NOT_SUPPORTED, "tokenizer version \"%s\" is not supported",
-					version == NULL ? "" : version);
+	srm_fail(status, SRM_NOT_SUPPORTED, "tokenizer version \"%s\" is not supported",
+			 version == NULL ? "" : version);
+	return srm_fail_key(status, "version");
 }
 
 /* Takes a vocabulary for that of the tokenizer. */
@@ -88,7 +89,7 @@ load_model(SrmTokenizer *tokenizer, const SrmJson *model, SrmArena *arena, SrmSt
 	bool		by_characters = false;
 
 	if (model == NULL || model->type != SRM_JSON_OBJECT)
-		return srm_fail(status, SRM_INVALID_MODEL, "tokenizer has no model");
+		return srm_fail(status, SRM_INVALID_MODEL, "tokenizer has no \"model\"");
 	/* Files of before 2021 have no type, but only BPE has merges */
 	if (type == NULL ? srm_json_member(model, "merges") != NULL :
 		name != NULL && strcmp(name, "BPE") == 0)
@@ -185,17 +186,20 @@ load_parts(SrmTokenizer *tokenizer, SrmJson *json, const SrmTokenizerTables *tab
 		return false;
 	tokenizer->pretokenizer = srm_pretokenizer_load(srm_json_member(json, "pre_tokenizer"),
 													arena, status);
-	if (tokenizer->pretokenizer == NULL ||
-		!(tables == NULL ? load_model(tokenizer, model, arena, status) :
+	if (tokenizer->pretokenizer == NULL)
+		return srm_fail_key(status, "pre_tokenizer");
+	if (!(tables == NULL ? load_model(tokenizer, model, arena, status) :
 		  use_tables(tokenizer, tables, model, arena, status)))
 		return false;
 	tokenizer->normalizer = srm_normalizer_load(srm_json_member(json, "normalizer"),
 												arena, status);
-	return tokenizer->normalizer != NULL &&
-		(special == NULL ||
-		 srm_special_tokens_merge(special, json, tokenizer->vocabulary, scratch, status)) &&
-		srm_added_tokens_load(&tokenizer->added, srm_json_member(json, "added_tokens"),
-							  tokenizer->vocabulary, tokenizer->normalizer, arena, status) &&
+	if (tokenizer->normalizer == NULL)
+		return srm_fail_key(status, "normalizer");
+	return (special == NULL ||
+			srm_special_tokens_merge(special, json, tokenizer->vocabulary, scratch, status)) &&
+		(srm_added_tokens_load(&tokenizer->added, srm_json_member(json, "added_tokens"),
+							   tokenizer->vocabulary, tokenizer->normalizer, arena, status) ||
+		 srm_fail_key(status, "added_tokens")) &&
 		(tables != NULL || hide_special_tokens(tokenizer, scratch, status));
 }
 

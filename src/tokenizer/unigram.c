@@ -26,7 +26,7 @@ read_scores(SrmUnigram *unigram, const SrmJson *vocab, SrmStatus *status)
 	for (const SrmJson *entry = vocab->child; entry != NULL; entry = entry->next, id++)
 	{
 		if (!srm_json_number(entry->child->next, &unigram->scores[id]))
-			return srm_fail(status, SRM_INVALID_MODEL, "invalid score of token %d in tokenizer", id);
+			return srm_fail(status, SRM_INVALID_MODEL, "invalid score of token %d in \"vocab\" of tokenizer", id);
 		if (id == 0 || unigram->scores[id] < lowest)
 			lowest = unigram->scores[id];
 	}
@@ -47,7 +47,7 @@ measure_tokens(SrmUnigram *unigram, SrmArena *arena, SrmStatus *status)
 
 	if (vocabulary->longest > MAX_TOKEN_LENGTH)
 	{
-		srm_fail(status, SRM_NOT_SUPPORTED, "token in vocabulary of tokenizer is too long");
+		srm_fail(status, SRM_NOT_SUPPORTED, "token in \"vocab\" of tokenizer is too long");
 		return srm_fail_detail(status, "It has %zu bytes, the limit is %d.", vocabulary->longest,
 							   MAX_TOKEN_LENGTH);
 	}
@@ -75,8 +75,10 @@ find_unknown(SrmUnigram *unigram, const SrmJson *model, SrmStatus *status)
 	const SrmJson *unknown = srm_json_member(model, "unk_id");
 
 	if (unknown == NULL)
-		return srm_fail(status, SRM_NOT_SUPPORTED,
-						"Unigram tokenizer without an unknown token is not supported");
+	{
+		srm_fail(status, SRM_NOT_SUPPORTED, "Unigram tokenizer without an unknown token is not supported");
+		return srm_fail_key(status, "unk_id");
+	}
 	return (srm_vocabulary_read_id(unknown, &unigram->unknown_id) &&
 			unigram->unknown_id < unigram->vocabulary.n_ids) ||
 		srm_fail(status, SRM_INVALID_MODEL, "invalid \"unk_id\" in tokenizer");

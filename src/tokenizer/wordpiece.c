@@ -50,7 +50,7 @@ srm_wordpiece_load(SrmWordPiece *wordpiece, const SrmJson *model, SrmArena *aren
 		return false;
 	if (wordpiece->vocabulary.longest > MAX_TOKEN_LENGTH)
 	{
-		srm_fail(status, SRM_NOT_SUPPORTED, "token in vocabulary of tokenizer is too long");
+		srm_fail(status, SRM_NOT_SUPPORTED, "token in \"vocab\" of tokenizer is too long");
 		return srm_fail_detail(status, "It has %zu bytes, the limit is %d.",
 							   wordpiece->vocabulary.longest, MAX_TOKEN_LENGTH);
 	}

@@ -205,7 +205,7 @@ open_fixture(void)
 	return model;
 }
 
-/* It does not, with a code, and texts that are in the message and the detail. */
+/* It does not, with a code, and texts that are in the message and the detail; it is told where. */
 static inline void
 expect_failure(SrmCode code, const char *message, const char *detail)
 {
@@ -218,6 +218,9 @@ expect_failure(SrmCode code, const char *message, const char *detail)
 		strstr(status.detail, detail) == NULL)
 		fail_msg("code %d, \"%s\" \"%s\", but expected code %d, \"%s\" \"%s\"", status.code,
 				 status.message, status.detail, code, message, detail);
+	if (strstr(status.message, fixture) == NULL && strstr(status.detail, fixture) == NULL &&
+		strstr(status.hint, fixture) == NULL)
+		fail_msg("\"%s\" \"%s\" \"%s\" does not say where", status.message, status.detail, status.hint);
 }
 
 /* A model, what replaces what in one of its files, and the failure that follows. */
