@@ -166,7 +166,8 @@ srm_call_warn_private(const SrmStatus *problem, const char *model, size_t bytes)
 			 errmsg("prepared weights of model \"%s\" are not shared with other sessions", model),
 			 errdetail("%s  This session holds %zu MB of its own.", srm_call_text(problem->message),
 					   (bytes + 1024 * 1024 - 1) / (1024 * 1024)),
-			 errhint("Check the directory in \"srm.prepared_path\", and the space on its disk.")));
+			 problem->code != SRM_FILE_ACCESS ? 0 :
+			 errhint("Check the directory in \"srm.prepared_path\", and the space on its disk.  The session tries again later.")));
 }
 
 void

@@ -23,6 +23,7 @@
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/resowner.h"
+#include "utils/timestamp.h"
 #include "utils/varlena.h"
 
 #include "kernel/pack.h"
@@ -36,6 +37,10 @@
 
 #define MAX_OPEN			8
 #define MIN_DIGEST_LENGTH	8
+
+/* Weights stay private for so long, before the next try to share them */
+#define MIN_PRIVATE_MS		10000
+#define MIN_PRIVATE_LOADS	50		/* times that it takes to load them */
 
 /* Every backend's own; those that the postmaster opened come with the fork. */
 static SrmOpenModel *open_models = NULL;
@@ -368,6 +373,7 @@ open_model(const char *name, const char *directory, int compute, const SrmStop *
 		return NULL;
 	}
 	model->load_ms = INSTR_TIME_GET_MILLISEC(duration);
+	model->opened_at = GetCurrentTimestamp();
 	model->next = open_models;
 	open_models = model;
 	return model;
@@ -456,13 +462,23 @@ may_lead_elsewhere(const SrmOpenModel *model)
 		strcmp(model->checked_path, srm_model_path) != 0;
 }
 
+/* Whether to look if weights that this session has to itself can be shared by now. */
+static bool
+is_to_be_shared(const SrmOpenModel *model)
+{
+	return model->scorer->model->prepared.problem.code != SRM_OK &&
+		TimestampDifferenceExceeds(model->opened_at, GetCurrentStatementStartTimestamp(),
+								   (int) Min(Max(MIN_PRIVATE_MS, MIN_PRIVATE_LOADS * model->load_ms), INT_MAX));
+}
+
 /* The model of a directory, opened anew where its files have changed. */
 static SrmOpenModel *
 open_directory(SrmCall *call, const char *name, const char *directory, int compute)
 {
 	SrmOpenModel *model = find_open(directory, compute);
 
-	if (model != NULL && (srm_model_changed(model->scorer->model) || may_lead_elsewhere(model)))
+	if (model != NULL &&
+		(srm_model_changed(model->scorer->model) || may_lead_elsewhere(model) || is_to_be_shared(model)))
 	{
 		close_model(model);
 		model = NULL;

@@ -23,6 +23,7 @@ typedef struct SrmOpenModel
 	char	   *directory;
 	int			compute;		/* as it was asked for: an SrmComputeChoice or SrmCompute */
 	SrmScorer  *scorer;
+	TimestampTz opened_at;
 	double		load_ms;
 	char		digest[SRM_DIGEST_LENGTH + 1];	/* "" until somebody asks */
 	uint64		last_use;

@@ -136,6 +136,21 @@ like($stderr, qr/could not create directory "\/dev\/null\/srm"/, 'that says why'
 like($stderr, qr/HINT:.*srm\.prepared_path/, 'and what to do');
 is($stdout, "t\nt\nf\n$f32\nalive", 'the same bits');
 
+# until it can be written: the session looks again after a while
+
+my $blocked = PostgreSQL::Test::Utils::tempdir . '/prepared';
+my $shared = q{SELECT prepared_shared FROM srm_models() WHERE name = 'tiny'};
+my $scored = q{SELECT float4send(srm_score('What is it?', 'A bird. It flies.'))};
+append_to_file($blocked, 'not a directory');
+my $private = $node->background_psql('postgres');
+$private->query_safe("LOAD 'srm'; SET client_min_messages = error; SET srm.prepared_path = '$blocked'; SET srm.compute = f32");
+is($private->query($scored), $f32, 'a session with weights of its own');
+unlink $blocked;
+is($private->query_safe("$scored; $shared"), "$f32\nf", 'which keeps them at first');
+$private->query_safe('SELECT pg_sleep(10.5)');
+is($private->query_safe("$scored; $shared"), "$f32\nt", 'and shares them later');
+$private->quit;
+
 # settings
 
 for my $setting ('prepared_path', 'output_path')
