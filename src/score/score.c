@@ -350,10 +350,12 @@ aggregate(const Call *call, Reading *reading)
 	SrmScored  *scored = reading->scored;
 	SrmAggregation aggregation = call->options->aggregation;
 	size_t		n = reading->layout.n;
-
 	bool		of_steps = call->scorer->model->head.is_of_steps;
 
-	(of_steps ? srm_step_rewards_forward : srm_rewards_forward) (scored->rewards, reading->values, n);
+	if (of_steps)
+		srm_step_rewards_forward(scored->rewards, reading->values, n);
+	else
+		srm_rewards_forward(scored->rewards, reading->values, n);
 	if (aggregation == SRM_AGGREGATE_TOKEN_MEAN)
 	{
 		if (scored->n_token_rewards == 0)
@@ -367,9 +369,10 @@ aggregate(const Call *call, Reading *reading)
 		if (!attend(call, reading))
 			return false;
 	}
+	else if (of_steps)
+		srm_step_weights_forward(scored->weights, scored->rewards, aggregation, n);
 	else
-		(of_steps ? srm_step_weights_forward : srm_weights_forward) (scored->weights,
-																	 scored->rewards, aggregation, n);
+		srm_weights_forward(scored->weights, scored->rewards, aggregation, n);
 	scored->score = srm_score_forward(scored->weights, scored->rewards, n);
 	return check_finite(&scored->score, 1, call->status);
 }
