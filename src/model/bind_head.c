@@ -188,6 +188,30 @@ bind_stack(SrmBinder *binder, const char *name, SrmStackActivation activation, S
 	return true;
 }
 
+/* A step is right, or wrong. */
+static bool
+check_step_labels(SrmBinder *binder, size_t n)
+{
+	if (n == 2)
+		return true;
+	srm_fail(binder->status, SRM_NOT_SUPPORTED, "a process reward model of %zu outputs is not supported", n);
+	return srm_fail_detail(binder->status, "A step has two labels.");
+}
+
+/* One linear map to the labels of a step. */
+static bool
+bind_step_labels(SrmBinder *binder, const char *name)
+{
+	SrmModelHead *head = &binder->model->head;
+	SrmDense   *layer = srm_arena_array(binder->model->arena, 1, sizeof(SrmDense), binder->status);
+
+	if (layer == NULL || !bind_dense(binder, name, binder->model->decoder.dim, layer))
+		return false;
+	head->is_of_steps = true;
+	head->value = (SrmStack) {.layers = layer,.n = 1};
+	return check_step_labels(binder, layer->weight.rows);
+}
+
 /* Layers whose last one has one output, or the labels of a step. */
 static bool
 bind_layers(SrmBinder *binder, const char *name)
@@ -200,14 +224,8 @@ bind_layers(SrmBinder *binder, const char *name)
 	if (!bind_stack(binder, name, SRM_STACK_RELU, &head->value))
 		return false;
 	last = (SrmDense *) &head->value.layers[head->value.n - 1];	/* just made */
-	if (head->is_of_steps && last->weight.rows == 2)
-		return true;
 	if (head->is_of_steps)
-	{
-		srm_fail(binder->status, SRM_NOT_SUPPORTED,
-				 "a process reward model of %zu outputs is not supported", last->weight.rows);
-		return srm_fail_detail(binder->status, "A step has two labels.");
-	}
+		return check_step_labels(binder, last->weight.rows);
 	if (!check_labels(binder, last->weight.rows))
 		return false;
 	if (last->weight.rows > 1 && binder->config->labels.minus >= 0)
@@ -441,7 +459,8 @@ srm_bind_head(SrmBinder *binder)
 	for (int i = 0; head_names[i] != NULL; i++)
 	{
 		if (has_tensor(binder, "%s.weight", head_names[i]))
-			return bind_linear(binder, head_names[i]);
+			return binder->config->head.is_of_steps ? bind_step_labels(binder, head_names[i]) :
+				bind_linear(binder, head_names[i]);
 		if (has_tensor(binder, "%s.0.weight", head_names[i]))
 			return bind_layers(binder, head_names[i]);
 	}

@@ -133,6 +133,25 @@ read_token_ids(SrmConfigReader *reader, SrmHeadConfig *head)
 }
 
 /*
+ * Whether the head labels steps.  A class that labels tokens does, as trl trains process reward models,
+ * where the configuration says which token ends a step: no file of transformers does.
+ */
+static bool
+find_steps(SrmConfigReader *reader, bool *is_of_steps)
+{
+	const char *name = reader->config->name;
+	bool		is_of_tokens = ends_with(name, "ForTokenClassification") && reader->config->labels.chosen < 0;
+
+	*is_of_steps = is_of_tokens || strstr(name, "ProcessReward") != NULL;
+	if (!is_of_tokens || srm_json_member(srm_json_member(reader->root, "srm"), "marker_token") != NULL)
+		return true;
+	srm_config_fail_support(reader, "model class", name);
+	srm_fail_detail(reader->status, "It labels tokens: as a process reward model, those that end a step.");
+	srm_fail_key(reader->status, "architectures");
+	return srm_fail_hint(reader->status, "Name what ends a step by \"marker_token\", or a label that is a reward at the last token by \"label\", in the object \"srm\" of config.json.");
+}
+
+/*
  * Settings of the classes that models bring along: the gate of ArmoRM and
  * QRM, the normaliser of the beaver models.
  */
@@ -143,14 +162,8 @@ srm_config_read_head(SrmConfigReader *reader)
 	const char *type;
 	bool		normalizes;
 
-	head->is_of_steps = strstr(reader->config->name, "ProcessReward") != NULL;
-	if (ends_with(reader->config->name, "ForTokenClassification") && reader->config->labels.chosen < 0)
-	{
-		srm_config_fail_support(reader, "model class", reader->config->name);
-		srm_fail_detail(reader->status, "It labels tokens: as a process reward model, those that end a step.");
-		srm_fail_key(reader->status, "architectures");
-		return srm_fail_hint(reader->status, "Where a label's value at the last token is a reward, choose it by \"label\" in the object \"srm\" of config.json.");
-	}
+	if (!find_steps(reader, &head->is_of_steps))
+		return false;
 	if (!read_token_ids(reader, head) ||
 		!srm_config_get_positive(reader, reader->root, "gating_temperature", DEFAULT_GATE_TEMPERATURE,
 					  &head->gate_temperature) ||

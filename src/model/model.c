@@ -92,6 +92,25 @@ is_special(SrmModel *model, const char *token, int32_t id, SrmArena *scratch,
 		!(tokens.n == 1 && tokens.items[0].id == id);
 }
 
+/*
+ * The token that ends a step: where a value is read is known without it, so that it may be one of
+ * any text, such as a line's end; -1 where it is several.
+ */
+static bool
+find_step_token(SrmModel *model, SrmArena *scratch, const SrmStop *stop, SrmStatus *status)
+{
+	const char *token = model->settings.marker_token;
+	SrmTokens	tokens = {NULL, 0, 0};
+
+	if (!srm_tokenizer_encode(model->tokenizer, token, strlen(token), NULL, 0, scratch, &tokens, stop, status))
+		return false;
+	model->marker_id = tokens.n == 1 ? tokens.items[0].id : -1;
+	if (model->marker_id >= 0)
+		return true;
+	srm_fail(status, SRM_INVALID_MODEL, "what ends a step, \"%s\", is not one token of the model's tokenizer", token);
+	return srm_fail_key(status, "marker_token");
+}
+
 /* A marker that a user's text could contain would shift the sentences. */
 static bool
 find_marker(SrmModel *model, SrmArena *scratch, const SrmStop *stop, SrmStatus *status)
@@ -105,6 +124,8 @@ find_marker(SrmModel *model, SrmArena *scratch, const SrmStop *stop, SrmStatus *
 	if (model->marker_id >= 0 &&
 		is_special(model, token, model->marker_id, scratch, stop, status))
 		return true;
+	if (model->head.is_of_steps)
+		return find_step_token(model, scratch, stop, status);
 	srm_fail(status, SRM_INVALID_MODEL, "marker token \"%s\" is not a special token of the model's tokenizer",
 			 token);
 	return srm_fail_key(status, "marker_token");

@@ -39,16 +39,19 @@ for my $name (@names)
 	}
 	is(join(', ', @wrong), '', "scores of $name");
 }
-is(scalar @names, 12, 'all models were there');
+is(scalar @names, 13, 'all models were there');
 
 # the sentences of a process reward model are its steps
 
-my $case = decode_json(slurp_file("$models/head-prm/expected.json"))->{conversations}[0];
-my $messages = encode_json($case->{messages});
-my @rewards = split /\n/, $node->safe_psql('postgres',
-	"SET srm.model = 'head-prm'; SELECT reward FROM srm_sentence_rewards(\$json\$$messages\$json\$::jsonb)");
-is(scalar @rewards, scalar @{ $case->{steps} }, 'a row for each step');
-ok(close_to($rewards[$_], $case->{steps}[$_]), "probability of step $_") for 0 .. $#rewards;
+for my $name ('head-prm', 'head-tokens')
+{
+	my $case = decode_json(slurp_file("$models/$name/expected.json"))->{conversations}[0];
+	my $messages = encode_json($case->{messages});
+	my @rewards = split /\n/, $node->safe_psql('postgres',
+		"SET srm.model = '$name'; SELECT reward FROM srm_sentence_rewards(\$json\$$messages\$json\$::jsonb)");
+	is(scalar @rewards, scalar @{ $case->{steps} }, "a row for each step of $name");
+	ok(close_to($rewards[$_], $case->{steps}[$_]), "probability of step $_") for 0 .. $#rewards;
+}
 
 # what such a model does not give, and what another does not have
 

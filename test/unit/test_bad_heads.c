@@ -22,7 +22,13 @@ static const Damage bad_configs[] = {
 	{"head-qwen-rm", "ForRewardModel", "ForProcessRewardModel", SRM_NOT_SUPPORTED,
 		"a process reward model of 1 outputs is not supported", "two"},
 	{"head-prm", "\"marker_token\": \"<END>\"", "\"marker_token\": \"<extra_0>\"", SRM_INVALID_MODEL,
-		"marker token \"<extra_0>\" is not a special token", ""},
+		"what ends a step, \"<extra_0>\", is not one token", "\"marker_token\""},
+	{"head-tokens", "\"marker_token\": \"\\n\"", "\"locale\": \"\"", SRM_NOT_SUPPORTED,
+		"model class \"Qwen2ForTokenClassification\" is not supported", "end a step"},
+	{"head-tokens", "\"marker_token\": \"\\n\"", "\"marker_token\": \" \\n\\n\"", SRM_INVALID_MODEL,
+		"is not one token", "\"marker_token\""},
+	{"head-tokens", "\"marker_token\": \"\\n\"", "\"marker_token\": \"\"", SRM_INVALID_MODEL,
+		"is not one token", "\"marker_token\""},
 	{"head-armorm", "\"gate_pattern\": \"<|im_end|>\\n<|im_start|>assistant\\n\"", "\"gate_pattern\": \"\"",
 		SRM_INVALID_MODEL, "\"gate_pattern\" is missing", ""},
 	{"head-armorm", "\"gating_temperature\": 2.0", "\"gating_temperature\": 0", SRM_INVALID_MODEL,
@@ -35,6 +41,9 @@ static const Damage bad_configs[] = {
 
 /* Of the header of the weights */
 static const Damage bad_weights[] = {
+	{"head-tokens", "\"shape\":[2,16]", "\"shape\":[1,32]", SRM_INVALID_MODEL, "wrong shape of tensor \"score.weight\"", "(1, 32)"},
+	{"head-tokens", "\"shape\":[2,16]", "\"shape\":[32]", SRM_INVALID_MODEL, "wrong shape of tensor \"score.weight\"", "(32)"},
+	{"head-tokens", "\"shape\":[2]", "\"shape\":[1,2]", SRM_INVALID_MODEL, "wrong shape of tensor \"score.bias\"", "(1, 2)"},
 	{"head-value", "v_head.summary.weight", "v_head.summary.wait", SRM_INVALID_MODEL,
 		"missing tensor \"score.weight\"", "v_head.summary, v_head, value_head.summary, value_head, regression_head"},
 	{"head-regression", "\"shape\":[1,16]", "\"shape\":[16,1]", SRM_NOT_SUPPORTED, "16 labels", ""},

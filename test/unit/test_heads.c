@@ -132,6 +132,7 @@ main(void)
 		MODEL("head-qrm"),
 		MODEL("head-urm"),
 		MODEL("head-prm"),
+		MODEL("head-tokens"),
 		MODEL("internlm2"),
 		MODEL("internlm2-bias"),
 	};

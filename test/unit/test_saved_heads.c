@@ -73,6 +73,51 @@ test_labels(void **state)
 	assert_value(labels[2]);
 }
 
+/* a loss is no part of a head: what a model was trained for leaves its logits as they are */
+static void
+test_problem_types(void **state)
+{
+	static const char *const types[] = {"regression", "single_label_classification", "multi_label_classification"};
+
+	(void) state;
+	for (int i = 0; i < 6; i++)
+	{
+		const char *class = i < 3 ? "ForSequenceClassification" : "ForTokenClassification";
+		float		without[MAX_DIM];
+		char		with[80];
+
+		copy_model("head-labels");
+		edit_file("config.json", "ForSequenceClassification", class);
+		read_value();
+		memcpy(without, value, dim * sizeof(float));
+		snprintf(with, sizeof(with), "\"problem_type\": \"%s\", \"model_type\"", types[i % 3]);
+		edit_file("config.json", "\"model_type\"", with);
+		assert_value(without);
+	}
+}
+
+/* trl's heads of two labels a token are steps where the configuration says what ends one, or else one of the labels */
+static void
+test_token_labels(void **state)
+{
+	SrmModel   *model;
+
+	(void) state;
+	copy_model("head-tokens");
+	model = open_fixture();
+	assert_true(model->head.is_of_steps);
+	assert_int_equal(model->head.value.n, 1);
+	assert_string_equal(model->settings.boundary, "step");
+	assert_string_equal(model->settings.aggregation, "min");
+	srm_model_close(model);
+	edit_file("config.json", "\"marker_token\": \"\\n\"", "\"label\": 1");
+	model = open_fixture();
+	assert_false(model->head.is_of_steps);
+	assert_string_equal(model->settings.boundary, "offset");
+	assert_non_null(model->value_weight);
+	srm_model_close(model);
+}
+
 /* the difference of two labels, as a classifier of pairs means it */
 static void
 test_difference(void **state)
@@ -198,6 +243,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_labels),
+		TEST(test_problem_types),
+		TEST(test_token_labels),
 		TEST(test_difference),
 		TEST(test_wrapped),
 		TEST(test_own_file),

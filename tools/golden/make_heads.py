@@ -12,7 +12,8 @@ written here from the published formulas, in double precision, behind hidden sta
   GRM      R = an MLP of h
   beaver   R = (w . h + b - mean) / deviation
   InternLM2  R = w . h at a token of its own behind the conversation; the decoder is Llama's, packed
-  PRM      p = the second of softmax(MLP(h)) at the token behind each step
+  PRM      p = the second of softmax(MLP(h)) at the token behind each step; or, as trl trains them,
+           of softmax(W h + b), transformers' *ForTokenClassification, at the step's separator
 
 h is the state at the last token, h_g that where the last assistant header starts.  A
 conversation's expected score comes from the text that transformers' template and tokenizer give.
@@ -26,7 +27,7 @@ import sys
 import numpy as np
 import torch
 from safetensors.torch import save_file
-from transformers import (AutoModel, LlamaConfig, MistralConfig, PreTrainedTokenizerFast, Qwen2Config)
+from transformers import (AutoModel, AutoModelForTokenClassification, LlamaConfig, MistralConfig, PreTrainedTokenizerFast, Qwen2Config)
 
 import make_models as base
 import output
@@ -121,6 +122,18 @@ class Steps:
 
     def values(self, tensors, h, gate):
         return torch.softmax(mlp(tensors, "score", h), 1)[:, 1]
+
+
+class TokenLabels(Steps):
+    """trl's PRMTrainer: AutoModelForTokenClassification with two labels."""
+
+    def make(self, dim):
+        tensors = {}
+        linear(tensors, tensors, "score", 2, dim)
+        return tensors
+
+    def values(self, tensors, h, gate):
+        return torch.softmax(dense(tensors, "score", h), 1)[:, 1]
 
 
 class ArmoRM:
@@ -222,6 +235,8 @@ MODELS = {
     "internlm2": (LlamaConfig, "InternLM2ForRewardModel", Linear("v_head", False), "bfloat16", INTERNLM2),
     "internlm2-bias": (LlamaConfig, "InternLM2ForRewardModel", Linear("v_head", False), "float32",
                        {**INTERNLM2, "bias": True, "reward_token_id": 3}),
+    "head-tokens": (Qwen2Config, "Qwen2ForTokenClassification", TokenLabels(), "float32", {
+        "srm": {"marker_token": "\n"}}),
 }
 
 
@@ -303,14 +318,37 @@ def expect_sequence(decoder, head, tensors, ids, gate):
             "values": values.numpy(), "score": float(values[-1]), "gate": gate}
 
 
+def split_steps(messages):
+    """Steps are sentences here."""
+    return {"This is the answer. And that is all there is.": ["This is the answer.", "And that is all there is."],
+            "The next one starts here.\n\nIt ends  here.": ["The next one starts here.", "It ends  here."],
+            "word": ["word"]}[messages[-1]["content"]]
+
+
 def step_text(fast, messages):
-    """Steps are sentences here; each is followed by the marker, with nothing between them."""
-    steps = {"This is the answer. And that is all there is.": ["This is the answer.", "And that is all there is."],
-             "The next one starts here.\n\nIt ends  here.": ["The next one starts here.", "It ends  here."],
-             "word": ["word"]}[messages[-1]["content"]]
-    joined = "".join(step + "<END>" for step in steps)
+    """Each step is followed by the marker, with nothing between them."""
+    joined = "".join(step + "<END>" for step in split_steps(messages))
     return fast.apply_chat_template(messages[:-1] + [{"role": "assistant", "content": joined}],
                                     tokenize=False)
+
+
+@torch.no_grad()
+def expect_token_labels(directory, messages):
+    """As trl lays steps out: each is tokenized alone, and so is the separator, at whose last token it is labelled."""
+    fast = PreTrainedTokenizerFast.from_pretrained(directory)
+    model = AutoModelForTokenClassification.from_pretrained(directory, dtype=torch.float32,
+                                                            attn_implementation="eager").eval()
+    messages = [{"role": role, "content": content} for role, content in messages]
+    prompt = fast.apply_chat_template(messages[:-1], tokenize=False, add_generation_prompt=True)
+    tail = fast.apply_chat_template(messages, tokenize=False)[len(prompt) + len(messages[-1]["content"]):]
+    ids = fast(prompt, add_special_tokens=False)["input_ids"]
+    places = []
+    for step in split_steps(messages):
+        ids += fast(step, add_special_tokens=False)["input_ids"] + fast("\n", add_special_tokens=False)["input_ids"]
+        places.append(len(ids) - 1)
+    ids += fast(tail, add_special_tokens=False)["input_ids"]
+    steps = torch.softmax(model(torch.tensor([ids])).logits[0].double(), 1)[places, 1].numpy()
+    return {"messages": messages, "n_tokens": len(ids), "score": float(steps.min()), "steps": steps}
 
 
 def expect_conversation(directory, decoder, head, tensors, messages, additions):
@@ -343,7 +381,8 @@ def write_expected(directory, decoder, head, tensors, additions):
         sequences.append(expect_sequence(decoder, head, tensors, ids, n // 3))
     output.write(os.path.join(directory, "expected.json"), {
         "sequences": sequences,
-        "conversations": [expect_conversation(directory, decoder, head, tensors, messages, additions)
+        "conversations": [expect_token_labels(directory, messages) if isinstance(head, TokenLabels) else
+                          expect_conversation(directory, decoder, head, tensors, messages, additions)
                           for messages in CONVERSATIONS]})
 
 
