@@ -168,6 +168,29 @@ static const SrmLayerTensor internlm2_layer[] = {
 	}
 #define SILU	.activation_key = "hidden_act", .activation = "silu"
 
+/* What BERT and its successors have in common. */
+#define BERT_NAMES \
+	.embedding = "embeddings.word_embeddings.weight", .layer_prefix = "encoder.layer.", \
+	.layer_tensors = bert_layer, .positions = "embeddings.position_embeddings.weight", \
+	.token_types = "embeddings.token_type_embeddings.weight", \
+	.embedding_norm = "embeddings.LayerNorm.weight", .embedding_norm_bias = "embeddings.LayerNorm.bias"
+
+#define BERT_LAYERS \
+	.steps = {[SRM_STEP_ALWAYS] = ""}, \
+	.activation_key = "hidden_act", .activation = "gelu", .norm_eps_key = "layer_norm_eps", \
+	.norm_kind = SRM_NORM_LAYER, .post_norms_sum = true, .has_no_rope = true, .sees_all = true, \
+	.max_positions = 512, .norm_eps = 1e-12
+
+#define PAIR_TEMPLATE(between) \
+	"{% if messages | length != 2 %}" \
+	"{{ raise_exception('the model reads one prompt and one response') }}" \
+	"{% endif %}" \
+	"{{ cls_token }}{{ messages[0]['content'] }}" between "{{ messages[1]['content'] }}{{ sep_token }}"
+
+#define ROBERTA_PAIRS \
+	.counts_from_pad = true, .pair_template = PAIR_TEMPLATE("{{ sep_token }}{{ sep_token }}"), \
+	.head = {"classifier.dense", "classifier.out_proj"}
+
 static const SrmArchitecture architectures[] = {
 	{
 		.family = "Llama", .model_type = "llama",
@@ -321,14 +344,18 @@ static const SrmArchitecture architectures[] = {
 		.max_positions = 2048, .norm_eps = 1e-5
 	},
 	{
+		.family = "Bert", .model_type = "bert", .prefix = "bert.",
+		BERT_NAMES, BERT_LAYERS,
+		.pair_template = PAIR_TEMPLATE("{{ sep_token }}"), .types_pairs = true,
+		.head = {"bert.pooler.dense", "classifier"}
+	},
+	{
+		.family = "Roberta", .model_type = "roberta", .prefix = "roberta.",
+		BERT_NAMES, BERT_LAYERS, ROBERTA_PAIRS
+	},
+	{
 		.family = "XLMRoberta", .model_type = "xlm-roberta", .prefix = "roberta.",
-		.embedding = "embeddings.word_embeddings.weight", .layer_prefix = "encoder.layer.", .layer_tensors = bert_layer,
-		.positions = "embeddings.position_embeddings.weight", .token_types = "embeddings.token_type_embeddings.weight",
-		.embedding_norm = "embeddings.LayerNorm.weight", .embedding_norm_bias = "embeddings.LayerNorm.bias",
-		.steps = {[SRM_STEP_ALWAYS] = ""},
-		.activation_key = "hidden_act", .activation = "gelu", .norm_eps_key = "layer_norm_eps",
-		.norm_kind = SRM_NORM_LAYER, .post_norms_sum = true, .has_no_rope = true, .sees_all = true,
-		.counts_from_pad = true, .max_positions = 512, .norm_eps = 1e-12
+		BERT_NAMES, BERT_LAYERS, ROBERTA_PAIRS
 	},
 	{.family = NULL}
 };

@@ -71,7 +71,7 @@ typedef struct SrmArchitecture
 	const char *final_norm;		/* (dim) or NULL, as all that follow */
 	const char *final_norm_bias;
 	const char *positions;		/* (max_position_embeddings, dim) */
-	const char *token_types;	/* ("type_vocab_size", dim), of which the first counts */
+	const char *token_types;	/* ("type_vocab_size", dim) */
 	const char *embedding_norm;
 	const char *embedding_norm_bias;
 
@@ -99,6 +99,9 @@ typedef struct SrmArchitecture
 	bool		has_no_rope;
 	bool		sees_all;		/* attention is not causal */
 	bool		counts_from_pad;	/* the first position is behind "pad_token_id" */
+	const char *pair_template;	/* how a prompt and a response are put side by side, as a chat template; or NULL */
+	bool		types_pairs;	/* the response and what follows it has the second token type */
+	const char *head[2];		/* maps, with tanh between them, that give the value; or NULL */
 	SrmWindowRule window_rule;
 	const char *gate_pattern;	/* see SrmModelSettings; NULL: models say it themselves */
 

@@ -170,7 +170,7 @@ bind_vector(SrmBinder *binder, const char *name, bool is_norm, const float **vec
 		srm_binder_vector(binder, full, binder->model->decoder.dim, vector);
 }
 
-/* What is added to embeddings: positions, and the type of all tokens, the first one. */
+/* What is added to embeddings: positions, and the types of tokens. */
 static bool
 bind_positions(SrmBinder *binder)
 {
@@ -189,8 +189,9 @@ bind_positions(SrmBinder *binder)
 	snprintf(name, sizeof(name), "%s%s", binder->prefix, row->token_types);
 	types = srm_weights_find(binder->weights, name);
 	shape[0] = types != NULL && types->n_dims == 2 && types->shape[0] > 0 ? types->shape[0] : 1;
-	decoder->token_type = srm_binder_copy(binder, name, shape, 2);
-	return decoder->token_type != NULL;
+	decoder->token_types = srm_binder_copy(binder, name, shape, 2);
+	decoder->n_token_types = shape[0];
+	return decoder->token_types != NULL;
 }
 
 static bool

@@ -141,8 +141,8 @@ bind_dense(SrmBinder *binder, const char *name, size_t n_inputs, SrmDense *layer
 	const SrmTensor *tensor;
 
 	tensor = srm_weights_find(binder->weights, print_name(full, "%s.weight", name));
-	if (!srm_binder_matrix(binder, full, tensor->n_dims == 2 ? tensor->shape[0] : 1, n_inputs,
-						   &layer->weight))
+	if (!srm_binder_matrix(binder, full, tensor != NULL && tensor->n_dims == 2 ? tensor->shape[0] : 1,
+						   n_inputs, &layer->weight))
 		return false;
 	if (!has_tensor(binder, "%s.bias", name))
 		return true;
@@ -212,20 +212,12 @@ bind_step_labels(SrmBinder *binder, const char *name)
 	return check_step_labels(binder, layer->weight.rows);
 }
 
-/* Layers whose last one has one output, or the labels of a step. */
+/* Makes a stack's last layer one with a single output. */
 static bool
-bind_layers(SrmBinder *binder, const char *name)
+choose_output(SrmBinder *binder, SrmDense *last)
 {
-	SrmModelHead *head = &binder->model->head;
-	SrmDense   *last;
 	size_t		row;
 
-	head->is_of_steps = binder->config->head.is_of_steps;
-	if (!bind_stack(binder, name, SRM_STACK_RELU, &head->value))
-		return false;
-	last = (SrmDense *) &head->value.layers[head->value.n - 1];	/* just made */
-	if (head->is_of_steps)
-		return check_step_labels(binder, last->weight.rows);
 	if (!check_labels(binder, last->weight.rows))
 		return false;
 	if (last->weight.rows > 1 && binder->config->labels.minus >= 0)
@@ -237,6 +229,40 @@ bind_layers(SrmBinder *binder, const char *name)
 	last->weight.rows = 1;
 	last->bias = last->bias == NULL ? NULL : last->bias + row;
 	return true;
+}
+
+/* Layers whose last one has one output, or the labels of a step. */
+static bool
+bind_layers(SrmBinder *binder, const char *name)
+{
+	SrmModelHead *head = &binder->model->head;
+
+	head->is_of_steps = binder->config->head.is_of_steps;
+	if (!bind_stack(binder, name, SRM_STACK_RELU, &head->value))
+		return false;
+	if (head->is_of_steps)
+		return check_step_labels(binder, srm_stack_outputs(&head->value));
+	return choose_output(binder, (SrmDense *) &head->value.layers[head->value.n - 1]);	/* just made */
+}
+
+/* The two maps of a cross-encoder. */
+static bool
+bind_pair_head(SrmBinder *binder, const char *const *names)
+{
+	SrmDense   *layers = srm_arena_array(binder->model->arena, 2, sizeof(SrmDense), binder->status);
+	size_t		n_inputs = binder->model->decoder.dim;
+
+	if (layers == NULL)
+		return false;
+	for (int i = 0; i < 2; i++)
+	{
+		if (!bind_dense(binder, names[i], n_inputs, &layers[i]))
+			return false;
+		n_inputs = layers[i].weight.rows;
+	}
+	binder->model->head.value = (SrmStack) {.layers = layers,.n = 2,.activation = SRM_STACK_TANH};
+	binder->model->head.is_of_pairs = true;
+	return choose_output(binder, &layers[1]);
 }
 
 /* value = (value - mean) / std, where the checkpoint says so. */
@@ -452,6 +478,10 @@ fail_no_head(SrmBinder *binder)
 bool
 srm_bind_head(SrmBinder *binder)
 {
+	const char *const *pair = binder->config->architecture->head;
+
+	if (pair[0] != NULL && has_tensor(binder, "%s.weight", pair[0]))
+		return bind_pair_head(binder, pair);
 	if (has_tensor(binder, "gating.layers.0.weight"))
 		return bind_gated(binder);
 	if (has_tensor(binder, "weights.fc.0.weight"))

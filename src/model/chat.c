@@ -127,6 +127,72 @@ read_template_file(Source *source, SrmModelFiles *files, SrmArena *scratch, SrmS
 	return true;
 }
 
+/*
+ * A cross-encoder's tokens that stand around prompt and response: one that the tokenizer takes
+ * apart would be read as plain text.
+ */
+static bool
+check_pair_token(const SrmModel *model, const char *name, const char *path, SrmArena *scratch, SrmStatus *status)
+{
+	const SrmTemplateVariables *variables = &model->variables;
+	SrmTokens	tokens = {NULL, 0, 0};
+
+	for (size_t i = 0; i < variables->n_tokens; i++)
+	{
+		const char *text = variables->tokens[i].text;
+		SrmRange	all = {0, (uint32_t) strlen(text)};
+
+		if (strcmp(variables->tokens[i].name, name) != 0)
+			continue;
+		if (!srm_tokenizer_encode(model->tokenizer, text, all.end, &all, 1, scratch, &tokens, NULL, status))
+			return false;
+		if (tokens.n == 1 && tokens.items[0].id == srm_tokenizer_find(model->tokenizer, text))
+			return true;
+	}
+	srm_fail(status, SRM_INVALID_MODEL, "tokenizer of model \"%s\" has no \"%s\"", model->directory, name);
+	srm_fail_hint(status, "Name it there or in special_tokens_map.json, as transformers does.");
+	return srm_fail_place(status, path);
+}
+
+/* Whether the tokenizer, as transformers has it, tells token types; its classes differ. */
+static bool
+find_types(SrmModel *model, const SrmJson *config, const char *path, SrmStatus *status)
+{
+	const SrmJson *inputs = srm_json_member(config, "model_input_names");
+	const char *class = srm_json_string(srm_json_member(config, "tokenizer_class"));
+
+	model->types_pairs = inputs == NULL;
+	for (const SrmJson *input = inputs == NULL ? NULL : inputs->child; input != NULL; input = input->next)
+		if (srm_json_string(input) != NULL && strcmp(srm_json_string(input), "token_type_ids") == 0)
+			model->types_pairs = true;
+	if (inputs != NULL || class == NULL || strcmp(class, "BertTokenizer") == 0 || strcmp(class, "BertTokenizerFast") == 0)
+		return true;
+	srm_fail(status, SRM_NOT_SUPPORTED, "tokenizer class \"%.64s\" does not tell whether tokens have types", class);
+	srm_fail_key(status, "tokenizer_class");
+	srm_fail_hint(status, "Write the inputs that it gives in transformers into \"model_input_names\" of that file.");
+	return srm_fail_place(status, path);
+}
+
+/* A cross-encoder has no chat template: its architecture says how it reads a pair. */
+static bool
+prefer_pair(Source *source, SrmModel *model, const SrmTokenizerFiles *files, SrmArena *scratch, SrmStatus *status)
+{
+	const SrmArchitecture *row = model->config->architecture;
+
+	if (!model->head.is_of_pairs)
+		return true;
+	if (source->text == NULL)
+	{
+		if (!check_pair_token(model, "cls_token", files->config_path, scratch, status) ||
+			!check_pair_token(model, "sep_token", files->config_path, scratch, status))
+			return false;
+		source->text = row->pair_template;
+		source->length = strlen(row->pair_template);
+		source->path = files->config_path;
+	}
+	return !row->types_pairs || find_types(model, files->trees.config, files->config_path, status);
+}
+
 /* Whoever wrote a template into "srm" wants that one. */
 static bool
 prefer_settings(Source *source, const SrmModel *model, SrmArena *scratch, SrmStatus *status)
@@ -182,6 +248,7 @@ srm_chat_read(SrmModel *model, const SrmTokenizerFiles *files, SrmStatus *status
 		find_template(files->trees.config, files->config_path, &source, status) &&
 		read_template_file(&source, srm_files_of_tokenizer(model->files), scratch, status) &&
 		prefer_settings(&source, model, scratch, status) &&
+		prefer_pair(&source, model, files, scratch, status) &&
 		check_tokens(model, &source, &files->special, status) &&
 		parse_source(&model->chat_template, &source, model->arena, status);
 	srm_arena_free(scratch);

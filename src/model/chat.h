@@ -17,7 +17,7 @@
  * Reads the chat template, NULL where there is none, and the tokens that it
  * may ask for, into the arena.  That of the model's own settings comes first,
  * then chat_template.jinja, then that in tokenizer_config.json, where of several the
- * one named "default" counts.  Both files may be absent.
+ * one named "default" counts, and at last a cross-encoder's architecture.  Both files may be absent.
  *
  * A template that writes a special token which the model's tokenizer has no
  * id for is SRM_INVALID_MODEL: it would be read as plain text.

@@ -109,6 +109,7 @@ typedef struct SrmModelHead
 	const int32_t *gate_tokens; /* (n_gate_tokens) */
 	size_t		n_gate_tokens;	/* 0: the gate reads where the value is read */
 	bool		is_of_steps;	/* values are probabilities of single sentences */
+	bool		is_of_pairs;	/* a cross-encoder's: the value of prompt and response is read at the first token */
 } SrmModelHead;
 
 typedef struct SrmModel
@@ -129,6 +130,7 @@ typedef struct SrmModel
 	int32_t		marker_id;		/* token id of marker_token; -1 where there is none */
 	int32_t		reward_token_id;	/* ends a conversation, and is read; -1: none */
 	int32_t		pad_id;			/* not read at the end of a conversation; -1: none */
+	bool		types_pairs;	/* tokens from the response on have the second type */
 	bool		is_base;		/* value_weight may be NULL, too */
 	SrmTokenizer *tokenizer;
 	SrmTemplate *chat_template; /* NULL where the model has none */

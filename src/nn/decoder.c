@@ -60,18 +60,22 @@ add_row(float *row, const float *more, size_t dim)
 		row[i] += more[i];
 }
 
-/* row (dim) = the embedding of a token at a position */
+/* Its embedding in the residual stream, of a row of the pass. */
 static void
-read_embedding(const SrmDecoder *decoder, int32_t token, size_t position, float *row)
+read_embedding(const SrmPass *pass, size_t i)
 {
-	srm_matrix_read(&decoder->embedding, (size_t) token * decoder->dim, decoder->dim, row);
+	const SrmDecoder *decoder = pass->decoder;
+	size_t		position = decoder->first_position + pass->n_cached + pass->position[i];
+	float	   *row = pass->hidden + i * decoder->dim;
+
+	srm_matrix_read(&decoder->embedding, (size_t) pass->tokens[i] * decoder->dim, decoder->dim, row);
 	if (decoder->embedding_scale != 0)
 		for (size_t i = 0; i < decoder->dim; i++)
 			row[i] *= decoder->embedding_scale;
-	if (decoder->token_type != NULL)
-		add_row(row, decoder->token_type, decoder->dim);
+	if (decoder->token_types != NULL)
+		add_row(row, decoder->token_types + pass->type[i] * decoder->dim, decoder->dim);
 	if (decoder->positions != NULL)
-		add_row(row, decoder->positions + (decoder->first_position + position) * decoder->dim, decoder->dim);
+		add_row(row, decoder->positions + position * decoder->dim, decoder->dim);
 	srm_decoder_norm_forward(row, row, decoder->embedding_norm, decoder->embedding_norm_bias, decoder, 1, decoder->dim);
 }
 
@@ -94,7 +98,7 @@ start_rows(void *arg, size_t task, int thread)
 						   &decoder->ropes[i], decoder->head_dim, pass->n_cached + first,
 						   srm_smaller(n, pass->n_positions - first));
 	for (size_t i = first; i < first + n; i++)
-		read_embedding(decoder, pass->tokens[i], pass->n_cached + pass->position[i], pass->hidden + i * decoder->dim);
+		read_embedding(pass, i);
 }
 
 /* out = norm(hidden) of one row */
@@ -494,6 +498,8 @@ number_rows(SrmPass *pass, const SrmBlock *block)
 		pass->rows[row] = (uint32_t) row;
 		pass->index[row] = (uint32_t) (block->is_kept ? pass->n_cached + i : i);
 		pass->position[row] = (uint32_t) (block->position + i);
+		if (pass->type != NULL)
+			pass->type[row] = sequence->n_first > 0 && i >= sequence->n_first && pass->decoder->n_token_types > 1;
 	}
 }
 

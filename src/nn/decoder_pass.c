@@ -99,6 +99,8 @@ allocate_indexes(SrmPass *pass, SrmArena *arena)
 	pass->rows = srm_arena_alloc(arena, bytes, pass->status);
 	pass->index = srm_arena_alloc(arena, bytes, pass->status);
 	pass->position = srm_arena_alloc(arena, bytes, pass->status);
+	if (pass->decoder->token_types != NULL)
+		pass->type = srm_arena_alloc(arena, bytes, pass->status);
 	pass->wanted_rows = srm_arena_alloc(arena, pass->n_wanted * sizeof(uint32_t), pass->status);
 	pass->wanted_index = srm_arena_alloc(arena, pass->n_wanted * sizeof(uint32_t), pass->status);
 	/* A panel of each block and chunk may begin or end within */

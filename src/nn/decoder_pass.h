@@ -60,6 +60,7 @@ typedef struct SrmPass
 	uint32_t   *rows;			/* (n_rows): 0, 1, 2 ... */
 	uint32_t   *index;			/* (n_rows): as attention counts, see attention_of() */
 	uint32_t   *position;		/* (n_rows): less n_cached */
+	uint32_t   *type;			/* (n_rows): of tokens; NULL where they have none */
 	float	   *cosines[SRM_N_ROPES];	/* (n_positions, head_dim / 2); none where no layer has it */
 	float	   *sines[SRM_N_ROPES];
 	SrmKeys		own;			/* of the layer at work and blocks that are not kept */

@@ -144,7 +144,8 @@ typedef struct SrmDecoder
 	const float *positions;		/* (n_positions, dim) learned, added to embeddings; or NULL */
 	size_t		n_positions;
 	size_t		first_position; /* the row of a text's first token */
-	const float *token_type;	/* (dim) added to all embeddings; or NULL */
+	const float *token_types;	/* (n_token_types, dim) added to embeddings, see SrmSequence; or NULL */
+	size_t		n_token_types;
 	const float *embedding_norm;	/* (dim) or NULL */
 	const float *embedding_norm_bias;
 	SrmLayer   *layers;			/* (n_layers) */

@@ -18,6 +18,7 @@ typedef struct SrmSequence
 	size_t		n_tokens;
 	const uint32_t *wanted;		/* (n_wanted) ascending indexes into tokens */
 	size_t		n_wanted;
+	size_t		n_first;		/* tokens of the first type, those behind them are of the second; 0: all are of the first */
 	float	   *hidden;			/* (n_wanted, dim) gets the final-norm hidden states of those */
 	const struct SrmSequence *past; /* one before it in the same array, where there is no prompt: it
 									 * goes on where that ends; NULL: where the prompt ends */

@@ -53,6 +53,8 @@ activate(double x, SrmStackActivation activation)
 			return x < 0.0 ? 0.0 : x;
 		case SRM_STACK_SELU:
 			return SELU_SCALE * (x > 0.0 ? x : SELU_ALPHA * expm1(x));
+		case SRM_STACK_TANH:
+			return tanh(x);
 	}
 	return x;
 }

@@ -18,7 +18,8 @@
 typedef enum SrmStackActivation
 {
 	SRM_STACK_RELU,				/* max(x, 0) */
-	SRM_STACK_SELU				/* 1.0507 * (x > 0 ? x : 1.6733 * (exp(x) - 1)) */
+	SRM_STACK_SELU,				/* 1.0507 * (x > 0 ? x : 1.6733 * (exp(x) - 1)) */
+	SRM_STACK_TANH
 } SrmStackActivation;
 
 /*

@@ -297,6 +297,25 @@ find_sentences(Draft *draft, SrmSentences *found)
 	return true;
 }
 
+/* A cross-encoder's response is one sentence. */
+static bool
+take_whole(Draft *draft)
+{
+	SrmLayout  *layout = draft->layout;
+	const SrmSentences *given = draft->options->given;
+
+	if (given != NULL && given->n > 1)
+		return srm_fail(draft->status, SRM_INVALID_ARGUMENT, "model reads a response as a whole, not its sentences");
+	layout->sentences = srm_arena_array(draft->arena, 1, sizeof(SrmSentence), draft->status);
+	draft->cuts = srm_arena_array(draft->arena, 1, sizeof(uint32_t), draft->status);
+	if (layout->sentences == NULL || draft->cuts == NULL)
+		return false;
+	layout->sentences[0] = (SrmSentence) {.start = 0,.end = (uint32_t) draft->response->content_length};
+	draft->cuts[0] = draft->end;
+	layout->n = layout->n_sentences = 1;
+	return true;
+}
+
 /*
  * Cuts the response into sentences, and finds their ends in the rendered
  * text.  A sentence that shows nothing there joins the one before it, or at
@@ -310,6 +329,8 @@ cut_sentences(Draft *draft)
 	size_t		run_index = 0;
 	size_t		n = 0;
 
+	if (draft->model->head.is_of_pairs)
+		return take_whole(draft);
 	if (!find_sentences(draft, &found))
 		return false;
 	draft->cuts = srm_arena_array(draft->arena, found.n, sizeof(uint32_t), draft->status);
@@ -689,7 +710,8 @@ fit(Draft *draft)
 		return true;
 	excess = layout->tokens.n - limit;
 	layout->truncated = true;
-	if (draft->options->truncation == SRM_TRUNCATION_PROMPT && excess < layout->n_prompt)
+	if (draft->options->truncation == SRM_TRUNCATION_PROMPT && excess < layout->n_prompt &&
+		!draft->model->head.is_of_pairs)
 		truncate_prompt(layout, excess);
 	else if (draft->options->truncation == SRM_TRUNCATION_RESPONSE && excess < n_response)
 		truncate_response(draft, excess);
@@ -733,6 +755,20 @@ find_gate(const Draft *draft)
 	return srm_fail_hint(draft->status, "The model takes a prompt, and a response that does not start with white space.");
 }
 
+/* A cross-encoder reads prompt and response in one block, at its first token. */
+static bool
+join_pair(Draft *draft)
+{
+	SrmLayout  *layout = draft->layout;
+
+	if (!draft->model->head.is_of_pairs)
+		return true;
+	layout->n_first = draft->model->types_pairs ? layout->n_prompt : 0;
+	layout->n_prompt = 0;
+	layout->boundaries[1] = 0;
+	return true;
+}
+
 bool
 srm_layout(const SrmModel *model, const SrmMessage *messages, size_t n_messages,
 		   const SrmLayoutOptions *options, SrmArena *arena, SrmLayout *layout,
@@ -757,7 +793,8 @@ srm_layout(const SrmModel *model, const SrmMessage *messages, size_t n_messages,
 		add_call(&draft) &&
 		encode(&draft) &&
 		fit(&draft) &&
-		find_gate(&draft);
+		find_gate(&draft) &&
+		join_pair(&draft);
 }
 
 SrmRange

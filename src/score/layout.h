@@ -47,13 +47,15 @@ typedef struct SrmLayoutOptions
 /*
  * Tokens [0, n_prompt) come before the response and form a block of their
  * own.  Sentence i, 1 <= i <= n, is sentences[i - 1] and is read at token
- * boundaries[i]; t_0 is the last token of the prompt, if it has any.
+ * boundaries[i]; t_0 is the last token of the prompt, if it has any.  For a cross-encoder all tokens
+ * are one block, without a prompt, and the response is one sentence, which is read at the first token.
  */
 typedef struct SrmLayout
 {
 	SrmRendered rendered;
 	SrmTokens	tokens;			/* offsets are bytes of the rendered text */
 	size_t		n_prompt;
+	size_t		n_first;		/* tokens of the first type; 0: all of them */
 	size_t		n_tail;			/* tokens behind the response's, at the end */
 	size_t		n;				/* sentences that are read */
 	size_t		n_sentences;	/* n, and those cut off with the response's end */

@@ -170,7 +170,8 @@ run_pass(const Call *call, const Batch *batch, const SrmSequence *rest)
 
 		texts[i] = (SrmSequence) {
 			.tokens = reading->ids + n_prompt,.n_tokens = reading->layout.tokens.n - n_prompt,
-			.wanted = reading->wanted,.n_wanted = reading->n_wanted,.hidden = reading->states
+			.wanted = reading->wanted,.n_wanted = reading->n_wanted,.n_first = reading->layout.n_first,
+			.hidden = reading->states
 		};
 	}
 	/* A template may put nothing before the response: no state, value 0 */
@@ -321,6 +322,8 @@ check_aggregation(const Call *call)
 		(needs_tokens(call) || call->options->aggregation == SRM_AGGREGATE_ATTENTION))
 		return srm_fail(call->status, SRM_INVALID_ARGUMENT,
 						"model rewards steps, not tokens, and does not weigh them");
+	if (call->scorer->model->head.is_of_pairs && needs_tokens(call))
+		return srm_fail(call->status, SRM_INVALID_ARGUMENT, "model rewards a response as a whole, not its tokens");
 	if (call->options->aggregation != SRM_AGGREGATE_ATTENTION ||
 		call->scorer->model->attention.dim > 0)
 		return true;

@@ -15,16 +15,17 @@
 
 /*
  * Where tokens see what is behind them, the states of a prompt change with the response, and the value at a
- * sentence's end is of the whole text: no difference of two values is the reward of what lies between.
+ * sentence's end is of the whole text: no difference of two values is the reward of what lies between.  A
+ * cross-encoder has one value of both.
  */
 static bool
 check_causal(const SrmModel *model, SrmStatus *status)
 {
-	if (!srm_decoder_looks_ahead(&model->decoder))
+	if (!srm_decoder_looks_ahead(&model->decoder) || model->head.is_of_pairs)
 		return true;
 	srm_fail(status, SRM_NOT_SUPPORTED, "a model of architecture \"%s\" cannot score", model->architecture);
-	srm_fail_detail(status, "Its attention is not causal: tokens see those behind them.");
-	return srm_fail_hint(status, "Use a model whose backbone is a decoder.");
+	srm_fail_detail(status, "Its attention is not causal, and its head is not that of a cross-encoder.");
+	return srm_fail_hint(status, "Use a model whose backbone is a decoder, or a cross-encoder.");
 }
 
 /* What the model's settings name must exist here. */
@@ -45,6 +46,9 @@ resolve_settings(SrmScorer *scorer, SrmStatus *status)
 	if (!srm_segmenter_known(settings->segmenter))
 		return srm_fail(status, SRM_NOT_SUPPORTED, "segmenter \"%s\" of the model is not supported",
 						settings->segmenter);
+	if (scorer->boundary != SRM_BOUNDARY_OFFSET && scorer->model->head.is_of_pairs)
+		return srm_fail(status, SRM_NOT_SUPPORTED, "boundary kind \"%s\" of a cross-encoder is not supported",
+						settings->boundary);
 	if (scorer->boundary != SRM_BOUNDARY_OFFSET && scorer->model->marker_id < 0)
 		return srm_fail(status, SRM_INVALID_MODEL, "model with boundaries by marker has no marker token");
 	return true;

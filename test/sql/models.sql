@@ -65,3 +65,20 @@ SELECT srm_score('xlm-roberta', 'Is it?', 'Yes.');
 SELECT * FROM srm_sentence_rewards('xlm-roberta', 'Is it?', 'Yes.');
 SELECT srm_scores('xlm-roberta', 'Is it?', array['Yes.', 'No.']);
 SELECT srm_problem('xlm-roberta', 'Is it?', 'Yes.');
+
+-- a cross-encoder reads prompt and response side by side: the response is one sentence, whose reward is the score
+
+SELECT m AS model, round(srm_score(m, 'What is a swallow?', 'A small bird that flies fast.')::numeric, 3) AS score
+FROM unnest(array['cross-bert', 'cross-bert-labels', 'cross-roberta', 'cross-xlm-roberta']) m;
+SELECT sentence_no, start_pos, end_pos, sentence, reward = srm_score('cross-bert', 'Is it?', 'Yes. It is.') AS is_score, weight
+FROM srm_sentence_rewards('cross-bert', 'Is it?', 'Yes. It is.');
+SELECT score = srm_score('cross-bert', 'Is it?', 'Yes.') AS same, prompt_reward, n_sentences FROM srm_score_details('cross-bert', 'Is it?', 'Yes.');
+SELECT s[1] = srm_score('cross-bert', 'Is it?', 'Yes.') AS first, s[2] = srm_score('cross-bert', 'Is it?', 'No.') AS second
+FROM srm_scores('cross-bert', 'Is it?', array['Yes.', 'No.']) s;
+SELECT srm_render('cross-roberta', '[{"role": "user", "content": "Is it?"}, {"role": "assistant", "content": "Yes."}]');
+SELECT srm_problem('cross-bert', 'Is it?', 'Yes.') IS NULL AS fine;
+SELECT srm_problem('cross-bert', 'Is it?', repeat('Yes. ', 100));
+SELECT srm_score('cross-bert', '[{"role": "user", "content": "Is it?"}, {"role": "assistant", "content": "Yes."}, {"role": "user", "content": "And now?"},
+	{"role": "assistant", "content": "No."}]'::jsonb);
+SELECT * FROM srm_token_rewards('cross-bert', 'Is it?', 'Yes.');
+SELECT sentence FROM srm_sentence_rewards('cross-bert', 'Is it?', 'Yes. It is.', ends => array[5, 11]);

@@ -273,7 +273,7 @@ plain_decoder_forward(double *out, const SrmDecoder *decoder, const int32_t *tok
 		for (size_t j = 0; j < dim; j++)
 			out[t * dim + j] = row[j] * (decoder->embedding_scale == 0 ? 1 : decoder->embedding_scale);
 		for (size_t j = 0; j < dim && decoder->positions != NULL; j++)
-			out[t * dim + j] += decoder->positions[(decoder->first_position + t) * dim + j] + decoder->token_type[j];
+			out[t * dim + j] += decoder->positions[(decoder->first_position + t) * dim + j] + decoder->token_types[j];
 	}
 	free(row);
 	plain_norm(out, out, decoder->embedding_norm, decoder->embedding_norm_bias, decoder, n, dim);

@@ -218,7 +218,8 @@ random_positions(RandomState *state, const RandomShape *shape, SrmDecoder *decod
 	decoder->first_position = shape->first_position;
 	decoder->n_positions = shape->first_position + RANDOM_POSITIONS;
 	decoder->positions = random_vector(state, decoder->n_positions * shape->dim, 0.0f, 1.0f);
-	decoder->token_type = random_vector(state, shape->dim, 0.0f, 1.0f);
+	decoder->n_token_types = 2;
+	decoder->token_types = random_vector(state, 2 * shape->dim, 0.0f, 1.0f);
 	decoder->embedding_norm = random_vector(state, shape->dim, 1.0f, 0.3f);
 	decoder->embedding_norm_bias = random_vector(state, shape->dim, 0.0f, 1.0f);
 }

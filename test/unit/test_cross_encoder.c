@@ -1,0 +1,322 @@
+/*-------------------------------------------------------------------------
+ *
+ * test_cross_encoder.c
+ *	  Scores of a prompt and a response side by side, as transformers computes
+ *	  them with tiny random models, and ours.
+ *
+ * tools/golden/make_cross_encoders.py makes both.  Tolerance: 1e-4, as in test_golden.c.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "model_fixture.h"
+
+#include <math.h>
+
+#include "score/scorer.h"
+
+#define TOLERANCE	1e-4
+
+static SrmArena *arena;
+
+typedef struct Pair
+{
+	SrmMessage	messages[2];
+	double		score;
+	const SrmJson *ids;
+	size_t		n_second;		/* tokens of the second type */
+} Pair;
+
+static SrmScorer *
+open_scorer(const char *directory, const SrmModelOptions *options)
+{
+	SrmStatus	status = {0};
+	SrmScorer  *scorer = srm_scorer_open(directory, options, NULL, &status);
+
+	if (scorer == NULL)
+		fail_msg("%s %s %s", status.message, status.detail, status.hint);
+	return scorer;
+}
+
+static SrmMessage
+message_of(const char *role, const char *content)
+{
+	return (SrmMessage) {role, content, strlen(content), NULL};
+}
+
+static Pair
+read_pair(const SrmJson *json)
+{
+	Pair		pair = {.score = json_number(srm_json_member(json, "score")),.ids = srm_json_member(json, "ids")};
+
+	pair.messages[0] = message_of("user", srm_json_string(srm_json_member(json, "prompt")));
+	pair.messages[1] = message_of("assistant", srm_json_string(srm_json_member(json, "response")));
+	pair.n_second = (size_t) json_number(srm_json_member(json, "n_second"));
+	return pair;
+}
+
+static void
+check_layout(SrmScorer *scorer, const Pair *pair, const SrmScoreOptions *options)
+{
+	SrmStatus	status = {0};
+	SrmLayout	layout;
+	size_t		i = 0;
+
+	assert_true(srm_scorer_layout(scorer, pair->messages, 2, options, arena, &layout, NULL, &status));
+	assert_int_equal(layout.tokens.n, pair->ids->n);
+	for (const SrmJson *id = pair->ids->child; id != NULL; id = id->next)
+		assert_int_equal(layout.tokens.items[i++].id, (int) json_number(id));
+	assert_int_equal(layout.n_first == 0 ? 0 : layout.tokens.n - layout.n_first, pair->n_second);
+}
+
+static void
+check_score(SrmScorer *scorer, const Pair *pair, const SrmScoreOptions *options)
+{
+	SrmStatus	status = {0};
+	SrmScored	scored;
+
+	if (!srm_scorer_score(scorer, pair->messages, 2, options, arena, &scored, NULL, &status))
+		fail_msg("%s %s", status.message, status.detail);
+	if (!(fabs(scored.score - pair->score) <= TOLERANCE))
+		fail_msg("score is %.9g, expected %.9g", scored.score, pair->score);
+	assert_int_equal(scored.n_sentences, 1);
+	assert_int_equal(scored.sentences[0].start, 0);
+	assert_int_equal(scored.sentences[0].end, pair->messages[1].content_length);
+	assert_true(scored.rewards[0] == 0 && scored.rewards[1] == scored.score);
+}
+
+/* The weights as they lie in the files, and packed. */
+static void
+test_cross_encoder(void **state)
+{
+	static const SrmModelOptions packed = {.compute = SRM_COMPUTE_F32};
+	char		path[256];
+	SrmStatus	status = {0};
+	const SrmJson *expected;
+
+	snprintf(path, sizeof(path), "test/data/models/%s/expected.json", (const char *) *state);
+	expected = read_json_file(path, arena, &status);
+	snprintf(path, sizeof(path), "test/data/models/%s", (const char *) *state);
+	for (int i = 0; i < 2; i++)
+	{
+		SrmScorer  *scorer = open_scorer(path, i == 0 ? NULL : &packed);
+		SrmScoreOptions options;
+
+		srm_scorer_defaults(scorer, &options);
+		for (const SrmJson *json = srm_json_member(expected, "pairs")->child; json != NULL; json = json->next)
+		{
+			Pair		pair = read_pair(json);
+
+			check_layout(scorer, &pair, &options);
+			check_score(scorer, &pair, &options);
+		}
+		srm_scorer_close(scorer);
+	}
+}
+
+/* several responses, of other lengths, in one pass get the bits that each gets alone, with any number of threads */
+static void
+test_together(void **state)
+{
+	static const char *const texts[] = {"Yes.", "No, and it never was.", "A bird that flies. A bird that flies.", "x"};
+	SrmMessage	prompt = message_of("user", "What is a swallow?");
+	SrmMessage	responses[4];
+	SrmScored	together[4];
+	SrmScored	alone;
+	SrmScorer  *scorer = open_scorer("test/data/models/cross-bert", NULL);
+	SrmStatus	status = {0};
+	SrmScoreOptions options;
+
+	(void) state;
+	srm_scorer_defaults(scorer, &options);
+	options.cache_bytes = 0;
+	for (int i = 0; i < 4; i++)
+		responses[i] = message_of("assistant", texts[i]);
+	assert_true(srm_scorer_score_responses(scorer, &prompt, 1, responses, 4, &options, arena, together, NULL, &status));
+	assert_int_equal(scorer->n_passes, 1);
+	for (int i = 0; i < 4; i++)
+	{
+		SrmMessage	messages[] = {prompt, responses[i]};
+
+		options.n_threads = i % 2 + 1;
+		assert_true(srm_scorer_score(scorer, messages, 2, &options, arena, &alone, NULL, &status));
+		assert_true(alone.score == together[i].score);
+	}
+	assert_true(together[0].score != together[1].score);
+	srm_scorer_close(scorer);
+}
+
+static void
+expect_no_score(SrmScorer *scorer, const SrmMessage *messages, size_t n, const SrmScoreOptions *options,
+				SrmCode code, const char *message)
+{
+	SrmStatus	status = {0};
+	SrmScored	scored;
+
+	assert_false(srm_scorer_score(scorer, messages, n, options, arena, &scored, NULL, &status));
+	assert_int_equal(status.code, code);
+	if (strstr(status.message, message) == NULL)
+		fail_msg("\"%s\", but expected \"%s\"", status.message, message);
+}
+
+/* what a pair has no place for, and what is not there to be rewarded */
+static void
+test_refused(void **state)
+{
+	SrmScorer  *scorer = open_scorer("test/data/models/cross-bert", NULL);
+	SrmMessage	messages[] = {message_of("system", "Be good."), message_of("user", "Is it?"), message_of("assistant", "Yes. It is.")};
+	SrmSentence sentences[] = {{0, 5}, {5, 11}};
+	SrmSentences given = {.items = sentences,.n = 2};
+	SrmScoreOptions options;
+
+	(void) state;
+	srm_scorer_defaults(scorer, &options);
+	expect_no_score(scorer, messages, 3, &options, SRM_INVALID_ARGUMENT, "one prompt and one response");
+	expect_no_score(scorer, messages + 2, 1, &options, SRM_INVALID_ARGUMENT, "one prompt and one response");
+	options.want_tokens = true;
+	expect_no_score(scorer, messages + 1, 2, &options, SRM_INVALID_ARGUMENT, "as a whole, not its tokens");
+	options.want_tokens = false;
+	options.aggregation = SRM_AGGREGATE_TOKEN_MEAN;
+	expect_no_score(scorer, messages + 1, 2, &options, SRM_INVALID_ARGUMENT, "as a whole, not its tokens");
+	options.aggregation = SRM_AGGREGATE_ATTENTION;
+	expect_no_score(scorer, messages + 1, 2, &options, SRM_INVALID_ARGUMENT, "no weights for aggregation by attention");
+	options.aggregation = SRM_AGGREGATE_LAST;
+	options.given = &given;
+	expect_no_score(scorer, messages + 1, 2, &options, SRM_INVALID_ARGUMENT, "as a whole, not its sentences");
+	srm_scorer_close(scorer);
+}
+
+/* a text that is too long: an error, or the response loses its end, and not what stands behind it */
+static void
+test_too_long(void **state)
+{
+	SrmScorer  *scorer = open_scorer("test/data/models/cross-bert", NULL);
+	SrmMessage	messages[] = {message_of("user", "Is it?"), message_of("assistant", "Yes, it is all of it, and more.")};
+	SrmStatus	status = {0};
+	SrmScoreOptions options;
+	SrmLayout	whole;
+	SrmLayout	cut;
+	SrmScored	scored;
+
+	(void) state;
+	srm_scorer_defaults(scorer, &options);
+	assert_true(srm_scorer_layout(scorer, messages, 2, &options, arena, &whole, NULL, &status));
+	options.max_tokens = whole.tokens.n - 3;
+	expect_no_score(scorer, messages, 2, &options, SRM_LIMIT_EXCEEDED, "too long");
+	options.truncation = SRM_TRUNCATION_PROMPT;
+	expect_no_score(scorer, messages, 2, &options, SRM_LIMIT_EXCEEDED, "too long");
+	options.truncation = SRM_TRUNCATION_RESPONSE;
+	assert_true(srm_scorer_layout(scorer, messages, 2, &options, arena, &cut, NULL, &status));
+	assert_int_equal(cut.tokens.n, options.max_tokens);
+	assert_int_equal(cut.tokens.items[cut.tokens.n - 1].id, whole.tokens.items[whole.tokens.n - 1].id);
+	assert_int_equal(cut.n_first, whole.n_first);
+	assert_true(srm_scorer_score(scorer, messages, 2, &options, arena, &scored, NULL, &status));
+	assert_true(scored.truncated);
+	srm_scorer_close(scorer);
+}
+
+/* tokens of the template that a user's text spells are text */
+static void
+test_spelled(void **state)
+{
+	SrmScorer  *scorer = open_scorer("test/data/models/cross-bert", NULL);
+	SrmMessage	messages[] = {message_of("user", "a[SEP]b"), message_of("assistant", "[CLS] [SEP]")};
+	SrmStatus	status = {0};
+	SrmScoreOptions options;
+	SrmLayout	layout;
+	size_t		n = 0;
+
+	(void) state;
+	srm_scorer_defaults(scorer, &options);
+	assert_true(srm_scorer_layout(scorer, messages, 2, &options, arena, &layout, NULL, &status));
+	for (size_t i = 0; i < layout.tokens.n; i++)
+		n += layout.tokens.items[i].id == srm_tokenizer_find(scorer->model->tokenizer, "[SEP]");
+	assert_int_equal(n, 2);
+	srm_scorer_close(scorer);
+}
+
+/* what config.json, the tokenizer's files or the weights must have */
+static void
+test_bad_models(void **state)
+{
+	static const Damage configs[] = {
+		{"cross-bert-labels", "\"label\": 1", "\"label\": 1, \"minus\": 0", SRM_NOT_SUPPORTED, "\"minus\"", ""},
+		{"cross-bert-labels", "\"label\": 1", "\"locale\": \"\"", SRM_NOT_SUPPORTED, "a model with 3 labels", "\"entailment\""},
+		{"cross-bert", "\"is_decoder\": false", "\"is_decoder\": true", SRM_NOT_SUPPORTED, "\"is_decoder\"", ""},
+	};
+	static const Damage tokenizers[] = {
+		{"cross-bert", "\"cls_token\"", "\"other\"", SRM_INVALID_MODEL, "has no \"cls_token\"", ""},
+		{"cross-bert", "\"sep_token\": \"[SEP]\"", "\"sep_token\": \"swallow bird\"", SRM_INVALID_MODEL, "has no \"sep_token\"", ""},
+		{"cross-bert", "\"model_input_names\"", "\"names\"", SRM_NOT_SUPPORTED, "\"TokenizersBackend\" does not tell", ""},
+	};
+	static const Damage weights[] = {
+		{"cross-bert", "\"classifier.weight\"", "\"classifier.wait__\"", SRM_INVALID_MODEL, "missing tensor \"classifier.weight\"", ""},
+		{"cross-roberta", "\"classifier.out_proj.weight\"", "\"classifier.out_proj.wait__\"", SRM_INVALID_MODEL,
+			"missing tensor \"classifier.out_proj.weight\"", ""},
+		{"cross-bert", "\"shape\":[2,32]", "\"shape\":[64]", SRM_INVALID_MODEL, "token_type_embeddings", ""},
+	};
+
+	(void) state;
+	copy_model("cross-bert");
+	remove(in_fixture("tokenizer_config.json"));
+	expect_failure(SRM_INVALID_MODEL, "has no \"cls_token\"", "");
+	EXPECT_FAILURES(configs, "config.json", edit_file);
+	EXPECT_FAILURES(tokenizers, "tokenizer_config.json", edit_file);
+	EXPECT_FAILURES(weights, WEIGHTS, edit_header);
+}
+
+/* without token types, as some tokenizers are published, the numbers are others */
+static void
+test_without_types(void **state)
+{
+	SrmScorer  *scorer;
+	Pair		pair;
+	SrmStatus	status = {0};
+	SrmScored	scored;
+	SrmScoreOptions options;
+
+	(void) state;
+	pair = read_pair(srm_json_member(read_json_file("test/data/models/cross-bert/expected.json", arena, &status), "pairs")->child);
+	copy_model("cross-bert");
+	edit_file("tokenizer_config.json", "\"token_type_ids\",", "");
+	scorer = open_scorer(fixture, NULL);
+	srm_scorer_defaults(scorer, &options);
+	assert_true(srm_scorer_score(scorer, pair.messages, 2, &options, arena, &scored, NULL, &status));
+	assert_false(fabs(scored.score - pair.score) <= 100 * TOLERANCE);
+	srm_scorer_close(scorer);
+}
+
+static int
+create(void **state)
+{
+	SrmStatus	status = {0};
+
+	arena = srm_arena_create(&status);
+	return create_fixture(state);
+}
+
+static int
+drop(void **state)
+{
+	srm_arena_free(arena);
+	return drop_fixture(state);
+}
+
+int
+main(void)
+{
+#define MODEL(name)	{name, test_cross_encoder, NULL, NULL, (void *) name}
+	const struct CMUnitTest tests[] = {
+		MODEL("cross-bert"),
+		MODEL("cross-bert-labels"),
+		MODEL("cross-roberta"),
+		MODEL("cross-xlm-roberta"),
+		cmocka_unit_test(test_together),
+		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_too_long),
+		cmocka_unit_test(test_spelled),
+		cmocka_unit_test(test_bad_models),
+		cmocka_unit_test(test_without_types),
+	};
+
+	return cmocka_run_group_tests_name("cross encoder", tests, create, drop);
+}

@@ -1,0 +1,148 @@
+#!/usr/bin/env python3
+"""Makes tiny random cross-encoders, and what transformers computes with them.
+
+usage: make_cross_encoders.py [directory [model ...]]      (default: test/data/models)
+
+A cross-encoder reads a prompt and a response side by side, and gives one number from the state
+at its first token. The tokenizers are of the kinds that the published ones are, with their
+post-processors, which transformers follows; ids and token types are written down beside the
+scores.
+"""
+
+import json
+import os
+import shutil
+import sys
+
+import torch
+import transformers
+from tokenizers import Tokenizer, models, pre_tokenizers, processors, trainers
+from transformers import (AutoModelForSequenceClassification, AutoTokenizer, BertConfig, PreTrainedTokenizerFast,
+                          RobertaConfig, XLMRobertaConfig)
+
+import make_models as base
+import output
+
+SEED = 20251128
+TOKENIZERS = "test/data/tokenizer"
+ROBERTA_SPECIAL = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
+SIZES = dict(hidden_size=32, intermediate_size=24, num_hidden_layers=3, num_attention_heads=4, num_labels=1,
+             max_position_embeddings=160)
+
+PAIRS = [
+    ("What is a swallow?", "A small bird that flies fast."),
+    ("What is a swallow?", "No."),
+    ("word", "The next one starts here.\n\nIt ends  here."),
+    ("", "An answer without a question"),
+    ("Two  spaces ", " and one before"),
+    ("\u00c9cole, na\u00efve \u4e2d\u6587", "UPPER lower \u0130\U0001F600"),
+    ("This is the question that is asked. " * 3, "And the answer ends. It is long enough. " * 2),
+]
+
+
+def bert_tokenizer():
+    tokenizer = Tokenizer.from_file(os.path.join(TOKENIZERS, "bert.json"))
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="[CLS]:0 $A:0 [SEP]:0", pair="[CLS]:0 $A:0 [SEP]:0 $B:1 [SEP]:1",
+        special_tokens=[(token, tokenizer.token_to_id(token)) for token in ("[CLS]", "[SEP]")])
+    return tokenizer, dict(cls_token="[CLS]", sep_token="[SEP]", pad_token="[PAD]", unk_token="[UNK]", mask_token="[MASK]")
+
+
+def as_roberta(tokenizer):
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="<s> $A </s>", pair="<s> $A </s> </s> $B </s>",
+        special_tokens=[(token, tokenizer.token_to_id(token)) for token in ("<s>", "</s>")])
+    return tokenizer, dict(bos_token="<s>", eos_token="</s>", cls_token="<s>", sep_token="</s>", pad_token="<pad>",
+                           unk_token="<unk>", mask_token="<mask>")
+
+
+def roberta_tokenizer():
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.train_from_iterator(base.TEXT * 2, trainers.BpeTrainer(
+        vocab_size=base.N_TOKENS, special_tokens=ROBERTA_SPECIAL, show_progress=False,
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet()))
+    return as_roberta(tokenizer)
+
+
+def xlm_roberta_tokenizer():
+    tokenizer = Tokenizer(models.Unigram())
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Metaspace()])
+    tokenizer.train_from_iterator(base.TEXT * 2, trainers.UnigramTrainer(
+        vocab_size=base.N_TOKENS, special_tokens=ROBERTA_SPECIAL, unk_token="<unk>", show_progress=False))
+    return as_roberta(tokenizer)
+
+
+# name: (configuration, tokenizer, data type, changes that are made to the configuration)
+MODELS = {
+    "cross-bert": (BertConfig, bert_tokenizer, "float32", {}),
+    "cross-roberta": (RobertaConfig, roberta_tokenizer, "float16", dict(pad_token_id=1)),
+    "cross-xlm-roberta": (XLMRobertaConfig, xlm_roberta_tokenizer, "float32", dict(pad_token_id=1)),
+    # Labels of inference, of which one is the reward
+    "cross-bert-labels": (BertConfig, bert_tokenizer, "float16", dict(
+        num_labels=3, id2label={0: "contradiction", 1: "entailment", 2: "neutral"},
+        label2id={"contradiction": 0, "entailment": 1, "neutral": 2})),
+}
+# What says that there are token types: a list of inputs, or the class
+TOKENIZER_CONFIGS = {
+    "cross-bert": {"model_input_names": ["input_ids", "token_type_ids", "attention_mask"]},
+    "cross-bert-labels": {"tokenizer_class": "BertTokenizer"},
+}
+LABEL = {"cross-bert-labels": 1}
+
+
+def save(directory, config_class, make_tokenizer, dtype, options):
+    tokenizer, names = make_tokenizer()
+    config = config_class(**{**SIZES, **options, "vocab_size": tokenizer.get_vocab_size()})
+    model = AutoModelForSequenceClassification.from_config(config, dtype=torch.float32)
+    base.randomize(model)
+    shutil.rmtree(directory, ignore_errors=True)
+    model.to(getattr(torch, dtype)).save_pretrained(directory)
+    PreTrainedTokenizerFast(tokenizer_object=tokenizer, **names).save_pretrained(directory)
+
+
+@torch.no_grad()
+def expect(directory, label):
+    tokenizer = AutoTokenizer.from_pretrained(directory)
+    model = AutoModelForSequenceClassification.from_pretrained(
+        directory, dtype=torch.float32, attn_implementation="eager").eval()
+    pairs = []
+    for prompt, response in PAIRS:
+        inputs = tokenizer(prompt, response, return_tensors="pt")
+        types = inputs.get("token_type_ids", torch.zeros_like(inputs["input_ids"]))[0]
+        pairs.append({"prompt": prompt, "response": response, "ids": inputs["input_ids"][0].tolist(),
+                      "n_second": int(types.sum()),
+                      "score": float(model(**inputs).logits[0, label])})
+    return {"transformers": transformers.__version__, "torch": torch.__version__, "pairs": pairs}
+
+
+def add_keys(directory, name, keys):
+    path = os.path.join(directory, name)
+    with open(path, encoding="utf-8") as file:
+        config = json.load(file)
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump({**config, **keys}, file, indent=2)
+        file.write("\n")
+
+
+def main():
+    root = sys.argv[1] if len(sys.argv) > 1 else "test/data/models"
+    only = sys.argv[2:]
+    torch.set_num_threads(1)
+    for i, (name, (config_class, make_tokenizer, dtype, options)) in enumerate(MODELS.items()):
+        if only and name not in only:
+            continue
+        torch.manual_seed(SEED + i)
+        directory = os.path.join(root, name)
+        save(directory, config_class, make_tokenizer, dtype, options)
+        add_keys(directory, "tokenizer_config.json", TOKENIZER_CONFIGS.get(name, {}))
+        output.write(os.path.join(directory, "expected.json"), expect(directory, LABEL.get(name, 0)))
+        if name in LABEL:
+            add_keys(directory, "config.json", {"srm": {"label": LABEL[name]}})
+        for file in os.listdir(directory):
+            os.chmod(os.path.join(directory, file), 0o644)
+        print(name, flush=True)
+
+
+if __name__ == "__main__":
+    main()
