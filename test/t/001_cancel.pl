@@ -5,7 +5,7 @@ use warnings;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
-use Time::HiRes qw(time);
+use Time::HiRes qw(time usleep);
 
 my $node = PostgreSQL::Test::Cluster->new('main');
 $node->init;
@@ -119,36 +119,62 @@ for my $try (1 .. 10)
 is($n_loaded, 10, 'a cancel does not leave a library half loaded');
 
 # whatever is done to a text before and after a model sees it
-foreach my $call (
-	q{length(srm_messages(repeat(E'\n\n\n\n', 25000000) || 'x')::text)},
-	q{length(srm_messages('Human: ' || repeat(E'\n', 200000000))::text)},
-	q{length(srm_messages(E'x\n' || repeat(E'y\n', 60000000) || E'\n\nHuman: a')::text)},
-	q{jsonb_array_length(srm_messages(repeat(E'\n\nHuman:', 10000000)))},
-	q{(SELECT count(*) FROM srm_tokenize(repeat('a b ', 10000000)))},
-	q{(SELECT count(*) FROM srm_segment(repeat('A b. ', 10000000)))},
-	q{(SELECT count(*) FROM srm_segment(repeat(E'a\n', 100000000), 'en', 'lines'))},
-	q{(SELECT count(*) FROM srm_segment(repeat(E'a\n', 100000000), 'en', 'paragraphs'))},
-	q{(SELECT count(*) FROM srm_tokenize(repeat('a', 300000000)))},
-	q{srm_scores('Hi.', array_fill(NULL::text, ARRAY[60000000]))},
-	q{srm_score('Hi.', '[{"a": [' || repeat('1,', 40000000) || '1]}]')},
-	q{srm_messages(jsonb_build_array((SELECT jsonb_object_agg(i, 1) FROM generate_series(1, 300000) AS i) || '{"role": "user"}'))},
-	q{length(srm_heat_html(ARRAY[repeat('<', 60000000)], ARRAY[1.0]))},
-	q{length(srm_heat_ansi(ARRAY[repeat('a', 200000000)], ARRAY[1.0]))})
+# The argument is there before it is called, and the cancel comes when it is at work.
+my $canceller = $node->background_psql('postgres');
+my $caller = $node->background_psql('postgres', on_error_stop => 0);
+my $caller_pid = $caller->query_safe('SELECT pg_backend_pid()');
+my $number = 0;
+
+# whether the call is under way, and whether it has ended
+sub call_state
 {
-	($ret, $stdout, $stderr) = $node->psql('postgres', qq{
-	SET statement_timeout = '100ms';
-	DO \$\$
-	DECLARE
-		started timestamptz := clock_timestamp();
-	BEGIN
-		PERFORM $call;
-	EXCEPTION WHEN query_canceled OR program_limit_exceeded THEN
-		RAISE NOTICE 'ended after % ms', round(extract(epoch FROM clock_timestamp() - started) * 1000);
-	END \$\$});
-	my ($ms) = $stderr =~ /ended after (\d+) ms/;
-	note("$call: " . ($ms // 'no end'));
-	ok(defined $ms && $ms < 2000, "ends soon: $call");
+	return $canceller->query_safe(qq{
+		SELECT (SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = $caller_pid),
+			(SELECT count(*) FROM pg_stat_activity WHERE pid = $caller_pid AND state = 'idle' AND query LIKE '%lock($number)%')});
 }
+
+# milliseconds from a cancel to the end, 0 where it has ended by itself
+sub cancel_call
+{
+	my ($type, $argument, $call) = @_;
+	my $deadline = time + 60;
+
+	$number++;
+	$caller->query_until(qr/started $number/, qq{\\echo started $number
+		DO \$do\$ DECLARE arg $type := $argument; BEGIN PERFORM pg_advisory_xact_lock($number); PERFORM $call; END \$do\$;\n});
+	usleep(20_000) while call_state() eq '0|0' && time < $deadline;
+	usleep(200_000);
+	my $start = time;
+	$canceller->query_safe("SELECT pg_cancel_backend($caller_pid)") if call_state() eq '1|0';
+	usleep(20_000) while call_state() ne '0|1' && time < $deadline;
+	return 1000 * (time - $start);
+}
+
+foreach my $case (
+	['text', q{repeat(E'\n\n\n\n', 25000000) || 'x'}, 'srm_messages(arg)'],
+	['text', q{'Human: ' || repeat(E'\n', 200000000)}, 'srm_messages(arg)'],
+	['text', q{E'x\n' || repeat(E'y\n', 60000000) || E'\n\nHuman: a'}, 'srm_messages(arg)'],
+	['text', q{repeat(E'\n\nHuman:', 10000000)}, 'srm_messages(arg)'],
+	['jsonb', q{jsonb_build_array((SELECT jsonb_object_agg(i, 1) FROM generate_series(1, 1000000) AS i) || '{"role": "user"}')},
+		'srm_messages(arg)'],
+	['text', q{repeat('a b ', 10000000)}, '* FROM srm_tokenize(arg)'],
+	['text', q{repeat('a', 150000000)}, '* FROM srm_tokenize(arg)'],
+	['text', q{repeat('A b. ', 10000000)}, '* FROM srm_segment(arg)'],
+	['text', q{repeat(E'a\n', 100000000)}, q{* FROM srm_segment(arg, 'en', 'lines')}],
+	['text', q{repeat(E'a\n', 100000000)}, q{* FROM srm_segment(arg, 'en', 'paragraphs')}],
+	['text', q{repeat(E'$$\n', 60000000)}, q{* FROM srm_segment(arg, 'en', 'paragraphs')}],
+	['text[]', q{array_fill(NULL::text, ARRAY[20000000])}, q{srm_scores('Hi.', arg)}],
+	['text', q{'[{"a": [' || repeat('1,', 40000000) || '1]}]'}, q{srm_score('Hi.', arg)}],
+	['text', q{repeat('<', 40000000)}, 'srm_heat_html(ARRAY[arg], ARRAY[1.0])'],
+	['text', q{repeat('a', 60000000)}, 'srm_heat_ansi(ARRAY[arg], ARRAY[1.0])'])
+{
+	my $ms = cancel_call(@$case);
+
+	note sprintf '%d ms', $ms;
+	cmp_ok($ms, '<', 2000, "ends soon: $case->[2] of $case->[1]");
+}
+$caller->quit;
+$canceller->quit;
 
 is($node->safe_psql('postgres', "SELECT srm_score('Hi.', 'Hello.') IS NOT NULL"),
 	't', 'the server goes on');
