@@ -1,4 +1,4 @@
-# The page of srm_report in a browser: nothing is logged or fetched, both colour schemes can be read, the keyboard reaches everything.
+# The page of srm_report about 2,000 pairs in a browser: nothing is logged or fetched, both colour schemes can be read, the keyboard reaches everything.
 
 use strict;
 use warnings;
@@ -12,17 +12,17 @@ plan skip_all => 'no Chromium' unless defined $browser;
 my $work = PostgreSQL::Test::Utils::tempdir;
 my $node = PostgreSQL::Test::Cluster->new('main');
 $node->init;
-$node->append_conf('postgresql.conf', "srm.model_path = '$ENV{TESTDIR}/test/data/models'\nsrm.model = 'tiny'");
+$node->append_conf('postgresql.conf', "srm.model_path = '$ENV{TESTDIR}/test/data/models'\nsrm.model = 'llama'");
 $node->start;
 $node->safe_psql('postgres', q{
 	CREATE EXTENSION srm;
 	CREATE TABLE pairs AS
 	SELECT format('What is %s?', i) AS prompt, format('It is %s. Sure.', i) AS chosen, repeat('No. ', i % 5 + 1) AS rejected,
 		'kind of pairs/' || i % 3 AS category
-	FROM generate_series(1, 40) AS i;
+	FROM generate_series(1, 2000) AS i;
 	INSERT INTO pairs VALUES
 		('</style><script>document.title = "torn"</script>', '<img src="http://127.0.0.1:9/a" onerror="alert(1)"> It is.', '"]]>--><svg onload=alert(2)>', '<b>bold'),
-		(repeat('prompt', 200), repeat('response', 400), chr(8238) || 'back' || chr(1) || ' to front', repeat('category', 20));
+		(repeat('prompt', 4), repeat('o', 150), chr(8238) || 'back' || chr(1) || ' to front', repeat('category', 20));
 });
 my $page = $node->safe_psql('postgres', q{SELECT srm_report('SELECT * FROM pairs')});
 $node->stop;
@@ -60,7 +60,8 @@ addEventListener('load', () => {
 		fetched: performance.getEntriesByType('resource').length,
 		foreign: all('script,img,iframe,object,link,[onload],[onerror]').length - 1,
 		unnamed: all('svg').filter(svg => !svg.hasAttribute('aria-label') && !svg.hasAttribute('aria-labelledby') && !svg.hasAttribute('aria-hidden')).length,
-		sections: all('h2').length}));
+		sections: all('h2').length,
+		milliseconds: Math.round(performance.now())}));
 });
 </script>
 SCRIPT
@@ -101,12 +102,13 @@ for my $case (['light', 1100], ['dark', 1100], ['light', 500])
 	my ($contrast) = $found =~ /"contrast":([\d.]+)/;
 	my ($stops) = $found =~ /"stops":(\d+)/;
 	my $name = "$scheme, $width pixels";
-	like($found, qr/"title":"Preference pairs by tiny".*"sections":[5-9]/, "$name: a page");
+	like($found, qr/"title":"Preference pairs by llama".*"sections":[5-9]/, "$name: a page");
 	like($found, $scheme eq 'dark' ? qr/"dark":true/ : qr/"dark":false/, "$name: the scheme");
 	like($found, qr/"unreached":0,/, "$name: the keyboard reaches all of its stops");
 	cmp_ok($stops, '>', 10, "$name: which are many");
 	cmp_ok($contrast, '>=', 4.5, "$name: texts can be told from their ground");
 	like($found, qr/"wide":false/, "$name: it is not wider than the window");
+	note("shown after $1 ms") if $found =~ /"milliseconds":(\d+)/;
 	like($found, qr/"fetched":0,"foreign":0,"unnamed":0/, "$name: nothing is fetched, hostile or without a name");
 }
 
