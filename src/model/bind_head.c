@@ -27,7 +27,7 @@ static const char *const head_names[] = {
 
 /* The first words of the other tensors of heads. */
 static const char *const part_names[] = {
-	"gating", "weights", "regression_layer", "reward_transform_matrix", "normalizer", NULL
+	"gating", "weights", "regression_layer", "reward_transform_matrix", "normalizer", "classifier", NULL
 };
 
 static bool

@@ -4,7 +4,7 @@
  *	  Scores of a prompt and a response side by side, as transformers computes
  *	  them with tiny random models, and ours.
  *
- * tools/golden/make_cross_encoders.py makes both.  Tolerance: 1e-4, as in test_golden.c.
+ * tools/golden/make_cross_encoders.py makes both, and make_adapters.py an adapter over one.  Tolerance: 1e-4, as in test_golden.c.
  *
  *-------------------------------------------------------------------------
  */
@@ -310,6 +310,7 @@ main(void)
 		MODEL("cross-bert-labels"),
 		MODEL("cross-roberta"),
 		MODEL("cross-xlm-roberta"),
+		MODEL("adapter-cross"),
 		cmocka_unit_test(test_together),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_too_long),

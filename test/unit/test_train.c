@@ -617,7 +617,7 @@ test_quantized_base(void **state)
 
 		start_options(&run);
 		writer = srm_writer_begin(run.directory, "bytes", false, 0700, &run.status);
-		assert_true(writer != NULL && srm_model_quantize(writer, BASE, NULL, true, NULL, &run.status) &&
+		assert_true(writer != NULL && srm_model_quantize(writer, BASE, NULL, true, NULL, NULL, &run.status) &&
 					srm_writer_commit(writer, &run.status));
 		srm_writer_close(writer);
 		run.options.part = parts[i];
@@ -807,7 +807,7 @@ test_over_bytes(void **state)
 	start_options(&run);
 	writer = srm_writer_begin(run.directory, "bytes", false, 0700, &run.status);
 	assert_non_null(writer);
-	assert_true(srm_model_quantize(writer, BASE, NULL, false, NULL, &run.status));
+	assert_true(srm_model_quantize(writer, BASE, NULL, false, NULL, NULL, &run.status));
 	assert_true(srm_writer_commit(writer, &run.status));
 	srm_writer_close(writer);
 	snprintf(base, sizeof(base), "%s/bytes", run.directory);

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Makes tiny random adapters with peft over models of make_models.py, and what both compute together.
+"""Makes tiny random adapters with peft over models of make_models.py and make_cross_encoders.py, and what both compute together.
 
 usage: make_adapters.py [directory [adapter ...]]      (default: test/data/models; requirements.txt has the versions)
 
@@ -21,8 +21,9 @@ import torch
 import transformers
 from peft import LoraConfig, PeftModel, get_peft_model
 from safetensors.torch import load_file
-from transformers import AutoModelForSequenceClassification
+from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
+import make_cross_encoders
 import make_models
 import output
 
@@ -38,6 +39,8 @@ ADAPTERS = {
     "adapter-phi3": ("phi3", dict(r=3, lora_alpha=4, target_modules=["qkv_proj", "gate_up_proj", "down_proj"]),
                      "bfloat16"),
     "adapter-gemma2": ("gemma2", dict(r=5, lora_alpha=3, target_modules="all-linear"), "float16"),
+    "adapter-cross": ("cross-bert", dict(r=3, lora_alpha=5, target_modules=["query", "value", "intermediate.dense"],
+                                         modules_to_save=["classifier"]), "float32"),
 }
 
 
@@ -73,6 +76,11 @@ def write_expected(root, name):
         config = json.load(file)
     model = PeftModel.from_pretrained(open_base(root, os.path.basename(config["base_model_name_or_path"])),
                                       directory).eval()
+    if not hasattr(model.base_model.model, "score"):
+        tokenizer = AutoTokenizer.from_pretrained(config["base_model_name_or_path"])
+        expected = make_cross_encoders.expect_pairs(model, tokenizer, 0)
+        output.write(os.path.join(directory, "expected.json"), {**expected, "peft": peft.__version__})
+        return
     rng = np.random.default_rng(SEED)
     tensors = {name.removeprefix("base_model.model."): tensor
                for name, tensor in load_file(os.path.join(directory, "adapter_model.safetensors")).items()}
