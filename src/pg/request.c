@@ -39,11 +39,19 @@ is_conversation(SrmForm form)
 
 /* ---- what errors are about ---- */
 
-/* A response, and the last of n_before messages that come before it. */
+/* A response, and the last of n_before messages that come before it, which may be what is wrong. */
 static void
 look_at_response(SrmRequest *request, const SrmResponseArgument *response, const SrmMessage *text,
 				 const SrmMessage *before, size_t n_before)
 {
+	bool		is_whole = strcmp(request->prompt, request->response) == 0;
+
+	if (request->model->scorer->at_prompt && n_before > 0)
+	{
+		srm_topic_set(&request->topic, is_whole ? response->argument : request->prompt, 0);
+		srm_topic_set_text(&request->topic, before[n_before - 1].content, before[n_before - 1].content_length);
+		return;
+	}
 	srm_topic_set(&request->topic, response->argument, response->element);
 	srm_topic_set_text(&request->topic, text->content, text->content_length);
 	if (n_before > 0)
@@ -146,6 +154,7 @@ srm_request_begin(SrmRequest *request, FunctionCallInfo fcinfo, SrmForm form, bo
 	request->call = srm_call_begin();
 	request->model = srm_models_open(request->call, name,
 									 has_model(form) ? SRM_COMPUTE_OF_MODEL : srm_compute);
+	request->model->scorer->at_prompt = false;
 
 	read_conversation(request, fcinfo, form, messages);
 	request->prompt = has_messages(form) ? messages : "prompt";

@@ -39,6 +39,7 @@ extern SrmText srm_topic_read_text(SrmTopic *topic, const char *argument, Datum 
 /* The same with a NUL behind it, of which nothing is said any more. */
 extern char *srm_topic_read_cstring(SrmTopic *topic, const char *argument, Datum datum);
 
+/* Errors say no more of it. */
 extern void srm_topic_end(SrmTopic *topic);
 
 #endif							/* SRM_TOPIC_H */

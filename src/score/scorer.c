@@ -154,6 +154,7 @@ srm_scorer_layout(SrmScorer *scorer, const SrmMessage *messages, size_t n_messag
 		.given = options->given
 	};
 
+	scorer->at_prompt = false;
 	scorer->n_layouts++;
 	if (options->given == NULL)
 	{
@@ -161,6 +162,8 @@ srm_scorer_layout(SrmScorer *scorer, const SrmMessage *messages, size_t n_messag
 		if (layout_options.segmenter == NULL)
 			return false;
 	}
-	return srm_layout(scorer->model, messages, n_messages, &layout_options, arena,
-					  layout, stop, status);
+	if (srm_layout(scorer->model, messages, n_messages, &layout_options, arena, layout, stop, status))
+		return true;
+	scorer->at_prompt = status->code == SRM_LIMIT_EXCEEDED && layout->n_prompt >= options->max_tokens;
+	return false;
 }

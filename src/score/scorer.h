@@ -20,6 +20,7 @@ typedef struct SrmScorer
 	struct SrmPrompt *prompt;	/* states of the last prompt */
 	struct SrmMemo *memo;		/* the last results, and layouts */
 	size_t		at;				/* the response that the last call failed at; SIZE_MAX: at none of them */
+	bool		at_prompt;		/* whether what comes before that response is too long by itself */
 	uint64_t	n_layouts;		/* conversations that were laid out, since it was opened */
 	uint64_t	n_passes;		/* through the decoder */
 	uint64_t	n_computed;		/* tokens that went through it */

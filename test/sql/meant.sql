@@ -148,6 +148,14 @@ SELECT srm_report('SELECT 1');
 SELECT srm_report($$SELECT 'Is it?' AS prompt, 'Yes.' AS chosen, repeat('on and on ', 2000) AS rejected$$);
 SELECT srm_calibrate('llama', $$SELECT 'Is it?' AS prompt, repeat('on and on ', 2000) AS response$$, 'calibrated');
 
+-- what comes before a response may be what is too long
+
+SELECT srm_score(:long, 'Yes.');
+SELECT srm_margin('llama', :long, 'Yes.', 'No.');
+SELECT srm_scores('Is it?', ARRAY['Yes.', :long]);
+SELECT srm_margin(:'list'::jsonb, jsonb_build_array(jsonb_build_object('role', 'user', 'content', :long), jsonb_build_object('role', 'assistant', 'content', 'No.')));
+SELECT srm_score(jsonb_build_array(jsonb_build_object('role', 'user', 'content', :long)), 'Yes.');
+
 -- which element of an array it is
 
 SELECT srm_score('Is it?', 'Yes. It is.', ARRAY[4, 20]);
