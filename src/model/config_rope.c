@@ -87,30 +87,43 @@ read_wave_factors(SrmConfigReader *reader, const SrmJson *json, const char *key,
 	return srm_fail_detail(reader->status, "Expected %zu positive numbers, half as many as elements of a head are turned.", n);
 }
 
-/*
- * Texts up to the original length have one set of factors, longer ones
- * another.  A prompt's states must not depend on what follows it, so the model
- * takes texts up to that length.
- */
+/* Texts up to the original length have one set of factors, longer ones another. */
 static bool
 read_longrope(SrmConfigReader *reader, const SrmJson *json, SrmRope *rope)
 {
-	size_t	   *max_tokens = &reader->config->max_tokens;
-	double		ratio = (double) *max_tokens / rope->original_max_positions;
+	size_t		n_factors = srm_rope_width(rope, reader->config->decoder.head_dim) / 2;
+	double		max_tokens = (double) reader->config->max_tokens;
+	double		ratio = max_tokens / rope->original_max_positions;
 	double		scale;
 
 	if (rope->original_max_positions <= 1)
 		return srm_fail(reader->status, SRM_INVALID_MODEL,
 						"\"original_max_position_embeddings\" must be greater than 1");
 	if (!srm_config_get_positive(reader, json, "factor", ratio, &rope->factor) ||
-		!read_wave_factors(reader, json, "short_factor", srm_rope_width(rope, reader->config->decoder.head_dim) / 2,
-						   &rope->factors))
+		!read_wave_factors(reader, json, "short_factor", n_factors, &rope->factors) ||
+		(max_tokens > rope->original_max_positions &&
+		 !read_wave_factors(reader, json, "long_factor", n_factors, &rope->long_factors)))
 		return false;
 	scale = rope->factor <= 1 ? 1 :
 		sqrt(1 + log(rope->factor) / log(rope->original_max_positions));
-	if (rope->original_max_positions < (double) *max_tokens)
-		*max_tokens = (size_t) rope->original_max_positions;
 	return srm_config_get_positive(reader, json, "attention_factor", scale, &rope->attention_factor);
+}
+
+/* Texts longer than the model's positions are what it is for; as many as the factor says. */
+static bool
+read_dynamic(SrmConfigReader *reader, const SrmJson *json, SrmRope *rope)
+{
+	SrmConfig  *config = reader->config;
+
+	rope->type = SRM_ROPE_DYNAMIC;
+	rope->original_max_positions = (double) config->max_tokens;
+	if (!srm_config_get_positive(reader, json, "factor", 0, &rope->factor))
+		return false;
+	if (srm_rope_width(rope, config->decoder.head_dim) < 4)
+		return srm_fail(reader->status, SRM_NOT_SUPPORTED, "rotary position of type \"dynamic\" that turns 2 elements of a head is not supported");
+	if (rope->factor > 1)
+		config->max_tokens = (size_t) fmin(rope->original_max_positions * rope->factor, MAX_POSITIONS);
+	return true;
 }
 
 static bool
@@ -123,8 +136,9 @@ read_rope_type(SrmConfigReader *reader, const SrmJson *json, SrmRope *rope)
 		return false;
 	rope->factor = 1;
 	rope->attention_factor = 1;
-	/* The dynamic one differs from it beyond the longest text only */
-	if (strcmp(type, "default") == 0 || strcmp(type, "dynamic") == 0)
+	if (strcmp(type, "dynamic") == 0)
+		return read_dynamic(reader, json, rope);
+	if (strcmp(type, "default") == 0)
 	{
 		rope->type = SRM_ROPE_DEFAULT;
 		return true;

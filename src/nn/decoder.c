@@ -524,7 +524,7 @@ start_pass(SrmPass *pass)
 	}
 	for (int i = 0; i < SRM_N_ROPES; i++)
 		if (srm_decoder_uses_rope(pass->decoder, i))
-			srm_rope_frequencies(pass->frequencies[i], &pass->decoder->ropes[i], pass->decoder->head_dim);
+			srm_rope_frequencies(pass->frequencies[i], &pass->decoder->ropes[i], pass->decoder->head_dim, pass->rope_length);
 	return run_rows(&chunk, start_rows);
 }
 

@@ -76,6 +76,7 @@ bool
 srm_pass_add_blocks(SrmPass *pass, const SrmSequence *prompt, const SrmSequence *sequences,
 					size_t n_sequences, SrmArena *arena)
 {
+	pass->rope_length = n_sequences > 0 ? sequences[0].rope_length : prompt != NULL ? prompt->rope_length : 0;
 	pass->blocks = srm_arena_array(arena, n_sequences + 1, sizeof(SrmBlock), pass->status);
 	if (pass->blocks == NULL || (prompt != NULL && !add_block(pass, prompt, true, NULL)))
 		return false;

@@ -50,6 +50,7 @@ typedef struct SrmPass
 	size_t		n_rows;			/* of all blocks */
 	size_t		n_kept;			/* rows of the prompt: the first ones */
 	size_t		n_positions;	/* from n_cached on */
+	size_t		rope_length;	/* of the texts */
 	size_t		n_wanted;
 	size_t		chunk_rows;		/* at most, of a chunk */
 	size_t		own_capacity;	/* tokens of own */

@@ -23,6 +23,47 @@ srm_decoder_looks_ahead(const SrmDecoder *decoder)
 	return false;
 }
 
+/* The same of one rotary position. */
+static size_t
+rope_length(const SrmRope *rope, size_t n_tokens)
+{
+	if ((rope->type != SRM_ROPE_LONGROPE && rope->type != SRM_ROPE_DYNAMIC) ||
+		(double) n_tokens <= rope->original_max_positions)
+		return 0;
+	return rope->type == SRM_ROPE_DYNAMIC ? n_tokens : (size_t) rope->original_max_positions + 1;
+}
+
+size_t
+srm_decoder_rope_length(const SrmDecoder *decoder, size_t n_tokens)
+{
+	size_t		longest = 0;
+
+	for (int i = 0; i < SRM_N_ROPES; i++)
+	{
+		size_t		length = srm_decoder_uses_rope(decoder, i) ? rope_length(&decoder->ropes[i], n_tokens) : 0;
+
+		if (length > longest)
+			longest = length;
+	}
+	return longest;
+}
+
+size_t
+srm_decoder_plain_tokens(const SrmDecoder *decoder)
+{
+	size_t		shortest = SIZE_MAX;
+
+	for (int i = 0; i < SRM_N_ROPES; i++)
+	{
+		const SrmRope *rope = &decoder->ropes[i];
+
+		if (srm_decoder_uses_rope(decoder, i) && rope_length(rope, SIZE_MAX) > 0 &&
+			rope->original_max_positions < (double) shortest)
+			shortest = (size_t) rope->original_max_positions;
+	}
+	return shortest;
+}
+
 bool
 srm_decoder_uses_rope(const SrmDecoder *decoder, int number)
 {

@@ -24,7 +24,8 @@ typedef enum SrmRopeType
 	SRM_ROPE_LINEAR,
 	SRM_ROPE_LLAMA3,
 	SRM_ROPE_YARN,
-	SRM_ROPE_LONGROPE
+	SRM_ROPE_LONGROPE,
+	SRM_ROPE_DYNAMIC
 } SrmRopeType;
 
 /* Rotary position, as transformers' modeling_rope_utils computes it. */
@@ -35,12 +36,13 @@ typedef struct SrmRope
 	double		factor;
 	double		low_freq_factor;	/* llama3 */
 	double		high_freq_factor;
-	double		original_max_positions; /* llama3, yarn */
+	double		original_max_positions; /* llama3, yarn; longrope, dynamic: longer texts have other frequencies */
 	double		beta_fast;		/* yarn */
 	double		beta_slow;
 	double		attention_factor;	/* yarn, longrope: scale of cos and sin; 1 elsewhere */
 	bool		truncate;		/* yarn: bounds of the ramp are whole numbers */
-	const float *factors;		/* longrope: (head_dim / 2), of the wave lengths */
+	const float *factors;		/* longrope: (head_dim / 2), of the wave lengths, */
+	const float *long_factors;	/* and those of longer texts; NULL where the model takes none */
 	size_t		dim;			/* elements of a head that are turned, the first ones; 0: all */
 	bool		is_interleaved; /* neighbours are pairs, not the halves of what is turned */
 } SrmRope;
@@ -225,6 +227,15 @@ extern const SrmWeight srm_layer_weights[SRM_N_WEIGHTS];
 
 /* Whether any layer sees tokens behind the one at hand. */
 extern bool srm_decoder_looks_ahead(const SrmDecoder *decoder);
+
+/*
+ * What of a text's length rotary position depends on: 0 up to the original length, and everywhere in most models.
+ * Texts of one such length, and none of different ones, have the same frequencies.
+ */
+extern size_t srm_decoder_rope_length(const SrmDecoder *decoder, size_t n_tokens);
+
+/* The longest text for which that is 0; SIZE_MAX: all of them. */
+extern size_t srm_decoder_plain_tokens(const SrmDecoder *decoder);
 
 /* Whether any layer has that rotary position. */
 extern bool srm_decoder_uses_rope(const SrmDecoder *decoder, int number);

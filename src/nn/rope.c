@@ -20,11 +20,17 @@
 
 /* theta ^ (2 j / head_dim) */
 static float
-wave_divisor(const SrmRope *rope, size_t j, size_t head_dim)
+power_of(double theta, size_t j, size_t head_dim)
 {
 	float		exponent = (float) (2 * j) / (float) head_dim;
 
-	return (float) pow(rope->theta, (double) exponent);
+	return (float) pow(theta, (double) exponent);
+}
+
+static float
+wave_divisor(const SrmRope *rope, size_t j, size_t head_dim)
+{
+	return power_of(rope->theta, j, head_dim);
 }
 
 /*
@@ -96,10 +102,23 @@ find_yarn_frequencies(float *frequencies, const SrmRope *rope, size_t head_dim)
 }
 
 static void
-find_longrope_frequencies(float *frequencies, const SrmRope *rope, size_t head_dim)
+find_longrope_frequencies(float *frequencies, const SrmRope *rope, size_t head_dim, bool is_long)
 {
+	const float *factors = is_long && rope->long_factors != NULL ? rope->long_factors : rope->factors;
+
 	for (size_t j = 0; j < head_dim / 2; j++)
-		frequencies[j] = 1.0f / (rope->factors[j] * wave_divisor(rope, j, head_dim));
+		frequencies[j] = 1.0f / (factors[j] * wave_divisor(rope, j, head_dim));
+}
+
+/* The waves of a longer text are stretched by its own length. */
+static void
+find_dynamic_frequencies(float *frequencies, const SrmRope *rope, size_t head_dim, size_t length)
+{
+	double		stretch = rope->factor * (double) length / rope->original_max_positions - (rope->factor - 1);
+	double		theta = rope->theta * pow(stretch, (double) head_dim / ((double) head_dim - 2));
+
+	for (size_t j = 0; j < head_dim / 2; j++)
+		frequencies[j] = 1.0f / power_of(theta, j, head_dim);
 }
 
 /* Of the cosines and sines; most types leave the field alone. */
@@ -112,9 +131,10 @@ rope_scale(const SrmRope *rope)
 }
 
 void
-srm_rope_frequencies(float *frequencies, const SrmRope *rope, size_t head_dim)
+srm_rope_frequencies(float *frequencies, const SrmRope *rope, size_t head_dim, size_t length)
 {
 	size_t		width = srm_rope_width(rope, head_dim);
+	bool		is_long = (double) length > rope->original_max_positions;
 
 	if (rope->type == SRM_ROPE_YARN)
 	{
@@ -123,7 +143,12 @@ srm_rope_frequencies(float *frequencies, const SrmRope *rope, size_t head_dim)
 	}
 	if (rope->type == SRM_ROPE_LONGROPE)
 	{
-		find_longrope_frequencies(frequencies, rope, width);
+		find_longrope_frequencies(frequencies, rope, width, is_long);
+		return;
+	}
+	if (rope->type == SRM_ROPE_DYNAMIC && is_long)
+	{
+		find_dynamic_frequencies(frequencies, rope, width, length);
 		return;
 	}
 	for (size_t j = 0; j < width / 2; j++)

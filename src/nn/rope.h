@@ -13,8 +13,11 @@
 
 #include "nn/layer.h"
 
-/* frequencies (head_dim / 2), of which the first ones are set where a part of a head is turned */
-extern void srm_rope_frequencies(float *frequencies, const SrmRope *rope, size_t head_dim);
+/*
+ * frequencies (head_dim / 2), of which the first ones are set where a part of a head is turned; length is what
+ * srm_decoder_rope_length() says of the text
+ */
+extern void srm_rope_frequencies(float *frequencies, const SrmRope *rope, size_t head_dim, size_t length);
 
 /*
  * cosines, sines (n, head_dim / 2), set as the frequencies are, of the positions first .. first + n - 1,

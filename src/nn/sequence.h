@@ -22,6 +22,7 @@ typedef struct SrmSequence
 	float	   *hidden;			/* (n_wanted, dim) gets the final-norm hidden states of those */
 	const struct SrmSequence *past; /* one before it in the same array, where there is no prompt: it
 									 * goes on where that ends; NULL: where the prompt ends */
+	size_t		rope_length;	/* srm_decoder_rope_length() of the whole text, which is the same for all of a pass */
 } SrmSequence;
 
 #endif							/* SRM_SEQUENCE_H */

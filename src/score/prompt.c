@@ -51,6 +51,9 @@ count_common(const SrmPrompt *prompt, const SrmPromptRest *rest)
 {
 	size_t		n = 0;
 
+	/* Other angles make other states */
+	if (prompt->rope_length != rest->rope_length)
+		return 0;
 	while (n < prompt->n_tokens && n < rest->n_tokens && prompt->tokens[n] == rest->tokens[n])
 		n++;
 	return n;
@@ -105,6 +108,7 @@ srm_prompt_begin(SrmPrompt *prompt, SrmPromptRest *rest, SrmStatus *status)
 		n_kept++;
 	prompt->n_read = n_kept;
 	prompt->n_tokens = n;
+	prompt->rope_length = rest->rope_length;
 	srm_cache_truncate(prompt->cache, n);
 	return true;
 }

@@ -20,6 +20,7 @@ typedef struct SrmPrompt
 	int32_t    *tokens;			/* (n_tokens) */
 	size_t		n_tokens;
 	size_t		capacity;
+	size_t		rope_length;	/* of the texts that they began */
 	size_t		dim;
 	size_t		n_read;
 	uint32_t	read[SRM_MAX_READ]; /* (n_read) tokens with hidden states */
@@ -31,6 +32,7 @@ typedef struct SrmPromptRest
 {
 	const int32_t *tokens;		/* (n_tokens) of the whole prompt */
 	size_t		n_tokens;
+	size_t		rope_length;	/* of the text that it begins */
 	const uint32_t *read;		/* (n_read) tokens to read, ascending */
 	size_t		n_read;
 	size_t		n_common;		/* tokens whose states are there */
@@ -44,7 +46,7 @@ extern void srm_prompt_free(SrmPrompt *prompt); /* NULL is allowed */
 
 /*
  * Keeps the beginning that the states have in common with the prompt that the first
- * four members of rest describe, n_tokens > 0, n_read <= SRM_MAX_READ; forgets the others,
+ * five members of rest describe, n_tokens > 0, n_read <= SRM_MAX_READ; forgets the others,
  * and sets what is left to be computed.  A token that is to be read, but was not, is left, too.
  */
 extern bool srm_prompt_begin(SrmPrompt *prompt, SrmPromptRest *rest, SrmStatus *status);

@@ -43,6 +43,7 @@ typedef struct Reading
 	SrmMemoKey	key;
 	SrmLayout	layout;
 	int32_t    *ids;			/* (layout.tokens.n) */
+	size_t		rope_length;	/* of them */
 	uint32_t	read_prompt[SRM_MAX_READ];	/* (n_read_prompt) tokens of the prompt to read */
 	size_t		n_read_prompt;
 	uint32_t   *wanted;			/* (n_wanted) tokens of the response's block to read */
@@ -55,7 +56,7 @@ typedef struct Reading
 	size_t		number;			/* of the responses of the call */
 } Reading;
 
-/* Responses that go through the decoder together: they have the same prompt. */
+/* Responses that go through the decoder together: they have the same prompt, and the same angles. */
 typedef struct Batch
 {
 	Reading    *readings;		/* (n) */
@@ -80,6 +81,7 @@ collect_ids(const Call *call, Reading *reading)
 		return false;
 	for (size_t i = 0; i < tokens->n; i++)
 		reading->ids[i] = tokens->items[i].id;
+	reading->rope_length = srm_decoder_rope_length(&call->scorer->model->decoder, tokens->n);
 	return true;
 }
 
@@ -171,7 +173,7 @@ run_pass(const Call *call, const Batch *batch, const SrmSequence *rest)
 		texts[i] = (SrmSequence) {
 			.tokens = reading->ids + n_prompt,.n_tokens = reading->layout.tokens.n - n_prompt,
 			.wanted = reading->wanted,.n_wanted = reading->n_wanted,.n_first = reading->layout.n_first,
-			.hidden = reading->states
+			.hidden = reading->states,.rope_length = reading->rope_length
 		};
 	}
 	/* A template may put nothing before the response: no state, value 0 */
@@ -194,7 +196,7 @@ run_decoder(const Call *call, const Batch *batch)
 	SrmPrompt  *prompt = call->scorer->prompt;
 	const Reading *first = &batch->readings[0];
 	SrmPromptRest rest = {
-		.tokens = first->ids,.n_tokens = first->layout.n_prompt,
+		.tokens = first->ids,.n_tokens = first->layout.n_prompt,.rope_length = first->rope_length,
 		.read = first->read_prompt,.n_read = first->n_read_prompt
 	};
 	SrmSequence sequence = {0};
@@ -427,6 +429,7 @@ fits(const Batch *batch, const Reading *reading)
 	if (batch->n == 0)
 		return true;
 	return batch->n < MAX_READINGS && first->layout.n_prompt == n_prompt &&
+		first->rope_length == reading->rope_length &&
 		batch->n_rows + reading->layout.tokens.n - n_prompt <= MAX_ROWS &&
 		first->n_read_prompt == reading->n_read_prompt &&
 		memcmp(first->read_prompt, reading->read_prompt, sizeof(reading->read_prompt)) == 0 &&

@@ -236,7 +236,7 @@ fill_rope(SrmDecoderTrain *train, float *frequencies)
 	{
 		if (!srm_decoder_uses_rope(decoder, i))
 			continue;
-		srm_rope_frequencies(frequencies, &decoder->ropes[i], decoder->head_dim);
+		srm_rope_frequencies(frequencies, &decoder->ropes[i], decoder->head_dim, 0);
 		srm_rope_table(train->cosines[i], train->sines[i], frequencies, &decoder->ropes[i], decoder->head_dim,
 					   0, train->size.n_positions);
 	}

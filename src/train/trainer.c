@@ -114,6 +114,9 @@ complete_options(SrmTrainer *trainer, const SrmStop *stop, SrmStatus *status)
 	trainer->settings.locale = options->locale;
 	if (options->max_tokens == 0 || options->max_tokens > trainer->model->max_tokens)
 		options->max_tokens = trainer->model->max_tokens;
+	/* A batch of texts of different lengths has one table of angles */
+	if (options->max_tokens > srm_decoder_plain_tokens(&trainer->model->decoder))
+		options->max_tokens = srm_decoder_plain_tokens(&trainer->model->decoder);
 	return find_marker(trainer, stop, status);
 }
 

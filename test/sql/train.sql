@@ -103,6 +103,7 @@ CALL srm_train('x', 'UPDATE lessons SET id = id RETURNING *', base => 'attention
 CALL srm_train('x', 'SELECT prompt, '''' AS chosen, rejected FROM lessons', base => 'attention-marker');
 \set VERBOSITY default
 CALL srm_train('x', 'SELECT prompt, chosen, repeat(rejected, 50) AS rejected FROM lessons ORDER BY id', base => 'attention-marker', too_long => 'error', max_tokens => 100);
+CALL srm_train('x', 'SELECT prompt, chosen, repeat(rejected, 10) AS rejected FROM lessons ORDER BY id', base => 'llama-dynamic', too_long => 'error', max_tokens => 150);
 \set VERBOSITY terse
 CALL srm_train('x', 'SELECT prompt, chosen FROM lessons', base => 'attention-marker');
 BEGIN;

@@ -20,7 +20,8 @@ forward_text(const SrmDecoder *decoder, SrmCache *cache, bool keep,
 			 float *hidden, int n_threads, const SrmStop *stop, SrmStatus *status)
 {
 	SrmSequence sequence = {.tokens = tokens,.n_tokens = n_tokens,.wanted = wanted,.n_wanted = n_wanted,
-		.hidden = hidden
+		.hidden = hidden,
+		.rope_length = srm_decoder_rope_length(decoder, (cache == NULL ? 0 : cache->n_tokens) + n_tokens)
 	};
 
 	keep = keep && cache != NULL;

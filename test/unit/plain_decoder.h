@@ -104,7 +104,7 @@ plain_rope(double *heads, const SrmRope *rope, size_t n_tokens, size_t n_heads, 
 
 	if (frequencies == NULL)
 		abort();
-	srm_rope_frequencies(frequencies, rope, head_dim);
+	srm_rope_frequencies(frequencies, rope, head_dim, 0);
 	for (size_t t = 0; t < n_tokens; t++)
 		for (size_t h = 0; h < n_heads; h++)
 			for (size_t j = 0; j < half; j++)

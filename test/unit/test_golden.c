@@ -158,6 +158,8 @@ main(void)
 		MODEL("gemma2"),
 		MODEL("phi3"),
 		MODEL("phi3-longrope"),
+		MODEL("phi3-long"),
+		MODEL("llama-dynamic"),
 		MODEL("gemma3"),
 		MODEL("gemma3-old"),
 		MODEL("olmo2"),

@@ -452,7 +452,7 @@ test_rope_numbers(void **state)
 		float		cosines[3 * 32];
 		float		sines[3 * 32];
 
-		srm_rope_frequencies(frequencies, &expected->rope, 64);
+		srm_rope_frequencies(frequencies, &expected->rope, 64, 0);
 		srm_rope_table(cosines, sines, frequencies, &expected->rope, 64, 4095, 3);
 		for (int j = 0; j < 6; j++)
 		{

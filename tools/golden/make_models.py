@@ -157,6 +157,13 @@ MODELS = {
     "phi3-part": (Phi3Config, dict(intermediate_size=24, rope_parameters=rope("default", partial_rotary_factor=0.75)),
                   "bfloat16", {}, {}),
     "xlm-roberta": (XLMRobertaConfig, dict(NARROW, pad_token_id=1), "float16", dict(num_key_value_heads=None), {}),
+    # Texts beyond the original length; the longest sequence comes last, since transformers keeps what it grew to
+    "phi3-long": (Phi3Config, dict(
+        intermediate_size=24, num_key_value_heads=4, original_max_position_embeddings=40, rope_parameters=rope(
+            "longrope", short_factor=[1.0, 1.25, 1.75, 3.0], long_factor=[1.0, 2.0, 4.0, 8.0])),
+        "float32", {}, {}),
+    "llama-dynamic": (LlamaConfig, dict(max_position_embeddings=60, rope_parameters=rope("dynamic", factor=2.5)),
+                      "float32", {}, {}),
 }
 
 
