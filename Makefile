@@ -177,6 +177,7 @@ prove_installcheck: $(TEST_SETTINGS)
 		$(PROVE) $(PG_PROVE_FLAGS) $(PROVE_FLAGS) $(if $(PROVE_TESTS),$(PROVE_TESTS),test/t/*.pl)
 # Sessions that disturb each other for STORM_MINUTES; starts a server of its own.
 storm: $(TEST_SETTINGS)
+	rm -rf $(CURDIR)/tmp_check
 	cd $(srcdir) && $(TEST_ENVIRONMENT) \
 		$(PERL) -I $(top_srcdir)/src/test/perl/ -I $(srcdir) test/storm.pl
 .PHONY: prove_installcheck storm

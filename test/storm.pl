@@ -287,7 +287,7 @@ my $processes = $node->safe_psql('postgres', q{
 my $locks = $node->safe_psql('postgres', q{SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid <> pg_backend_pid()});
 my $session = $node->background_psql('postgres');
 $session->query_safe(q{SET srm.threads = 3});
-$session->query_safe(q{SELECT srm_score(prompt, response) FROM text});
+$session->query_safe(q{SELECT srm_score('llama', prompt, response) FROM text});
 my $threads = () = glob '/proc/' . $session->query_safe('SELECT pg_backend_pid()') . '/task/*';
 $session->quit;
 my $crashes = () = slurp_file($node->logfile) =~ /was terminated by signal/g;
