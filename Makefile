@@ -17,7 +17,7 @@ EXTVERSION = $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" srm.control)
 PG_CONFIG = pg_config
 
 MODULE_big = srm
-ENGINE_ROOMS = base jinja segment tokenizer files kernel nn model write reward score train
+ENGINE_ROOMS = base jinja segment tokenizer files kernel nn model write reward sat score train
 ENGINE_SOURCES = $(sort $(wildcard $(ENGINE_ROOMS:%=src/%/*.c)))
 PG_SOURCES = $(sort $(wildcard src/pg/*.c))
 OBJS = $(PG_SOURCES:.c=.o) $(ENGINE_SOURCES:.c=.o)

@@ -11,9 +11,10 @@ allowed() {
 	model) echo "base jinja tokenizer files kernel nn" ;;
 	write) echo "base files kernel nn model" ;;
 	reward) echo "base kernel nn" ;;
+	sat) echo "base segment tokenizer nn model reward" ;;
 	score) echo "base jinja segment tokenizer kernel nn model reward" ;;
 	train) echo "base jinja segment tokenizer files kernel nn model write reward score" ;;
-	pg) echo "base jinja segment tokenizer files kernel nn model write reward score train" ;;
+	pg) echo "base jinja segment tokenizer files kernel nn model write reward sat score train" ;;
 	*) return 1 ;;
 	esac
 }

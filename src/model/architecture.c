@@ -357,6 +357,12 @@ static const SrmArchitecture architectures[] = {
 		.family = "XLMRoberta", .model_type = "xlm-roberta", .prefix = "roberta.",
 		BERT_NAMES, BERT_LAYERS, ROBERTA_PAIRS
 	},
+	{
+		/* SaT, of wtpsplit */
+		.family = "SubwordXLM", .model_type = "xlm-token", .prefix = "roberta.",
+		BERT_NAMES, BERT_LAYERS, .counts_from_pad = true,
+		.token_head = "classifier", .limits_ahead = true, .is_segmenter = true
+	},
 	{.family = NULL}
 };
 

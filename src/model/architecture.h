@@ -98,10 +98,13 @@ typedef struct SrmArchitecture
 	bool		ropes_interleave;	/* as in SrmRope */
 	bool		has_no_rope;
 	bool		sees_all;		/* attention is not causal */
+	bool		limits_ahead;	/* where "lookahead" is given, or "lookahead_split_layers" */
 	bool		counts_from_pad;	/* the first position is behind "pad_token_id" */
 	const char *pair_template;	/* how a prompt and a response are put side by side, as a chat template; or NULL */
 	bool		types_pairs;	/* the response and what follows it has the second token type */
 	const char *head[2];		/* maps, with tanh between them, that give the value; or NULL */
+	const char *token_head;		/* a map that gives labels of tokens; or NULL */
+	bool		is_segmenter;	/* label 0 of a token tells whether a sentence ends with it */
 	SrmWindowRule window_rule;
 	const char *gate_pattern;	/* see SrmModelSettings; NULL: models say it themselves */
 

@@ -475,6 +475,16 @@ fail_no_head(SrmBinder *binder)
 						   names);
 }
 
+/* The one map that all models of an architecture have. */
+static bool
+bind_named(SrmBinder *binder, const char *name)
+{
+	if (has_tensor(binder, "%s.weight", name))
+		return bind_linear(binder, name);
+	return srm_fail(binder->status, SRM_INVALID_MODEL, "missing tensor \"%s.weight\" in model directory \"%s\"",
+					name, binder->model->directory);
+}
+
 bool
 srm_bind_head(SrmBinder *binder)
 {
@@ -482,6 +492,8 @@ srm_bind_head(SrmBinder *binder)
 
 	if (pair[0] != NULL && has_tensor(binder, "%s.weight", pair[0]))
 		return bind_pair_head(binder, pair);
+	if (binder->config->architecture->token_head != NULL)
+		return bind_named(binder, binder->config->architecture->token_head);
 	if (has_tensor(binder, "gating.layers.0.weight"))
 		return bind_gated(binder);
 	if (has_tensor(binder, "weights.fc.0.weight"))

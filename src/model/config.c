@@ -27,6 +27,7 @@
 #define MAX_MARKER_LENGTH	256
 #define MAX_TEMPLATE_LENGTH	(1024 * 1024)
 
+#define DEFAULT_STRIDE			256 /* half of what a chunk holds */
 #define STEP_TOKEN				"<extra_0>" /* of Qwen2.5-Math-PRM */
 
 static bool
@@ -381,6 +382,28 @@ read_agreement(SrmConfigReader *reader, const SrmJson *json, SrmAgreement *agree
 	return true;
 }
 
+/*
+ * Of a segmenter.  Published ones say no threshold: wtpsplit takes these numbers by the model's name,
+ * "sm" and "no-limited-lookahead"; the first have one label, and the others no "lookahead".
+ */
+static bool
+read_segmentation(SrmConfigReader *reader, const SrmJson *json, SrmModelSettings *settings)
+{
+	double		usual = srm_json_member(reader->root, "lookahead") == NULL ? 0.01 : 0.025;
+	int64_t		stride;
+
+	if (!reader->config->architecture->is_segmenter)
+		return true;
+	if (reader->config->labels.n == 1)
+		usual = 0.25;
+	if (!srm_config_get_positive(reader, json, "threshold", usual, &settings->threshold) ||
+		!srm_json_get_int(json, "stride", 1, MAX_POSITIONS, DEFAULT_STRIDE, &stride, reader->status))
+		return false;
+	settings->stride = (size_t) stride;
+	return settings->threshold < 1 ? true :
+		srm_fail(reader->status, SRM_INVALID_MODEL, "\"threshold\" is not a probability");
+}
+
 static bool
 read_settings(SrmConfigReader *reader)
 {
@@ -404,6 +427,7 @@ read_settings(SrmConfigReader *reader)
 		!keep_string(reader, json, "segmenter", "icu", MAX_NAME_LENGTH, &settings->segmenter) ||
 		!keep_string(reader, json, "locale", "", MAX_NAME_LENGTH, &settings->locale) ||
 		!read_lengths(reader, json, settings) ||
+		!read_segmentation(reader, json, settings) ||
 		!keep_string(reader, json, "truncation", "error", MAX_NAME_LENGTH, &settings->truncation) ||
 		!read_longest(reader, json) ||
 		!read_template(reader, json, settings) ||

@@ -103,6 +103,8 @@ srm_config_read_labels(SrmConfigReader *reader)
 	if (!choose_label(reader, list, "label", &labels->chosen) ||
 		!choose_label(reader, list, "minus", &labels->minus))
 		return false;
+	if (reader->config->architecture->is_segmenter)
+		labels->chosen = 0;
 	if (labels->minus >= 0 && labels->chosen < 0)
 		return srm_fail(reader->status, SRM_INVALID_MODEL, "\"minus\" is given without \"label\"");
 	return true;

@@ -239,22 +239,44 @@ read_positions(SrmConfigReader *reader)
 	return true;
 }
 
+/*
+ * How far ahead layers see.  wtpsplit shares "lookahead" out among all layers, or among the first
+ * "lookahead_split_layers", behind which attention is causal; null and what is absent is no limit.
+ */
+static bool
+read_ahead(SrmConfigReader *reader)
+{
+	SrmConfig  *config = reader->config;
+	int64_t		n_layers = (int64_t) config->decoder.n_layers;
+	int64_t		ahead = -1;
+	int64_t		split = -1;
+
+	if (config->architecture->limits_ahead &&
+		(!srm_json_get_int(reader->root, "lookahead", 0, MAX_POSITIONS, -1, &ahead, reader->status) ||
+		 !srm_json_get_int(reader->root, "lookahead_split_layers", 1, n_layers, -1, &split, reader->status)))
+		return false;
+	if (ahead >= 0)
+		ahead /= split > 0 ? split : n_layers;
+	for (int64_t i = 0; i < n_layers && config->architecture->sees_all; i++)
+	{
+		config->layers[i].ahead = ahead < 0 ? SRM_AHEAD_ALL : (size_t) ahead;
+		if (split > 0 && i >= split)
+			config->layers[i].ahead = 0;
+	}
+	return true;
+}
+
 bool
 srm_config_read_layers(SrmConfigReader *reader)
 {
 	SrmConfig  *config = reader->config;
-	const SrmArchitecture *row = config->architecture;
 
 	config->layers = srm_arena_array(reader->arena, config->decoder.n_layers, sizeof(SrmLayer), reader->status);
 	if (config->layers == NULL || !read_layers_without_rope(reader) || !read_windows(reader) ||
 		!read_multipliers(reader) || !read_attention(reader))
 		return false;
 	mark_local_ropes(config);
-	for (size_t i = 0; i < config->decoder.n_layers; i++)
-	{
-		config->layers[i].ahead = row->sees_all ? SRM_AHEAD_ALL : 0;
-		if (row->has_no_rope)
-			config->layers[i].rope = SRM_ROPE_NONE;
-	}
-	return read_order(reader) && read_positions(reader);
+	for (size_t i = 0; i < config->decoder.n_layers && config->architecture->has_no_rope; i++)
+		config->layers[i].rope = SRM_ROPE_NONE;
+	return read_ahead(reader) && read_order(reader) && read_positions(reader);
 }

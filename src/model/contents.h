@@ -80,6 +80,8 @@ typedef struct SrmModelSettings
 	const char *template_variables; /* NULL: a JSON object of what it may ask for besides */
 	const char **response_roles;	/* (n_response_roles) roles of responses that it does not name */
 	size_t		n_response_roles;
+	double		threshold;		/* of a segmenter: of the probability that a sentence ends; */
+	size_t		stride;			/* and tokens from one chunk to the next */
 	int			compute;		/* SRM_COMPUTE_AUTO or an SrmCompute */
 	const char *quantization;	/* NULL, or "int8": maps of the layers have scales */
 	SrmAgreement agreement;

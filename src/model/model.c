@@ -308,6 +308,12 @@ srm_model_close(SrmModel *model)
 	srm_arena_free(model->arena);
 }
 
+bool
+srm_model_is_segmenter(const SrmModel *model)
+{
+	return model->config->architecture->is_segmenter;
+}
+
 size_t
 srm_model_private_bytes(const SrmModel *model)
 {

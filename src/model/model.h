@@ -34,6 +34,9 @@ extern SrmModel *srm_model_open(const char *directory, const SrmModelOptions *op
 extern bool srm_model_set_marker(SrmModel *model, const char *token, const SrmStop *stop,
 								 SrmStatus *status);
 
+/* Whether it finds ends of sentences, and no rewards. */
+extern bool srm_model_is_segmenter(const SrmModel *model);
+
 extern void srm_model_close(SrmModel *model);	/* NULL is allowed */
 
 /* Bytes that this process alone holds for the model. */

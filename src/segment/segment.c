@@ -36,7 +36,9 @@ typedef enum SegmenterKind
 	KIND_ICU,
 	KIND_LINES,
 	KIND_PARAGRAPHS,
-	KIND_REGEX
+	KIND_REGEX,
+	KIND_SAT,
+	KIND_SAT_ONLY
 } SegmenterKind;
 
 /* A name that ends in a colon has an argument behind it. */
@@ -44,7 +46,9 @@ static const char *const kind_names[] = {
 	[KIND_ICU] = "icu",
 	[KIND_LINES] = "lines",
 	[KIND_PARAGRAPHS] = "paragraphs",
-	[KIND_REGEX] = "regex:"
+	[KIND_REGEX] = "regex:",
+	[KIND_SAT] = "sat:",
+	[KIND_SAT_ONLY] = "sat-only:"
 };
 
 struct SrmSegmenter
@@ -53,8 +57,16 @@ struct SrmSegmenter
 	SrmSeparator *separator;	/* of KIND_REGEX */
 	UBreakIterator *iterator;
 	const SrmLanguage *language;	/* of its locale; the root: to be guessed */
+	const SrmSplitter *splitter;	/* of KIND_SAT and KIND_SAT_ONLY */
 	UText		utext;
 };
+
+/* What the rules find in prose that a splitter cuts. */
+typedef struct Frame
+{
+	SrmEnds		lines;			/* where the rules cut between lines: so does the splitter */
+	SrmEnds		whole;			/* starts and ends of lines that it does not cut, by turns */
+} Frame;
 
 /* Sentences while they are found */
 typedef struct Cutter
@@ -70,6 +82,7 @@ typedef struct Cutter
 	size_t		n_boundaries;
 	const SrmLanguage *language;
 	bool		is_small;		/* no sentence starts with a capital */
+	Frame	   *frame;			/* NULL: the boundaries of the rules are cuts */
 	const SrmStop *stop;
 	SrmStatus  *status;
 } Cutter;
@@ -100,8 +113,9 @@ find_kind(const char *name, SegmenterKind *kind, const char **argument)
 	{
 		size_t		length = strlen(kind_names[i]);
 
-		if (strncmp(name, kind_names[i], length) != 0 ||
-			(kind_names[i][length - 1] != ':' && name[length] != '\0'))
+		bool		has_argument = kind_names[i][length - 1] == ':';
+
+		if (strncmp(name, kind_names[i], length) != 0 || has_argument == (name[length] == '\0'))
 			continue;
 		*kind = (SegmenterKind) i;
 		*argument = name + length;
@@ -130,7 +144,7 @@ open_kind(SrmSegmenter *segmenter, const char *argument, const char *locale, Srm
 		segmenter->separator = srm_separator_open(argument, status);
 		return segmenter->separator != NULL;
 	}
-	if (segmenter->kind != KIND_ICU)
+	if (segmenter->kind != KIND_ICU && segmenter->kind != KIND_SAT)
 		return true;
 	segmenter->iterator = ubrk_open(UBRK_SENTENCE, locale, NULL, 0, &error);
 	if (U_SUCCESS(error))
@@ -149,7 +163,7 @@ srm_segmenter_open(const char *name, const char *locale, SrmStatus *status)
 	if (!find_kind(name, &kind, &argument))
 	{
 		srm_fail(status, SRM_INVALID_ARGUMENT, "unrecognized segmenter \"%s\"", name);
-		srm_fail_hint(status, "Segmenters are \"icu\", \"lines\", \"paragraphs\" and \"regex:\" with a pattern.");
+		srm_fail_hint(status, "Segmenters are \"icu\", \"lines\", \"paragraphs\", \"regex:\" with a pattern, and \"sat:\" or \"sat-only:\" with a model.");
 		return NULL;
 	}
 	if (!srm_segmenter_is_locale(locale))
@@ -187,6 +201,12 @@ srm_segmenter_free(SrmSegmenter *segmenter)
 	free(segmenter);
 }
 
+void
+srm_segmenter_set_splitter(SrmSegmenter *segmenter, const SrmSplitter *splitter)
+{
+	segmenter->splitter = splitter;
+}
+
 static bool
 append_sentence(Cutter *cutter, size_t start, size_t end)
 {
@@ -209,18 +229,40 @@ append_sentence(Cutter *cutter, size_t start, size_t end)
 	return true;
 }
 
+static bool
+append_end(Cutter *cutter, SrmEnds *ends, size_t end)
+{
+	if (ends->n == ends->capacity)
+	{
+		size_t		capacity = ends->capacity == 0 ? 64 : ends->capacity * 2;
+		uint32_t   *items = srm_arena_grow(cutter->arena, ends->items, ends->n, capacity, sizeof(uint32_t),
+										   cutter->status);
+
+		if (items == NULL)
+			return false;
+		ends->items = items;
+		ends->capacity = capacity;
+	}
+	ends->items[ends->n++] = (uint32_t) end;
+	return true;
+}
+
 /*
- * Is there a letter, digit or symbol in the sentence that is not finished?
+ * Is there a letter, digit or symbol in the sentence that is not finished?  wtpsplit, which is
+ * followed where nothing else cuts, is content with any mark.
  * What was looked at is not looked at again.
  */
 static bool
 has_content(Cutter *cutter, size_t end)
 {
 	size_t		at = cutter->empty > cutter->start ? cutter->empty : cutter->start;
+	bool		any = cutter->segmenter->kind == KIND_SAT_ONLY;
 
 	while (at < end)
 	{
-		if (srm_char_is_content(srm_char_at(cutter->text, at, end, &at)))
+		int32_t		c = srm_char_at(cutter->text, at, end, &at);
+
+		if (any ? !srm_char_is_space(c) : srm_char_is_content(c))
 			return true;
 	}
 	cutter->empty = at;
@@ -269,15 +311,46 @@ window_end(const Cutter *cutter, size_t start, size_t end)
 	return end;
 }
 
+/* Notes the line at hand where it is not to be cut. */
+static bool
+frame_line(Cutter *cutter, const SrmRules *rules)
+{
+	SrmEnds    *whole = &cutter->frame->whole;
+
+	if (!rules->is_whole || (whole->n > 0 && whole->items[whole->n - 2] == rules->line))
+		return true;
+	return append_end(cutter, whole, rules->line) && append_end(cutter, whole, rules->line_end);
+}
+
+/* Notes a boundary of the rules where a line ends before it. */
+static bool
+frame_boundary(Cutter *cutter, size_t boundary)
+{
+	size_t		at = boundary;
+
+	while (at > cutter->start)
+	{
+		int32_t		c = srm_char_before(cutter->text, cutter->start, at, &at);
+
+		if (srm_char_is_newline(c))
+			return append_end(cutter, &cutter->frame->lines, boundary);
+		if (!srm_char_is_space(c))
+			break;
+	}
+	return true;
+}
+
 /* Lets the rules judge a boundary of ICU's. */
 static bool
 take_candidate(Cutter *cutter, SrmRules *rules, size_t candidate)
 {
 	size_t		boundary;
 
+	if (cutter->frame != NULL && !frame_line(cutter, rules))
+		return false;
 	while ((boundary = srm_rules_next(rules, candidate)) != 0)
 	{
-		if (!cut(cutter, boundary))
+		if (!(cutter->frame == NULL ? cut(cutter, boundary) : frame_boundary(cutter, boundary)))
 			return false;
 	}
 	return true;
@@ -323,22 +396,84 @@ cut_window(Cutter *cutter, SrmRules *rules, size_t start, size_t end, size_t *re
 	return srm_continue(cutter->stop, cutter->status);
 }
 
+/* Cuts prose by the rules, or frames it. */
 static bool
-cut_prose(Cutter *cutter, size_t start, size_t end)
+apply_rules(Cutter *cutter, size_t start, size_t end)
 {
 	SrmRules	rules;
 
-	if (start < cutter->start)
-		start = cutter->start;	/* white space that is taken already */
-	if (start >= end)
-		return true;
 	srm_rules_start(&rules, cutter->text, start, end, cutter->language, cutter->is_small);
 	while (start < end)
 	{
 		if (!cut_window(cutter, &rules, start, window_end(cutter, start, end), &start))
 			return false;
 	}
-	return cut(cutter, end);
+	return true;
+}
+
+/* Cuts where the splitter says so, unless a line is whole there, and between the lines of the frame. */
+static bool
+apply_splitter(Cutter *cutter, const Frame *frame, size_t start, size_t end)
+{
+	const SrmSplitter *splitter = cutter->segmenter->splitter;
+	SrmEnds		ends = {NULL, 0, 0};
+	size_t		line = 0;
+	size_t		whole = 0;
+
+	if (splitter == NULL)
+		return srm_fail(cutter->status, SRM_NOT_SUPPORTED, "no model is there to cut by");
+	if (!splitter->split(splitter->arg, cutter->text + start, end - start, cutter->arena, &ends, cutter->stop,
+						 cutter->status))
+		return false;
+	for (size_t i = 0; i < ends.n; i++)
+	{
+		size_t		at = start + ends.items[i];
+
+		while (line < frame->lines.n && frame->lines.items[line] <= at)
+			if (!cut(cutter, frame->lines.items[line++]))
+				return false;
+		while (whole < frame->whole.n && frame->whole.items[whole + 1] <= at)
+			whole += 2;
+		if (whole < frame->whole.n && at > frame->whole.items[whole])
+			continue;
+		if (!cut(cutter, at))
+			return false;
+	}
+	while (line < frame->lines.n)
+		if (!cut(cutter, frame->lines.items[line++]))
+			return false;
+	return true;
+}
+
+static bool
+cut_prose(Cutter *cutter, size_t start, size_t end)
+{
+	Frame		frame = {{NULL, 0, 0}, {NULL, 0, 0}};
+
+	if (start < cutter->start)
+		start = cutter->start;	/* white space that is taken already */
+	if (start >= end)
+		return true;
+	if (cutter->segmenter->kind == KIND_ICU)
+		return apply_rules(cutter, start, end) && cut(cutter, end);
+	cutter->frame = &frame;
+	return apply_rules(cutter, start, end) && apply_splitter(cutter, &frame, start, end) && cut(cutter, end);
+}
+
+/* All of the text by the splitter, and at line feeds, which it does not see. */
+static bool
+cut_all(Cutter *cutter)
+{
+	Frame		frame = {{NULL, 0, 0}, {NULL, 0, 0}};
+	const char *text = cutter->text;
+	const char *feed = text;
+
+	if (cutter->length == 0)
+		return true;
+	while ((feed = memchr(feed, '\n', cutter->length - (size_t) (feed - text))) != NULL)
+		if (!append_end(cutter, &frame.lines, (size_t) (++feed - text)))
+			return false;
+	return apply_splitter(cutter, &frame, 0, cutter->length) && cut(cutter, cutter->length);
 }
 
 /* What is left without content joins the last sentence. */
@@ -402,7 +537,7 @@ cut_block(Cutter *cutter, size_t start, size_t end, bool verbatim)
 		return true;
 	if (verbatim)
 		return cut(cutter, end);
-	return kind == KIND_ICU ? cut_prose(cutter, start, end) : cut_lines(cutter, start, end);
+	return kind == KIND_ICU || kind == KIND_SAT ? cut_prose(cutter, start, end) : cut_lines(cutter, start, end);
 }
 
 bool
@@ -420,6 +555,8 @@ srm_segment(SrmSegmenter *segmenter, const char *text, size_t length, SrmArena *
 
 	if (segmenter->kind == KIND_REGEX)
 		return cut_separated(&cutter) && finish(&cutter);
+	if (segmenter->kind == KIND_SAT_ONLY)
+		return cut_all(&cutter) && finish(&cutter);
 	cutter.language = segmenter->language;
 	if (cutter.language == srm_languages)
 		cutter.language = srm_language_guess(text, length);

@@ -32,6 +32,25 @@ typedef struct SrmSentences
 	size_t		n;				/* 0 for an empty text only */
 } SrmSentences;
 
+/* Bytes behind which a text may be cut, ascending. */
+typedef struct SrmEnds
+{
+	uint32_t   *items;			/* (n), room for capacity */
+	size_t		n;
+	size_t		capacity;
+} SrmEnds;
+
+/*
+ * Finds ends of sentences by a model, which this room knows nothing of.  The text is valid UTF-8 and not
+ * empty; the ends, above 0 and in the arena, are of it.
+ */
+typedef struct SrmSplitter
+{
+	bool		(*split) (void *arg, const char *text, size_t length, SrmArena *arena, SrmEnds *ends,
+						  const SrmStop *stop, SrmStatus *status);
+	void	   *arg;
+} SrmSplitter;
+
 /* Whether ICU takes a text for a locale: a BCP 47 tag such as "de", "en_US" or "es-u-ss-standard", or "". */
 extern bool srm_segmenter_is_locale(const char *locale);
 
@@ -40,14 +59,19 @@ extern bool srm_segmenter_known(const char *name);
 
 /*
  * Opens a way to cut: "icu", "lines" (each line that is not blank; code and
- * formulas stay whole), "paragraphs" (at blank lines), or "regex:PATTERN" (ICU's
- * regular expression of what separates; it belongs to the sentence before).
- * The locale ("" is the root locale) has a say in the first alone.  To be freed;
+ * formulas stay whole), "paragraphs" (at blank lines), "regex:PATTERN" (ICU's
+ * regular expression of what separates; it belongs to the sentence before), "sat:NAME"
+ * (a splitter, within the lines and blocks that "icu" finds) or "sat-only:NAME" (a splitter and
+ * line ends, as wtpsplit cuts).  Whoever opens one of the last two sets its splitter.
+ * The locale ("" is the root locale) has a say in "icu" and "sat:" alone.  To be freed;
  * one segmenter serves one thread at a time.  NULL with the status set for a
  * name, a locale or a pattern that is not well formed.
  */
 extern SrmSegmenter *srm_segmenter_open(const char *name, const char *locale, SrmStatus *status);
 extern void srm_segmenter_free(SrmSegmenter *segmenter);	/* NULL is allowed */
+
+/* Sets what srm_segment() asks from then on; it must stay as long as that is called.  Others than "sat" ignore it. */
+extern void srm_segmenter_set_splitter(SrmSegmenter *segmenter, const SrmSplitter *splitter);
 
 /*
  * Cuts a text of valid UTF-8, less than 2^31 bytes, in linear time.  The
