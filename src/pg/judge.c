@@ -12,6 +12,7 @@
 #include "utils/memutils.h"
 
 #include "pg/judge.h"
+#include "pg/sats.h"
 #include "pg/settings.h"
 
 static void
@@ -38,6 +39,7 @@ look_up(SrmJudge *judge)
 	srm_scorer_defaults(judge->model->scorer, &judge->options);
 	if (judge->follows_settings)
 		srm_options_of_settings(&judge->options);
+	judge->options.splitter = srm_sats_splitter(judge->call, judge->options.segmenter, judge->follows_settings);
 	set_aggregation(judge);
 	judge->options.n_threads = srm_settings_threads();
 	judge->options.cache_bytes = (size_t) srm_prompt_cache * 1024;

@@ -14,6 +14,7 @@
 
 #include "pg/meant.h"
 #include "pg/request.h"
+#include "pg/sats.h"
 #include "pg/settings.h"
 
 static bool
@@ -108,6 +109,7 @@ read_options(SrmRequest *request, SrmForm form)
 	srm_scorer_defaults(request->model->scorer, &request->options);
 	if (!has_model(form))
 		srm_options_of_settings(&request->options);
+	request->options.splitter = srm_sats_splitter(request->call, request->options.segmenter, !has_model(form));
 	request->options.n_threads = srm_settings_threads();
 	request->options.cache_bytes = (size_t) srm_prompt_cache * 1024;
 }

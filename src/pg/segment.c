@@ -13,6 +13,7 @@
 #include "pg/call.h"
 #include "pg/encoding.h"
 #include "pg/rows.h"
+#include "pg/sats.h"
 #include "pg/settings.h"
 #include "pg/topic.h"
 #include "segment/segment.h"
@@ -97,6 +98,8 @@ segment(FunctionCallInfo fcinfo, const char *name, const char *locale)
 	if (name == NULL)
 		name = srm_topic_read_cstring(&topic, "segmenter", PG_GETARG_DATUM(2));
 	cutter = find_segmenter(call, name, locale);
+	/* The form without arguments besides the text follows the settings */
+	srm_segmenter_set_splitter(cutter, srm_sats_splitter(call, name, PG_NARGS() == 1));
 	text = srm_topic_read_text(&topic, "text", PG_GETARG_DATUM(0));
 	srm_call_check(call, srm_segment(cutter, text.data, text.length, call->arena, &sentences,
 									 &call->stop, &call->status));

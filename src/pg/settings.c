@@ -28,6 +28,8 @@ char	   *srm_model_path = NULL;
 char	   *srm_output_path = NULL;
 char	   *srm_prepared_path = NULL;
 char	   *srm_segmenter = NULL;
+double		srm_sat_threshold = 0;
+int			srm_sat_stride = 0;
 char	   *srm_locale = NULL;
 char	   *srm_template_date = NULL;
 char	   *srm_template_variables = NULL;
@@ -142,7 +144,7 @@ check_segmenter(char **value, void **extra, GucSource source)
 	(void) source;
 	if (**value == '\0' || srm_segmenter_known(*value))
 		return true;
-	GUC_check_errdetail("Segmenters are \"icu\", \"lines\", \"paragraphs\" and \"regex:\" with a pattern.");
+	GUC_check_errdetail("Segmenters are \"icu\", \"lines\", \"paragraphs\", \"regex:\" with a pattern, and \"sat:\" or \"sat-only:\" with a model.");
 	return false;
 }
 
@@ -222,9 +224,19 @@ define_text_settings(void)
 							 PGC_USERSET, 0, NULL, NULL, NULL);
 	DefineCustomStringVariable("srm.segmenter",
 							   "Sets what cuts text into sentences.",
-							   "It is \"icu\", \"lines\", \"paragraphs\" or \"regex:\" with a pattern; an empty string stands for the model's own, or \"icu\".",
+							   "It is \"icu\", \"lines\", \"paragraphs\", \"regex:\" with a pattern, or \"sat:\" with a model; an empty string stands for the model's own, or \"icu\".",
 							   &srm_segmenter, "",
 							   PGC_USERSET, 0, check_segmenter, NULL, NULL);
+	DefineCustomRealVariable("srm.sat_threshold",
+							 "Sets the probability above which a segmenter that is a model ends a sentence.",
+							 "0 stands for the segmenter's own.",
+							 &srm_sat_threshold, 0, 0, 0.999999,
+							 PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("srm.sat_stride",
+							"Sets the tokens from one chunk to the next in which a segmenter that is a model reads.",
+							"0 stands for the segmenter's own.",
+							&srm_sat_stride, 0, 0, 1024 * 1024,
+							PGC_USERSET, 0, NULL, NULL, NULL);
 	DefineCustomStringVariable("srm.locale",
 							   "Sets the ICU locale whose rules cut text into sentences.",
 							   "An empty string stands for the model's own, or the root locale.",

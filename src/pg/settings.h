@@ -31,6 +31,8 @@ extern char *srm_locale;
 extern char *srm_template_date;
 extern char *srm_template_variables;
 extern char *srm_preload_models;
+extern double srm_sat_threshold;	/* 0: the segmenter's own */
+extern int	srm_sat_stride;		/* the same */
 extern int	srm_aggregation;
 extern int	srm_truncation;
 extern int	srm_max_tokens;

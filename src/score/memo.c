@@ -107,7 +107,7 @@ measure_given(const SrmScoreOptions *options)
 static size_t
 measure_key(const SrmMessage *messages, size_t n_messages, const SrmScoreOptions *options)
 {
-	size_t		length = sizeof(options->aggregation) + sizeof(options->lengths) + sizeof(options->max_tokens) +
+	size_t		length = sizeof(uint64_t) + sizeof(options->aggregation) + sizeof(options->lengths) + sizeof(options->max_tokens) +
 		sizeof(options->truncation) + 5 * sizeof(size_t) + strlen(options->segmenter) +
 		strlen(options->locale) + measure_given(options) +
 		strlen(options->date) + strlen(options->variables);
@@ -126,6 +126,7 @@ bool
 srm_memo_key(SrmMemoKey *key, const SrmMessage *messages, size_t n_messages,
 			 const SrmScoreOptions *options, SrmArena *arena, SrmStatus *status)
 {
+	uint64_t	splitter = options->splitter == NULL ? 0 : options->splitter->version;
 	char	   *out;
 
 	memset(key, 0, sizeof(SrmMemoKey));
@@ -139,6 +140,7 @@ srm_memo_key(SrmMemoKey *key, const SrmMessage *messages, size_t n_messages,
 	out = append(out, &options->max_tokens, sizeof(options->max_tokens));
 	out = append(out, &options->truncation, sizeof(options->truncation));
 	out = append(out, &options->lengths, sizeof(options->lengths));
+	out = append(out, &splitter, sizeof(splitter));
 	out = append_text(out, options->segmenter, strlen(options->segmenter));
 	out = append_text(out, options->locale, strlen(options->locale));
 	out = append_text(out, options->given == NULL ? "" : (const char *) options->given->items,

@@ -17,6 +17,7 @@ typedef struct SrmScoreOptions
 	SrmAggregation aggregation;
 	const char *segmenter;
 	const char *locale;
+	const SrmSplitter *splitter;	/* of a segmenter that has a model; else NULL */
 	SrmLengths	lengths;		/* of sentences that the segmenter cuts */
 	const SrmSentences *given;	/* the caller's own, which tile the one response; NULL: by the segmenter */
 	const char *date;			/* what the chat template takes for today */

@@ -28,6 +28,16 @@ check_causal(const SrmModel *model, SrmStatus *status)
 	return srm_fail_hint(status, "Use a model whose backbone is a decoder, or a cross-encoder.");
 }
 
+static bool
+check_kind(const SrmModel *model, SrmStatus *status)
+{
+	if (!srm_model_is_segmenter(model))
+		return true;
+	srm_fail(status, SRM_NOT_SUPPORTED, "a model of architecture \"%s\" cannot score", model->architecture);
+	srm_fail_detail(status, "It is a segmenter: it finds where sentences end.");
+	return srm_fail_hint(status, "Name it behind \"sat:\" in \"srm.segmenter\", and a reward model to score.");
+}
+
 /* What the model's settings name must exist here. */
 static bool
 resolve_settings(SrmScorer *scorer, SrmStatus *status)
@@ -49,6 +59,12 @@ resolve_settings(SrmScorer *scorer, SrmStatus *status)
 	if (scorer->boundary != SRM_BOUNDARY_OFFSET && scorer->model->head.is_of_pairs)
 		return srm_fail(status, SRM_NOT_SUPPORTED, "boundary kind \"%s\" of a cross-encoder is not supported",
 						settings->boundary);
+	/* Its digest would not tell when that model is replaced */
+	if (srm_segmenter_model(settings->segmenter) != NULL)
+	{
+		srm_fail(status, SRM_NOT_SUPPORTED, "segmenter \"%s\" of the model is not supported", settings->segmenter);
+		return srm_fail_hint(status, "Leave it out of config.json, and set \"srm.segmenter\".");
+	}
 	if (scorer->boundary != SRM_BOUNDARY_OFFSET && scorer->model->marker_id < 0)
 		return srm_fail(status, SRM_INVALID_MODEL, "model with boundaries by marker has no marker token");
 	return true;
@@ -70,7 +86,8 @@ srm_scorer_open(const char *directory, const SrmModelOptions *options, const Srm
 		scorer->prompt = srm_prompt_create(&scorer->model->decoder, status);
 	if (scorer->prompt != NULL)
 		scorer->memo = srm_memo_create(status);
-	if (scorer->memo == NULL || !check_causal(scorer->model, status) || !resolve_settings(scorer, status))
+	if (scorer->memo == NULL || !check_kind(scorer->model, status) || !check_causal(scorer->model, status) ||
+		!resolve_settings(scorer, status))
 	{
 		srm_scorer_close(scorer);
 		return NULL;
@@ -106,6 +123,7 @@ srm_scorer_defaults(const SrmScorer *scorer, SrmScoreOptions *options)
 	options->segmenter = scorer->model->settings.segmenter;
 	options->locale = scorer->model->settings.locale;
 	options->lengths = srm_model_lengths(scorer->model);
+	options->splitter = NULL;
 	options->given = NULL;
 	options->date = scorer->model->settings.template_date;
 	options->variables = "";
@@ -161,6 +179,7 @@ srm_scorer_layout(SrmScorer *scorer, const SrmMessage *messages, size_t n_messag
 		layout_options.segmenter = find_segmenter(scorer, options->segmenter, options->locale, status);
 		if (layout_options.segmenter == NULL)
 			return false;
+		srm_segmenter_set_splitter(layout_options.segmenter, options->splitter);
 	}
 	if (srm_layout(scorer->model, messages, n_messages, &layout_options, arena, layout, stop, status))
 		return true;

@@ -133,6 +133,15 @@ srm_segmenter_known(const char *name)
 	return find_kind(name, &kind, &argument);
 }
 
+const char *
+srm_segmenter_model(const char *name)
+{
+	SegmenterKind kind;
+	const char *argument;
+
+	return find_kind(name, &kind, &argument) && (kind == KIND_SAT || kind == KIND_SAT_ONLY) ? argument : NULL;
+}
+
 /* What the kind needs to cut. */
 static bool
 open_kind(SrmSegmenter *segmenter, const char *argument, const char *locale, SrmStatus *status)

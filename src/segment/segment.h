@@ -49,6 +49,7 @@ typedef struct SrmSplitter
 	bool		(*split) (void *arg, const char *text, size_t length, SrmArena *arena, SrmEnds *ends,
 						  const SrmStop *stop, SrmStatus *status);
 	void	   *arg;
+	uint64_t	version;		/* another one where it may find other ends */
 } SrmSplitter;
 
 /* Whether ICU takes a text for a locale: a BCP 47 tag such as "de", "en_US" or "es-u-ss-standard", or "". */
@@ -56,6 +57,9 @@ extern bool srm_segmenter_is_locale(const char *locale);
 
 /* Is it the name of a way to cut, as srm_segmenter_open() takes it? */
 extern bool srm_segmenter_known(const char *name);
+
+/* The model's name in that of a segmenter "sat:NAME" or "sat-only:NAME"; NULL for others. */
+extern const char *srm_segmenter_model(const char *name);
 
 /*
  * Opens a way to cut: "icu", "lines" (each line that is not blank; code and

@@ -127,13 +127,15 @@ check_base(const SrmTrainer *trainer, SrmStatus *status)
 	const char *obstacle = trainer->options.part == SRM_TRAIN_HEAD ? NULL :
 		srm_decoder_train_obstacle(&model->decoder);
 
-	if (!srm_segmenter_known(trainer->options.segmenter))
+	if (!srm_segmenter_known(trainer->options.segmenter) || srm_segmenter_model(trainer->options.segmenter) != NULL)
 		return srm_fail(status, SRM_NOT_SUPPORTED, "segmenter \"%s\" is not supported", trainer->options.segmenter);
 	if (model->base != NULL && trainer->options.lora_adapter)
 	{
 		srm_fail(status, SRM_NOT_SUPPORTED, "an adapter over a model that is an adapter itself cannot be written");
 		return srm_fail_hint(status, "Write a merged model, or train over \"%s\".", model->base);
 	}
+	if (srm_model_is_segmenter(model))
+		return srm_fail(status, SRM_NOT_SUPPORTED, "a segmenter cannot be trained");
 	if (model->head.value.n > 0)
 		return srm_fail(status, SRM_NOT_SUPPORTED, "a model whose head is more than a linear map cannot be trained");
 	if (model->decoder.norm_kind != SRM_NORM_RMS)
