@@ -136,12 +136,43 @@ multiply_narrow(float *out, size_t out_stride, const float *a, size_t row, size_
 		}
 }
 
+#define NARROW_ROWS	8
+
+/* The same for NARROW_ROWS rows of one vector: the factors of adapters have no more columns, mostly. */
+INLINE void
+multiply_narrow_tile(float *out, size_t out_stride, const float *a, size_t row, size_t step,
+					 const float *panel, size_t k, bool add, size_t width)
+{
+	TrainVector sums[NARROW_ROWS];
+
+	for (int i = 0; i < NARROW_ROWS; i++)
+		sums[i] = (TrainVector) {0};
+	for (size_t p = 0; p < k; p++)
+	{
+		TrainVector b = *(const TrainVector *) (panel + p * SRM_PANEL);
+
+		for (int i = 0; i < NARROW_ROWS; i++)
+			sums[i] += a[(size_t) i * row + p * step] * b;
+	}
+	for (int i = 0; i < NARROW_ROWS; i++)
+		for (size_t j = 0; j < width; j++)
+		{
+			float	   *place = out + (size_t) i * out_stride + j;
+
+			*place = add ? *place + sums[i][j] : sums[i][j];
+		}
+}
+
 /* All rows of one panel. */
 INLINE void
 multiply_panel(float *out, size_t out_stride, const float *a, size_t row, size_t step,
 			   const float *panel, size_t m, size_t width, size_t k, bool add)
 {
-	for (size_t i = 0; i < m; i += TILE_ROWS)
+	size_t		first = 0;
+
+	for (; width <= WIDTH && N_VECTORS > 1 && first + NARROW_ROWS <= m; first += NARROW_ROWS)
+		multiply_narrow_tile(out + first * out_stride, out_stride, a + first * row, row, step, panel, k, add, width);
+	for (size_t i = first; i < m; i += TILE_ROWS)
 	{
 		size_t		rows = m - i < TILE_ROWS ? m - i : TILE_ROWS;
 

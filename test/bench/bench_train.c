@@ -7,8 +7,8 @@
  *
  * PAIRS has a pair a line: "prompt" (a string, or a list of messages),
  * "chosen", "rejected".  Names are part, aggregation, boundary, batch, rate,
- * epochs, held_out, seed, threads, decay, every, max_tokens, output.  Prints a line of JSON for each
- * step.  STEPS 0 runs to the end.  tools/train_reference.py does the same in torch.
+ * epochs, held_out, seed, threads, rank, decay, every, max_tokens, output.  Prints a line of JSON for each
+ * step, with the seconds of all processors since the first one began.  STEPS 0 runs to the end.  tools/train_reference.py does the same in torch.
  *
  *-------------------------------------------------------------------------
  */
@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "../kernels_environment.h"
 #include "base/json.h"
@@ -145,6 +146,8 @@ set_option(Bench *bench, const char *name, const char *value)
 		options->seed = (uint64_t) number;
 	else if (strcmp(name, "threads") == 0)
 		options->n_threads = (int) number;
+	else if (strcmp(name, "rank") == 0)
+		options->lora_rank = (size_t) number;
 	else if (strcmp(name, "decay") == 0)
 		options->weight_decay = number;
 	else if (strcmp(name, "every") == 0)
@@ -161,11 +164,11 @@ set_option(Bench *bench, const char *name, const char *value)
 }
 
 static void
-print_report(const SrmTrainReport *report)
+print_report(const SrmTrainReport *report, double processor_seconds)
 {
-	printf("{\"step\": %llu, \"loss\": %.8f, \"accuracy\": %.4f, \"rate\": %.8g, \"norm\": %.6g, \"tokens_per_second\": %.0f",
+	printf("{\"step\": %llu, \"loss\": %.8f, \"accuracy\": %.4f, \"rate\": %.8g, \"norm\": %.6g, \"tokens_per_second\": %.1f, \"processor_seconds\": %.2f",
 		   (unsigned long long) report->step, report->loss, report->accuracy, report->learning_rate,
-		   report->gradient_norm, report->tokens_per_second);
+		   report->gradient_norm, report->tokens_per_second, processor_seconds);
 	if (report->evaluated)
 		printf(", \"held_out_accuracy\": %.4f, \"held_out_loss\": %.5f", report->held_out_accuracy,
 			   report->held_out_loss);
@@ -178,17 +181,19 @@ run(Bench *bench)
 {
 	SrmTrainPlan plan;
 	SrmTrainReport report;
+	clock_t		start;
 
 	if (!srm_trainer_begin(bench->trainer, &plan, NULL, &bench->status))
 		quit(bench);
 	fprintf(stderr, "%zu pairs to train on, %zu held out, %zu skipped; %llu steps, %zu parameters, %zu MB\n",
 			plan.n_train, plan.n_held_out, plan.n_skipped, (unsigned long long) plan.n_steps,
 			plan.n_parameters, plan.memory >> 20);
+	start = clock();
 	do
 	{
 		if (!srm_trainer_step(bench->trainer, &report, NULL, &bench->status))
 			quit(bench);
-		print_report(&report);
+		print_report(&report, (double) (clock() - start) / CLOCKS_PER_SEC);
 	} while (!report.done && (bench->n_steps == 0 || report.step < bench->n_steps));
 }
 

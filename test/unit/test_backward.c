@@ -646,7 +646,7 @@ test_forward_alone(void **state)
 static void
 check_products(const SrmKernels *kernels)
 {
-	static const size_t sizes[] = {1, 2, 11, 12, 13, 31, 33, 64, 130, 300};
+	static const size_t sizes[] = {1, 2, 8, 11, 12, 13, 31, 33, 64, 130, 300};
 	enum
 	{
 		N_SIZES = sizeof(sizes) / sizeof(sizes[0]), MAX = 300
