@@ -54,8 +54,8 @@ make_environment() {
 }
 
 find_python() {
-	"$PYTHON" -c 'import sys; sys.exit(sys.version_info < (3, 9))' 2>/dev/null ||
-		fail "there is no Python 3.9 or later by the name $PYTHON" \
+	"$PYTHON" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null ||
+		fail "there is no Python 3.11 or later by the name $PYTHON" \
 			"Install it (on Debian: apt-get install python3 python3-pip python3-venv), or name another interpreter in PYTHON."
 	if ! "$PYTHON" -c 'import gguf, numpy, pip, tokenizers' 2>/dev/null; then
 		make_environment

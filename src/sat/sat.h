@@ -25,9 +25,10 @@ extern SrmSat *srm_sat_open(const char *directory, const SrmModelOptions *option
 							SrmStatus *status);
 extern void srm_sat_close(SrmSat *sat); /* NULL is allowed */
 
+/* The model behind it, which lives as long. */
 extern const SrmModel *srm_sat_model(const SrmSat *sat);
 
-/* How to cut; srm_sat_defaults() gives what the model says. */
+/* How to cut. */
 typedef struct SrmSatOptions
 {
 	double		threshold;		/* a sentence ends where the probability is above it */
@@ -35,6 +36,7 @@ typedef struct SrmSatOptions
 	int			n_threads;
 } SrmSatOptions;
 
+/* What the model's configuration says, and what is usual where it says nothing. */
 extern void srm_sat_defaults(const SrmSat *sat, SrmSatOptions *options);
 
 /*
@@ -56,6 +58,7 @@ typedef struct SrmSatSplitter
 	SrmSatOptions options;
 } SrmSatSplitter;
 
+/* Makes a splitter of a segmenter; there is nothing to be freed. */
 extern void srm_sat_splitter_init(SrmSatSplitter *splitter, SrmSat *sat, const SrmSatOptions *options);
 
 #endif							/* SRM_SAT_H */
