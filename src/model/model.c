@@ -354,6 +354,7 @@ summarize(SrmModelFiles *files, SrmArena *arena, SrmArena *scratch, SrmModelSumm
 	summary->n_parameters = weights.n_parameters;
 	summary->max_tokens = config.max_tokens;
 	summary->settings = config.settings;
+	summary->is_segmenter = config.architecture->is_segmenter;
 	return true;
 }
 

@@ -66,6 +66,7 @@ typedef struct SrmModelSummary
 	uint64_t	n_parameters;	/* from the headers of the safetensors files */
 	size_t		max_tokens;
 	SrmModelSettings settings;
+	bool		is_segmenter;	/* it has no aggregation, and no boundaries */
 } SrmModelSummary;
 
 /*

@@ -44,7 +44,7 @@ fill_summary(const SrmModelSummary *summary, Datum *values)
 	values[0] = CStringGetTextDatum(summary->architecture);
 	values[1] = Int64GetDatum((int64) summary->n_parameters);
 	values[2] = CStringGetTextDatum(summary->dtype);
-	values[3] = CStringGetTextDatum(summary->settings.aggregation);
+	values[3] = CStringGetTextDatum(summary->settings.aggregation); /* a segmenter has none */
 	values[4] = CStringGetTextDatum(summary->settings.boundary);
 	values[5] = Int32GetDatum((int32) summary->max_tokens);
 }
@@ -81,6 +81,7 @@ put_model(SrmRows *rows, SrmCall *call, const char *name)
 	{
 		memset(nulls, false, sizeof(nulls));
 		nulls[1] = !is_known;
+		nulls[5] = nulls[6] = summary.is_segmenter;
 		if (is_known)
 			values[1] = CStringGetTextDatum(digest);
 		fill_summary(&summary, values + 2);

@@ -46,9 +46,10 @@ SELECT count(*) FROM srm_sentence_rewards('Hi.', 'Dr. No. Yes');
 RESET srm.segmenter;
 RESET srm.model;
 
--- a list of models shows it, but it cannot score
+-- a list of models shows it as one without rewards, and it cannot score
 
-SELECT name, architecture, parameters > 0 AS has_parameters FROM srm_models() WHERE name = 'sat-sm';
+SELECT name, architecture, parameters > 0 AS has_parameters, aggregation IS NULL AS no_aggregation, boundary IS NULL AS no_boundary
+FROM srm_models() WHERE name IN ('sat-sm', 'llama') ORDER BY name;
 SELECT srm_score('sat-sm', 'Hi.', 'Yes.');
 
 -- and what scores is no segmenter
