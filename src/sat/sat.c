@@ -23,6 +23,7 @@
 #define LAST_TOKEN		"</s>"
 #define N_AROUND		2
 
+#define MAX_BLOCK		510		/* tokens of a chunk besides those, whatever a model has room for: wtpsplit's */
 #define CHUNKS_AT_ONCE	4		/* whose states are in memory: 2048 rows of them */
 
 struct SrmSat
@@ -226,7 +227,7 @@ srm_sat_logits(SrmSat *sat, const char *text, size_t length, const SrmSatOptions
 		return false;
 	if (tokens->n == 0)
 		return true;
-	reading.block = srm_smaller(tokens->n, sat->model->max_tokens - N_AROUND);
+	reading.block = srm_smaller(srm_smaller(tokens->n, MAX_BLOCK), sat->model->max_tokens - N_AROUND);
 	/* Beyond a chunk's length, tokens would be passed over */
 	reading.stride = srm_smaller(options->stride, reading.block);
 	scratch = srm_arena_create(status);
