@@ -32,8 +32,9 @@ check_config(const SrmConfig *config)
 		decoder->vocab_size == 0 || decoder->n_heads % decoder->n_kv_heads != 0 ||
 		decoder->head_dim == 0 || decoder->head_dim % 2 != 0 || config->max_tokens == 0)
 		abort();
-	if (!is_positive(rope->factor) || !is_positive(rope->attention_factor) ||
-		!is_positive(rope->original_max_positions) || !(rope->theta > 1))
+	if (!config->architecture->has_no_rope &&
+		(!is_positive(rope->factor) || !is_positive(rope->attention_factor) ||
+		 !is_positive(rope->original_max_positions) || !(rope->theta > 1)))
 		abort();
 	if (config->settings.aggregation == NULL || config->settings.boundary == NULL ||
 		config->settings.segmenter == NULL || config->settings.locale == NULL ||
