@@ -35,7 +35,7 @@ my $config = write_program('pg_config', qq{echo "$tempdir/share"\n});
 
 my ($ok, $stdout, $stderr) = fetch(PG_CONFIG => $config, PYTHON => "$tempdir/nowhere");
 ok(!$ok, 'without an interpreter it fails');
-like($stderr, qr/no Python 3\.9 or later by the name \S+nowhere\n.*apt-get install python3/, 'and says what to install');
+like($stderr, qr/no Python 3\.11 or later by the name \S+nowhere\n.*apt-get install python3/, 'and says what to install');
 
 my $bare = write_program('bare', qq{case "\$*" in *sys.version*) exit 0 ;; esac\nexit 1\n});
 ($ok, $stdout, $stderr) = fetch(PG_CONFIG => $config, PYTHON => $bare);
