@@ -14,8 +14,8 @@ my $source = "$ENV{TESTDIR}/test/data/models/llama";
 my $models = PostgreSQL::Test::Utils::tempdir;
 my $written = PostgreSQL::Test::Utils::tempdir;
 
-make_path("$models/default");
-copy("$source/$_", "$models/default/$_") or die $! for qw(config.json model.safetensors tokenizer.json tokenizer_config.json);
+make_path("$models/llama");
+copy("$source/$_", "$models/llama/$_") or die $! for qw(config.json model.safetensors tokenizer.json tokenizer_config.json);
 
 my $node = PostgreSQL::Test::Cluster->new('main');
 $node->init;
@@ -25,6 +25,8 @@ $node->start;
 # the tables that the README makes
 $node->safe_psql('postgres', q{
 	CREATE EXTENSION srm;
+	-- of 8 bits, as the default model is
+	SELECT srm_quantize('llama', 'default', embedding => true);
 	CREATE TABLE pairs (id bigserial PRIMARY KEY, prompt text NOT NULL, chosen text NOT NULL, rejected text NOT NULL,
 		margin real GENERATED ALWAYS AS (srm_margin('default', prompt, chosen, rejected)) STORED);
 	INSERT INTO pairs (prompt, chosen, rejected)
