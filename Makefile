@@ -18,8 +18,9 @@ PG_CONFIG = pg_config
 
 MODULE_big = srm
 ENGINE_ROOMS = base jinja segment tokenizer files kernel nn model write reward sat score train
-ENGINE_SOURCES = $(sort $(wildcard $(ENGINE_ROOMS:%=src/%/*.c)))
-PG_SOURCES = $(sort $(wildcard src/pg/*.c))
+ENGINE_SOURCES = $(sort $(wildcard $(ENGINE_ROOMS:%=src/%/*.c) $(ENGINE_ROOMS:%=src/%/*/*.c)))
+PG_SOURCES = $(sort $(wildcard src/pg/*.c src/pg/*/*.c))
+ROOM_HEADERS = $(wildcard src/*/*.h src/*/*/*.h)
 OBJS = $(PG_SOURCES:.c=.o) $(ENGINE_SOURCES:.c=.o)
 
 DATA_built = sql/srm--$(EXTVERSION).sql
@@ -47,7 +48,7 @@ include $(PGXS)
 # unit are not looked at.  Nothing that would change a result.
 src/kernel/%.o src/nn/%.o src/reward/%.o src/train/decoder%.o src/train/tree%.o: override CFLAGS += -O3 -fno-math-errno -fno-trapping-math
 
-$(OBJS): $(wildcard src/*/*.h)
+$(OBJS): $(ROOM_HEADERS)
 
 $(shlib): srm.map
 
@@ -87,7 +88,7 @@ FUZZERS = $(patsubst test/fuzz/%.c,$(BUILD)/%,$(sort $(wildcard test/fuzz/fuzz_*
 
 $(BUILD)/src/kernel/%.o $(BUILD)/src/nn/%.o $(BUILD)/src/reward/%.o $(BUILD)/src/train/decoder%.o $(BUILD)/src/train/tree%.o: ENGINE_CFLAGS += -O3 -fno-math-errno -fno-trapping-math
 
-$(BUILD)/src/%.o: src/%.c $(wildcard src/*/*.h)
+$(BUILD)/src/%.o: src/%.c $(ROOM_HEADERS)
 	@mkdir -p $(@D)
 	$(ENGINE_CC) $(ENGINE_CFLAGS) $(SANITIZE) $(ENGINE_CPPFLAGS) -c $< -o $@
 

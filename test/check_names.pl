@@ -30,7 +30,7 @@ sub slurp
 	return <$file>;
 }
 
-my @sources = glob 'src/*/*.[ch]';
+my @sources = (glob('src/*/*.[ch]'), glob('src/*/*/*.[ch]'));
 my %text = map { $_ => slurp($_) } @sources, glob('test/*/*.[ch]'), glob('sql/*.sql');
 my $everything = join "\n", values %text;
 
@@ -151,7 +151,7 @@ for my $source (@sources)
 my %room;
 for my $source (grep { !m{^src/pg/} } @sources)
 {
-	my ($folder, $name) = $source =~ m{^src/(\w+)/(.+)$};
+	my ($folder, $name) = $source =~ m{^src/(.+)/([^/]+)$};
 
 	offend($source, "there is a file of that name in src/$room{$name}") if $room{$name};
 	$room{$name} = $folder;

@@ -13,14 +13,14 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "files/directory.h"
 #include "model/adapter_weights.h"
 #include "model/bind.h"
 #include "model/chat.h"
 #include "model/config.h"
-#include "files/directory.h"
-#include "model/prepared.h"
-#include "model/prepared_format.h"
-#include "model/prepared_tokenizer.h"
+#include "model/prepared/prepared.h"
+#include "model/prepared/prepared_format.h"
+#include "model/prepared/prepared_tokenizer.h"
 #include "model/weights.h"
 
 #define MAX_ATTEMPTS		5		/* to open a model that is replaced again and again */

@@ -13,9 +13,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "kernel/pack.h"
 #include "files/directory.h"
-#include "model/prepared_verify.h"
+#include "kernel/pack.h"
+#include "model/prepared/prepared_verify.h"
 
 /* Names of kinds of arithmetic, see model->prepared.compute. */
 static const char *const kinds[] = {"f32", "bf16", "int8", "mixed"};

@@ -10,7 +10,7 @@
 #include "fmgr.h"
 #include "miscadmin.h"
 
-#include "pg/models.h"
+#include "pg/models/models.h"
 #include "pg/settings.h"
 
 PG_MODULE_MAGIC;

@@ -13,9 +13,9 @@
 #include "miscadmin.h"
 #include "utils/guc.h"
 
+#include "files/name.h"
 #include "kernel/workspace.h"
 #include "model/model.h"
-#include "files/name.h"
 #include "pg/compat.h"
 #include "pg/settings.h"
 #include "pg/settings_source.h"

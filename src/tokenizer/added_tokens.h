@@ -9,7 +9,7 @@
 #define SRM_ADDED_TOKENS_H
 
 #include "base/map.h"
-#include "tokenizer/bpe_vocabulary.h"
+#include "tokenizer/bpe/bpe_vocabulary.h"
 #include "tokenizer/normalizer.h"
 
 typedef struct SrmAddedToken

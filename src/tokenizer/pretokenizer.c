@@ -11,7 +11,7 @@
 #include <unicode/uchar.h>
 
 #include "base/utf8.h"
-#include "tokenizer/bpe_vocabulary.h"
+#include "tokenizer/bpe/bpe_vocabulary.h"
 #include "tokenizer/pretokenizer_regex.h"
 #include "tokenizer/unicode_classes.h"
 

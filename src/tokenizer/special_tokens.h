@@ -14,7 +14,7 @@
 #define SRM_SPECIAL_TOKENS_H
 
 #include "base/json.h"
-#include "tokenizer/bpe_vocabulary.h"
+#include "tokenizer/bpe/bpe_vocabulary.h"
 
 /* Trees of the files; NULL: there is none. */
 typedef struct SrmSpecialFiles

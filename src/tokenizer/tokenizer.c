@@ -15,7 +15,7 @@
 
 #include "base/json_write.h"
 #include "tokenizer/added_tokens.h"
-#include "tokenizer/bpe.h"
+#include "tokenizer/bpe/bpe.h"
 #include "tokenizer/pretokenizer.h"
 #include "tokenizer/tokenizer_image.h"
 #include "tokenizer/unigram.h"

@@ -11,8 +11,8 @@
 #ifndef SRM_TOKENIZER_IMAGE_H
 #define SRM_TOKENIZER_IMAGE_H
 
-#include "tokenizer/bpe_merges.h"
-#include "tokenizer/bpe_vocabulary.h"
+#include "tokenizer/bpe/bpe_merges.h"
+#include "tokenizer/bpe/bpe_vocabulary.h"
 
 typedef enum SrmTokenizerKind
 {

@@ -11,7 +11,7 @@
 #ifndef SRM_UNIGRAM_H
 #define SRM_UNIGRAM_H
 
-#include "tokenizer/bpe_vocabulary.h"
+#include "tokenizer/bpe/bpe_vocabulary.h"
 #include "tokenizer/tokens.h"
 
 #define SRM_UNIGRAM_PAIRS	65536	/* pairs of bytes */

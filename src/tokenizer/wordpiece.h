@@ -12,7 +12,7 @@
 #ifndef SRM_WORDPIECE_H
 #define SRM_WORDPIECE_H
 
-#include "tokenizer/bpe_vocabulary.h"
+#include "tokenizer/bpe/bpe_vocabulary.h"
 #include "tokenizer/tokens.h"
 
 typedef struct SrmWordPiece

@@ -9,7 +9,7 @@
 #include "fuzz_files.h"
 
 #include "base/hash.h"
-#include "model/prepared_format.h"
+#include "model/prepared/prepared_format.h"
 #include "score/scorer.h"
 
 static char model[128];

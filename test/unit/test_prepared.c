@@ -13,8 +13,8 @@
 #include <sys/file.h>
 #include <sys/wait.h>
 
-#include "model/prepared_clean.h"
-#include "model/prepared_format.h"
+#include "model/prepared/prepared_clean.h"
+#include "model/prepared/prepared_format.h"
 #include "kernel/pack.h"
 
 /* Opens a model that shares its file, and closes it. */

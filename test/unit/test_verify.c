@@ -9,7 +9,7 @@
 #include "prepared_fixture.h"
 
 #include "base/hash.h"
-#include "model/prepared_format.h"
+#include "model/prepared/prepared_format.h"
 #include "model/verify.h"
 
 static SrmArena *arena;

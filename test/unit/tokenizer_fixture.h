@@ -11,7 +11,7 @@
 #include "arena_fixture.h"
 
 #include "base/utf8.h"
-#include "tokenizer/bpe.h"
+#include "tokenizer/bpe/bpe.h"
 #include "tokenizer/tokenizer.h"
 
 #define FOLDER	"test/data/tokenizer/"

@@ -1,0 +1,122 @@
+/*-------------------------------------------------------------------------
+ *
+ * judge.c
+ *	  A model that scores the rows of a query.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "utils/memutils.h"
+
+#include "pg/models/sats.h"
+#include "pg/pairs/judge.h"
+#include "pg/settings.h"
+
+static void
+set_aggregation(SrmJudge *judge)
+{
+	if (judge->aggregation != NULL &&
+		!srm_aggregation_find(judge->aggregation, &judge->options.aggregation))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("unrecognized aggregation \"%s\"", judge->aggregation),
+				 errhint("Aggregations are \"attention\", \"last\", \"sum\", \"mean\", \"min\", \"max\" and \"token_mean\".")));
+}
+
+static void
+look_up(SrmJudge *judge)
+{
+	MemoryContext old;
+
+	MemoryContextReset(judge->scratch);
+	old = MemoryContextSwitchTo(judge->scratch);
+	judge->model = srm_models_open(judge->call, judge->name,
+								   judge->follows_settings ? srm_compute : judge->compute);
+	MemoryContextSwitchTo(old);
+	srm_scorer_defaults(judge->model->scorer, &judge->options);
+	if (judge->follows_settings)
+		srm_options_of_settings(&judge->options);
+	judge->options.splitter = srm_sats_splitter(judge->call, judge->options.segmenter, judge->follows_settings);
+	set_aggregation(judge);
+	judge->options.n_threads = srm_settings_threads();
+	judge->options.cache_bytes = (size_t) srm_prompt_cache * 1024;
+}
+
+static void
+begin_judge(SrmJudge *judge, const char *model, const char *aggregation, bool follows_settings,
+			int compute)
+{
+	memset(judge, 0, sizeof(SrmJudge));
+	judge->call = srm_call_begin();
+	judge->name = pstrdup(model);
+	judge->aggregation = aggregation;
+	judge->follows_settings = follows_settings;
+	judge->compute = compute;
+	judge->scratch = AllocSetContextCreate(CurrentMemoryContext, "srm judge", ALLOCSET_DEFAULT_SIZES);
+	look_up(judge);
+}
+
+void
+srm_judge_begin(SrmJudge *judge, const char *model, const char *aggregation)
+{
+	begin_judge(judge, model != NULL ? model : srm_model, aggregation, true, srm_compute);
+}
+
+void
+srm_judge_begin_own(SrmJudge *judge, const char *model)
+{
+	begin_judge(judge, model, NULL, false, SRM_COMPUTE_OF_MODEL);
+}
+
+void
+srm_judge_begin_computing(SrmJudge *judge, const char *model, int compute)
+{
+	begin_judge(judge, model, NULL, false, compute);
+}
+
+double
+srm_judge_score_sentences(SrmJudge *judge, const SrmConversation *conversation, uint64 n_batches,
+						  SrmScored *scored)
+{
+	SrmCall    *call = judge->call;
+	float4		score;
+
+	if (judge->n_batches != n_batches)
+		look_up(judge);
+	judge->n_batches = n_batches;
+	srm_call_check(call, srm_scorer_score(judge->model->scorer, conversation->messages,
+										  conversation->n_messages, &judge->options,
+										  call->arena, scored, &call->stop, &call->status));
+	score = (float4) scored->score; /* the score that srm_score() gives */
+	if (!isfinite(score))
+		ereport(ERROR,
+				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+				 errmsg("score by model \"%s\" is out of range for type real", srm_call_text(judge->name))));
+	return score;
+}
+
+void
+srm_judge_forget(SrmJudge *judge)
+{
+	srm_arena_reset(judge->call->arena);
+}
+
+double
+srm_judge_score(SrmJudge *judge, const SrmConversation *conversation, uint64 n_batches)
+{
+	SrmScored	scored;
+	double		score = srm_judge_score_sentences(judge, conversation, n_batches, &scored);
+
+	srm_judge_forget(judge);
+	return score;
+}
+
+void
+srm_judge_end(SrmJudge *judge)
+{
+	srm_call_end(judge->call);
+	MemoryContextDelete(judge->scratch);
+}

@@ -1,0 +1,178 @@
+/*-------------------------------------------------------------------------
+ *
+ * quantize.c
+ *	  Models with weights of 8 bits, in SQL.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "executor/spi.h"
+#include "funcapi.h"
+#include "utils/builtins.h"
+
+#include "kernel/pack.h"
+#include "pg/encoding.h"
+#include "pg/models/models.h"
+#include "pg/models/output.h"
+#include "pg/pairs/judge.h"
+#include "pg/pairs/pairs.h"
+#include "write/quantize.h"
+
+#define PAIRS_PER_FLIP	100		/* more flips than one in so many deserve a warning */
+
+/* Scores of pairs by two forms of a model, the chosen response's before the rejected one's. */
+typedef struct Scores
+{
+	MemoryContext context;
+	SrmJudge	exact;
+	SrmJudge	bytes;
+	double	   *scores;			/* (2 * n_pairs), room for capacity */
+	double	   *others;			/* the same */
+	size_t		n;				/* 2 * n_pairs */
+	size_t		capacity;
+} Scores;
+
+static void
+score_response(Scores *scores, const SrmConversation *conversation)
+{
+	if (scores->n == scores->capacity)
+	{
+		size_t		size;
+
+		scores->capacity = scores->capacity == 0 ? 256 : 2 * scores->capacity;
+		size = scores->capacity * sizeof(double);
+		scores->scores = scores->n == 0 ? MemoryContextAllocHuge(scores->context, size) : repalloc_huge(scores->scores, size);
+		scores->others = scores->n == 0 ? MemoryContextAllocHuge(scores->context, size) : repalloc_huge(scores->others, size);
+	}
+	/* Each looks up its model anew, since the other may have closed it */
+	scores->scores[scores->n] = srm_judge_score(&scores->exact, conversation, scores->n + 1);
+	scores->others[scores->n] = srm_judge_score(&scores->bytes, conversation, scores->n + 1);
+	scores->n++;
+}
+
+static void
+score_query(Scores *scores, const char *query)
+{
+	SrmPairCursor cursor;
+	SrmPairRow	row;
+
+	SPI_connect();
+	srm_pairs_open(&cursor, query, true);
+	while (srm_pairs_next(&cursor, &row))
+	{
+		srm_pairs_look_at(&cursor, SRM_COLUMN_CHOSEN, &row.chosen);
+		score_response(scores, &row.chosen);
+		srm_pairs_look_at(&cursor, SRM_COLUMN_REJECTED, &row.rejected);
+		score_response(scores, &row.rejected);
+	}
+	srm_pairs_close(&cursor);
+	SPI_finish();
+	if (scores->n == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("query gives no pairs to compare the models on")));
+}
+
+/* What would be an error after all pairs were scored is one before. */
+static void
+check_not_quantized(const SrmOpenModel *model)
+{
+	if (model->scorer->model->settings.quantization != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("model \"%s\" is quantized already", srm_call_text(model->name))));
+}
+
+/* The scores of the copy are those that the model itself has in this arithmetic. */
+static void
+measure(const char *model, const char *query, SrmAgreement *agreement)
+{
+	Scores		scores = {.context = CurrentMemoryContext};
+	SrmCall    *call;
+
+	srm_judge_begin_own(&scores.exact, model);
+	check_not_quantized(scores.exact.model);
+	srm_judge_begin_computing(&scores.bytes, model, SRM_COMPUTE_INT8);
+	score_query(&scores, query);
+	call = scores.exact.call;
+	srm_call_check(call, srm_agreement_measure(agreement, scores.scores, scores.others, scores.n / 2, &call->status));
+	srm_judge_end(&scores.bytes);
+	srm_judge_end(&scores.exact);
+}
+
+static void
+warn_flips(const char *model, const SrmAgreement *agreement)
+{
+	if (agreement->n_flips * PAIRS_PER_FLIP > agreement->n_pairs)
+		ereport(WARNING,
+				(errmsg("model \"%s\" in 8 bits prefers other responses than before", srm_call_text(model)),
+				 errdetail("It does so in %zu of %zu pairs; scores differ by up to %g, and have a rank correlation of %.4f.",
+						   agreement->n_flips, agreement->n_pairs, agreement->largest_difference,
+						   agreement->rank_correlation),
+				 errhint("Pairs whose scores are close flip first. If they matter, keep the model as it is.")));
+}
+
+static void
+write_model(SrmCall *call, SrmOutput *output, const char *model, bool embedding, const SrmAgreement *agreement)
+{
+	char	   *directory = srm_models_resolve(call, model);
+	SrmModelPath path;
+
+	srm_models_path(&path);
+	srm_call_check(call, srm_model_quantize(output->writer, directory, &path, embedding, agreement, &call->stop, &call->status));
+	srm_output_commit(call, output);
+}
+
+/*
+ * srm_quantize(model text, name text, replace boolean, embedding boolean); srm 0.1 declared it
+ * without the last
+ */
+SRM_FUNCTION(srm_sql_quantize)
+{
+	SrmCall    *call = srm_call_begin();
+	char	   *model = srm_cstring_of_datum(PG_GETARG_DATUM(0));
+	bool		embedding = PG_NARGS() > 3 && PG_GETARG_BOOL(3);
+	SrmOutput  *output;
+
+	(void) srm_models_resolve(call, model);
+	output = srm_output_begin(call, srm_cstring_of_datum(PG_GETARG_DATUM(1)), PG_GETARG_BOOL(2));
+	write_model(call, output, model, embedding, NULL);
+	srm_output_end(output);
+	srm_call_end(call);
+	PG_RETURN_VOID();
+}
+
+static Datum
+make_result(FunctionCallInfo fcinfo, const SrmAgreement *agreement)
+{
+	TupleDesc	descriptor;
+	Datum		values[4];
+	bool		nulls[4] = {false};
+
+	if (get_call_result_type(fcinfo, NULL, &descriptor) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	values[0] = Int64GetDatum((int64) agreement->n_pairs);
+	values[1] = Float8GetDatum(agreement->rank_correlation);
+	values[2] = Int64GetDatum((int64) agreement->n_flips);
+	values[3] = Float8GetDatum(agreement->largest_difference);
+	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(descriptor), values, nulls));
+}
+
+/* srm_quantize(model text, name text, query text, replace boolean): one row */
+SRM_FUNCTION(srm_sql_quantize_measured)
+{
+	SrmCall    *call = srm_call_begin();
+	char	   *model = srm_cstring_of_datum(PG_GETARG_DATUM(0));
+	SrmOutput  *output;
+	SrmAgreement agreement;
+
+	(void) srm_models_resolve(call, model);
+	output = srm_output_begin(call, srm_cstring_of_datum(PG_GETARG_DATUM(1)), PG_GETARG_BOOL(3));
+	measure(model, TextDatumGetCString(PG_GETARG_DATUM(2)), &agreement);
+	write_model(call, output, model, false, &agreement);
+	srm_output_end(output);
+	srm_call_end(call);
+	warn_flips(model, &agreement);
+	return make_result(fcinfo, &agreement);
+}
