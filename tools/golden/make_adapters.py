@@ -70,17 +70,15 @@ def save_adapter(root, name, base, options, dtype):
     os.remove(os.path.join(directory, "README.md"))
 
 
-def write_expected(root, name):
-    directory = os.path.join(root, name)
+def expect(root, directory):
+    """What peft computes with the adapter in the directory, over its base in root."""
     with open(os.path.join(directory, "adapter_config.json"), encoding="utf-8") as file:
         config = json.load(file)
-    model = PeftModel.from_pretrained(open_base(root, os.path.basename(config["base_model_name_or_path"])),
-                                      directory).eval()
+    base = os.path.join(root, os.path.basename(config["base_model_name_or_path"]))
+    model = PeftModel.from_pretrained(open_base(*os.path.split(base)), directory).eval()
     if not hasattr(model.base_model.model, "score"):
-        tokenizer = AutoTokenizer.from_pretrained(config["base_model_name_or_path"])
-        expected = make_cross_encoders.expect_pairs(model, tokenizer, 0)
-        output.write(os.path.join(directory, "expected.json"), {**expected, "peft": peft.__version__})
-        return
+        expected = make_cross_encoders.expect_pairs(model, AutoTokenizer.from_pretrained(base), 0)
+        return {**expected, "peft": peft.__version__}
     rng = np.random.default_rng(SEED)
     tensors = {name.removeprefix("base_model.model."): tensor
                for name, tensor in load_file(os.path.join(directory, "adapter_model.safetensors")).items()}
@@ -94,7 +92,7 @@ def write_expected(root, name):
     if settings.get("aggregation") == "attention":
         expected["attention"] = make_models.expect_attention(model.base_model.model, tensors, rng, bias,
                                                              settings["boundary"] == "marker")
-    output.write(os.path.join(directory, "expected.json"), expected)
+    return expected
 
 
 def main():
@@ -105,7 +103,7 @@ def main():
         torch.manual_seed(SEED + list(ADAPTERS).index(name) if name in ADAPTERS else SEED)
         if name in ADAPTERS:
             save_adapter(root, name, *ADAPTERS[name])
-        write_expected(root, name)
+        output.write(os.path.join(root, name, "expected.json"), expect(root, os.path.join(root, name)))
         for file in os.listdir(os.path.join(root, name)):
             os.chmod(os.path.join(root, name, file), 0o644)
         print(name, flush=True)

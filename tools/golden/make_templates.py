@@ -182,7 +182,8 @@ def write(name, value):
         file.write("\n")
 
 
+chat.datetime = Clock
+
 if __name__ == "__main__":
-    chat.datetime = Clock
     write("rendered.json", rendered())
     write("expressions.json", expressions())

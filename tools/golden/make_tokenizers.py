@@ -1,7 +1,7 @@
 """Makes test/data/tokenizer: small tokenizers, and what the tokenizers library
 says of a few hundred texts.
 
-    pip install tokenizers==0.23.3 sentencepiece==0.2.3 transformers==5.23.0
+    pip install tokenizers==0.23.3 sentencepiece==0.2.3 transformers==5.24.0
     python tools/golden/make_tokenizers.py test/data/tokenizer
     python tools/golden/make_tokenizers.py --large large.json corpus.txt
 
@@ -413,7 +413,7 @@ def make_golden(folder):
                    expect(tree, numbered if name in main else few))
     with open(os.path.join(folder, "texts.json"), "w", encoding="utf-8", newline="\n") as file:
         file.write("[\n" + ",\n".join(json.dumps(t) for t in texts) + "\n]\n")
-    make_chats(os.path.join(folder, "chats.json"), {**main, **others})
+    dump_cases(os.path.join(folder, "chats.json"), chats({**main, **others}))
     make_classes(os.path.join(folder, "classes.json"))
     print(f"tokenizers {tokenizers.__version__}: {len(main) + len(others)} tokenizers, "
           f"{len(texts)} texts")
@@ -433,7 +433,7 @@ TEMPLATES = {
 }
 
 
-def make_chats(path, trees):
+def chats(trees):
     """[tokenizer, text, ids]: what apply_chat_template() gives, whatever the post-processor does."""
     cases = []
     for name, template in TEMPLATES.items():
@@ -444,7 +444,7 @@ def make_chats(path, trees):
         messages = [{"role": role, "content": content} for role, content in TURNS]
         text = tokenizer.apply_chat_template(messages, tokenize=False)
         cases.append([name, text, tokenizer.apply_chat_template(messages, tokenize=True, return_dict=False)])
-    dump_cases(path, cases)
+    return cases
 
 
 # ---- classes of characters ----
