@@ -452,6 +452,15 @@ srm_json_member(const SrmJson *json, const char *key)
 	return found == NULL || found->type == SRM_JSON_NULL ? NULL : found;
 }
 
+bool
+srm_json_has_member(const SrmJson *object, const char *key)
+{
+	for (const SrmJson *child = object->child; child != NULL; child = child->next)
+		if (strcmp(child->key, key) == 0)
+			return true;
+	return false;
+}
+
 const char *
 srm_json_string(const SrmJson *json)
 {

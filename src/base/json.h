@@ -52,6 +52,9 @@ extern SrmJson *srm_json_parse(const char *json, size_t length, const char *what
  */
 extern const SrmJson *srm_json_member(const SrmJson *json, const char *key);
 
+/* Whether an object has a member, be it null, which is NULL above. */
+extern bool srm_json_has_member(const SrmJson *object, const char *key);
+
 /* The text of a string, or NULL for anything else, NULL included. */
 extern const char *srm_json_string(const SrmJson *json);
 

@@ -131,6 +131,29 @@ static const SrmLayerTensor bert_layer[] = {
 	END_OF_LIST
 };
 
+/* The embeddings are normed, so that the first layer needs no norm of its own. */
+static const SrmLayerTensor modernbert_layer[] = {
+	{.name = "attn_norm.weight", .weight = SRM_WEIGHT_ATTENTION_NORM, .first_layer = 1},
+	{.name = "attn_norm.bias", .weight = SRM_WEIGHT_ATTENTION_NORM_BIAS, .step = SRM_STEP_NORM_BIAS, .first_layer = 1},
+	PART("attn.Wqkv.weight", QUERY, by_map, 0),
+	PART("attn.Wqkv.weight", KEY, by_map, 1),
+	PART("attn.Wqkv.weight", VALUE, by_map, 2),
+	OPTION_PART("attn.Wqkv.bias", QKV_BIAS, QUERY_BIAS, by_map, 0),
+	OPTION_PART("attn.Wqkv.bias", QKV_BIAS, KEY_BIAS, by_map, 1),
+	OPTION_PART("attn.Wqkv.bias", QKV_BIAS, VALUE_BIAS, by_map, 2),
+	TENSOR("attn.Wo.weight", OUTPUT),
+	OPTION("attn.Wo.bias", OUTPUT_BIAS, OUTPUT_BIAS),
+	TENSOR("mlp_norm.weight", FFN_NORM),
+	OPTION("mlp_norm.bias", NORM_BIAS, FFN_NORM_BIAS),
+	PART("mlp.Wi.weight", GATE, gate_before_up, 0),
+	PART("mlp.Wi.weight", UP, gate_before_up, 1),
+	OPTION_PART("mlp.Wi.bias", MLP_BIAS, GATE_BIAS, gate_before_up, 0),
+	OPTION_PART("mlp.Wi.bias", MLP_BIAS, UP_BIAS, gate_before_up, 1),
+	TENSOR("mlp.Wo.weight", DOWN),
+	OPTION("mlp.Wo.bias", MLP_BIAS, DOWN_BIAS),
+	END_OF_LIST
+};
+
 static const SrmLayerTensor internlm2_layer[] = {
 	TENSOR("attention_norm.weight", ATTENTION_NORM),
 	PART("attention.wqkv.weight", QUERY, by_key_head, 0),
@@ -176,7 +199,7 @@ static const SrmLayerTensor internlm2_layer[] = {
 	.embedding_norm = "embeddings.LayerNorm.weight", .embedding_norm_bias = "embeddings.LayerNorm.bias"
 
 #define BERT_LAYERS \
-	.steps = {[SRM_STEP_ALWAYS] = ""}, \
+	.steps = {[SRM_STEP_ALWAYS] = "", [SRM_STEP_NORM_BIAS] = ""}, \
 	.activation_key = "hidden_act", .activation = "gelu", .norm_eps_key = "layer_norm_eps", \
 	.norm_kind = SRM_NORM_LAYER, .post_norms_sum = true, .has_no_rope = true, .sees_all = true, \
 	.max_positions = 512, .norm_eps = 1e-12
@@ -335,7 +358,8 @@ static const SrmArchitecture architectures[] = {
 		.steps = {
 			[SRM_STEP_ALWAYS] = "",
 			[SRM_STEP_QKV_BIAS] = "attention_bias",
-			[SRM_STEP_OUTPUT_BIAS] = "attention_bias"
+			[SRM_STEP_OUTPUT_BIAS] = "attention_bias",
+			[SRM_STEP_NORM_BIAS] = ""
 		},
 		.has_attention_bias = true,
 		.activation_key = "hidden_act", .activation = "gelu", .norm_eps_key = "layer_norm_eps",
@@ -356,6 +380,28 @@ static const SrmArchitecture architectures[] = {
 	{
 		.family = "XLMRoberta", .model_type = "xlm-roberta", .prefix = "roberta.",
 		BERT_NAMES, BERT_LAYERS, ROBERTA_PAIRS
+	},
+	{
+		.family = "ModernBert", .model_type = "modernbert",
+		.embedding = "embeddings.tok_embeddings.weight", .layer_prefix = "layers.", .layer_tensors = modernbert_layer,
+		.embedding_norm = "embeddings.norm.weight", .embedding_norm_bias = "embeddings.norm.bias",
+		.final_norm = "final_norm.weight", .final_norm_bias = "final_norm.bias",
+		.steps = {
+			[SRM_STEP_ALWAYS] = "",
+			[SRM_STEP_QKV_BIAS] = "attention_bias",
+			[SRM_STEP_OUTPUT_BIAS] = "attention_bias",
+			[SRM_STEP_MLP_BIAS] = "mlp_bias",
+			[SRM_STEP_NORM_BIAS] = "norm_bias"
+		},
+		.activation_key = "hidden_activation", .activation = "gelu", .norm_eps_key = "norm_eps",
+		.norm_kind = SRM_NORM_LAYER, .sees_all = true,
+		.theta_key = "global_rope_theta", .rope_theta = 160000,
+		.has_local_rope = true, .local_theta_key = "local_rope_theta", .local_theta = 10000, .scales_local_rope = true,
+		.window_rule = SRM_WINDOW_BETWEEN, .window_period = 3, .window_key = "local_attention", .window = 128,
+		.pair_template = PAIR_TEMPLATE("{{ sep_token }}"),
+		.head = {"head.dense", "classifier"}, .head_norm_name = "head.norm",
+		.head_activation_key = "classifier_activation", .head_activation = "gelu", .pooling_key = "classifier_pooling",
+		.max_positions = 8192, .norm_eps = 1e-5
 	},
 	{
 		/* SaT, of wtpsplit */

@@ -20,6 +20,7 @@ typedef enum SrmStep
 	SRM_STEP_OUTPUT_BIAS,
 	SRM_STEP_MLP_BIAS,
 	SRM_STEP_HEAD_NORM,
+	SRM_STEP_NORM_BIAS,
 	SRM_N_STEPS
 } SrmStep;
 
@@ -41,6 +42,7 @@ typedef struct SrmLayerTensor
 	SrmStep		step;
 	const SrmPacking *packing;	/* NULL: the tensor holds nothing else */
 	int			part;			/* which of the packed maps it is */
+	size_t		first_layer;	/* those before have none */
 } SrmLayerTensor;
 
 /* Which layers see a window only. */
@@ -50,6 +52,7 @@ typedef enum SrmWindowRule
 	SRM_WINDOW_ALL,				/* all of them */
 	SRM_WINDOW_UPPER,			/* with "use_sliding_window", from "max_window_layers" on */
 	SRM_WINDOW_PERIODIC,		/* all but each that "sliding_window_pattern" counts up to */
+	SRM_WINDOW_BETWEEN,			/* all but the first, and each "global_attn_every_n_layers" from there */
 	SRM_WINDOW_WITHOUT_ROPE		/* with "use_sliding_window", those without rotary position */
 } SrmWindowRule;
 
@@ -92,6 +95,7 @@ typedef struct SrmArchitecture
 	bool		may_lack_rope;	/* "no_rope_layers", "no_rope_layer_interval" */
 	bool		has_local_rope; /* layers with a window have a rotary position of their own */
 	const char *local_theta_key;	/* of that, in older files */
+	bool		scales_local_rope;	/* "rope_scaling" is of those layers, too */
 	SrmNormKind norm_kind;
 	SrmHeadNorm head_norm;
 	bool		post_norms_sum; /* as in SrmDecoder */
@@ -102,10 +106,15 @@ typedef struct SrmArchitecture
 	bool		counts_from_pad;	/* the first position is behind "pad_token_id" */
 	const char *pair_template;	/* how a prompt and a response are put side by side, as a chat template; or NULL */
 	bool		types_pairs;	/* the response and what follows it has the second token type */
-	const char *head[2];		/* maps, with tanh between them, that give the value; or NULL */
+	const char *head[2];		/* maps that give the value; or NULL */
+	const char *head_norm_name; /* a norm between them, behind the activation; or NULL */
+	const char *head_activation_key;	/* of that; NULL: it is tanh */
+	const char *head_activation;	/* where the file is silent */
+	const char *pooling_key;	/* which state the head reads; NULL: the first token's */
 	const char *token_head;		/* a map that gives labels of tokens; or NULL */
 	bool		is_segmenter;	/* label 0 of a token tells whether a sentence ends with it */
 	SrmWindowRule window_rule;
+	const char *window_key;		/* of its size to both sides together; NULL: "sliding_window", to one */
 	const char *gate_pattern;	/* see SrmModelSettings; NULL: models say it themselves */
 
 	/* What transformers takes where config.json is silent */

@@ -90,7 +90,7 @@ bind_layer(SrmBinder *binder, size_t number)
 	{
 		char		name[MAX_NAME_SIZE];
 
-		if (!binder->config->steps[tensor->step])
+		if (!binder->config->steps[tensor->step] || number < tensor->first_layer)
 			continue;
 		snprintf(name, sizeof(name), "%s%s%zu.%s", binder->prefix, row->layer_prefix, number,
 				 tensor->name);
@@ -157,17 +157,21 @@ srm_bind_find_prefix(const SrmConfig *config, const SrmWeights *weights)
 	return srm_weights_find(weights, config->architecture->embedding) != NULL ? "" : srm_bind_prefix(config);
 }
 
-/* A vector (dim) of the decoder, which not every architecture has. */
+/* A norm (dim) of the decoder, which not every architecture has. */
 static bool
-bind_vector(SrmBinder *binder, const char *name, bool is_norm, const float **vector)
+bind_outer_norm(SrmBinder *binder, const char *name, const char *bias_name, const float **norm, const float **bias)
 {
 	char		full[MAX_NAME_SIZE];
 
 	if (name == NULL)
 		return true;
 	snprintf(full, sizeof(full), "%s%s", binder->prefix, name);
-	return is_norm ? bind_norm(binder, full, binder->model->decoder.dim, vector) :
-		srm_binder_vector(binder, full, binder->model->decoder.dim, vector);
+	if (!bind_norm(binder, full, binder->model->decoder.dim, norm))
+		return false;
+	if (bias_name == NULL || !binder->config->steps[SRM_STEP_NORM_BIAS])
+		return true;
+	snprintf(full, sizeof(full), "%s%s", binder->prefix, bias_name);
+	return srm_binder_vector(binder, full, binder->model->decoder.dim, bias);
 }
 
 /* What is added to embeddings: positions, and the types of tokens. */
@@ -213,10 +217,10 @@ bind_decoder(SrmBinder *binder)
 		if (!bind_layer(binder, i))
 			return false;
 	return bind_positions(binder) &&
-		bind_vector(binder, row->embedding_norm, true, &decoder->embedding_norm) &&
-		bind_vector(binder, row->embedding_norm_bias, false, &decoder->embedding_norm_bias) &&
-		bind_vector(binder, row->final_norm, true, &decoder->final_norm) &&
-		bind_vector(binder, row->final_norm_bias, false, &decoder->final_norm_bias);
+		bind_outer_norm(binder, row->embedding_norm, row->embedding_norm_bias,
+						&decoder->embedding_norm, &decoder->embedding_norm_bias) &&
+		bind_outer_norm(binder, row->final_norm, row->final_norm_bias,
+						&decoder->final_norm, &decoder->final_norm_bias);
 }
 
 /* The size d, which the query's weight tells if the configuration does not. */

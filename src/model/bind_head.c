@@ -27,7 +27,7 @@ static const char *const head_names[] = {
 
 /* The first words of the other tensors of heads. */
 static const char *const part_names[] = {
-	"gating", "weights", "regression_layer", "reward_transform_matrix", "normalizer", "classifier", NULL
+	"gating", "weights", "regression_layer", "reward_transform_matrix", "normalizer", "classifier", "head", "pooler", NULL
 };
 
 static bool
@@ -245,10 +245,25 @@ bind_layers(SrmBinder *binder, const char *name)
 	return choose_output(binder, (SrmDense *) &head->value.layers[head->value.n - 1]);	/* just made */
 }
 
+/* The norm between the two maps of a cross-encoder, which has a bias where the decoder's have one. */
+static bool
+bind_head_norm(SrmBinder *binder, SrmDense *layer)
+{
+	const char *name = binder->config->architecture->head_norm_name;
+	char		full[MAX_NAME_SIZE];
+
+	layer->norm_eps = binder->model->decoder.norm_eps;
+	return name == NULL ||
+		(srm_binder_vector(binder, print_name(full, "%s.weight", name), layer->weight.rows, &layer->norm) &&
+		 (!binder->config->steps[SRM_STEP_NORM_BIAS] ||
+		  srm_binder_vector(binder, print_name(full, "%s.bias", name), layer->weight.rows, &layer->norm_bias)));
+}
+
 /* The two maps of a cross-encoder. */
 static bool
 bind_pair_head(SrmBinder *binder, const char *const *names)
 {
+	const SrmHeadConfig *config = &binder->config->head;
 	SrmDense   *layers = srm_arena_array(binder->model->arena, 2, sizeof(SrmDense), binder->status);
 	size_t		n_inputs = binder->model->decoder.dim;
 
@@ -260,9 +275,10 @@ bind_pair_head(SrmBinder *binder, const char *const *names)
 			return false;
 		n_inputs = layers[i].weight.rows;
 	}
-	binder->model->head.value = (SrmStack) {.layers = layers,.n = 2,.activation = SRM_STACK_TANH};
+	binder->model->head.value = (SrmStack) {.layers = layers,.n = 2,.activation = config->activation};
 	binder->model->head.is_of_pairs = true;
-	return choose_output(binder, &layers[1]);
+	binder->model->head.pools_mean = config->pools_mean;
+	return bind_head_norm(binder, &layers[0]) && choose_output(binder, &layers[1]);
 }
 
 /* value = (value - mean) / std, where the checkpoint says so. */

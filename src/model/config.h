@@ -17,6 +17,7 @@
 #include "model/architecture.h"
 #include "files/directory.h"
 #include "model/contents.h"
+#include "nn/stack.h"
 
 /* What the outputs of a head stand for. */
 typedef struct SrmLabels
@@ -36,6 +37,8 @@ typedef struct SrmHeadConfig
 	double		gate_temperature;
 	bool		subtracts_mean; /* the value is normalised by the checkpoint's mean, */
 	bool		divides_by_std; /* and by its variance */
+	SrmStackActivation activation;	/* of a cross-encoder's, between its maps */
+	bool		pools_mean;		/* it reads the mean of all states, not the first one */
 } SrmHeadConfig;
 
 typedef struct SrmConfig

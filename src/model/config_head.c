@@ -145,12 +145,59 @@ find_steps(SrmConfigReader *reader, bool *is_of_steps)
 	bool		is_of_tokens = ends_with(name, "ForTokenClassification") && reader->config->labels.chosen < 0;
 
 	*is_of_steps = is_of_tokens || strstr(name, "ProcessReward") != NULL;
+	/* Its head has the names of a cross-encoder's, and is another */
+	if (reader->config->architecture->pair_template != NULL && ends_with(name, "ForTokenClassification"))
+	{
+		srm_config_fail_support(reader, "model class", name);
+		srm_fail_detail(reader->status, "It labels tokens, each of which sees those behind it.");
+		return srm_fail_key(reader->status, "architectures");
+	}
 	if (!is_of_tokens || srm_json_member(srm_json_member(reader->root, "srm"), "marker_token") != NULL)
 		return true;
 	srm_config_fail_support(reader, "model class", name);
 	srm_fail_detail(reader->status, "It labels tokens: as a process reward model, those that end a step.");
 	srm_fail_key(reader->status, "architectures");
 	return srm_fail_hint(reader->status, "Name what ends a step by \"marker_token\", or a label that is a reward at the last token by \"label\", in the object \"srm\" of config.json.");
+}
+
+/* What may stand between the maps of a cross-encoder. */
+static const struct
+{
+	const char *name;
+	SrmStackActivation activation;
+}			known_activations[] = {
+	{"gelu", SRM_STACK_GELU}, {"gelu_python", SRM_STACK_GELU}, {"tanh", SRM_STACK_TANH}, {"relu", SRM_STACK_RELU},
+};
+
+#define N_ACTIVATIONS	(sizeof(known_activations) / sizeof(known_activations[0]))
+
+/* What stands between the maps of a cross-encoder, and which states it reads. */
+static bool
+read_pair_head(SrmConfigReader *reader, SrmHeadConfig *head)
+{
+	const SrmArchitecture *row = reader->config->architecture;
+	const char *pooling = "cls";
+	const char *name = "tanh";
+	size_t		i = 0;
+
+	if ((row->head_activation_key != NULL &&
+		 !srm_json_get_string(reader->root, row->head_activation_key, row->head_activation, &name, reader->status)) ||
+		(row->pooling_key != NULL &&
+		 !srm_json_get_string(reader->root, row->pooling_key, pooling, &pooling, reader->status)))
+		return false;
+	while (i < N_ACTIVATIONS && strcmp(name, known_activations[i].name) != 0)
+		i++;
+	if (i == N_ACTIVATIONS)
+	{
+		srm_config_fail_support(reader, "activation", name);
+		return srm_fail_key(reader->status, row->head_activation_key);
+	}
+	head->activation = known_activations[i].activation;
+	head->pools_mean = strcmp(pooling, "mean") == 0;
+	if (head->pools_mean || strcmp(pooling, "cls") == 0)
+		return true;
+	srm_config_fail_support(reader, "pooling", pooling);
+	return srm_fail_key(reader->status, row->pooling_key);
 }
 
 /*
@@ -166,7 +213,7 @@ srm_config_read_head(SrmConfigReader *reader)
 
 	if (!find_steps(reader, &head->is_of_steps))
 		return false;
-	if (!read_token_ids(reader, head) ||
+	if (!read_token_ids(reader, head) || !read_pair_head(reader, head) ||
 		!srm_config_get_positive(reader, reader->root, "gating_temperature", DEFAULT_GATE_TEMPERATURE,
 					  &head->gate_temperature) ||
 		!srm_json_get_bool(reader->root, "do_normalize", false, &normalizes, reader->status) ||

@@ -17,14 +17,18 @@
 #define DEFAULT_NO_ROPE_PERIOD	4
 #define DEFAULT_ATTENTION_SCALAR	256.0
 
-/* A member that is there, be it null; srm_json_member() gives NULL for both. */
+/* The size of windows to both sides, of which half lies ahead; *window gets what a token sees up to itself. */
 static bool
-has_member(const SrmJson *object, const char *key)
+read_half_window(SrmConfigReader *reader, size_t *window)
 {
-	for (const SrmJson *child = object->child; child != NULL; child = child->next)
-		if (strcmp(child->key, key) == 0)
-			return true;
-	return false;
+	const SrmArchitecture *row = reader->config->architecture;
+
+	if (srm_json_member(reader->root, "sliding_window") != NULL)
+		return srm_config_fail_support(reader, "attention with", "sliding_window");
+	if (!srm_config_get_size(reader, row->window_key, MAX_POSITIONS, row->window, window))
+		return false;
+	*window = *window / 2 + 1;
+	return true;
 }
 
 /* The size of windows: 0 for none. */
@@ -35,10 +39,12 @@ read_window_size(SrmConfigReader *reader, size_t *window)
 	int64_t		size = (int64_t) row->window;
 	bool		is_used = row->window_rule != SRM_WINDOW_NONE;
 
+	if (row->window_key != NULL)
+		return read_half_window(reader, window);
 	if ((row->window_rule == SRM_WINDOW_UPPER || row->window_rule == SRM_WINDOW_WITHOUT_ROPE) &&
 		!srm_json_get_bool(reader->root, "use_sliding_window", false, &is_used, reader->status))
 		return false;
-	if (has_member(reader->root, "sliding_window"))
+	if (srm_json_has_member(reader->root, "sliding_window"))
 		size = 0;
 	if (!srm_json_get_int(reader->root, "sliding_window", 1, MAX_POSITIONS, size, &size,
 						  reader->status))
@@ -61,6 +67,8 @@ has_window(const SrmConfig *config, size_t layer, size_t first_layer, size_t per
 			return layer >= first_layer;
 		case SRM_WINDOW_PERIODIC:
 			return (layer + 1) % period != 0;
+		case SRM_WINDOW_BETWEEN:
+			return layer % period != 0;
 		case SRM_WINDOW_WITHOUT_ROPE:
 			return config->layers[layer].rope == SRM_ROPE_NONE;
 	}
@@ -104,6 +112,8 @@ read_windows(SrmConfigReader *reader)
 	if (!read_window_size(reader, &window) ||
 		(row->window_rule == SRM_WINDOW_PERIODIC &&
 		 !srm_config_get_size(reader, "sliding_window_pattern", MAX_LAYERS, period, &period)) ||
+		(row->window_rule == SRM_WINDOW_BETWEEN &&
+		 !srm_config_get_size(reader, "global_attn_every_n_layers", MAX_LAYERS, period, &period)) ||
 		!srm_json_get_int(reader->root, "max_window_layers", 0, MAX_LAYERS, DEFAULT_WINDOW_LAYERS,
 						  &first_layer, reader->status))
 		return false;
@@ -183,7 +193,7 @@ static bool
 read_attention(SrmConfigReader *reader)
 {
 	SrmDecoder *decoder = &reader->config->decoder;
-	double		cap = has_member(reader->root, "attn_logit_softcapping") ? 0 : reader->config->architecture->softcap;
+	double		cap = srm_json_has_member(reader->root, "attn_logit_softcapping") ? 0 : reader->config->architecture->softcap;
 	double		scalar;
 
 	if (!reader->config->architecture->caps_attention)
@@ -260,6 +270,8 @@ read_ahead(SrmConfigReader *reader)
 	for (int64_t i = 0; i < n_layers && config->architecture->sees_all; i++)
 	{
 		config->layers[i].ahead = ahead < 0 ? SRM_AHEAD_ALL : (size_t) ahead;
+		if (config->layers[i].window > 0)
+			config->layers[i].ahead = config->layers[i].window - 1;
 		if (split > 0 && i >= split)
 			config->layers[i].ahead = 0;
 	}

@@ -259,23 +259,29 @@ find_rope_of_type(const SrmConfigReader *reader, const char *type)
 	return json != NULL && json->type == SRM_JSON_OBJECT ? json : NULL;
 }
 
-/* Older files scale the rotary position of layers without a window, in "rope_scaling". */
+/* Older files scale the rotary position of layers without a window, or of all, in "rope_scaling". */
 static bool
 read_ropes_by_type(SrmConfigReader *reader, double theta)
 {
 	const SrmArchitecture *row = reader->config->architecture;
 	SrmRope    *ropes = reader->config->decoder.ropes;
 	const SrmJson *scaling = srm_json_member(reader->root, "rope_scaling");
-	double		local_theta;
+	const SrmJson *local = find_rope_of_type(reader, WINDOW_ATTENTION);
+	double		local_theta = row->local_theta;
 
-	if (!srm_config_get_positive(reader, reader->root, row->local_theta_key, row->local_theta, &local_theta))
+	/* transformers takes one that is null for that of the other layers */
+	if (row->scales_local_rope && srm_json_has_member(reader->root, row->local_theta_key))
+		local_theta = theta;
+	if (!srm_config_get_positive(reader, reader->root, row->local_theta_key, local_theta, &local_theta))
 		return false;
 	if (scaling != NULL && scaling->type != SRM_JSON_OBJECT)
 		return srm_fail(reader->status, SRM_INVALID_MODEL, "\"rope_scaling\" is not an object");
 	if (scaling == NULL || scaling->n == 0)
 		scaling = find_rope_of_type(reader, FULL_ATTENTION);
+	else if (row->scales_local_rope)
+		local = scaling;
 	return read_rope(reader, scaling, theta, &ropes[SRM_ROPE_MAIN]) &&
-		read_rope(reader, find_rope_of_type(reader, WINDOW_ATTENTION), local_theta, &ropes[SRM_ROPE_LOCAL]);
+		read_rope(reader, local, local_theta, &ropes[SRM_ROPE_LOCAL]);
 }
 
 bool

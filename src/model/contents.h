@@ -111,7 +111,8 @@ typedef struct SrmModelHead
 	const int32_t *gate_tokens; /* (n_gate_tokens) */
 	size_t		n_gate_tokens;	/* 0: the gate reads where the value is read */
 	bool		is_of_steps;	/* values are probabilities of single sentences */
-	bool		is_of_pairs;	/* a cross-encoder's: the value of prompt and response is read at the first token */
+	bool		is_of_pairs;	/* a cross-encoder's: the value of prompt and response is read at the first token, */
+	bool		pools_mean;		/* or from the mean of all states */
 } SrmModelHead;
 
 typedef struct SrmModel

@@ -13,6 +13,9 @@
 #define SELU_SCALE	1.0507009873554804934193349852946
 #define SELU_ALPHA	1.6732632423543772848170429916717
 
+/* M_SQRT2 is no part of C */
+#define SQRT_2		1.41421356237309504880
+
 size_t
 srm_stack_outputs(const SrmStack *stack)
 {
@@ -55,8 +58,28 @@ activate(double x, SrmStackActivation activation)
 			return SELU_SCALE * (x > 0.0 ? x : SELU_ALPHA * expm1(x));
 		case SRM_STACK_TANH:
 			return tanh(x);
+		case SRM_STACK_GELU:
+			return x / 2 * (1 + erf(x / SQRT_2));
 	}
 	return x;
+}
+
+/* x (n) = its layer norm */
+static void
+norm_row(double *x, const SrmDense *layer, size_t n)
+{
+	double		sum = 0.0;
+	double		squares = 0.0;
+	double		mean;
+
+	for (size_t i = 0; i < n; i++)
+		sum += x[i];
+	mean = sum / (double) n;
+	for (size_t i = 0; i < n; i++)
+		squares += (x[i] - mean) * (x[i] - mean);
+	for (size_t i = 0; i < n; i++)
+		x[i] = (x[i] - mean) / sqrt(squares / (double) n + layer->norm_eps) * layer->norm[i] +
+			(layer->norm_bias == NULL ? 0.0 : layer->norm_bias[i]);
 }
 
 static void
@@ -65,6 +88,7 @@ activate_rows(double *x, const SrmDense *layer, SrmStackActivation activation, s
 	size_t		width = layer->weight.rows;
 
 	for (size_t i = 0; i < n; i++)
+	{
 		for (size_t j = 0; j < width; j++)
 		{
 			double	   *y = &x[i * width + j];
@@ -73,6 +97,9 @@ activate_rows(double *x, const SrmDense *layer, SrmStackActivation activation, s
 			if (layer->scale != NULL)
 				*y = *y * layer->scale[j] + layer->shift[j];
 		}
+		if (layer->norm != NULL)
+			norm_row(x + i * width, layer, width);
+	}
 }
 
 /* The widest row of anything in the stack. */

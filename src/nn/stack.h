@@ -19,12 +19,13 @@ typedef enum SrmStackActivation
 {
 	SRM_STACK_RELU,				/* max(x, 0) */
 	SRM_STACK_SELU,				/* 1.0507 * (x > 0 ? x : 1.6733 * (exp(x) - 1)) */
-	SRM_STACK_TANH
+	SRM_STACK_TANH,
+	SRM_STACK_GELU				/* x / 2 * (1 + erf(x / sqrt(2))) */
 } SrmStackActivation;
 
 /*
  * y = activation(W x + b), then scale * y + shift: a batch norm as its training
- * left it.
+ * left it; or then a layer norm of y.
  */
 typedef struct SrmDense
 {
@@ -32,6 +33,9 @@ typedef struct SrmDense
 	const float *bias;			/* b (outputs) or NULL */
 	const double *scale;		/* (outputs) or NULL, together with shift */
 	const double *shift;
+	const float *norm;			/* (outputs) or NULL */
+	const float *norm_bias;		/* (outputs) or NULL */
+	double		norm_eps;
 } SrmDense;
 
 typedef struct SrmStack

@@ -71,6 +71,13 @@ needs_tokens(const Call *call)
 		call->options->aggregation == SRM_AGGREGATE_TOKEN_MEAN;
 }
 
+/* Whether the states of all tokens behind the prompt are wanted. */
+static bool
+needs_states(const Call *call)
+{
+	return needs_tokens(call) || call->scorer->model->head.pools_mean;
+}
+
 static bool
 collect_ids(const Call *call, Reading *reading)
 {
@@ -95,7 +102,7 @@ choose_tokens(const Call *call, Reading *reading)
 {
 	const SrmLayout *layout = &reading->layout;
 	size_t		n_block = layout->tokens.n - layout->n_prompt;
-	bool		all = needs_tokens(call);
+	bool		all = needs_states(call);
 
 	if (layout->gate < layout->n_prompt && layout->gate != layout->n_prompt - 1)
 		reading->read_prompt[reading->n_read_prompt++] = (uint32_t) layout->gate;
@@ -241,6 +248,20 @@ read_values(const Call *call, const Reading *reading, double *values, const floa
 							scorer->model, n, call->arena, call->status);
 }
 
+/* mean (dim) = that of states (n, dim) */
+static void
+pool_states(float *mean, const float *states, size_t n, size_t dim)
+{
+	for (size_t i = 0; i < dim; i++)
+	{
+		double		sum = 0.0;
+
+		for (size_t row = 0; row < n; row++)
+			sum += states[row * dim + i];
+		mean[i] = (float) (sum / (double) n);
+	}
+}
+
 /*
  * Hidden states and values at the boundaries.  states (n_wanted, dim) are
  * those of the response's block.
@@ -250,7 +271,7 @@ read_boundaries(const Call *call, Reading *reading)
 {
 	const SrmLayout *layout = &reading->layout;
 	size_t		dim = call->scorer->model->decoder.dim;
-	bool		all = needs_tokens(call);
+	bool		all = needs_states(call);
 
 	if (layout->n_prompt > 0)
 		memcpy(reading->hidden, call->scorer->prompt->hidden + (reading->n_read_prompt - 1) * dim, dim * sizeof(float));
@@ -260,6 +281,8 @@ read_boundaries(const Call *call, Reading *reading)
 
 		memcpy(reading->hidden + i * dim, reading->states + row * dim, dim * sizeof(float));
 	}
+	if (call->scorer->model->head.pools_mean)
+		pool_states(reading->hidden + dim, reading->states, reading->n_wanted, dim);
 	if (!read_values(call, reading, reading->values, reading->hidden, layout->n + 1))
 		return false;
 	if (layout->n_prompt == 0)

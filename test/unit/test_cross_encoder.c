@@ -17,6 +17,7 @@
 #define TOLERANCE	1e-4
 
 static SrmArena *arena;
+static double worst;
 
 typedef struct Pair
 {
@@ -76,6 +77,7 @@ check_score(SrmScorer *scorer, const Pair *pair, const SrmScoreOptions *options)
 
 	if (!srm_scorer_score(scorer, pair->messages, 2, options, arena, &scored, NULL, &status))
 		fail_msg("%s %s", status.message, status.detail);
+	worst = fmax(worst, fabs(scored.score - pair->score));
 	if (!(fabs(scored.score - pair->score) <= TOLERANCE))
 		fail_msg("score is %.9g, expected %.9g", scored.score, pair->score);
 	assert_int_equal(scored.n_sentences, 1);
@@ -96,6 +98,7 @@ test_cross_encoder(void **state)
 	snprintf(path, sizeof(path), "test/data/models/%s/expected.json", (const char *) *state);
 	expected = read_json_file(path, arena, &status);
 	snprintf(path, sizeof(path), "test/data/models/%s", (const char *) *state);
+	worst = 0;
 	for (int i = 0; i < 2; i++)
 	{
 		SrmScorer  *scorer = open_scorer(path, i == 0 ? NULL : &packed);
@@ -111,6 +114,7 @@ test_cross_encoder(void **state)
 		}
 		srm_scorer_close(scorer);
 	}
+	print_message("%s: largest difference %.2g\n", path, worst);
 }
 
 /* several responses, of other lengths, in one pass get the bits that each gets alone, with any number of threads */
@@ -243,6 +247,20 @@ test_bad_models(void **state)
 		{"cross-bert-labels", "\"label\": 1", "\"locale\": \"\"", SRM_NOT_SUPPORTED, "a model with 3 labels", "\"entailment\""},
 		{"cross-bert", "\"is_decoder\": false", "\"is_decoder\": true", SRM_NOT_SUPPORTED, "\"is_decoder\"", ""},
 	};
+	static const Damage modernbert[] = {
+		{"cross-modernbert", "\"classifier_pooling\": \"cls\"", "\"classifier_pooling\": \"max\"", SRM_NOT_SUPPORTED, "pooling \"max\"", ""},
+		{"cross-modernbert", "\"classifier_activation\": \"gelu\"", "\"classifier_activation\": \"mish\"", SRM_NOT_SUPPORTED, "activation \"mish\"", ""},
+		{"cross-modernbert", "\"hidden_activation\": \"gelu\"", "\"hidden_activation\": \"mish\"", SRM_NOT_SUPPORTED, "activation \"mish\"", ""},
+		{"cross-modernbert", "\"local_attention\": 11", "\"sliding_window\": 5", SRM_NOT_SUPPORTED, "sliding_window", ""},
+		{"cross-modernbert", "\"local_attention\": 11", "\"local_attention\": -1", SRM_INVALID_MODEL, "\"local_attention\" is out of range", ""},
+		{"cross-modernbert", "\"sliding_attention\",", "\"chunked_attention\",", SRM_NOT_SUPPORTED, "layer type \"chunked_attention\"", ""},
+		{"cross-modernbert", "\"norm_bias\": false", "\"norm_bias\": true", SRM_INVALID_MODEL, "missing tensor", ""},
+		{"cross-modernbert", "ForSequenceClassification", "ForTokenClassification", SRM_NOT_SUPPORTED, "model class \"ModernBertForTokenClassification\"", ""},
+		{"cross-modernbert-old", "\"global_attn_every_n_layers\": 2", "\"global_attn_every_n_layers\": 0", SRM_INVALID_MODEL,
+			"\"global_attn_every_n_layers\" is out of range", ""},
+		{"cross-modernbert-old", "\"type\": \"linear\",\n    \"rope_type\": \"linear\"", "\"rope_type\": \"mrope\"", SRM_NOT_SUPPORTED,
+			"rotary position of type \"mrope\"", ""},
+	};
 	static const Damage tokenizers[] = {
 		{"cross-bert", "\"cls_token\"", "\"other\"", SRM_INVALID_MODEL, "has no \"cls_token\"", ""},
 		{"cross-bert", "\"sep_token\": \"[SEP]\"", "\"sep_token\": \"swallow bird\"", SRM_INVALID_MODEL, "has no \"sep_token\"", ""},
@@ -252,6 +270,8 @@ test_bad_models(void **state)
 		{"cross-bert", "\"classifier.weight\"", "\"classifier.wait__\"", SRM_INVALID_MODEL, "missing tensor \"classifier.weight\"", ""},
 		{"cross-roberta", "\"classifier.out_proj.weight\"", "\"classifier.out_proj.wait__\"", SRM_INVALID_MODEL,
 			"missing tensor \"classifier.out_proj.weight\"", ""},
+		{"cross-modernbert", "\"head.norm.weight\"", "\"head.norm.wait__\"", SRM_INVALID_MODEL,
+			"missing tensor \"head.norm.weight\"", ""},
 		{"cross-bert", "\"shape\":[2,32]", "\"shape\":[64]", SRM_INVALID_MODEL, "token_type_embeddings", ""},
 	};
 
@@ -260,6 +280,7 @@ test_bad_models(void **state)
 	remove(in_fixture("tokenizer_config.json"));
 	expect_failure(SRM_INVALID_MODEL, "has no \"cls_token\"", "");
 	EXPECT_FAILURES(configs, "config.json", edit_file);
+	EXPECT_FAILURES(modernbert, "config.json", edit_file);
 	EXPECT_FAILURES(tokenizers, "tokenizer_config.json", edit_file);
 	EXPECT_FAILURES(weights, WEIGHTS, edit_header);
 }
@@ -283,6 +304,29 @@ test_without_types(void **state)
 	assert_true(srm_scorer_score(scorer, pair.messages, 2, &options, arena, &scored, NULL, &status));
 	assert_false(fabs(scored.score - pair.score) <= 100 * TOLERANCE);
 	srm_scorer_close(scorer);
+}
+
+/* layers with a window turn as the others do where their theta is null, and have their own where it is absent */
+static void
+test_thetas(void **state)
+{
+	SrmModel   *model;
+
+	(void) state;
+	copy_model("cross-modernbert-old");
+	edit_file("config.json", "\"local_rope_theta\": 100.0", "\"local_rope_theta\": null");
+	model = open_fixture();
+	assert_true(model->decoder.ropes[SRM_ROPE_MAIN].theta == 5000 && model->decoder.ropes[SRM_ROPE_LOCAL].theta == 5000);
+	assert_true(model->decoder.ropes[SRM_ROPE_LOCAL].factor == 1.5);
+	srm_model_close(model);
+	edit_file("config.json", "\"local_rope_theta\": null", "\"x\": 0");
+	edit_file("config.json", "\"global_rope_theta\": 5000.0", "\"y\": 0");
+	model = open_fixture();
+	assert_true(model->decoder.ropes[SRM_ROPE_MAIN].theta == 160000 && model->decoder.ropes[SRM_ROPE_LOCAL].theta == 10000);
+	assert_int_equal(model->decoder.layers[1].window, 9);
+	assert_int_equal(model->decoder.layers[1].ahead, 8);
+	assert_true(model->decoder.layers[2].window == 0 && model->decoder.layers[2].ahead == SRM_AHEAD_ALL);
+	srm_model_close(model);
 }
 
 static int
@@ -310,6 +354,8 @@ main(void)
 		MODEL("cross-bert-labels"),
 		MODEL("cross-roberta"),
 		MODEL("cross-xlm-roberta"),
+		MODEL("cross-modernbert"),
+		MODEL("cross-modernbert-old"),
 		MODEL("adapter-cross"),
 		cmocka_unit_test(test_together),
 		cmocka_unit_test(test_refused),
@@ -317,6 +363,7 @@ main(void)
 		cmocka_unit_test(test_spelled),
 		cmocka_unit_test(test_bad_models),
 		cmocka_unit_test(test_without_types),
+		cmocka_unit_test(test_thetas),
 	};
 
 	return cmocka_run_group_tests_name("cross encoder", tests, create, drop);

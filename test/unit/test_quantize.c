@@ -184,6 +184,7 @@ test_models(void **state)
 	check_model("phi3");
 	check_model("internlm2");
 	check_model("mistral");
+	check_model("cross-modernbert-old");
 }
 
 static char source[100];

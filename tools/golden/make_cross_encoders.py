@@ -16,9 +16,9 @@ import sys
 
 import torch
 import transformers
-from tokenizers import Tokenizer, models, pre_tokenizers, processors, trainers
-from transformers import (AutoModelForSequenceClassification, AutoTokenizer, BertConfig, PreTrainedTokenizerFast,
-                          RobertaConfig, XLMRobertaConfig)
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
+from transformers import (AutoModelForSequenceClassification, AutoTokenizer, BertConfig, ModernBertConfig,
+                          PreTrainedTokenizerFast, RobertaConfig, XLMRobertaConfig)
 
 import make_models as base
 import output
@@ -26,6 +26,8 @@ import output
 SEED = 20251128
 TOKENIZERS = "test/data/tokenizer"
 ROBERTA_SPECIAL = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
+BERT_SPECIAL = ["[UNK]", "[CLS]", "[SEP]", "[PAD]", "[MASK]"]
+BERT_NAMES = dict(cls_token="[CLS]", sep_token="[SEP]", pad_token="[PAD]", unk_token="[UNK]", mask_token="[MASK]")
 SIZES = dict(hidden_size=32, intermediate_size=24, num_hidden_layers=3, num_attention_heads=4, num_labels=1,
              max_position_embeddings=160)
 
@@ -45,7 +47,7 @@ def bert_tokenizer():
     tokenizer.post_processor = processors.TemplateProcessing(
         single="[CLS]:0 $A:0 [SEP]:0", pair="[CLS]:0 $A:0 [SEP]:0 $B:1 [SEP]:1",
         special_tokens=[(token, tokenizer.token_to_id(token)) for token in ("[CLS]", "[SEP]")])
-    return tokenizer, dict(cls_token="[CLS]", sep_token="[SEP]", pad_token="[PAD]", unk_token="[UNK]", mask_token="[MASK]")
+    return tokenizer, BERT_NAMES
 
 
 def as_roberta(tokenizer):
@@ -56,13 +58,26 @@ def as_roberta(tokenizer):
                            unk_token="<unk>", mask_token="<mask>")
 
 
-def roberta_tokenizer():
+def byte_tokenizer(special):
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.train_from_iterator(base.TEXT * 2, trainers.BpeTrainer(
-        vocab_size=base.N_TOKENS, special_tokens=ROBERTA_SPECIAL, show_progress=False,
+        vocab_size=base.N_TOKENS, special_tokens=special, show_progress=False,
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet()))
-    return as_roberta(tokenizer)
+    return tokenizer
+
+
+def roberta_tokenizer():
+    return as_roberta(byte_tokenizer(ROBERTA_SPECIAL))
+
+
+def modernbert_tokenizer():
+    tokenizer = byte_tokenizer(BERT_SPECIAL)
+    tokenizer.normalizer = normalizers.NFC()
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B [SEP]",
+        special_tokens=[(token, tokenizer.token_to_id(token)) for token in ("[CLS]", "[SEP]")])
+    return tokenizer, BERT_NAMES
 
 
 def xlm_roberta_tokenizer():
@@ -77,6 +92,8 @@ def xlm_roberta_tokenizer():
     return as_roberta(tokenizer)
 
 
+MODERNBERT = dict(bos_token_id=1, eos_token_id=2, cls_token_id=1, sep_token_id=2, pad_token_id=3)
+
 # name: (configuration, tokenizer, data type, changes that are made to the configuration)
 MODELS = {
     "cross-bert": (BertConfig, bert_tokenizer, "float32", {}),
@@ -86,6 +103,18 @@ MODELS = {
     "cross-bert-labels": (BertConfig, bert_tokenizer, "float16", dict(
         num_labels=3, id2label={0: "contradiction", 1: "entailment", 2: "neutral"},
         label2id={"contradiction": 0, "entailment": 1, "neutral": 2})),
+    "cross-modernbert": (ModernBertConfig, modernbert_tokenizer, "float16", dict(
+        MODERNBERT, num_hidden_layers=4, local_attention=11)),
+    # With all biases, the mean of all states, and keys of transformers 4
+    "cross-modernbert-old": (ModernBertConfig, modernbert_tokenizer, "float16", dict(
+        MODERNBERT, num_hidden_layers=3, local_attention=16, classifier_pooling="mean", classifier_activation="relu",
+        attention_bias=True, mlp_bias=True, norm_bias=True, classifier_bias=True)),
+}
+# What a configuration says instead: None takes a key out
+CONFIGS = {
+    "cross-modernbert-old": dict(layer_types=None, rope_parameters=None, global_attn_every_n_layers=2,
+                                 global_rope_theta=5000.0, local_rope_theta=100.0,
+                                 rope_scaling={"type": "linear", "rope_type": "linear", "factor": 1.5}),
 }
 # What says that there are token types: a list of inputs, or the class
 TOKENIZER_CONFIGS = {
@@ -128,7 +157,7 @@ def add_keys(directory, name, keys):
     with open(path, encoding="utf-8") as file:
         config = json.load(file)
     with open(path, "w", encoding="utf-8") as file:
-        json.dump({**config, **keys}, file, indent=2)
+        json.dump({key: value for key, value in {**config, **keys}.items() if value is not None}, file, indent=2)
         file.write("\n")
 
 
@@ -143,6 +172,8 @@ def main():
         directory = os.path.join(root, name)
         save(directory, config_class, make_tokenizer, dtype, options)
         add_keys(directory, "tokenizer_config.json", TOKENIZER_CONFIGS.get(name, {}))
+        if name in CONFIGS:
+            add_keys(directory, "config.json", CONFIGS[name])
         output.write(os.path.join(directory, "expected.json"), expect(directory, LABEL.get(name, 0)))
         if name in LABEL:
             add_keys(directory, "config.json", {"srm": {"label": LABEL[name]}})
