@@ -602,3 +602,31 @@ CREATE FUNCTION srm_quantize(model text, name text, query text, replace boolean 
 COMMENT ON FUNCTION srm_quantize(text, text, text, boolean) IS 'the same, and how far its scores agree with the model''s on the preference pairs of a query';
 
 REVOKE EXECUTE ON FUNCTION srm_quantize(text, text, text, boolean) FROM PUBLIC;
+
+-- srm_train has an argument more
+
+DROP PROCEDURE srm_train;
+
+CREATE PROCEDURE srm_train(name text, query text, base text DEFAULT 'default',
+	train text DEFAULT 'full', fresh boolean DEFAULT false,
+	aggregation text DEFAULT NULL, boundary text DEFAULT NULL, marker_token text DEFAULT NULL,
+	attention_dim integer DEFAULT NULL, locale text DEFAULT NULL,
+	lora_rank integer DEFAULT NULL, lora_alpha double precision DEFAULT NULL,
+	lora_targets text DEFAULT NULL, lora_adapter boolean DEFAULT false,
+	epochs double precision DEFAULT NULL, batch integer DEFAULT NULL,
+	learning_rate double precision DEFAULT NULL, warmup double precision DEFAULT NULL,
+	final_rate double precision DEFAULT NULL, weight_decay double precision DEFAULT NULL,
+	clip double precision DEFAULT NULL, margin double precision DEFAULT NULL,
+	penalty double precision DEFAULT NULL, value_scale double precision DEFAULT NULL,
+	held_out double precision DEFAULT NULL, evaluate_every integer DEFAULT NULL,
+	patience integer DEFAULT NULL, seed bigint DEFAULT NULL,
+	max_tokens integer DEFAULT NULL, too_long text DEFAULT NULL,
+	log_every integer DEFAULT 10, checkpoint_every interval DEFAULT '5 minutes',
+	write_f32 boolean DEFAULT false, replace boolean DEFAULT false, resume boolean DEFAULT false,
+	segmenter text DEFAULT NULL)
+	AS 'MODULE_PATHNAME', 'srm_sql_train'
+	LANGUAGE C;
+
+COMMENT ON PROCEDURE srm_train IS 'trains a reward model on the preference pairs of a query';
+
+REVOKE EXECUTE ON PROCEDURE srm_train FROM PUBLIC;

@@ -715,7 +715,8 @@ CREATE PROCEDURE srm_train(name text, query text, base text DEFAULT 'default',
 	patience integer DEFAULT NULL, seed bigint DEFAULT NULL,
 	max_tokens integer DEFAULT NULL, too_long text DEFAULT NULL,
 	log_every integer DEFAULT 10, checkpoint_every interval DEFAULT '5 minutes',
-	write_f32 boolean DEFAULT false, replace boolean DEFAULT false, resume boolean DEFAULT false)
+	write_f32 boolean DEFAULT false, replace boolean DEFAULT false, resume boolean DEFAULT false,
+	segmenter text DEFAULT NULL)
 	AS 'MODULE_PATHNAME', 'srm_sql_train'
 	LANGUAGE C;
 

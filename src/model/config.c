@@ -24,6 +24,7 @@
 #define MAX_SENTENCE_TOKENS	(1 << 20)
 #define MAX_PAIRS			((int64_t) 1 << 53)	/* beyond are no whole numbers */
 #define MAX_NAME_LENGTH		64
+#define MAX_SEGMENTER_LENGTH	1024	/* a pattern, or a model's name with its digest */
 #define MAX_MARKER_LENGTH	256
 #define MAX_TEMPLATE_LENGTH	(1024 * 1024)
 
@@ -424,7 +425,7 @@ read_settings(SrmConfigReader *reader)
 					 &settings->marker_layout) ||
 		!keep_string(reader, json, "gate_pattern", reader->config->architecture->gate_pattern,
 					 MAX_MARKER_LENGTH, &settings->gate_pattern) ||
-		!keep_string(reader, json, "segmenter", "icu", MAX_NAME_LENGTH, &settings->segmenter) ||
+		!keep_string(reader, json, "segmenter", "icu", MAX_SEGMENTER_LENGTH, &settings->segmenter) ||
 		!keep_string(reader, json, "locale", "", MAX_NAME_LENGTH, &settings->locale) ||
 		!read_lengths(reader, json, settings) ||
 		!read_segmentation(reader, json, settings) ||

@@ -59,11 +59,11 @@ resolve_settings(SrmScorer *scorer, SrmStatus *status)
 	if (scorer->boundary != SRM_BOUNDARY_OFFSET && scorer->model->head.is_of_pairs)
 		return srm_fail(status, SRM_NOT_SUPPORTED, "boundary kind \"%s\" of a cross-encoder is not supported",
 						settings->boundary);
-	/* Its digest would not tell when that model is replaced */
-	if (srm_segmenter_model(settings->segmenter) != NULL)
+	/* The model's digest would not tell when that one is replaced */
+	if (!srm_segmenter_is_pinned(settings->segmenter))
 	{
-		srm_fail(status, SRM_NOT_SUPPORTED, "segmenter \"%s\" of the model is not supported", settings->segmenter);
-		return srm_fail_hint(status, "Leave it out of config.json, and set \"srm.segmenter\".");
+		srm_fail(status, SRM_INVALID_MODEL, "segmenter \"%s\" of the model lacks its digest", settings->segmenter);
+		return srm_fail_hint(status, "Write \"sat:NAME@DIGEST\" into config.json, with all digits that srm_models() shows, or leave it out and set \"srm.segmenter\".");
 	}
 	if (scorer->boundary != SRM_BOUNDARY_OFFSET && scorer->model->marker_id < 0)
 		return srm_fail(status, SRM_INVALID_MODEL, "model with boundaries by marker has no marker token");

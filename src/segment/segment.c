@@ -18,6 +18,7 @@
 #include <unicode/uloc.h>
 #include <unicode/utext.h>
 
+#include "base/sha256.h"
 #include "base/utf8.h"
 #include "segment/blocks.h"
 #include "segment/chars.h"
@@ -30,6 +31,8 @@
 #define STOP_EVERY	4096
 
 #define MAX_LENGTH	((size_t) INT32_MAX)
+
+#define DIGEST_LENGTH	((size_t) 2 * SRM_SHA256_SIZE)	/* in hexadecimal */
 
 typedef enum SegmenterKind
 {
@@ -140,6 +143,17 @@ srm_segmenter_model(const char *name)
 	const char *argument;
 
 	return find_kind(name, &kind, &argument) && (kind == KIND_SAT || kind == KIND_SAT_ONLY) ? argument : NULL;
+}
+
+bool
+srm_segmenter_is_pinned(const char *name)
+{
+	const char *model = srm_segmenter_model(name);
+	const char *digest = model == NULL ? NULL : strchr(model, '@');
+
+	return model == NULL ||
+		(digest != NULL && strlen(digest + 1) == DIGEST_LENGTH &&
+		 strspn(digest + 1, "0123456789abcdef") == DIGEST_LENGTH);
 }
 
 /* What the kind needs to cut. */

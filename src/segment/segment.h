@@ -62,6 +62,12 @@ extern bool srm_segmenter_known(const char *name);
 extern const char *srm_segmenter_model(const char *name);
 
 /*
+ * Whether a name stands for the same cuts always: it has no model, or one with its whole digest
+ * behind it, as "sat:NAME@DIGEST".
+ */
+extern bool srm_segmenter_is_pinned(const char *name);
+
+/*
  * Opens a way to cut: "icu", "lines" (each line that is not blank; code and
  * formulas stay whole), "paragraphs" (at blank lines), "regex:PATTERN" (ICU's
  * regular expression of what separates; it belongs to the sentence before), "sat:NAME"

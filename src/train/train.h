@@ -69,7 +69,7 @@ typedef struct SrmTrainOptions
 	bool		has_boundary;
 	const char *marker_token;	/* NULL: the base's own [NULL] */
 	size_t		attention_dim;	/* d of a new aggregator; 0: the base's, or 64 [0] */
-	const char *segmenter;		/* NULL: the base's own [NULL] */
+	const char *segmenter;		/* a model with its whole digest; NULL: the base's own [NULL] */
 	const char *locale;			/* NULL: the base's own [NULL] */
 
 	size_t		lora_rank;		/* r [8] */
@@ -175,6 +175,15 @@ extern bool srm_train_part_find(const char *name, SrmTrainPart *part);
 extern SrmTrainer *srm_trainer_open(const SrmTrainOptions *options, const SrmStop *stop,
 									SrmStatus *status);
 extern void srm_trainer_close(SrmTrainer *trainer); /* NULL is allowed */
+
+/* What it cuts by: that of the options or the base, good as long as the trainer. */
+extern const char *srm_trainer_segmenter(const SrmTrainer *trainer);
+
+/*
+ * What a segmenter "sat:NAME@DIGEST" asks for ends of sentences; to be set before pairs are added, and to stay
+ * as long as they are.
+ */
+extern void srm_trainer_set_splitter(SrmTrainer *trainer, const SrmSplitter *splitter);
 
 /*
  * Tokenizes a pair and keeps the tokens; nothing of the pair is needed

@@ -127,8 +127,8 @@ check_base(const SrmTrainer *trainer, SrmStatus *status)
 	const char *obstacle = trainer->options.part == SRM_TRAIN_HEAD ? NULL :
 		srm_decoder_train_obstacle(&model->decoder);
 
-	if (!srm_segmenter_known(trainer->options.segmenter) || srm_segmenter_model(trainer->options.segmenter) != NULL)
-		return srm_fail(status, SRM_NOT_SUPPORTED, "segmenter \"%s\" is not supported", trainer->options.segmenter);
+	if (!srm_segmenter_is_pinned(trainer->options.segmenter))
+		return srm_fail(status, SRM_INVALID_ARGUMENT, "segmenter \"%s\" lacks its digest", trainer->options.segmenter);
 	if (model->base != NULL && trainer->options.lora_adapter)
 	{
 		srm_fail(status, SRM_NOT_SUPPORTED, "an adapter over a model that is an adapter itself cannot be written");
@@ -245,6 +245,18 @@ srm_trainer_add(SrmTrainer *trainer, const SrmTrainPair *pair, const SrmStop *st
 							   (unsigned long long) pair->row, pair->has_margin ? pair->margin : 0.0, pair->weight);
 	}
 	return srm_dataset_add(trainer->dataset, pair, &trainer->reader, stop, status);
+}
+
+const char *
+srm_trainer_segmenter(const SrmTrainer *trainer)
+{
+	return trainer->options.segmenter;
+}
+
+void
+srm_trainer_set_splitter(SrmTrainer *trainer, const SrmSplitter *splitter)
+{
+	srm_segmenter_set_splitter(trainer->segmenter, splitter);
 }
 
 size_t

@@ -60,11 +60,28 @@ SELECT * FROM srm_segment('One. Two.', '', 'sat:llama');
 
 SELECT * FROM srm_segment('One. Two.', '', 'sat:nowhere');
 SELECT * FROM srm_segment('One. Two.', '', 'sat:../models/sat');
-SELECT * FROM srm_segment('One. Two.', '', 'sat:sat@0123456789');
+SELECT * FROM srm_segment('One. Two.', '', 'sat:@0123456789');
 SELECT * FROM srm_segment('One. Two.', '', 'sat:');
 SELECT * FROM srm_segment('One. Two.', '', 'sat-sm');
 SET srm.segmenter = 'sat:';
 SET srm.sat_threshold = 1;
+
+-- a digest behind the name counts
+
+SELECT digest AS digest FROM srm_models() WHERE name = 'sat-stops' \gset
+SELECT count(*) FROM srm_segment('One. Two.', '', 'sat:sat-stops@' || :'digest');
+SELECT count(*) FROM srm_segment('One. Two.', '', 'sat-only:sat-stops@' || left(:'digest', 8));
+\set VERBOSITY terse
+SELECT * FROM srm_segment('One. Two.', '', 'sat:sat-stops@0123456789');
+SELECT * FROM srm_segment('One. Two.', '', 'sat:sat-stops@0123');
+\set VERBOSITY default
+
+-- it is described and verified, as models are that score
+
+SELECT i ->> 'architecture' AS architecture, i -> 'threshold' AS threshold, i -> 'stride' AS stride, i -> 'layers' AS layers,
+	i ? 'aggregation' OR i ? 'segmenter' AS scores
+FROM srm_model_info('sat-stops') AS i;
+SELECT file, bytes > 100 AS bytes, length(digest) AS digest FROM srm_verify('sat-stops') WHERE digest IS NOT NULL ORDER BY file COLLATE "C";
 
 -- nothing and white space alone
 

@@ -243,6 +243,8 @@ test_prose(void **state)
 	close_sat(&fixture);
 }
 
+#define DIGITS	"0123456789abcdef0123456789abcdef"
+
 static SrmSat *
 open_refused(const char *name, const char *message)
 {
@@ -274,6 +276,16 @@ test_refused(void **state)
 	assert_false(srm_segmenter_known("sat:"));
 	assert_false(srm_segmenter_known("sat"));
 	assert_true(srm_segmenter_known("sat-only:x"));
+
+	/* What a model may name says which model it is, by all digits */
+	assert_true(srm_segmenter_is_pinned("icu"));
+	assert_true(srm_segmenter_is_pinned("regex:@"));
+	assert_true(srm_segmenter_is_pinned("sat:x@" DIGITS DIGITS));
+	assert_true(srm_segmenter_is_pinned("sat-only:x@" DIGITS DIGITS));
+	assert_false(srm_segmenter_is_pinned("sat:x"));
+	assert_false(srm_segmenter_is_pinned("sat:x@" DIGITS));
+	assert_false(srm_segmenter_is_pinned("sat:x@" DIGITS DIGITS "0"));
+	assert_false(srm_segmenter_is_pinned("sat-only:x@X" DIGITS "123456789abcdef0123456789abcdef"));
 	srm_segmenter_free(segmenter);
 	srm_arena_free(arena);
 }

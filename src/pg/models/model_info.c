@@ -16,23 +16,92 @@
 #include "pg/encoding.h"
 #include "pg/models/model_owner.h"
 #include "pg/models/models.h"
+#include "pg/models/sats.h"
 #include "pg/rows.h"
 
 #define N_COLUMNS	14
 
+/* What this backend has open: a model that scores, or a segmenter. */
+typedef struct Opened
+{
+	const char *name;
+	const char *directory;
+	const SrmModel *model;		/* NULL: nothing */
+	const SrmScorer *scorer;	/* NULL: a segmenter */
+	double		load_ms;
+	const char *digest;			/* of those that were asked for */
+} Opened;
+
+static Opened
+opened_model(const SrmOpenModel *open)
+{
+	return (Opened) {
+		.name = open->name,.directory = open->directory,.model = open->scorer->model,
+		.scorer = open->scorer,.load_ms = open->load_ms
+	};
+}
+
+static Opened
+opened_segmenter(const SrmOpenSat *open)
+{
+	return (Opened) {
+		.name = open->name,.directory = open->directory,.model = srm_sat_model(open->sat),
+		.load_ms = open->load_ms
+	};
+}
+
+/* What was opened of a directory before. */
+static Opened
+find_opened(const char *directory)
+{
+	const SrmOpenModel *model = srm_models_find_open(directory);
+	const SrmOpenSat *sat = model != NULL ? NULL : srm_sats_find_open(directory);
+
+	return model != NULL ? opened_model(model) : sat != NULL ? opened_segmenter(sat) : (Opened) {NULL};
+}
+
+static Opened
+open_by_name(SrmCall *call, const char *name)
+{
+	Opened		opened;
+
+	if (srm_sats_is_segmenter(call, name))
+	{
+		SrmOpenSat *sat = srm_sats_open(call, name);
+
+		opened = opened_segmenter(sat);
+		opened.digest = srm_sats_digest(call, sat);
+	}
+	else
+	{
+		SrmOpenModel *model = srm_models_open(call, name, SRM_COMPUTE_OF_MODEL);
+
+		opened = opened_model(model);
+		opened.digest = srm_models_digest(call, model);
+	}
+	return opened;
+}
+
+static int64
+private_bytes(const Opened *opened)
+{
+	return (int64) (opened->scorer != NULL ? srm_scorer_private_bytes(opened->scorer) :
+					srm_model_private_bytes(opened->model));
+}
+
 /* What this backend holds of a model, if it has it open. */
 static void
-fill_usage(const SrmOpenModel *model, Datum *values, bool *nulls)
+fill_usage(const Opened *opened, Datum *values, bool *nulls)
 {
 	const SrmPrepared *prepared;
 
-	memset(nulls, model == NULL, 6 * sizeof(bool));
-	if (model == NULL)
+	memset(nulls, opened->model == NULL, 6 * sizeof(bool));
+	if (opened->model == NULL)
 		return;
-	prepared = &model->scorer->model->prepared;
-	values[0] = Int64GetDatum((int64) model->scorer->model->mapped_bytes);
-	values[1] = Int64GetDatum((int64) srm_scorer_private_bytes(model->scorer));
-	values[2] = Float8GetDatum(model->load_ms);
+	prepared = &opened->model->prepared;
+	values[0] = Int64GetDatum((int64) opened->model->mapped_bytes);
+	values[1] = Int64GetDatum(private_bytes(opened));
+	values[2] = Float8GetDatum(opened->load_ms);
 	values[3] = CStringGetTextDatum(prepared->compute);
 	values[4] = Int64GetDatum((int64) prepared->bytes);
 	values[5] = BoolGetDatum(!prepared->is_private);
@@ -79,13 +148,15 @@ put_model(SrmRows *rows, SrmCall *call, const char *name)
 		srm_models_known_digest(call, directory, digest);
 	if (call->status.code == SRM_OK)
 	{
+		Opened		opened = find_opened(directory);
+
 		memset(nulls, false, sizeof(nulls));
 		nulls[1] = !is_known;
 		nulls[5] = nulls[6] = summary.is_segmenter;
 		if (is_known)
 			values[1] = CStringGetTextDatum(digest);
 		fill_summary(&summary, values + 2);
-		fill_usage(srm_models_find_open(directory), values + 8, nulls + 8);
+		fill_usage(&opened, values + 8, nulls + 8);
 	}
 	else
 	{
@@ -238,7 +309,24 @@ push_shape(JsonbInState *state, const SrmModel *model)
 	push_number(state, "head_dim", (double) decoder->head_dim);
 	push_number(state, "feed_forward_size", (double) decoder->ffn_dim);
 	push_number(state, "vocabulary", (double) decoder->vocab_size);
-	push_number(state, "attention_dim", (double) model->attention.dim);
+}
+
+/* What only a model that scores has: how, and what it has done in this session. */
+static void
+push_scoring(JsonbInState *state, const SrmScorer *scorer)
+{
+	push_number(state, "attention_dim", (double) scorer->model->attention.dim);
+	push_number(state, "passes", (double) scorer->n_passes);
+	push_number(state, "computed_tokens", (double) scorer->n_computed);
+	push_settings(state, &scorer->model->settings);
+}
+
+/* How a segmenter cuts where no setting says otherwise. */
+static void
+push_segmentation(JsonbInState *state, const SrmModelSettings *settings)
+{
+	push_number(state, "threshold", settings->threshold);
+	push_number(state, "stride", (double) settings->stride);
 }
 
 /* The release of the library at run time, whose rules cut sentences. */
@@ -256,32 +344,32 @@ icu_version(char string[U_MAX_VERSION_STRING_LENGTH])
 SRM_FUNCTION(srm_sql_model_info)
 {
 	SrmCall    *call = srm_call_begin();
-	SrmOpenModel *open = srm_models_open(call, srm_cstring_of_datum(PG_GETARG_DATUM(0)),
-										 SRM_COMPUTE_OF_MODEL);
-	const SrmModel *model = open->scorer->model;
+	Opened		opened = open_by_name(call, srm_cstring_of_datum(PG_GETARG_DATUM(0)));
+	const SrmModel *model = opened.model;
 	char		version[U_MAX_VERSION_STRING_LENGTH];
 	JsonbInState state = {0};
 
 	srm_push_jsonb(&state, WJB_BEGIN_OBJECT, NULL);
-	push_string(&state, "name", open->name);
-	push_string(&state, "digest", srm_models_digest(call, open));
-	push_owner(&state, open->directory);
+	push_string(&state, "name", opened.name);
+	push_string(&state, "digest", opened.digest);
+	push_owner(&state, opened.directory);
 	push_string(&state, "base", model->base);
 	push_string(&state, "architecture", model->architecture);
 	push_string(&state, "dtype", model->dtype);
 	push_number(&state, "parameters", (double) model->n_parameters);
 	push_number(&state, "max_tokens", (double) model->max_tokens);
-	push_settings(&state, &model->settings);
 	push_shape(&state, model);
 	push_number(&state, "mapped_bytes", (double) model->mapped_bytes);
-	push_number(&state, "private_bytes", (double) srm_scorer_private_bytes(open->scorer));
-	push_number(&state, "load_ms", open->load_ms);
+	push_number(&state, "private_bytes", (double) private_bytes(&opened));
+	push_number(&state, "load_ms", opened.load_ms);
 	push_string(&state, "compute", model->prepared.compute);
 	push_string(&state, "icu", icu_version(version));
 	push_number(&state, "prepared_bytes", (double) model->prepared.bytes);
 	push_boolean(&state, "prepared_shared", !model->prepared.is_private);
-	push_number(&state, "passes", (double) open->scorer->n_passes);
-	push_number(&state, "computed_tokens", (double) open->scorer->n_computed);
+	if (opened.scorer != NULL)
+		push_scoring(&state, opened.scorer);
+	else
+		push_segmentation(&state, &model->settings);
 	srm_push_jsonb(&state, WJB_END_OBJECT, NULL);
 	srm_call_end(call);
 	PG_RETURN_JSONB_P(JsonbValueToJsonb(state.result));

@@ -570,9 +570,10 @@ check_digits(const char *digits)
 						   MIN_DIGEST_LENGTH, SRM_DIGEST_LENGTH)));
 }
 
-static void
-compare_digest(const char *name, const char *digits, const char *digest)
+void
+srm_models_check_digest(const char *name, const char *digits, const char *digest)
 {
+	check_digits(digits);
 	if (strncmp(digest, digits, strlen(digits)) != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
@@ -590,8 +591,7 @@ srm_models_open(SrmCall *call, const char *name, int compute)
 	if (at == NULL)
 		return open_by_name(call, name, compute);
 	model = open_by_name(call, pnstrdup(name, at - name), compute);
-	check_digits(at + 1);
-	compare_digest(model->name, at + 1, srm_models_digest(call, model));
+	srm_models_check_digest(model->name, at + 1, srm_models_digest(call, model));
 	return model;
 }
 
@@ -606,10 +606,9 @@ srm_models_resolve(SrmCall *call, const char *name)
 
 	if (at == NULL)
 		return directory;
-	check_digits(at + 1);
 	srm_models_path(&path);
 	srm_call_check(call, srm_model_digest(directory, &path, digest, &call->stop, &call->status));
-	compare_digest(plain, at + 1, digest);
+	srm_models_check_digest(plain, at + 1, digest);
 	return directory;
 }
 

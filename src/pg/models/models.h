@@ -50,6 +50,9 @@ extern char *srm_models_resolve(SrmCall *call, const char *name);
 /* The digest of an open model, computed at most once. */
 extern const char *srm_models_digest(SrmCall *call, SrmOpenModel *model);
 
+/* Raises an error unless digits are well formed and the beginning of a model's digest. */
+extern void srm_models_check_digest(const char *name, const char *digits, const char *digest);
+
 /*
  * The digest of a model's directory, SRM_DIGEST_LENGTH + 1 bytes, if this session knows it or
  * finds it quickly.  False if not, or if the call's status says why.

@@ -26,6 +26,7 @@
 #include "pg/call.h"
 #include "pg/models/models.h"
 #include "pg/models/output.h"
+#include "pg/models/sats.h"
 #include "pg/pairs/pairs.h"
 #include "pg/pairs/train_arguments.h"
 #include "pg/pairs/training_log.h"
@@ -143,6 +144,8 @@ open_trainer(SrmTraining *training)
 	options->output = training->place.directory;
 	options->owner = training->place.owner;
 	options->base = srm_models_resolve(call, training->arguments.base);
+	if (options->segmenter != NULL)
+		options->segmenter = srm_sats_pin(call, options->segmenter);
 	srm_models_path(&path);
 	options->path = &path;
 	options->checkpoint = checkpoint_directory(training);
@@ -156,6 +159,17 @@ open_trainer(SrmTraining *training)
 	training->trainer = srm_trainer_open(options, &call->stop, &call->status);
 	options->path = NULL;
 	srm_call_check(call, training->trainer != NULL);
+}
+
+/*
+ * Pairs are cut as scores of the new model will be.  The query may open other segmenters, so it is
+ * asked for with each pair.
+ */
+static void
+set_splitter(SrmTraining *training)
+{
+	srm_trainer_set_splitter(training->trainer,
+							 srm_sats_splitter(training->call, srm_trainer_segmenter(training->trainer), false));
 }
 
 /* Whole conversations may come with two prompts, of which a pair has one. */
@@ -186,6 +200,7 @@ add_pair(SrmTraining *training, const SrmPairCursor *cursor, const SrmPairRow *r
 	check_prompts(&row->chosen, &row->rejected);
 	pair.chosen = row->chosen.messages[last];
 	pair.rejected = row->rejected.messages[last];
+	set_splitter(training);
 	srm_call_check(call, srm_trainer_add(training->trainer, &pair, &call->stop, &call->status));
 }
 

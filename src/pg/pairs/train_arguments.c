@@ -51,6 +51,7 @@ enum
 	ARGUMENT_WRITE_F32,
 	ARGUMENT_REPLACE,
 	ARGUMENT_RESUME,
+	ARGUMENT_SEGMENTER,			/* not in 0.1.0 */
 	N_ARGUMENTS
 };
 
@@ -132,6 +133,8 @@ read_model(FunctionCallInfo fcinfo, SrmTrainOptions *options)
 	read_string(fcinfo, ARGUMENT_MARKER_TOKEN, &options->marker_token);
 	read_size(fcinfo, ARGUMENT_ATTENTION_DIM, "attention_dim", 2, &options->attention_dim);
 	read_string(fcinfo, ARGUMENT_LOCALE, &options->locale);
+	if (PG_NARGS() > ARGUMENT_SEGMENTER)
+		read_string(fcinfo, ARGUMENT_SEGMENTER, &options->segmenter);
 	read_size(fcinfo, ARGUMENT_LORA_RANK, "lora_rank", 1, &options->lora_rank);
 	read_double(fcinfo, ARGUMENT_LORA_ALPHA, &options->lora_alpha);
 	read_string(fcinfo, ARGUMENT_LORA_TARGETS, &options->lora_targets);
@@ -213,7 +216,7 @@ void
 srm_train_read_arguments(FunctionCallInfo fcinfo, SrmTrainArguments *arguments,
 						 SrmTrainOptions *options)
 {
-	if (PG_NARGS() != N_ARGUMENTS)
+	if (PG_NARGS() != N_ARGUMENTS && PG_NARGS() != ARGUMENT_SEGMENTER)
 		elog(ERROR, "unexpected number of arguments: %d", PG_NARGS());
 	arguments->name = get_required(fcinfo, ARGUMENT_NAME, "name");
 	arguments->query = get_required(fcinfo, ARGUMENT_QUERY, "query");
