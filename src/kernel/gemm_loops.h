@@ -98,6 +98,33 @@ write_sums(const SrmTile *tile, const Floats *sums, size_t row, size_t first)
 		out[c] = values[c] + (tile->bias == NULL ? 0.0f : tile->bias[first + c]);
 }
 
+/* sums (rows, 2) = lanes start to end of rows of x times the panel from w on, which moves on */
+INLINE void
+add_lanes_of_block(Floats (*sums)[2], const char *x, size_t x_stride, const char **w, size_t start, size_t end,
+				   const char **prefetch, size_t step, SrmCompute compute, const int rows)
+{
+	for (int r = 0; r < rows; r++)
+		sums[r][0] = sums[r][1] = (Floats) {0};
+	for (size_t k = start; k < end; k++, *w += SRM_PANEL * sizeof(float))
+	{
+		/* The panel is aligned to 64 bytes */
+		const Ints *weights = (const Ints *) (const void *) *w;
+
+		__builtin_prefetch(*prefetch);
+		*prefetch += step;
+#pragma GCC unroll 6
+		for (int r = 0; r < rows; r++)
+		{
+			const char *lane = x + (size_t) r * x_stride + k * sizeof(float);
+
+			if (compute == SRM_COMPUTE_F32)
+				add_lane_f32(sums[r], lane, weights);
+			else
+				add_lane_bf16(sums[r], lane, weights);
+		}
+	}
+}
+
 /* rows rows of the tile from x on, and 2 vectors of out from column first on */
 INLINE void
 multiply_strip(const SrmTile *tile, SrmCompute compute, const int rows, size_t row, size_t first)
@@ -106,35 +133,18 @@ multiply_strip(const SrmTile *tile, SrmCompute compute, const int rows, size_t r
 	const char *w = (const char *) tile->panel + first * sizeof(float);
 	size_t		step;
 	const char *prefetch = choose_prefetch(tile, row == 0 && first == 0, &step);
+	size_t		start = SRM_LANES_BLOCK;
 	Floats		totals[STRIP][2];
 
-	for (int r = 0; r < rows; r++)
-		totals[r][0] = totals[r][1] = (Floats) {0};
-	for (size_t start = 0; start < tile->lanes; start += SRM_LANES_BLOCK)
+	/* Most narrow models have one block, whose sums are the totals */
+	add_lanes_of_block(totals, x, tile->x_stride, &w, 0, tile->lanes < start ? tile->lanes : start,
+					   &prefetch, step, compute, rows);
+	for (; start < tile->lanes; start += SRM_LANES_BLOCK)
 	{
 		size_t		end = start + SRM_LANES_BLOCK < tile->lanes ? start + SRM_LANES_BLOCK : tile->lanes;
 		Floats		sums[STRIP][2];
 
-		for (int r = 0; r < rows; r++)
-			sums[r][0] = sums[r][1] = (Floats) {0};
-		for (size_t k = start; k < end; k++, w += SRM_PANEL * sizeof(float))
-		{
-			/* The panel is aligned to 64 bytes */
-			const Ints *weights = (const Ints *) (const void *) w;
-
-			__builtin_prefetch(prefetch);
-			prefetch += step;
-#pragma GCC unroll 6
-			for (int r = 0; r < rows; r++)
-			{
-				const char *lane = x + (size_t) r * tile->x_stride + k * sizeof(float);
-
-				if (compute == SRM_COMPUTE_F32)
-					add_lane_f32(sums[r], lane, weights);
-				else
-					add_lane_bf16(sums[r], lane, weights);
-			}
-		}
+		add_lanes_of_block(sums, x, tile->x_stride, &w, start, end, &prefetch, step, compute, rows);
 		for (int r = 0; r < rows; r++)
 		{
 			totals[r][0] += sums[r][0];
@@ -145,13 +155,22 @@ multiply_strip(const SrmTile *tile, SrmCompute compute, const int rows, size_t r
 		write_sums(tile, totals[r], row + (size_t) r, first);
 }
 
-/* A row more or less is one instance of the strip more. */
+/*
+ * Strips as equal as can be, since one of a row or two waits for its own sums.  A row more or less is
+ * one instance of the strip more.
+ */
 INLINE void
 multiply_strips(const SrmTile *tile, SrmCompute compute)
 {
 	for (size_t first = 0; first < tile->n; first += 2 * N_FLOATS)
-		for (size_t row = 0; row < tile->m; row += STRIP)
-			switch (tile->m - row)
+	{
+		size_t		row = 0;
+
+		for (size_t left = (tile->m + STRIP - 1) / STRIP; left > 0; left--)
+		{
+			size_t		height = (tile->m - row + left - 1) / left;
+
+			switch (height)
 			{
 				case 1:
 					multiply_strip(tile, compute, 1, row, first);
@@ -171,6 +190,9 @@ multiply_strips(const SrmTile *tile, SrmCompute compute)
 				default:
 					multiply_strip(tile, compute, 6, row, first);
 			}
+			row += height;
+		}
+	}
 }
 
 static inline void
