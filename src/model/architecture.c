@@ -131,6 +131,18 @@ static const SrmLayerTensor bert_layer[] = {
 	END_OF_LIST
 };
 
+static const SrmLayerTensor deberta_layer[] = {
+	PAIR("attention.self.query_proj", QUERY),
+	PAIR("attention.self.key_proj", KEY),
+	PAIR("attention.self.value_proj", VALUE),
+	PAIR("attention.output.dense", OUTPUT),
+	PAIR("attention.output.LayerNorm", POST_ATTENTION_NORM),
+	PAIR("intermediate.dense", UP),
+	PAIR("output.dense", DOWN),
+	PAIR("output.LayerNorm", POST_FFN_NORM),
+	END_OF_LIST
+};
+
 /* The embeddings are normed, so that the first layer needs no norm of its own. */
 static const SrmLayerTensor modernbert_layer[] = {
 	{.name = "attn_norm.weight", .weight = SRM_WEIGHT_ATTENTION_NORM, .first_layer = 1},
@@ -194,15 +206,17 @@ static const SrmLayerTensor internlm2_layer[] = {
 /* What BERT and its successors have in common. */
 #define BERT_NAMES \
 	.embedding = "embeddings.word_embeddings.weight", .layer_prefix = "encoder.layer.", \
-	.layer_tensors = bert_layer, .positions = "embeddings.position_embeddings.weight", \
+	.positions = "embeddings.position_embeddings.weight", \
 	.token_types = "embeddings.token_type_embeddings.weight", \
 	.embedding_norm = "embeddings.LayerNorm.weight", .embedding_norm_bias = "embeddings.LayerNorm.bias"
 
-#define BERT_LAYERS \
+#define ENCODER_LAYERS \
 	.steps = {[SRM_STEP_ALWAYS] = "", [SRM_STEP_NORM_BIAS] = ""}, \
 	.activation_key = "hidden_act", .activation = "gelu", .norm_eps_key = "layer_norm_eps", \
 	.norm_kind = SRM_NORM_LAYER, .post_norms_sum = true, .has_no_rope = true, .sees_all = true, \
-	.max_positions = 512, .norm_eps = 1e-12
+	.max_positions = 512
+#define BERT_LAYERS \
+	.layer_tensors = bert_layer, ENCODER_LAYERS, .norm_eps = 1e-12
 
 #define PAIR_TEMPLATE(between) \
 	"{% if messages | length != 2 %}" \
@@ -380,6 +394,15 @@ static const SrmArchitecture architectures[] = {
 	{
 		.family = "XLMRoberta", .model_type = "xlm-roberta", .prefix = "roberta.",
 		BERT_NAMES, BERT_LAYERS, ROBERTA_PAIRS
+	},
+	{
+		.family = "DebertaV2", .model_type = "deberta-v2", .prefix = "deberta.",
+		BERT_NAMES, .layer_tensors = deberta_layer, ENCODER_LAYERS, .norm_eps = 1e-7,
+		.may_lack_positions = true, .relative = "encoder.rel_embeddings.weight",
+		.relative_norm = "encoder.LayerNorm.weight", .relative_norm_bias = "encoder.LayerNorm.bias",
+		.pair_template = PAIR_TEMPLATE("{{ sep_token }}"), .types_pairs = true,
+		.head = {"pooler.dense", "classifier"},
+		.head_activation_key = "pooler_hidden_act", .head_activation = "gelu"
 	},
 	{
 		.family = "ModernBert", .model_type = "modernbert",

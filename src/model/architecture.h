@@ -77,6 +77,9 @@ typedef struct SrmArchitecture
 	const char *token_types;	/* ("type_vocab_size", dim) */
 	const char *embedding_norm;
 	const char *embedding_norm_bias;
+	const char *relative;		/* embeddings of relative positions: (2 * span, dim) */
+	const char *relative_norm;
+	const char *relative_norm_bias;
 
 	/* Which steps there are: "" always, NULL never, or the setting that tells */
 	const char *steps[SRM_N_STEPS];
@@ -103,6 +106,7 @@ typedef struct SrmArchitecture
 	bool		has_no_rope;
 	bool		sees_all;		/* attention is not causal */
 	bool		limits_ahead;	/* where "lookahead" is given, or "lookahead_split_layers" */
+	bool		may_lack_positions; /* "position_biased_input", "type_vocab_size" */
 	bool		counts_from_pad;	/* the first position is behind "pad_token_id" */
 	const char *pair_template;	/* how a prompt and a response are put side by side, as a chat template; or NULL */
 	bool		types_pairs;	/* the response and what follows it has the second token type */

@@ -13,6 +13,7 @@
 
 #include "model/bind_head.h"
 #include "model/binder.h"
+#include "nn/norm.h"
 
 #define MAX_NAME_SIZE	256
 
@@ -184,18 +185,47 @@ bind_positions(SrmBinder *binder)
 	const SrmTensor *types;
 	char		name[MAX_NAME_SIZE];
 
-	if (row->positions == NULL)
+	if (decoder->n_positions > 0)
+	{
+		snprintf(name, sizeof(name), "%s%s", binder->prefix, row->positions);
+		decoder->positions = srm_binder_copy(binder, name, shape, 2);
+		if (decoder->positions == NULL)
+			return false;
+	}
+	if (!binder->config->has_token_types)
 		return true;
-	snprintf(name, sizeof(name), "%s%s", binder->prefix, row->positions);
-	decoder->positions = srm_binder_copy(binder, name, shape, 2);
-	if (decoder->positions == NULL)
-		return false;
 	snprintf(name, sizeof(name), "%s%s", binder->prefix, row->token_types);
 	types = srm_weights_find(binder->weights, name);
 	shape[0] = types != NULL && types->n_dims == 2 && types->shape[0] > 0 ? types->shape[0] : 1;
 	decoder->token_types = srm_binder_copy(binder, name, shape, 2);
 	decoder->n_token_types = shape[0];
 	return decoder->token_types != NULL;
+}
+
+/* Embeddings of relative positions, normed once for all layers. */
+static bool
+bind_relative(SrmBinder *binder)
+{
+	const SrmArchitecture *row = binder->config->architecture;
+	SrmDecoder *decoder = &binder->model->decoder;
+	SrmRelative *relative = &decoder->relative;
+	size_t		shape[] = {2 * relative->span, decoder->dim};
+	const float *norm = NULL;
+	const float *bias = NULL;
+	char		name[MAX_NAME_SIZE];
+	float	   *rows;
+
+	if (relative->span == 0)
+		return true;
+	snprintf(name, sizeof(name), "%s%s", binder->prefix, row->relative);
+	relative->embedding = srm_binder_copy(binder, name, shape, 2);
+	if (relative->embedding == NULL ||
+		(binder->config->norms_relative &&
+		 !bind_outer_norm(binder, row->relative_norm, row->relative_norm_bias, &norm, &bias)))
+		return false;
+	rows = (float *) relative->embedding;	/* the copy just made */
+	srm_decoder_norm_forward(rows, rows, norm, bias, decoder, shape[0], shape[1]);
+	return true;
 }
 
 static bool
@@ -216,7 +246,7 @@ bind_decoder(SrmBinder *binder)
 	for (size_t i = 0; i < decoder->n_layers; i++)
 		if (!bind_layer(binder, i))
 			return false;
-	return bind_positions(binder) &&
+	return bind_positions(binder) && bind_relative(binder) &&
 		bind_outer_norm(binder, row->embedding_norm, row->embedding_norm_bias,
 						&decoder->embedding_norm, &decoder->embedding_norm_bias) &&
 		bind_outer_norm(binder, row->final_norm, row->final_norm_bias,

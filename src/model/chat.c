@@ -154,6 +154,18 @@ check_pair_token(const SrmModel *model, const char *name, const char *path, SrmA
 	return srm_fail_place(status, path);
 }
 
+/* Classes of transformers whose tokens have types. */
+static bool
+has_types(const char *class)
+{
+	static const char *const known[] = {"BertTokenizer", "BertTokenizerFast", "DebertaV2Tokenizer", "DebertaV2TokenizerFast", NULL};
+
+	for (int i = 0; known[i] != NULL; i++)
+		if (strcmp(class, known[i]) == 0)
+			return true;
+	return false;
+}
+
 /* Whether the tokenizer, as transformers has it, tells token types; its classes differ. */
 static bool
 find_types(SrmModel *model, const SrmJson *config, const char *path, SrmStatus *status)
@@ -165,7 +177,7 @@ find_types(SrmModel *model, const SrmJson *config, const char *path, SrmStatus *
 	for (const SrmJson *input = inputs == NULL ? NULL : inputs->child; input != NULL; input = input->next)
 		if (srm_json_string(input) != NULL && strcmp(srm_json_string(input), "token_type_ids") == 0)
 			model->types_pairs = true;
-	if (inputs != NULL || class == NULL || strcmp(class, "BertTokenizer") == 0 || strcmp(class, "BertTokenizerFast") == 0)
+	if (inputs != NULL || class == NULL || has_types(class))
 		return true;
 	srm_fail(status, SRM_NOT_SUPPORTED, "tokenizer class \"%.64s\" does not tell whether tokens have types", class);
 	srm_fail_key(status, "tokenizer_class");
@@ -190,7 +202,7 @@ prefer_pair(Source *source, SrmModel *model, const SrmTokenizerFiles *files, Srm
 		source->length = strlen(row->pair_template);
 		source->path = files->config_path;
 	}
-	return !row->types_pairs || find_types(model, files->trees.config, files->config_path, status);
+	return !row->types_pairs || model->decoder.n_token_types < 2 || find_types(model, files->trees.config, files->config_path, status);
 }
 
 /* Whoever wrote a template into "srm" wants that one. */

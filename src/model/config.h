@@ -50,6 +50,8 @@ typedef struct SrmConfig
 	SrmLabels	labels;
 	SrmHeadConfig head;
 	bool		steps[SRM_N_STEPS]; /* which of them the layers have */
+	bool		has_token_types;
+	bool		norms_relative; /* the embeddings of relative positions are normed */
 	size_t		max_tokens;
 	size_t		attention_dim;	/* of the aggregator; 0 where it is not given */
 	SrmModelSettings settings;

@@ -221,6 +221,22 @@ read_order(SrmConfigReader *reader)
 	return key == NULL || key[0] == '\0' || srm_json_get_bool(reader->root, key, true, is_parallel, reader->status);
 }
 
+/* Whether embeddings have learned positions and types of tokens. */
+static bool
+find_positions(SrmConfigReader *reader, bool *has_positions)
+{
+	SrmConfig  *config = reader->config;
+	int64_t		n_types = 1;
+
+	*has_positions = config->architecture->positions != NULL;
+	if (config->architecture->may_lack_positions &&
+		(!srm_json_get_bool(reader->root, "position_biased_input", true, has_positions, reader->status) ||
+		 !srm_json_get_int(reader->root, "type_vocab_size", 0, MAX_DIM, 0, &n_types, reader->status)))
+		return false;
+	config->has_token_types = config->architecture->token_types != NULL && n_types > 0;
+	return true;
+}
+
 /* Learned positions, of which the first ones may belong to padding. */
 static bool
 read_positions(SrmConfigReader *reader)
@@ -228,10 +244,13 @@ read_positions(SrmConfigReader *reader)
 	SrmConfig  *config = reader->config;
 	SrmDecoder *decoder = &config->decoder;
 	const char *kind;
+	bool		has_positions;
 	bool		is_decoder;
 	int64_t		pad_id;
 
-	if (config->architecture->positions == NULL)
+	if (!find_positions(reader, &has_positions))
+		return false;
+	if (!has_positions)
 		return true;
 	if (!srm_json_get_string(reader->root, "position_embedding_type", "absolute", &kind, reader->status) ||
 		!srm_json_get_bool(reader->root, "is_decoder", false, &is_decoder, reader->status) ||
@@ -290,5 +309,5 @@ srm_config_read_layers(SrmConfigReader *reader)
 	mark_local_ropes(config);
 	for (size_t i = 0; i < config->decoder.n_layers && config->architecture->has_no_rope; i++)
 		config->layers[i].rope = SRM_ROPE_NONE;
-	return read_ahead(reader) && read_order(reader) && read_positions(reader);
+	return read_ahead(reader) && read_order(reader) && read_positions(reader) && srm_config_read_relative(reader);
 }

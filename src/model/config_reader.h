@@ -38,6 +38,9 @@ extern bool srm_config_fail_support(SrmConfigReader *reader, const char *what, c
 /* What layers differ in, once the sizes are there. */
 extern bool srm_config_read_layers(SrmConfigReader *reader);
 
+/* Relative positions, once the sizes and the longest text are there. */
+extern bool srm_config_read_relative(SrmConfigReader *reader);
+
 /* Rotary position, once the sizes are there; may lower the longest text. */
 extern bool srm_config_read_rope(SrmConfigReader *reader);
 

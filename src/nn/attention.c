@@ -21,6 +21,7 @@
 #include "base/sizes.h"
 #include "kernel/kernels.h"
 #include "kernel/pack.h"
+#include "nn/relative.h"
 
 #define KEY_TILE		256
 #define SCORES_STRIDE	(KEY_TILE + 16) /* in floats: rows are kept out of each other's sets */
@@ -67,6 +68,7 @@ typedef struct Part
 	const float *queries;		/* (n, n_shared heads), rows n_heads * head_dim apart */
 	float	   *out;
 	float	   *logs;			/* (n, n_shared), rows n_heads apart; or NULL */
+	const float *by_query;		/* (n, n_heads, width) or NULL */
 	size_t		head;			/* of keys */
 
 	RowState   *rows;			/* (n * n_shared) */
@@ -177,6 +179,32 @@ score_rows(const Part *part, const KeyTile *keys, size_t row, size_t m, size_t f
 	}
 }
 
+/* scores of one row += what the distances of the keys from first to before end add */
+static void
+add_distances(const Part *part, const KeyTile *tile, size_t row, float *scores, size_t first, size_t end)
+{
+	const AttentionTask *task = part->task;
+	const SrmAttention *attention = task->attention;
+	size_t		token = row / task->n_shared;
+	size_t		width = attention->distances->width;
+	size_t		head = part->head * task->n_shared + row % task->n_shared;
+	size_t		key_stride = attention->n_heads * width;
+	const uint32_t *columns = attention->distances->columns + (ptrdiff_t) part->index[token];
+	const float *by_query = part->by_query == NULL ? NULL : part->by_query + token * key_stride + head * width;
+	const float *by_key = attention->by_key == NULL ? NULL : attention->by_key + head * width;
+
+	for (size_t i = first; i < end; i++)
+	{
+		ptrdiff_t	key = (ptrdiff_t) (tile->position + i);
+		uint32_t	column = columns[-key];
+		float		sum = by_query == NULL ? 0.0f : by_query[column];
+
+		if (by_key != NULL)
+			sum += by_key[(size_t) key * key_stride + column];
+		scores[i] += task->scale * sum;
+	}
+}
+
 /* gathered (m, head_dim) = weights (m, n_keys) * a tile's values */
 static void
 gather_rows(const Part *part, const KeyTile *values, size_t m, size_t n_keys)
@@ -233,6 +261,8 @@ add_tile_to_rows(const Part *part, const KeyTile *tile, size_t row, size_t m)
 	{
 		float	   *scores = part->scores + i * SCORES_STRIDE;
 
+		if (attention->distances != NULL)
+			add_distances(part, tile, row + i, scores, first[i], end[i]);
 		started[i] = part->rows[row + i].started;
 		shrink[i] = weigh_row(attention, &part->rows[row + i], scores, first[i], end[i], n_padded);
 		part->rows[row + i].started = started[i] || first[i] < end[i];
@@ -361,6 +391,8 @@ run_task(void *arg, size_t number, int thread)
 
 	if (task->attention->logs != NULL)
 		part.logs = task->attention->logs + first * task->attention->n_heads + head * task->n_shared;
+	if (task->attention->by_query != NULL)
+		part.by_query = task->attention->by_query + first * task->attention->n_heads * task->attention->distances->width;
 	place_buffers(&part, task, srm_threads_scratch(task->threads, thread));
 	attend(&part);
 }

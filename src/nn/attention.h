@@ -31,6 +31,9 @@ typedef struct SrmAttention
 	const SrmKeys *past;		/* n_past tokens that come before all queries; NULL if there are none */
 	const SrmKeys *own;			/* of the block */
 	size_t		own_first;		/* where its tokens begin, a multiple of SRM_PANEL */
+	const struct SrmDistances *distances;	/* whose products are added to those of queries and keys, or NULL; not with a past */
+	const float *by_query;		/* (n, n_heads, width) of the rows of queries, or NULL */
+	const float *by_key;		/* (n_own, n_heads, width) of the block, or NULL */
 	float	   *logs;			/* (n, n_heads) gets the logarithms of the sums that the softmax
 								 * divides by, for a backward; or NULL */
 } SrmAttention;

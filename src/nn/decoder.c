@@ -283,6 +283,30 @@ cut_into_runs(const Chunk *chunk)
 	}
 }
 
+/* Products of a chunk's keys, those of all rows, with the queries of distances. */
+static bool
+relate_keys(Chunk *chunk)
+{
+	SrmPass    *pass = chunk->pass;
+	SrmDistances *distances = &pass->distances;
+
+	return !pass->decoder->relative.by_key ||
+		srm_distances_multiply(distances->by_key + chunk->first * pass->decoder->n_heads * distances->width, distances,
+							   &distances->queries, pass->keys, chunk->n, pass->threads, pass->stop, pass->status);
+}
+
+/* The same of its queries with the keys of distances. */
+static bool
+relate_queries(Chunk *chunk)
+{
+	SrmPass    *pass = chunk->pass;
+	SrmDistances *distances = &pass->distances;
+
+	return !pass->decoder->relative.by_query ||
+		srm_distances_multiply(distances->by_query, distances, &distances->keys, pass->queries, chunk->n,
+							   pass->threads, pass->stop, pass->status);
+}
+
 /* Keys and values of a chunk of all rows, from its hidden states, and its queries where they are wanted. */
 static bool
 project_chunk(Chunk *chunk, bool with_queries)
@@ -301,6 +325,7 @@ project_chunk(Chunk *chunk, bool with_queries)
 									pass->stop, pass->status) &&
 		srm_threads_run_or_stop(pass->threads, pass->n_runs, keep_run, chunk,
 								pass->stop, pass->status) &&
+		relate_keys(chunk) &&
 		(!with_queries || run_rows(chunk, turn_queries));
 }
 
@@ -341,6 +366,10 @@ attention_of(SrmPass *pass, const SrmBlock *block)
 	else if (attention.n_past > 0)
 		attention.past = &pass->cache->layers[pass->layer_number];
 	attention.own = keys_of(pass, block, 0, &attention.own_first);
+	if (decoder->relative.span > 0)
+		attention.distances = &pass->distances;
+	if (decoder->relative.by_key)
+		attention.by_key = pass->distances.by_key + block->first * decoder->n_heads * pass->distances.width;
 	return attention;
 }
 
@@ -367,6 +396,8 @@ attend_chunk(Chunk *chunk)
 		attention = attention_of(pass, block);
 		if (pass->logs != NULL)
 			attention.logs = pass->logs + first * pass->decoder->n_heads;
+		if (pass->decoder->relative.by_query)
+			attention.by_query = pass->distances.by_query + first * pass->decoder->n_heads * pass->distances.width;
 		if (!srm_attention_forward(pass->attended + first * q_dim, pass->queries + first * q_dim,
 								   &attention, chunk->index + first, end - first,
 								   pass->threads, pass->stop, pass->status))
@@ -408,7 +439,7 @@ feed_forward(Chunk *chunk)
 static bool
 finish_chunk(Chunk *chunk)
 {
-	return attend_chunk(chunk) && map_attended(chunk) && feed_forward(chunk) &&
+	return relate_queries(chunk) && attend_chunk(chunk) && map_attended(chunk) && feed_forward(chunk) &&
 		run_rows(chunk, add_rows);
 }
 
@@ -636,6 +667,9 @@ enter_layer(SrmPass *pass, size_t number)
 	pass->own = srm_decoder_keys(pass->decoder, pass->layer);
 	if (pass->own_capacity > 0)
 		srm_keys_place(&pass->own, pass->own_memory, pass->own_capacity);
+	if (pass->decoder->relative.span > 0 &&
+		!srm_distances_enter(&pass->distances, pass->decoder, pass->layer, pass->threads, pass->stop, pass->status))
+		return false;
 	if (pass->tape == NULL)
 		return true;
 	pass->hidden = pass->tape->inputs[number];

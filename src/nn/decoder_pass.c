@@ -16,6 +16,8 @@
 #define MAX_ROWS		512		/* of a chunk */
 #define MAX_BYTES		(SIZE_MAX / 4)
 #define BUFFER_GAP		320
+#define N_BUFFERS		16
+#define N_DISTANCE_BUFFERS	6		/* with relative positions */
 #define MAX_TOKENS		((size_t) 1 << 24)	/* positions are exact as float */
 
 static bool
@@ -164,6 +166,27 @@ own_floats(const SrmPass *pass)
 	return bytes / sizeof(float);
 }
 
+/* What distances take, all in rows of floats. */
+static bool
+place_distances(SrmPass *pass, size_t chunk_rows, SrmArena *arena, Buffer *buffers)
+{
+	const SrmDecoder *decoder = pass->decoder;
+	SrmDistances *distances = &pass->distances;
+	size_t		q_dim = decoder->n_heads * decoder->head_dim;
+	size_t		packed;
+
+	if (!srm_distances_begin(distances, decoder, pass->n_positions, arena, pass->status))
+		return false;
+	packed = srm_distances_bytes(distances, decoder) / sizeof(float);
+	buffers[0] = (Buffer) {&distances->key_rows, distances->n, q_dim};
+	buffers[1] = (Buffer) {&distances->query_rows, distances->n, q_dim};
+	buffers[2] = (Buffer) {&distances->key_memory, 1, packed};
+	buffers[3] = (Buffer) {&distances->query_memory, 1, packed};
+	buffers[4] = (Buffer) {&distances->by_query, decoder->relative.by_query ? chunk_rows : 0, decoder->n_heads * distances->width};
+	buffers[5] = (Buffer) {&distances->by_key, decoder->relative.by_key ? pass->n_rows : 0, decoder->n_heads * distances->width};
+	return true;
+}
+
 bool
 srm_pass_allocate(SrmPass *pass, SrmArena *arena)
 {
@@ -177,7 +200,7 @@ srm_pass_allocate(SrmPass *pass, SrmArena *arena)
 	size_t		half = decoder->head_dim / 2;
 	size_t		main = srm_decoder_uses_rope(decoder, SRM_ROPE_MAIN) ? pass->n_positions : 0;
 	size_t		local = srm_decoder_uses_rope(decoder, SRM_ROPE_LOCAL) ? pass->n_positions : 0;
-	const Buffer buffers[] = {
+	Buffer		buffers[N_BUFFERS + N_DISTANCE_BUFFERS] = {
 		{&pass->frequencies[SRM_ROPE_MAIN], 1, half},
 		{&pass->frequencies[SRM_ROPE_LOCAL], 1, half},
 		{&pass->hidden, pass->tape == NULL ? n : 0, decoder->dim},
@@ -197,7 +220,9 @@ srm_pass_allocate(SrmPass *pass, SrmArena *arena)
 	};
 
 	pass->chunk_rows = most;
-	return place_buffers(pass, buffers, sizeof(buffers) / sizeof(buffers[0])) &&
+	if (decoder->relative.span > 0 && !place_distances(pass, rows, arena, buffers + N_BUFFERS))
+		return false;
+	return place_buffers(pass, buffers, N_BUFFERS + (decoder->relative.span > 0 ? N_DISTANCE_BUFFERS : 0)) &&
 		allocate_indexes(pass, arena);
 }
 

@@ -11,6 +11,7 @@
 #include "base/arena.h"
 #include "kernel/threads.h"
 #include "nn/cache.h"
+#include "nn/relative.h"
 #include "nn/sequence.h"
 #include "nn/tape.h"
 
@@ -66,6 +67,7 @@ typedef struct SrmPass
 	float	   *sines[SRM_N_ROPES];
 	SrmKeys		own;			/* of the layer at work and blocks that are not kept */
 	float	   *own_memory;
+	SrmDistances distances;		/* where the decoder has relative positions */
 
 	/* Of the tokens wanted, in the order of rows */
 	float	   *wanted_hidden;	/* (n_wanted, dim) */

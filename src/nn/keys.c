@@ -123,13 +123,18 @@ write_values(const SrmKeys *keys, size_t head, size_t first, size_t n, const flo
 }
 
 void
-srm_keys_write(SrmKeys *keys, size_t first, size_t n, const float *key_rows, const float *value_rows)
+srm_keys_write_keys(SrmKeys *keys, size_t first, size_t n, const float *key_rows)
 {
 	for (size_t head = 0; head < keys->n_heads; head++)
-	{
 		write_keys(keys, head, first, n, key_rows + head * keys->head_dim);
+}
+
+void
+srm_keys_write(SrmKeys *keys, size_t first, size_t n, const float *key_rows, const float *value_rows)
+{
+	srm_keys_write_keys(keys, first, n, key_rows);
+	for (size_t head = 0; head < keys->n_heads; head++)
 		write_values(keys, head, first, n, value_rows + head * keys->head_dim);
-	}
 }
 
 void

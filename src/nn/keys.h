@@ -51,6 +51,9 @@ extern void srm_keys_place(SrmKeys *keys, void *memory, size_t capacity);
 extern void srm_keys_write(SrmKeys *keys, size_t first, size_t n,
 						   const float *key_rows, const float *value_rows);
 
+/* The same of keys alone, where values have no memory. */
+extern void srm_keys_write_keys(SrmKeys *keys, size_t first, size_t n, const float *key_rows);
+
 /* Forgets the tokens from n on. */
 extern void srm_keys_truncate(SrmKeys *keys, size_t n);
 

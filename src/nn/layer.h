@@ -62,6 +62,17 @@ typedef enum SrmRopeNumber
 	SRM_ROPE_NONE = SRM_N_ROPES
 } SrmRopeNumber;
 
+/* Relative positions, which attention reads beside the tokens; see nn/relative.h. */
+typedef struct SrmRelative
+{
+	size_t		span;			/* 0: there are none */
+	const float *embedding;		/* (2 * span, dim), normed; row span is that of a token itself */
+	size_t		n_buckets;		/* beyond half of them distances share rows; 0: each has its own */
+	size_t		max_distance;	/* the first for which there is no other bucket */
+	bool		by_query;		/* queries are multiplied with the keys of distances, */
+	bool		by_key;			/* and keys with their queries; there is one of both */
+} SrmRelative;
+
 /* Of a feed-forward step. */
 typedef enum SrmActivation
 {
@@ -142,6 +153,7 @@ typedef struct SrmDecoder
 	bool		post_norms_sum; /* norms behind steps are of the residual stream with what they added */
 	bool		is_parallel;	/* the feed-forward step reads the stream from before attention */
 	SrmRope		ropes[SRM_N_ROPES];
+	SrmRelative relative;		/* with as many heads of keys as of queries */
 	SrmMatrix	embedding;		/* (vocab_size, dim) */
 	const float *positions;		/* (n_positions, dim) learned, added to embeddings; or NULL */
 	size_t		n_positions;

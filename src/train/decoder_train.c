@@ -38,6 +38,8 @@ srm_decoder_train_obstacle(const SrmDecoder *decoder)
 		return "Its activation is \"gelu\".";
 	if (decoder->positions != NULL)
 		return "Its positions are learned.";
+	if (decoder->relative.span > 0)
+		return "Its positions are relative to each other.";
 	if (decoder->residual_scale != 0)
 		return "What its steps add to the residual stream is scaled.";
 	for (size_t i = 0; i < decoder->n_layers; i++)

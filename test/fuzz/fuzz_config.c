@@ -36,6 +36,11 @@ check_config(const SrmConfig *config)
 		(!is_positive(rope->factor) || !is_positive(rope->attention_factor) ||
 		 !is_positive(rope->original_max_positions) || !(rope->theta > 1)))
 		abort();
+	if (decoder->relative.span > 0 ?
+		(!is_positive(decoder->attention_scale) || decoder->relative.n_buckets == 1 ||
+		 decoder->relative.span > 32 * decoder->head_dim || decoder->n_heads != decoder->n_kv_heads) :
+		(decoder->relative.by_query || decoder->relative.by_key))
+		abort();
 	if (config->settings.aggregation == NULL || config->settings.boundary == NULL ||
 		config->settings.segmenter == NULL || config->settings.locale == NULL ||
 		!is_positive(config->settings.std) || !isfinite(config->settings.mean))

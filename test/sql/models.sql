@@ -69,7 +69,8 @@ SELECT srm_problem('xlm-roberta', 'Is it?', 'Yes.');
 -- a cross-encoder reads prompt and response side by side: the response is one sentence, whose reward is the score
 
 SELECT m AS model, round(srm_score(m, 'What is a swallow?', 'A small bird that flies fast.')::numeric, 3) AS score
-FROM unnest(array['cross-bert', 'cross-bert-labels', 'cross-roberta', 'cross-xlm-roberta', 'cross-modernbert', 'cross-modernbert-old']) m;
+FROM unnest(array['cross-bert', 'cross-bert-labels', 'cross-roberta', 'cross-xlm-roberta', 'cross-modernbert', 'cross-modernbert-old',
+	'cross-deberta', 'cross-deberta-types']) m;
 SELECT sentence_no, start_pos, end_pos, sentence, reward = srm_score('cross-bert', 'Is it?', 'Yes. It is.') AS is_score, weight
 FROM srm_sentence_rewards('cross-bert', 'Is it?', 'Yes. It is.');
 SELECT score = srm_score('cross-bert', 'Is it?', 'Yes.') AS same, prompt_reward, n_sentences FROM srm_score_details('cross-bert', 'Is it?', 'Yes.');

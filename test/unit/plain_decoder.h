@@ -4,7 +4,7 @@
  *	  The plain twin of the decoder, for tests.
  *
  * The text of a paper turned into loops: one sequence, no cache, no tiles,
- * all sums in double.  Only weights and rope frequencies come from the
+ * all sums in double.  Only weights, rope frequencies and the rows of distances come from the
  * library; these have tests of their own.
  *
  *-------------------------------------------------------------------------
@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "nn/decoder.h"
+#include "nn/relative.h"
 #include "nn/rope.h"
 
 /* (n) zeros; freed by the caller */
@@ -144,8 +145,51 @@ plain_attention_score(const double *query, const double *key, const SrmDecoder *
 	return cap == 0 ? score : cap * tanh(score / cap);
 }
 
+/* Keys and queries of all relative positions in a layer, (2 * span, n_heads, head_dim); NULL without any. */
+typedef struct PlainRelative
+{
+	double	   *keys;
+	double	   *queries;
+} PlainRelative;
+
+static inline PlainRelative
+plain_relative(const SrmDecoder *decoder, const SrmLayer *layer)
+{
+	size_t		n = 2 * decoder->relative.span;
+	PlainRelative relative = {NULL, NULL};
+	double	   *rows;
+
+	if (n == 0)
+		return relative;
+	rows = plain_zeros(n * decoder->dim);
+	for (size_t i = 0; i < n * decoder->dim; i++)
+		rows[i] = decoder->relative.embedding[i];
+	relative.keys = plain_zeros(n * layer->key.rows);
+	relative.queries = plain_zeros(n * layer->query.rows);
+	plain_linear(relative.keys, rows, &layer->key, layer->key_bias, n);
+	plain_linear(relative.queries, rows, &layer->query, layer->query_bias, n);
+	free(rows);
+	return relative;
+}
+
+/* What the distance of two tokens adds to their score */
+static inline double
+plain_distance_score(const double *query, const double *key, const PlainRelative *relative, const SrmDecoder *decoder,
+					 int64_t distance, size_t head)
+{
+	size_t		row = srm_relative_row(&decoder->relative, distance);
+	size_t		start = (row * decoder->n_heads + head) * decoder->head_dim;
+	double		score = 0;
+
+	if (decoder->relative.by_query)
+		score += plain_dot(query, relative->keys + start, decoder->head_dim);
+	if (decoder->relative.by_key)
+		score += plain_dot(key, relative->queries + start, decoder->head_dim);
+	return score * (decoder->attention_scale == 0 ? 1 / sqrt((double) decoder->head_dim) : decoder->attention_scale);
+}
+
 static inline void
-plain_attention(double *out, const double *queries, const double *keys, const double *values,
+plain_attention(double *out, const double *queries, const double *keys, const double *values, const PlainRelative *relative,
 				const SrmDecoder *decoder, size_t window, size_t ahead, size_t n_tokens)
 {
 	size_t		head_dim = decoder->head_dim;
@@ -166,8 +210,11 @@ plain_attention(double *out, const double *queries, const double *keys, const do
 
 			for (size_t s = first; s < end; s++)
 			{
-				weights[s] = plain_attention_score(query, keys + (s * n_kv_heads + kv) * head_dim,
-												   decoder);
+				const double *key = keys + (s * n_kv_heads + kv) * head_dim;
+
+				weights[s] = plain_attention_score(query, key, decoder);
+				if (relative->keys != NULL)
+					weights[s] += plain_distance_score(query, key, relative, decoder, (int64_t) t - (int64_t) s, h);
 				greatest = fmax(greatest, weights[s]);
 			}
 			for (size_t s = first; s < end; s++)
@@ -205,6 +252,7 @@ plain_attention_step(double *hidden, const SrmDecoder *decoder, const SrmLayer *
 	double	   *keys = plain_zeros(n * kv_dim);
 	double	   *values = plain_zeros(n * kv_dim);
 	double	   *gathered = plain_zeros(n * q_dim);
+	PlainRelative relative = plain_relative(decoder, layer);
 
 	plain_norm(normed, hidden, layer->attention_norm, layer->attention_norm_bias, decoder, n, dim);
 	plain_linear(queries, normed, &layer->query, layer->query_bias, n);
@@ -217,7 +265,7 @@ plain_attention_step(double *hidden, const SrmDecoder *decoder, const SrmLayer *
 		plain_rope(queries, &decoder->ropes[layer->rope], n, decoder->n_heads, decoder->head_dim);
 		plain_rope(keys, &decoder->ropes[layer->rope], n, decoder->n_kv_heads, decoder->head_dim);
 	}
-	plain_attention(gathered, queries, keys, values, decoder, layer->window, layer->ahead, n);
+	plain_attention(gathered, queries, keys, values, &relative, decoder, layer->window, layer->ahead, n);
 	plain_linear(normed, gathered, &layer->output, layer->output_bias, n);
 	plain_add(hidden, normed, layer->post_attention_norm, layer->post_attention_norm_bias, decoder, n);
 	free(normed);
@@ -225,6 +273,8 @@ plain_attention_step(double *hidden, const SrmDecoder *decoder, const SrmLayer *
 	free(keys);
 	free(values);
 	free(gathered);
+	free(relative.keys);
+	free(relative.queries);
 }
 
 static inline double

@@ -49,6 +49,7 @@ typedef struct RandomShape
 	float		residual_scale;
 	bool		with_local_rope;	/* in layers with a window: theta is a tenth there */
 	size_t		rope_step;		/* not 0: every rope_step-th layer, the first among them, has none */
+	SrmRelative relative;		/* whose embedding is made */
 	bool		packed;			/* queries, keys and values lie in one tensor, by the head */
 } RandomShape;
 
@@ -273,6 +274,9 @@ random_decoder(const RandomShape *shape, uint64_t seed, SrmArena *arena)
 	decoder->final_norm = random_vector(&state, shape->dim, 1.0f, 0.3f);
 	if (shape->with_norm_biases)
 		decoder->final_norm_bias = random_vector(&state, shape->dim, 0.0f, 1.0f);
+	decoder->relative = shape->relative;
+	if (shape->relative.span > 0)
+		decoder->relative.embedding = random_vector(&state, 2 * shape->relative.span * shape->dim, 0.0f, 1.0f);
 	if (shape->first_position > 0)
 		random_positions(&state, shape, decoder);
 	return decoder;

@@ -164,9 +164,9 @@ test_architecture(void **state)
 	model = open_fixture();
 	assert_string_equal(model->architecture, "OurRewardModel");
 	srm_model_close(model);
-	edit_file("config.json", "\"model_type\": \"llama\"", "\"model_type\": \"deberta-v2\"");
+	edit_file("config.json", "\"model_type\": \"llama\"", "\"model_type\": \"t5\"");
 	expect_failure(SRM_NOT_SUPPORTED, "model architecture \"OurRewardModel\" is not supported",
-				   "the families Llama, Mistral, Qwen2, Qwen3, Gemma, Gemma2, Gemma3Text, Olmo2, Olmo3, Granite, SmolLM3, Phi3, InternLM2, Cohere, GPTNeoX, Bert, Roberta, XLMRoberta");
+				   "the families Llama, Mistral, Qwen2, Qwen3, Gemma, Gemma2, Gemma3Text, Olmo2, Olmo3, Granite, SmolLM3, Phi3, InternLM2, Cohere, GPTNeoX, Bert, Roberta, XLMRoberta, DebertaV2, ModernBert");
 	edit_file("config.json", "OurRewardModel", "Llama4ForCausalLM");
 	expect_failure(SRM_NOT_SUPPORTED, "model architecture \"Llama4ForCausalLM\" is not supported", "");
 	edit_file("config.json", "Llama4ForCausalLM", "LlamaRewardModel");

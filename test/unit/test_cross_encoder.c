@@ -126,11 +126,10 @@ test_together(void **state)
 	SrmMessage	responses[4];
 	SrmScored	together[4];
 	SrmScored	alone;
-	SrmScorer  *scorer = open_scorer("test/data/models/cross-bert", NULL);
+	SrmScorer  *scorer = open_scorer(*state, NULL);
 	SrmStatus	status = {0};
 	SrmScoreOptions options;
 
-	(void) state;
 	srm_scorer_defaults(scorer, &options);
 	options.cache_bytes = 0;
 	for (int i = 0; i < 4; i++)
@@ -261,6 +260,36 @@ test_bad_models(void **state)
 		{"cross-modernbert-old", "\"type\": \"linear\",\n    \"rope_type\": \"linear\"", "\"rope_type\": \"mrope\"", SRM_NOT_SUPPORTED,
 			"rotary position of type \"mrope\"", ""},
 	};
+	static const Damage deberta[] = {
+		{"cross-deberta", "\"share_att_key\": true", "\"share_att_key\": false", SRM_NOT_SUPPORTED,
+			"attention to positions by maps of their own", ""},
+		{"cross-deberta", "\"share_att_key\": true", "\"x\": true", SRM_NOT_SUPPORTED, "by maps of their own", ""},
+		{"cross-deberta", "\"share_att_key\": true", "\"share_att_key\": true, \"conv_kernel_size\": 3", SRM_NOT_SUPPORTED,
+			"a convolution behind the first layer", ""},
+		{"cross-deberta", "\"share_att_key\": true", "\"share_att_key\": true, \"embedding_size\": 16", SRM_NOT_SUPPORTED,
+			"an embedding of another size", ""},
+		{"cross-deberta", "\"share_att_key\": true", "\"share_att_key\": true, \"attention_head_size\": 16", SRM_NOT_SUPPORTED,
+			"heads of another size", ""},
+		{"cross-deberta", "\"share_att_key\": true", "\"share_att_key\": true, \"num_key_value_heads\": 2", SRM_NOT_SUPPORTED,
+			"fewer heads of keys", ""},
+		{"cross-deberta", "\"p2c\"", "\"p2p\"", SRM_NOT_SUPPORTED, "positions of kind \"p2p\"", ""},
+		{"cross-deberta", "\"p2c\"", "3", SRM_INVALID_MODEL, "\"pos_att_type\" is not a list of strings", ""},
+		{"cross-deberta", "\"norm_rel_ebd\": \"layer_norm\"", "\"norm_rel_ebd\": \"batch_norm\"", SRM_NOT_SUPPORTED,
+			"norm of relative positions \"batch_norm\"", ""},
+		{"cross-deberta", "\"position_buckets\": 8", "\"position_buckets\": 1", SRM_INVALID_MODEL, "\"position_buckets\"", "1 and 160"},
+		{"cross-deberta", "\"max_relative_positions\": -1", "\"max_relative_positions\": 5", SRM_INVALID_MODEL,
+			"\"max_relative_positions\"", "8 and 5"},
+		{"cross-deberta-types", "\"max_relative_positions\": 20", "\"max_relative_positions\": 257", SRM_NOT_SUPPORTED,
+			"514 relative positions", "512"},
+		{"cross-deberta", "\"position_buckets\": 8", "\"position_buckets\": 10", SRM_INVALID_MODEL,
+			"wrong shape of tensor \"deberta.encoder.rel_embeddings.weight\"", "(16, 32)"},
+		{"cross-deberta", "\"pooler_hidden_act\": \"gelu\"", "\"pooler_hidden_act\": \"mish\"", SRM_NOT_SUPPORTED, "activation \"mish\"", ""},
+		{"cross-deberta", "\"position_biased_input\": false", "\"position_biased_input\": true", SRM_INVALID_MODEL,
+			"missing tensor \"deberta.embeddings.position_embeddings.weight\"", ""},
+		{"cross-deberta", "\"type_vocab_size\": 0", "\"type_vocab_size\": 2", SRM_INVALID_MODEL,
+			"missing tensor \"deberta.embeddings.token_type_embeddings.weight\"", ""},
+		{"cross-deberta", "ForSequenceClassification", "ForTokenClassification", SRM_NOT_SUPPORTED, "model class", ""},
+	};
 	static const Damage tokenizers[] = {
 		{"cross-bert", "\"cls_token\"", "\"other\"", SRM_INVALID_MODEL, "has no \"cls_token\"", ""},
 		{"cross-bert", "\"sep_token\": \"[SEP]\"", "\"sep_token\": \"swallow bird\"", SRM_INVALID_MODEL, "has no \"sep_token\"", ""},
@@ -281,6 +310,7 @@ test_bad_models(void **state)
 	expect_failure(SRM_INVALID_MODEL, "has no \"cls_token\"", "");
 	EXPECT_FAILURES(configs, "config.json", edit_file);
 	EXPECT_FAILURES(modernbert, "config.json", edit_file);
+	EXPECT_FAILURES(deberta, "config.json", edit_file);
 	EXPECT_FAILURES(tokenizers, "tokenizer_config.json", edit_file);
 	EXPECT_FAILURES(weights, WEIGHTS, edit_header);
 }
@@ -349,6 +379,7 @@ int
 main(void)
 {
 #define MODEL(name)	{name, test_cross_encoder, NULL, NULL, (void *) name}
+#define TOGETHER(name)	{"test_together " name, test_together, NULL, NULL, (void *) ("test/data/models/" name)}
 	const struct CMUnitTest tests[] = {
 		MODEL("cross-bert"),
 		MODEL("cross-bert-labels"),
@@ -356,8 +387,13 @@ main(void)
 		MODEL("cross-xlm-roberta"),
 		MODEL("cross-modernbert"),
 		MODEL("cross-modernbert-old"),
+		MODEL("cross-deberta"),
+		MODEL("cross-deberta-types"),
 		MODEL("adapter-cross"),
-		cmocka_unit_test(test_together),
+		TOGETHER("cross-bert"),
+		TOGETHER("cross-modernbert"),
+		TOGETHER("cross-modernbert-old"),
+		TOGETHER("cross-deberta"),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_too_long),
 		cmocka_unit_test(test_spelled),

@@ -129,11 +129,55 @@ static const RandomShape encoder_shapes[] = {
 		.vocab_size = 50, .dtype = SRM_BF16, .norm_kind = SRM_NORM_LAYER, .activation = SRM_ACTIVATION_GELU,
 		.ahead = 20, .window = 21, .window_step = 2, .with_local_rope = true,
 	.rope = {.type = SRM_ROPE_DEFAULT, .theta = 10000}},
+	/* relative positions in buckets, of both kinds (DeBERTa) */
+	{.n_layers = 2, .dim = 24, .n_heads = 3, .n_kv_heads = 3, .head_dim = 8, .ffn_dim = 40,
+		.vocab_size = 50, .dtype = SRM_BF16, .norm_kind = SRM_NORM_LAYER, .with_biases = true, .with_norm_biases = true,
+		.without_input_norms = true, .with_post_norms = true, .post_norms_sum = true, .without_gate = true,
+		.activation = SRM_ACTIVATION_GELU, .ahead = SRM_AHEAD_ALL, .attention_scale = 0.2f,
+		.relative = {.span = 40, .n_buckets = 40, .max_distance = 150, .by_query = true, .by_key = true},
+	.rope = {.type = SRM_ROPE_DEFAULT, .theta = 10000}, .rope_step = 1},
+	/* positions of one kind, without buckets, nearer than texts are long */
+	{.n_layers = 2, .dim = 24, .n_heads = 2, .n_kv_heads = 2, .head_dim = 8, .ffn_dim = 40,
+		.vocab_size = 50, .dtype = SRM_F32, .ahead = SRM_AHEAD_ALL,
+		.relative = {.span = 70, .max_distance = 70, .by_key = true},
+	.rope = {.type = SRM_ROPE_DEFAULT, .theta = 10000}, .rope_step = 1},
 	/* a few tokens ahead of all there are before (a segmenter) */
 	{.n_layers = 2, .dim = 24, .n_heads = 2, .n_kv_heads = 1, .head_dim = 16, .ffn_dim = 40,
 		.vocab_size = 50, .dtype = SRM_F32, .ahead = 1,
 	.rope = {.type = SRM_ROPE_DEFAULT, .theta = 10000}},
 };
+
+/* rows of distances, as transformers' make_log_bucket_position() gives them */
+static void
+test_relative_rows(void **state)
+{
+	static const struct
+	{
+		SrmRelative relative;
+		int64_t		distance;
+		size_t		row;
+	}			cases[] = {
+		{{.span = 256,.n_buckets = 256,.max_distance = 512}, 0, 256},
+		{{.span = 256,.n_buckets = 256,.max_distance = 512}, 128, 384},
+		{{.span = 256,.n_buckets = 256,.max_distance = 512}, 129, 385},
+		{{.span = 256,.n_buckets = 256,.max_distance = 512}, 130, 386},
+		{{.span = 256,.n_buckets = 256,.max_distance = 512}, 132, 387},
+		{{.span = 256,.n_buckets = 256,.max_distance = 512}, -132, 125},
+		{{.span = 256,.n_buckets = 256,.max_distance = 512}, 511, 511},
+		{{.span = 256,.n_buckets = 256,.max_distance = 512}, -511, 1},
+		{{.span = 256,.n_buckets = 256,.max_distance = 512}, -1000, 0},
+		{{.span = 256,.n_buckets = 256,.max_distance = 512}, 1000, 511},
+		{{.span = 64,.n_buckets = 64,.max_distance = 1024}, 130, 109},
+		{{.span = 20,.max_distance = 20}, 19, 39},
+		{{.span = 20,.max_distance = 20}, 20, 39},
+		{{.span = 20,.max_distance = 20}, -20, 0},
+		{{.span = 20,.max_distance = 20}, -21, 0},
+	};
+
+	(void) state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		assert_int_equal(srm_relative_row(&cases[i].relative, cases[i].distance), cases[i].row);
+}
 
 static int32_t tokens[MAX_TOKENS];
 static uint32_t all_tokens[MAX_TOKENS];
@@ -652,6 +696,7 @@ main(void)
 		TEST(test_decoder_blocks),
 		TEST(test_decoder_packed),
 		TEST(test_decoder_ahead),
+		TEST(test_relative_rows),
 		TEST(test_decoder_batch),
 		TEST(test_decoder_same_bits),
 		TEST(test_decoder_wanted),

@@ -17,8 +17,8 @@ import sys
 import torch
 import transformers
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
-from transformers import (AutoModelForSequenceClassification, AutoTokenizer, BertConfig, ModernBertConfig,
-                          PreTrainedTokenizerFast, RobertaConfig, XLMRobertaConfig)
+from transformers import (AutoModelForSequenceClassification, AutoTokenizer, BertConfig, DebertaV2Config,
+                          ModernBertConfig, PreTrainedTokenizerFast, RobertaConfig, XLMRobertaConfig)
 
 import make_models as base
 import output
@@ -42,12 +42,15 @@ PAIRS = [
 ]
 
 
-def bert_tokenizer():
-    tokenizer = Tokenizer.from_file(os.path.join(TOKENIZERS, "bert.json"))
+def as_bert(tokenizer):
     tokenizer.post_processor = processors.TemplateProcessing(
         single="[CLS]:0 $A:0 [SEP]:0", pair="[CLS]:0 $A:0 [SEP]:0 $B:1 [SEP]:1",
         special_tokens=[(token, tokenizer.token_to_id(token)) for token in ("[CLS]", "[SEP]")])
     return tokenizer, BERT_NAMES
+
+
+def bert_tokenizer():
+    return as_bert(Tokenizer.from_file(os.path.join(TOKENIZERS, "bert.json")))
 
 
 def as_roberta(tokenizer):
@@ -80,18 +83,39 @@ def modernbert_tokenizer():
     return tokenizer, BERT_NAMES
 
 
-def xlm_roberta_tokenizer():
+def unigram_tokenizer(special, unknown):
     """Words and letters with made-up scores: a trainer's differ from run to run."""
     words = sorted({"\u2581" + word for text in base.TEXT for word in text.split()})
     letters = sorted({letter for word in words for letter in word})
-    pieces = ROBERTA_SPECIAL + (letters + words)[:base.N_TOKENS - len(ROBERTA_SPECIAL)]
-    scores = [0.0 if i < len(ROBERTA_SPECIAL) else -2.0 - i / 64 for i in range(len(pieces))]
-    tokenizer = Tokenizer(models.Unigram(list(zip(pieces, scores)), unk_id=pieces.index("<unk>")))
+    pieces = special + (letters + words)[:base.N_TOKENS - len(special)]
+    scores = [0.0 if i < len(special) else -2.0 - i / 64 for i in range(len(pieces))]
+    return Tokenizer(models.Unigram(list(zip(pieces, scores)), unk_id=pieces.index(unknown)))
+
+
+def xlm_roberta_tokenizer():
+    tokenizer = unigram_tokenizer(ROBERTA_SPECIAL, "<unk>")
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Metaspace()])
     tokenizer.add_special_tokens(ROBERTA_SPECIAL)
     return as_roberta(tokenizer)
 
 
+def deberta_tokenizer():
+    """As transformers 4 converts the sentencepiece models of DeBERTa v3."""
+    tokenizer = unigram_tokenizer(["[PAD]", "[CLS]", "[SEP]", "[UNK]"], "[UNK]")
+    with open(os.path.join(TOKENIZERS, "xlmr.json"), encoding="utf-8") as file:
+        normalizer = json.load(file)["normalizer"]
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Metaspace(prepend_scheme="always")])
+    tokenizer.add_special_tokens(["[PAD]", "[CLS]", "[SEP]", "[UNK]", "[MASK]"])
+    tokenizer, names = as_bert(tokenizer)
+    tree = json.loads(tokenizer.to_str())
+    tree["normalizer"] = {"type": "Sequence", "normalizers": [
+        {"type": "Strip", "strip_left": True, "strip_right": True},
+        *(step for step in normalizer.get("normalizers", [normalizer]) if step["type"] == "Precompiled"),
+        {"type": "Replace", "pattern": {"Regex": " {2,}"}, "content": " "}]}
+    return Tokenizer.from_str(json.dumps(tree)), names
+
+
+DEBERTA = dict(relative_attention=True, share_att_key=True, pad_token_id=0)
 MODERNBERT = dict(bos_token_id=1, eos_token_id=2, cls_token_id=1, sep_token_id=2, pad_token_id=3)
 
 # name: (configuration, tokenizer, data type, changes that are made to the configuration)
@@ -109,6 +133,14 @@ MODELS = {
     "cross-modernbert-old": (ModernBertConfig, modernbert_tokenizer, "float16", dict(
         MODERNBERT, num_hidden_layers=3, local_attention=16, classifier_pooling="mean", classifier_activation="relu",
         attention_bias=True, mlp_bias=True, norm_bias=True, classifier_bias=True)),
+    # As DeBERTa v3, with few buckets
+    "cross-deberta": (DebertaV2Config, deberta_tokenizer, "float16", dict(
+        DEBERTA, pos_att_type=["p2c", "c2p"], position_buckets=8, max_relative_positions=-1, norm_rel_ebd="layer_norm",
+        position_biased_input=False)),
+    # Positions without buckets, nearer than texts are long; and learned ones, and types of tokens
+    "cross-deberta-types": (DebertaV2Config, deberta_tokenizer, "float16", dict(
+        DEBERTA, pos_att_type="c2p", max_relative_positions=20, type_vocab_size=2, pooler_hidden_act="tanh",
+        layer_norm_eps=1e-5)),
 }
 # What a configuration says instead: None takes a key out
 CONFIGS = {
@@ -120,6 +152,7 @@ CONFIGS = {
 TOKENIZER_CONFIGS = {
     "cross-bert": {"model_input_names": ["input_ids", "token_type_ids", "attention_mask"]},
     "cross-bert-labels": {"tokenizer_class": "BertTokenizer"},
+    "cross-deberta-types": {"model_input_names": ["input_ids", "token_type_ids", "attention_mask"]},
 }
 LABEL = {"cross-bert-labels": 1}
 
