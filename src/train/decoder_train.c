@@ -32,8 +32,8 @@ srm_decoder_train_obstacle(const SrmDecoder *decoder)
 {
 	if (decoder->is_parallel)
 		return "Its feed-forward steps are beside attention, not behind it.";
-	if (srm_decoder_looks_ahead(decoder))
-		return "Its tokens see those behind them.";
+	if (decoder->norm_kind != SRM_NORM_RMS)
+		return "Its norms are layer norms.";
 	if (decoder->activation == SRM_ACTIVATION_GELU)
 		return "Its activation is \"gelu\".";
 	if (decoder->positions != NULL)

@@ -138,10 +138,10 @@ check_base(const SrmTrainer *trainer, SrmStatus *status)
 		return srm_fail(status, SRM_NOT_SUPPORTED, "a segmenter cannot be trained");
 	if (model->head.value.n > 0)
 		return srm_fail(status, SRM_NOT_SUPPORTED, "a model whose head is more than a linear map cannot be trained");
-	if (model->decoder.norm_kind != SRM_NORM_RMS)
+	if (srm_decoder_looks_ahead(&model->decoder))
 	{
 		srm_fail(status, SRM_NOT_SUPPORTED, "a model of architecture \"%s\" cannot be trained", model->architecture);
-		return srm_fail_detail(status, "Its norms are layer norms.");
+		return srm_fail_detail(status, "Its tokens see those behind them.");
 	}
 	if (obstacle != NULL)
 	{
