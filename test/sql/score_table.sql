@@ -78,6 +78,21 @@ CALL srm_score_table('chats', 'reply_scores', prompt => 'before', response => 'r
 SELECT count(*) AS n, count(*) FILTER (WHERE c.score = r.score AND c.score = srm_score('llama', chat::jsonb)) AS same
 FROM chat_scores AS c JOIN reply_scores AS r USING (id) JOIN chats USING (id);
 
+-- columns may have any names, those of the statement's own too
+
+CREATE TABLE named (at integer PRIMARY KEY, found text, k text, b text, f text, score1 integer);
+INSERT INTO named SELECT i, format('What is %s?', i), format('It is %s. Sure.', i), 'b', 'f', 1 FROM generate_series(1, 3) AS i;
+CALL srm_score_table('named', 'named_scores', prompt => 'found', response => 'k || b || f', model => 'llama', sentences => 'named_sentences', filter => 'score1 = 1');
+SELECT count(*), count(*) FILTER (WHERE score = srm_score('llama', found, k || b || f)) AS same FROM named JOIN named_scores USING (at);
+SELECT count(DISTINCT at) FROM named_sentences;
+
+-- what is to be scored is computed once for each row, though batches are small beside the source
+
+CREATE SEQUENCE calls;
+CREATE FUNCTION counted(t text) RETURNS text LANGUAGE plpgsql STABLE AS $$ BEGIN PERFORM nextval('calls'); RETURN t; END $$;
+CALL srm_score_table('answers', 'counted_scores', prompt => 'counted(prompt)', response => 'response', model => 'llama', batch => 5);
+SELECT last_value AS calls, (SELECT count(*) FROM answers) AS rows FROM calls;
+
 -- rows that went away while they waited
 
 INSERT INTO transcript_scores (id) VALUES (99);
@@ -108,4 +123,7 @@ ROLLBACK;
 SELECT to_regclass('other');
 
 DROP VIEW two;
-DROP TABLE answers, scores, scores2, sentences, margins, transcripts, transcript_margins, transcript_scores, chats, chat_scores, reply_scores;
+DROP FUNCTION counted;
+DROP SEQUENCE calls;
+DROP TABLE answers, scores, scores2, sentences, margins, transcripts, transcript_margins, transcript_scores, chats, chat_scores, reply_scores,
+	named, named_scores, named_sentences, counted_scores;

@@ -32,18 +32,32 @@ score(FunctionCallInfo fcinfo, SrmForm form)
 
 SRM_FUNCTION_FORMS_OF_RESPONSE(score)
 
+/* The columns of a function's row, found at the first call of a statement. */
+static TupleDesc
+get_columns(FunctionCallInfo fcinfo)
+{
+	MemoryContext old;
+	TupleDesc	columns;
+
+	if (fcinfo->flinfo->fn_extra != NULL)
+		return fcinfo->flinfo->fn_extra;
+	old = MemoryContextSwitchTo(fcinfo->flinfo->fn_mcxt);
+	if (get_call_result_type(fcinfo, NULL, &columns) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	fcinfo->flinfo->fn_extra = BlessTupleDesc(columns);
+	MemoryContextSwitchTo(old);
+	return columns;
+}
+
 /* srm_score_details(...): one row */
 static Datum
 score_details(FunctionCallInfo fcinfo, SrmForm form)
 {
 	SrmRequest	request;
 	SrmScored	scored;
-	TupleDesc	descriptor;
 	Datum		values[6];
 	bool		nulls[6] = {false};
 
-	if (get_call_result_type(fcinfo, NULL, &descriptor) != TYPEFUNC_COMPOSITE)
-		elog(ERROR, "return type must be a row type");
 	srm_request_begin(&request, fcinfo, form, true, "messages");
 	srm_request_read_sentences(&request, fcinfo);
 	srm_request_score(&request, &scored);
@@ -55,7 +69,7 @@ score_details(FunctionCallInfo fcinfo, SrmForm form)
 	values[4] = Int32GetDatum((int32) scored.n_tokens);
 	values[5] = BoolGetDatum(scored.truncated);
 	srm_request_end(&request);
-	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(descriptor), values, nulls)));
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(get_columns(fcinfo), values, nulls)));
 }
 
 SRM_FUNCTION_FORMS_OF_RESPONSE(score_details)
