@@ -496,6 +496,41 @@ CREATE FUNCTION srm_problem(model text, messages jsonb, response text)
 
 COMMENT ON FUNCTION srm_problem(text, jsonb, text) IS 'why a response to a conversation cannot be scored, or NULL, by a model';
 
+CREATE FUNCTION srm_problem(messages jsonb, chosen text, rejected text)
+	RETURNS text
+	AS 'MODULE_PATHNAME', 'srm_sql_problem_of_pair_messages'
+	LANGUAGE C STABLE STRICT PARALLEL SAFE COST 2000;
+
+COMMENT ON FUNCTION srm_problem(jsonb, text, text) IS 'why one of two responses to a conversation cannot be scored, or NULL, by the model in srm.model';
+
+CREATE FUNCTION srm_problem(model text, prompt text, chosen text, rejected text)
+	RETURNS text
+	AS 'MODULE_PATHNAME', 'srm_sql_problem_of_pair_model'
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 2000;
+
+COMMENT ON FUNCTION srm_problem(text, text, text, text) IS 'why one of two responses cannot be scored, or NULL, by a model';
+
+CREATE FUNCTION srm_problem(model text, messages jsonb, chosen text, rejected text)
+	RETURNS text
+	AS 'MODULE_PATHNAME', 'srm_sql_problem_of_pair_model_messages'
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 2000;
+
+COMMENT ON FUNCTION srm_problem(text, jsonb, text, text) IS 'why one of two responses to a conversation cannot be scored, or NULL, by a model';
+
+CREATE FUNCTION srm_problem(chosen jsonb, rejected jsonb)
+	RETURNS text
+	AS 'MODULE_PATHNAME', 'srm_sql_problem_of_pair_conversations'
+	LANGUAGE C STABLE STRICT PARALLEL SAFE COST 2000;
+
+COMMENT ON FUNCTION srm_problem(jsonb, jsonb) IS 'why one of two conversations cannot be scored, or NULL, by the model in srm.model';
+
+CREATE FUNCTION srm_problem(model text, chosen jsonb, rejected jsonb)
+	RETURNS text
+	AS 'MODULE_PATHNAME', 'srm_sql_problem_of_pair_model_conversations'
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 2000;
+
+COMMENT ON FUNCTION srm_problem(text, jsonb, jsonb) IS 'why one of two conversations cannot be scored, or NULL, by a model';
+
 CREATE FUNCTION srm_token_count(messages jsonb, response text)
 	RETURNS integer
 	AS 'MODULE_PATHNAME', 'srm_sql_token_count_messages_response'

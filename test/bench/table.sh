@@ -4,18 +4,28 @@
 # SELECT, by one worker and by two, in memory, and when workers are killed.
 # Starts a throwaway server of its own with the installed extension.
 #
-# usage: test/bench/table.sh PAIRS.jsonl MODEL [ROWS] [ROUNDS]	20000 rows, 3 rounds
+# usage: test/bench/table.sh PAIRS.jsonl MODEL [PART [ROWS [ROUNDS]]]
+#
+#	speed		one worker beside INSERT ... SELECT, and two beside one	20000 rows, 3 rounds
+#	problem		srm_problem before srm_score, beside srm_score alone	2000 rows, 3 rounds
+#	memory		of a worker, as it goes on								100000 rows
+#	kill		a worker every 5 s for two minutes ($KILL_SECONDS)		40000 rows
 #
 # PAIRS.jsonl has prompt and chosen in each line (test/data/demo/pairs.jsonl);
 # rows are made of them in turn, with a number in the prompt, so that no row
 # is another.  MODEL is a name in srm.model_path, which is $SRM_MODEL_PATH or
-# the installed models.
+# the installed models.  Without a part, all are run.
+#
+# Speed is shown by the time that passes, and by that of the processor in the
+# session, which other work on the machine changes less.
 set -euo pipefail
 
-PAIRS=$(readlink -f "${1:?usage: table.sh PAIRS.jsonl MODEL [ROWS] [ROUNDS]}")
-MODEL=${2:?usage: table.sh PAIRS.jsonl MODEL [ROWS] [ROUNDS]}
-ROWS=${3:-20000}
-ROUNDS=${4:-3}
+USAGE="usage: table.sh PAIRS.jsonl MODEL [speed|problem|memory|kill [ROWS [ROUNDS]]]"
+PAIRS=$(readlink -f "${1:?$USAGE}")
+MODEL=${2:?$USAGE}
+PART=${3:-all}
+ROWS=${4:-}
+ROUNDS=${5:-3}
 KILL_SECONDS=${KILL_SECONDS:-120}
 . "$(dirname "${BASH_SOURCE[0]}")/../../scripts/lib.sh"
 
@@ -31,75 +41,97 @@ trap cleanup EXIT
 
 sql() { "$BIN/psql" -X -q -At -v ON_ERROR_STOP=1 -d postgres "$@"; }
 
-# The time of a statement in ms, without that of the connection
-timed() { sql -c '\timing on' -c "$1" | grep -oP '^Time: \K[0-9.]+'; }
+# Seconds that passed, and of the processor, for each line of standard input, after a first score
+timed() {
+	{
+		echo "SELECT srm_score('$MODEL', 'a', 'b.');"
+		echo "SET max_parallel_workers_per_gather = 0;"
+		echo "SET client_min_messages = log;"
+		echo "SET log_statement_stats = on;"
+		cat
+	} | sql 2>&1 >/dev/null | sed -nE 's/^![[:space:]]*([0-9.]+) s user, ([0-9.]+) s system, ([0-9.]+) s elapsed$/\3 \1 \2/p' | awk '{print $1, $2 + $3}'
+}
 
-# usage: call TARGET OPTIONS
-call() { echo "CALL srm_score_table('texts', '$1', prompt => 'prompt', response => 'response', model => '$MODEL'$2)"; }
+# usage: call TARGET [OPTIONS]
+call() { echo "CALL srm_score_table('texts', '$1', prompt => 'prompt', response => 'response', model => '$MODEL'${2:-});"; }
 
-median() { printf '%s\n' "$@" | sort -n | awk '{v[NR] = $1} END {print (v[int((NR + 1) / 2)] + v[int(NR / 2) + 1]) / 2}'; }
+median() { sort -n | awk '{v[NR] = $1} END {printf "%.3f", (v[int((NR + 1) / 2)] + v[int(NR / 2) + 1]) / 2}'; }
 
-ratio() { awk -v a="$1" -v b="$2" 'BEGIN {printf "%.3f", a / b}'; }
+# usage: ratio FILE FILE COLUMN	median of the rounds; column 1: time that passed, 2: of the processor
+ratio() { paste -d' ' "$1" "$2" | awk -v i="$3" '{print $i / $(i + 2)}' | median; }
 
+# usage: fill ROWS
 fill() {
 	sql <<-SQL
-		CREATE EXTENSION srm;
+		SET client_min_messages = error;
+		CREATE EXTENSION IF NOT EXISTS srm;
+		DROP TABLE IF EXISTS texts;
 		CREATE TEMP TABLE lines (no serial, line jsonb);
 		\copy lines (line) FROM '$PAIRS' WITH (FORMAT csv, QUOTE E'\x01', DELIMITER E'\x02')
+		DELETE FROM lines WHERE jsonb_typeof(line->'prompt') <> 'string';
 		CREATE TABLE texts AS
 		SELECT i AS id, i || '. ' || (line->>'prompt') AS prompt, line->>'chosen' AS response
-		FROM generate_series(1, $ROWS) AS i JOIN lines ON no = 1 + i % (SELECT count(*) FROM lines)
-		WHERE jsonb_typeof(line->'prompt') = 'string';
+		FROM generate_series(1, $1) AS i
+		JOIN (SELECT row_number() OVER (ORDER BY no) - 1 AS no, line FROM lines) AS l ON no = i % (SELECT count(*) FROM lines);
 		ALTER TABLE texts ADD PRIMARY KEY (id);
 		VACUUM ANALYZE texts;
-		SELECT srm_score('$MODEL', 'a', 'b.');
 	SQL
 }
 
 compare_speeds() {
-	local plain=() one=() two=() alone=() problem=()
-	local from="FROM (SELECT * FROM texts LIMIT $ROWS / 4) AS t"
-	local score="srm_score('$MODEL', prompt, response)"
-
 	for _ in $(seq "$ROUNDS"); do
-		sql -c 'DROP TABLE IF EXISTS plain, one, two' 2>/dev/null
-		sql -c 'CREATE TABLE plain (id integer PRIMARY KEY, score real)'
-		plain+=("$(timed "INSERT INTO plain SELECT id, srm_score('$MODEL', prompt, response) FROM texts")")
-		one+=("$(timed "$(call one '')")")
-		two+=("$(timed "$(call two ', workers => 2')")")
-		alone+=("$(timed "SELECT count($score) $from")")
-		problem+=("$(timed "SELECT count(CASE WHEN srm_problem('$MODEL', prompt, response) IS NULL THEN $score END) $from")")
+		sql -c 'SET client_min_messages = error' -c 'DROP TABLE IF EXISTS plain, one, two' -c 'CREATE TABLE plain (id integer PRIMARY KEY, score real)'
+		timed <<<"INSERT INTO plain SELECT id, srm_score('$MODEL', prompt, response) FROM texts;" >>"$WORK/plain"
+		timed <<<"$(call one)" >>"$WORK/one"
+		timed <<<"$(call two ', workers => 2')" >>"$WORK/two"
 	done
 	echo "rows: $(sql -c 'SELECT count(*) FROM texts'), tokens: $(sql -c 'SELECT sum(n_tokens) FROM one'), equal scores: $(sql -c \
 		"SELECT count(*) FROM plain JOIN one USING (id) JOIN two USING (id) WHERE plain.score = one.score AND one.score = two.score")"
-	echo "INSERT ... SELECT: $(median "${plain[@]}") ms"
-	echo "srm_score_table, one worker, over it: $(ratio "$(median "${one[@]}")" "$(median "${plain[@]}")")"
-	echo "two workers over one: $(ratio "$(median "${one[@]}")" "$(median "${two[@]}")") times as fast"
-	echo "srm_problem before srm_score, over srm_score: $(ratio "$(median "${problem[@]}")" "$(median "${alone[@]}")")"
+	echo "INSERT ... SELECT, s: $(cut -d' ' -f1 "$WORK/plain" | paste -sd' ')"
+	echo "srm_score_table, one worker, over it: $(ratio "$WORK/one" "$WORK/plain" 1) of the time, $(ratio "$WORK/one" "$WORK/plain" 2) of the processor"
+	echo "two workers over one: $(ratio "$WORK/one" "$WORK/two" 1) times as fast"
 }
 
-# Memory that is a worker's alone, in kB, each time that the call has committed some tenths of the rows
-show_memory() {
-	local pid total
+# Both in turn, by 100 rows each, so that the machine is the same for both
+compare_problem() {
+	local score="srm_score('$MODEL', prompt, response)"
+	local first
 
-	sql -c "$(call memory ', workers => 1')" &
-	total=$(sql -c 'SELECT count(*) FROM texts')
-	while kill -0 $! 2>/dev/null; do
-		IFS='|' read -r done_rows pid <<<"$(sql -c "SELECT rows_done, pids[1] FROM srm.progress WHERE target = 'public.memory'" 2>/dev/null || true)"
-		if [ -n "${pid:-}" ] && [ -r "/proc/$pid/status" ]; then
-			echo "$((100 * done_rows / total)) % of rows: $(awk '/RssAnon/ {print $2}' "/proc/$pid/status") kB"
+	for _ in $(seq "$ROUNDS"); do
+		for first in $(seq 1 100 "$ROWS"); do
+			echo "SELECT count($score) FROM texts WHERE id BETWEEN $first AND $first + 99;"
+			echo "SELECT count(CASE WHEN srm_problem('$MODEL', prompt, response) IS NULL THEN $score END) FROM texts WHERE id BETWEEN $first AND $first + 99;"
+		done | timed >"$WORK/turns"
+		awk 'NR % 2 {t += $1; c += $2} END {print t, c}' "$WORK/turns" >>"$WORK/alone"
+		awk 'NR % 2 == 0 {t += $1; c += $2} END {print t, c}' "$WORK/turns" >>"$WORK/problem"
+	done
+	echo "srm_problem before srm_score, over it alone: $(ratio "$WORK/problem" "$WORK/alone" 1) of the time, $(ratio "$WORK/problem" "$WORK/alone" 2) of the processor"
+}
+
+# Memory that is a worker's alone, each time that so many rows are committed
+show_memory() {
+	local done_rows pid
+	local -a marks=(1000 2000 5000 10000 20000 50000 100000 200000 500000 1000000)
+
+	sql -c "$(call memory)" 2>/dev/null &
+	while kill -0 $! 2>/dev/null && [ ${#marks[@]} -gt 0 ]; do
+		IFS='|' read -r done_rows pid <<<"$(sql -c "SELECT rows_done, pids[1] FROM srm.progress WHERE target = 'public.memory'")"
+		if [ -n "${pid:-}" ] && [ "$done_rows" -ge "${marks[0]}" ] && [ -r "/proc/$pid/status" ]; then
+			echo "memory at $done_rows rows: $(awk '/RssAnon/ {print $2}' "/proc/$pid/status") kB"
+			marks=("${marks[@]:1}")
 		fi
-		sleep 2
-	done | awk -F'%' '!seen[int($1 / 20)]++'
+		sleep 0.2
+	done
 	wait
 }
 
 # Each kill restarts the server; the call is made again until it gets through
 kill_workers() {
-	local end=$((SECONDS + KILL_SECONDS)) kills=0 pid
+	local end=$((SECONDS + KILL_SECONDS)) kills=0 calls=0 pid
 
 	while :; do
 		sql -c "$(call killed ', workers => 2')" >/dev/null 2>&1 &
+		calls=$((calls + 1))
 		if [ $SECONDS -lt $end ]; then
 			sleep 5
 			pid=$(sql -c "SELECT pid FROM pg_stat_activity WHERE backend_type LIKE 'srm%' LIMIT 1" 2>/dev/null || true)
@@ -110,13 +142,29 @@ kill_workers() {
 		fi
 		until sql -c 'SELECT' >/dev/null 2>&1; do sleep 0.2; done
 	done
-	echo "after $kills kills: $(sql -c "SELECT count(*) || ' rows, ' || count(*) FILTER (WHERE (one.score, one.n_tokens) IS DISTINCT FROM (killed.score, killed.n_tokens)) || ' differ'
-		FROM one FULL JOIN killed USING (id)")"
+	echo "after $kills kills in $SECONDS s and $calls calls; an undisturbed run follows"
+	sql -c "$(call undisturbed ', workers => 2')" 2>/dev/null
+	echo "killed beside undisturbed: $(sql -c "SELECT count(*) || ' rows, ' || count(*) FILTER (WHERE (u.score, u.n_tokens, u.truncated, u.problem, u.text_hash)
+		IS DISTINCT FROM (k.score, k.n_tokens, k.truncated, k.problem, k.text_hash)) || ' differ' FROM undisturbed AS u FULL JOIN killed AS k USING (id)")"
 }
 
+# usage: part NAME DEFAULT_ROWS FUNCTION
+part() {
+	if [ "$PART" = all ] || [ "$PART" = "$1" ]; then
+		ROWS=${ROWS:-$2}
+		fill "$ROWS"
+		"$3"
+		[ "$PART" != all ] || ROWS=
+	fi
+}
+
+case "$PART" in
+all | speed | problem | memory | kill) ;;
+*) echo "$USAGE" >&2; exit 2 ;;
+esac
 mkdir "$WORK/server"
 start_server "$WORK/server" "srm.threads = 1" ${SRM_MODEL_PATH:+"srm.model_path = '$SRM_MODEL_PATH'"} >/dev/null
-fill >/dev/null
-compare_speeds
-show_memory
-kill_workers
+part speed 20000 compare_speeds
+part problem 2000 compare_problem
+part memory 100000 show_memory
+part kill 40000 kill_workers

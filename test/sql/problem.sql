@@ -24,6 +24,24 @@ INSERT INTO any_rows VALUES ('a', 'b c.'), ('a', ''), ('a', :long), ('a', NULL),
 SELECT problem IS NULL AS fine, score IS NOT NULL AS scored, count(*) FROM any_rows GROUP BY 1, 2 ORDER BY 1, 2;
 DROP TABLE any_rows;
 
+-- of a pair it says which response; a generated margin takes any row
+
+\set before '[{"role": "user", "content": "Is it?"}]'
+\set yes '[{"role": "user", "content": "Is it?"}, {"role": "assistant", "content": "Yes."}]'
+SELECT srm_problem('llama', 'Is it?', 'Yes.', 'No.') IS NULL AS texts, srm_problem('llama', :'before'::jsonb, 'Yes.', 'No.') IS NULL AS messages,
+	srm_problem('llama', :'yes'::jsonb, replace(:'yes', 'Yes', 'No')::jsonb) IS NULL AS conversations;
+SELECT srm_problem('llama', 'Is it?', '', '');
+SELECT srm_problem('llama', 'Is it?', 'Yes.', :long);
+SELECT srm_problem('llama', 'Is it?', 'Yes.', :'yes');
+SELECT srm_problem('llama', :'before'::jsonb, 'Yes.', '');
+SELECT srm_problem('llama', :'yes'::jsonb, :'before'::jsonb);
+SELECT srm_problem('llama', '[]'::jsonb, :'yes'::jsonb);
+CREATE TABLE any_pairs (prompt text, chosen text, rejected text,
+	margin real GENERATED ALWAYS AS (CASE WHEN srm_problem('llama', prompt, chosen, rejected) IS NULL THEN srm_margin('llama', prompt, chosen, rejected) END) STORED);
+INSERT INTO any_pairs VALUES ('a', 'b c.', 'd.'), ('a', '', 'd.'), ('a', 'b.', :long), ('a', NULL, 'd.'), (NULL, 'b.', 'd.');
+SELECT chosen, margin = srm_margin('llama', prompt, chosen, rejected) AS same FROM any_pairs WHERE margin IS NOT NULL;
+DROP TABLE any_pairs;
+
 -- errors that are not the row's are errors
 
 SELECT srm_problem('nobody', 'Is it?', 'Yes.');
@@ -35,6 +53,8 @@ SELECT srm_problem('Is it?', 'Yes.') IS NULL AS fine, srm_problem('Is it?', :lon
 SET srm.truncation = 'response';
 SELECT srm_problem('Is it?', :long) IS NULL AS long;
 RESET srm.truncation;
+
+SELECT srm_problem(:'before'::jsonb, 'Yes.', '') AS messages, srm_problem(:'before'::jsonb, :'yes'::jsonb) AS conversations;
 
 -- tokens, also of what is too long
 

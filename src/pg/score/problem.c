@@ -59,8 +59,9 @@ problem_of_status(SrmCall *call)
 		psprintf("%s: %s", message, srm_call_text(status->detail));
 }
 
-static Datum
-problem(FunctionCallInfo fcinfo, SrmForm form)
+/* Why the conversation of a call cannot be scored, or NULL. */
+static char *
+find_problem(FunctionCallInfo fcinfo, SrmForm form)
 {
 	SrmRequest	request = {0};
 	char	   *text = begin_request(&request, fcinfo, form);
@@ -71,6 +72,14 @@ problem(FunctionCallInfo fcinfo, SrmForm form)
 						  call->arena, &call->stop, &call->status))
 		text = problem_of_status(call);
 	srm_request_end(&request);
+	return text;
+}
+
+static Datum
+problem(FunctionCallInfo fcinfo, SrmForm form)
+{
+	char	   *text = find_problem(fcinfo, form);
+
 	if (text == NULL)
 		PG_RETURN_NULL();
 	PG_RETURN_TEXT_P(cstring_to_text(text));
@@ -78,6 +87,65 @@ problem(FunctionCallInfo fcinfo, SrmForm form)
 
 /* srm_problem(...) returns text */
 SRM_FUNCTION_FORMS_OF_RESPONSE(problem)
+
+/* The call with the last argument or the one before it left out is that of one response. */
+static char *
+find_problem_of_pair(FunctionCallInfo fcinfo, SrmForm form, int argument)
+{
+	LOCAL_FCINFO(one, 3);
+	int			n = PG_NARGS() - 1;
+
+	InitFunctionCallInfoData(*one, fcinfo->flinfo, n, fcinfo->fncollation, NULL, NULL);
+	memcpy(one->args, fcinfo->args, sizeof(NullableDatum) * n);
+	one->args[n - 1] = fcinfo->args[argument];
+	return find_problem(one, form);
+}
+
+/* Of both responses the layouts are kept, for the margin that may follow. */
+static Datum
+problem_of_pair(FunctionCallInfo fcinfo, SrmForm form)
+{
+	static const char *const names[] = {"chosen", "rejected"};
+
+	for (int i = 0; i < 2; i++)
+	{
+		char	   *text = find_problem_of_pair(fcinfo, form, PG_NARGS() - 2 + i);
+
+		if (text != NULL)
+			PG_RETURN_TEXT_P(cstring_to_text(psprintf("%s: %s", names[i], text)));
+	}
+	PG_RETURN_NULL();
+}
+
+/* srm_problem(model text, prompt text, chosen text, rejected text) returns text */
+SRM_FUNCTION(srm_sql_problem_of_pair_model)
+{
+	return problem_of_pair(fcinfo, SRM_FORM_MODEL);
+}
+
+/* srm_problem(messages jsonb, chosen text, rejected text) returns text */
+SRM_FUNCTION(srm_sql_problem_of_pair_messages)
+{
+	return problem_of_pair(fcinfo, SRM_FORM_MESSAGES_RESPONSE);
+}
+
+/* srm_problem(model text, messages jsonb, chosen text, rejected text) returns text */
+SRM_FUNCTION(srm_sql_problem_of_pair_model_messages)
+{
+	return problem_of_pair(fcinfo, SRM_FORM_MODEL_MESSAGES_RESPONSE);
+}
+
+/* srm_problem(chosen jsonb, rejected jsonb) returns text */
+SRM_FUNCTION(srm_sql_problem_of_pair_conversations)
+{
+	return problem_of_pair(fcinfo, SRM_FORM_MESSAGES);
+}
+
+/* srm_problem(model text, chosen jsonb, rejected jsonb) returns text */
+SRM_FUNCTION(srm_sql_problem_of_pair_model_conversations)
+{
+	return problem_of_pair(fcinfo, SRM_FORM_MODEL_MESSAGES);
+}
 
 /* Whole, whatever the limit. */
 static Datum
