@@ -81,7 +81,7 @@ SELECT job, role::pg_catalog.regrole AS owner, source, target, model,
 	CASE WHEN finished_at IS NOT NULL THEN 'finished' WHEN pids IS NOT NULL THEN 'running' ELSE 'stopped' END AS state,
 	n_rows AS rows_total, rows_done, greatest(n_rows - rows_done, 0) AS rows_left, rows_bad,
 	rows_done / seconds AS rows_per_second, tokens / seconds AS tokens_per_second,
-	CASE WHEN finished_at IS NULL AND rows_done > 0
+	CASE WHEN finished_at IS NULL AND pids IS NOT NULL AND rows_done > 0
 		THEN pg_catalog.make_interval(secs => greatest(n_rows - rows_done, 0) * seconds / rows_done) END AS time_left,
 	CASE WHEN finished_at IS NULL THEN pids END AS pids, started_at, finished_at
 FROM (SELECT j.*, COALESCE(w.rows_done, 0) AS rows_done, COALESCE(w.rows_bad, 0) AS rows_bad, COALESCE(w.tokens, 0) AS tokens, w.pids,
@@ -89,7 +89,8 @@ FROM (SELECT j.*, COALESCE(w.rows_done, 0) AS rows_done, COALESCE(w.rows_bad, 0)
 	FROM srm.score_job AS j
 	LEFT JOIN (SELECT w.job, sum(w.n_rows)::bigint AS rows_done, sum(w.n_bad)::bigint AS rows_bad, sum(w.n_tokens)::bigint AS tokens,
 			max(w.updated_at) AS updated_at, array_agg(a.pid ORDER BY a.pid) FILTER (WHERE a.pid IS NOT NULL) AS pids
-		FROM srm.score_worker AS w LEFT JOIN pg_catalog.pg_stat_get_activity(NULL) AS a ON a.pid = w.pid
+		FROM srm.score_worker AS w
+		LEFT JOIN pg_catalog.pg_stat_get_activity(NULL) AS a ON a.pid = w.pid AND (a.backend_start <= w.started_at) IS NOT FALSE
 		GROUP BY w.job) AS w USING (job)) AS s;
 
 COMMENT ON VIEW srm.progress IS 'progress of srm_score_table(): rows, pace, time left, and the processes at work';

@@ -39,6 +39,12 @@ CALL srm_score_table('answers', 'scores', prompt => 'prompt', response => 'respo
 SELECT count(*) FROM scores JOIN answers USING (id)
 WHERE problem IS NULL AND score IS DISTINCT FROM srm_score('attention-marker', prompt, response);
 
+-- rows that wait for a call with another filter are left to it
+
+UPDATE scores SET scored_at = NULL WHERE id <= 20;
+CALL srm_score_table('answers', 'scores', prompt => 'prompt', response => 'response', model => 'attention-marker', filter => 'id % 2 = 0 -- even');
+SELECT count(*) FILTER (WHERE scored_at IS NULL) AS waiting, count(*) FILTER (WHERE scored_at IS NULL AND id % 2 = 0) AS even, count(problem) FROM scores;
+
 -- sentences go to a table of their own, and follow their row
 
 CALL srm_score_table('answers', 'scores2', prompt => 'prompt', response => 'response', model => 'llama', sentences => 'sentences', filter => 'id > 30 -- newer');
@@ -103,6 +109,15 @@ SELECT problem FROM transcript_scores WHERE id = 99;
 
 SELECT source, target, state, rows_total, rows_done, rows_left, rows_bad, rows_per_second > 0 AS moved, pids
 FROM srm.progress WHERE target = 'public.transcript_margins';
+
+-- a run without a process is stopped, also where a later process has the number of its own
+
+UPDATE srm.score_job SET finished_at = NULL WHERE target = 'public.transcript_margins';
+SELECT state, time_left IS NULL AS no_time, pids = ARRAY[pg_backend_pid()] AS here FROM srm.progress WHERE target = 'public.transcript_margins';
+UPDATE srm.score_worker SET started_at = '2000-01-01' WHERE job = (SELECT job FROM srm.score_job WHERE target = 'public.transcript_margins');
+SELECT state, time_left, pids FROM srm.progress WHERE target = 'public.transcript_margins';
+CALL srm_score_table('transcripts', 'transcript_margins', chosen => 'srm_messages(chosen)', rejected => 'srm_messages(rejected)', model => 'llama');
+SELECT state, rows_total FROM srm.progress WHERE target = 'public.transcript_margins' ORDER BY job;
 
 -- what cannot be
 

@@ -28,8 +28,9 @@ $node->safe_psql('postgres', q{
 		prompt = CASE id / 1000 % 6 WHEN 4 THEN NULL WHEN 5 THEN repeat('and on it goes ', 1000) ELSE prompt END
 	WHERE id % 1000 = 500;
 	ALTER TABLE answers ADD PRIMARY KEY (id);
-	CREATE TABLE expected AS
-	SELECT id, CASE WHEN id % 1000 <> 500 THEN srm_score('llama', prompt, response) END AS score FROM answers;
+	CREATE TABLE expected (id integer, prompt text, response text, score real GENERATED ALWAYS AS (
+		CASE WHEN srm_problem('llama', prompt, response) IS NULL THEN srm_score('llama', prompt, response) END) STORED);
+	INSERT INTO expected SELECT * FROM answers;
 });
 
 my $arguments = "prompt => 'prompt', response => 'response', model => 'llama'";
@@ -71,6 +72,10 @@ sub start
 
 my $workers = q{SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'srm scoring worker'};
 
+# a generated column takes any row
+is($node->safe_psql('postgres', 'SELECT count(*), count(*) FILTER (WHERE (score IS NULL) <> (id % 1000 = 500)) FROM expected'), '20000|0',
+	'a generated column is NULL for the bad rows alone');
+
 # all rows, with a problem for each bad one and for no other
 $node->safe_psql('postgres', call('one'));
 is(result('one'), '20000|20|0', 'every row is scored or has a problem');
@@ -108,6 +113,10 @@ cmp_ok($done, '<', 20000, 'and it was stopped midway');
 my $left = 20000 - $done;
 like($stderr, qr/$left rows scored/, 'the next call scores what was left');
 is(result('cancelled'), '20000|20|0', 'stopped and resumed gives the same');
+
+# what is said of a cancel is no page of SQL
+(undef, undef, $stderr) = $node->psql('postgres', "SET statement_timeout = '500ms'; " . call('cut_short', 'batch => 20000'));
+like($stderr, qr/canceling statement due to statement timeout\nCONTEXT:  scoring 20000 rows of a table\n*\z/, 'a cancel says where');
 
 # a session that is terminated takes its workers with it
 ($session, $pid) = start(call('ended', 'workers => 2, batch => 20'));

@@ -191,6 +191,8 @@ is($standby->safe_psql('postgres', "SELECT count(*) FROM srm_models() WHERE name
 $standby->safe_psql('postgres', "SELECT srm_rename_model('here', 'there')");
 $standby->safe_psql('postgres', "SELECT srm_drop_model('there')");
 is($standby->safe_psql('postgres', "SELECT count(*) FROM srm_models() WHERE name IN ('here', 'there')"), '0', 'renamed and dropped');
+my (undef, undef, $said) = $standby->psql('postgres', q{CALL srm_score_table('pg_class', 'scores', prompt => 'relname', response => 'relkind')});
+like($said, qr/cannot execute srm_score_table\(\) during recovery/, 'a standby scores into no table');
 
 # models that are made on the primary are not there, until they are copied; a second time, too
 for my $rate ('0.001', '0.01')

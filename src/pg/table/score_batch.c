@@ -129,12 +129,18 @@ is_fault_of_row(int code)
 	}
 }
 
-/* "message: detail" of an error that is a row's own; any other is raised. */
+/*
+ * "message: detail" of an error that is a row's own; any other is raised, a cancel among them, without
+ * the long statement that it came out of.
+ */
 static char *
-problem_of_error(ErrorData *error)
+problem_of_error(ErrorData *error, int n_rows)
 {
 	if (!is_fault_of_row(error->sqlerrcode))
+	{
+		error->context = psprintf("scoring %d rows of a table", n_rows);
 		ReThrowError(error);
+	}
 	return error->detail == NULL ? error->message : psprintf("%s: %s", error->message, error->detail);
 }
 
@@ -164,7 +170,7 @@ try_rows(const SrmScoreRunner *runner, ArrayType *places, SrmScoreCounts *counts
 	PG_END_TRY();
 	MemoryContextSwitchTo(runner->scratch);
 	CurrentResourceOwner = owner;
-	return error == NULL ? NULL : problem_of_error(error);
+	return error == NULL ? NULL : problem_of_error(error, ArrayGetNItems(ARR_NDIM(places), ARR_DIMS(places)));
 }
 
 static void

@@ -41,7 +41,10 @@ array_of_statements(const SrmScoreJob *job)
 	return PointerGetDatum(construct_array(elements, SRM_SCORE_N_STATEMENTS, TEXTOID, -1, false, TYPALIGN_INT));
 }
 
-/* A job with the same statements of which a participant is alive, or 0. */
+/*
+ * A job with the same statements of which a participant is alive, or 0.  A process that began later has
+ * the number of one that is gone.
+ */
 static int64
 find_job(Datum statements, const char *search_path)
 {
@@ -51,7 +54,8 @@ find_job(Datum statements, const char *search_path)
 	srm_owner_execute("SELECT pg_catalog.max(j.job) FROM srm.score_job AS j"
 					  " WHERE j.statements OPERATOR(pg_catalog.=) $1 AND j.role OPERATOR(pg_catalog.=) $2"
 					  " AND j.search_path OPERATOR(pg_catalog.=) $3 AND j.finished_at IS NULL AND EXISTS (SELECT FROM srm.score_worker AS w, pg_catalog.pg_stat_activity AS a"
-					  " WHERE w.job OPERATOR(pg_catalog.=) j.job AND a.pid OPERATOR(pg_catalog.=) w.pid)",
+					  " WHERE w.job OPERATOR(pg_catalog.=) j.job AND a.pid OPERATOR(pg_catalog.=) w.pid"
+					  " AND a.backend_start OPERATOR(pg_catalog.<=) w.started_at)",
 					  3, types, values, NULL, SPI_OK_SELECT);
 	return get_number(1);
 }
@@ -115,7 +119,7 @@ srm_score_job_join(const SrmScoreJob *job)
 	Datum		values[] = {Int64GetDatum(job->number), Int32GetDatum(MyProcPid)};
 
 	srm_owner_execute("INSERT INTO srm.score_worker AS w (job, pid) VALUES ($1, $2)"
-					  " ON CONFLICT (job, pid) DO UPDATE SET updated_at = pg_catalog.clock_timestamp()",
+					  " ON CONFLICT (job, pid) DO UPDATE SET started_at = pg_catalog.clock_timestamp(), updated_at = pg_catalog.clock_timestamp()",
 					  2, types, values, NULL, SPI_OK_INSERT);
 }
 

@@ -52,12 +52,22 @@ srm_score_plan_hash(const SrmScorePlan *plan)
 	return psprintf("pg_catalog.hashtextextended(ROW(%s)::pg_catalog.text, 0)", plan->columns);
 }
 
+/* Rows that wait for a call with another filter are not this one's. */
+char *
+srm_score_plan_waiting(const SrmScorePlan *plan)
+{
+	if (plan->filter == NULL)
+		return "t.scored_at IS NULL";
+	return psprintf("t.scored_at IS NULL AND EXISTS (SELECT FROM %s AS s %s AND %s)",
+					plan->source_name, srm_score_plan_where(plan), srm_score_plan_match(plan, "s", "t"));
+}
+
 static char *
 pick_statement(const SrmScorePlan *plan)
 {
 	return psprintf("SELECT pg_catalog.array_agg(p.at) FROM (SELECT t.ctid AS at FROM %s AS t"
-					" WHERE t.scored_at IS NULL ORDER BY %s LIMIT %d FOR UPDATE SKIP LOCKED) AS p",
-					plan->target_name, srm_score_plan_keys(plan, "t"), plan->batch);
+					" WHERE %s ORDER BY %s LIMIT %d FOR UPDATE SKIP LOCKED) AS p",
+					plan->target_name, srm_score_plan_waiting(plan), srm_score_plan_keys(plan, "t"), plan->batch);
 }
 
 static char *

@@ -54,6 +54,9 @@ extern char *srm_score_plan_match(const SrmScorePlan *plan, const char *left, co
 /* "WHERE ..." of the rows of the source, with more conditions to follow. */
 extern char *srm_score_plan_where(const SrmScorePlan *plan);
 
+/* The condition on rows of the target, as t, that wait for this plan. */
+extern char *srm_score_plan_waiting(const SrmScorePlan *plan);
+
 /* A hash of what the inputs are made of, over alias s. */
 extern char *srm_score_plan_hash(const SrmScorePlan *plan);
 

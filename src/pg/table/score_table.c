@@ -368,8 +368,8 @@ queue_rows(const SrmScorePlan *plan)
 static int64
 count_waiting(const SrmScorePlan *plan)
 {
-	return strtoll(get_value(psprintf("SELECT pg_catalog.count(*) FROM %s WHERE scored_at IS NULL", plan->target_name)),
-				   NULL, 10);
+	return strtoll(get_value(psprintf("SELECT pg_catalog.count(*) FROM %s AS t WHERE %s", plan->target_name,
+									  srm_score_plan_waiting(plan))), NULL, 10);
 }
 
 /* Sessions that begin at once do so one after the other. */
