@@ -5,9 +5,9 @@
  *
  *	  bench_peak THREADS [MILLISECONDS]
  *
- * Prints a line for each kind of product: its name and operations in a second,
- * of all threads together; a multiplication and an addition are two.  A kind
- * that the processor has no instruction for is left out.
+ * Prints a line for each loop: its name, which begins with the kind of product, and operations in
+ * a second, of all threads together; a multiplication and an addition are two.  What the processor
+ * has no instruction for is left out.  The roofline of a kind is the fastest of its loops.
  *
  *-------------------------------------------------------------------------
  */
@@ -27,7 +27,7 @@ typedef float (*Loop) (float x);
 
 typedef enum Feature
 {
-	HAS_FMA, HAS_AVX512F, HAS_AVX512BF16, HAS_AVX512VNNI
+	HAS_FMA, HAS_AVX2, HAS_AVXVNNI, HAS_AVX512F, HAS_AVX512BF16, HAS_AVX512VNNI
 } Feature;
 
 typedef struct Kind
@@ -116,11 +116,51 @@ loop_f32_ymm(float x)
 	return out[0];
 }
 
+/* Bytes without an instruction for them: products of pairs, sums of two of these, added up. */
+#define SUM_BYTES(rest, sum) \
+	"vpmaddubsw %%ymm0, %%ymm0, %%ymm" rest "\n\t" "vpmaddwd %%ymm0, %%ymm" rest ", %%ymm" rest "\n\t" \
+	"vpaddd %%ymm" rest ", %%ymm" sum ", %%ymm" sum "\n\t"
+
+#define N_SUMS_BYTES	7
+
+__attribute__((target("avx2"))) static float
+loop_int8_ymm(float x)
+{
+	float		out[8];
+	long		n = N_STEPS;
+
+	__asm__ volatile("vbroadcastss %2, %%ymm0\n\t"
+					 "1:\n\t" SUM_BYTES("1", "8") SUM_BYTES("2", "9") SUM_BYTES("3", "10") SUM_BYTES("4", "11")
+					 SUM_BYTES("5", "12") SUM_BYTES("6", "13") SUM_BYTES("7", "14") "decq %0\n\tjnz 1b\n\t"
+					 "vmovups %%ymm8, %1"
+					 : "+r" (n), "=m" (out) : "m" (x)
+					 : "cc", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7",
+					 "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14");
+	return out[0];
+}
+
+__attribute__((target("avx2"))) static float
+loop_int8_vnni_ymm(float x)
+{
+	float		out[8];
+	long		n = N_STEPS;
+
+	__asm__ volatile("vbroadcastss %2, %%ymm0\n\t"
+					 "1:\n\t" SUMS_16_YMM("%{vex%} vpdpbusd") "decq %0\n\tjnz 1b\n\t"
+					 "vmovups %%ymm1, %1"
+					 : "+r" (n), "=m" (out) : "m" (x)
+					 : "cc", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7",
+					 "xmm8", "xmm9", "xmm10", "xmm11", "xmm12");
+	return out[0];
+}
+
 static const Kind kinds[] = {
 	{"f32", HAS_AVX512F, loop_f32, N_SUMS * 16 * 2},
 	{"bf16", HAS_AVX512BF16, loop_bf16, N_SUMS * 16 * 4},
 	{"int8", HAS_AVX512VNNI, loop_int8, N_SUMS * 16 * 8},
 	{"f32-avx2", HAS_FMA, loop_f32_ymm, N_SUMS_YMM * 8 * 2},
+	{"int8-avx2", HAS_AVX2, loop_int8_ymm, N_SUMS_BYTES * 8 * 8},
+	{"int8-avx-vnni", HAS_AVXVNNI, loop_int8_vnni_ymm, N_SUMS_YMM * 8 * 8},
 };
 
 static int
@@ -131,6 +171,10 @@ has_feature(Feature feature)
 	{
 		case HAS_FMA:
 			return __builtin_cpu_supports("fma");
+		case HAS_AVX2:
+			return __builtin_cpu_supports("avx2");
+		case HAS_AVXVNNI:
+			return __builtin_cpu_supports("avxvnni");
 		case HAS_AVX512F:
 			return __builtin_cpu_supports("avx512f");
 		case HAS_AVX512BF16:

@@ -74,6 +74,10 @@ class Extension(Engine):
             seconds.append(self.session.seconds(f"bench_score({prompt}, {response})"))
         return seconds
 
+    def computed(self):
+        """The arithmetic that the products of the last call were in."""
+        return self.session.value("SELECT compute FROM srm_models() WHERE name = current_setting('srm.model')")
+
     def check_tokens(self, lengths):
         """A length is what the model sees."""
         for n_tokens in lengths:
@@ -165,8 +169,10 @@ ENGINES = {
     "8 bit": ["srm-int8", "torch-int8", "ort-int8", "ort-nbits8", "llama-q8_0", "llama-q4_0"],
 }
 
-# Known, but slower here than another of the same library and precision
+# Known, but slower than another of the same library and precision
 SLOWER = ["llama-f16", "torch-int8", "ort-nbits8"]
+if "avx512_bf16" not in machine.cpu_flags():
+    SLOWER.append("torch-bf16")     # by a way round that is 30 times slower
 
 
 def make(bench, shape, name):

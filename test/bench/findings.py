@@ -12,12 +12,14 @@ class Findings:
     def __init__(self):
         self.rows = []
 
-    def add(self, row, where, value, unit="", least=None, most=None, detail=""):
+    def add(self, row, where, value, unit="", least=None, most=None, detail="", counts=True):
+        """counts: False where the value is noise, which reaches and misses nothing."""
         passed = None
         if least is not None:
             passed = value >= least
         if most is not None:
             passed = value <= most
+        passed = passed if counts else None
         self.rows.append({"row": row, "where": where, "value": value, "unit": unit, "least": least,
                           "most": most, "passed": passed, "detail": detail})
         print(format_finding(self.rows[-1]), flush=True)

@@ -75,11 +75,38 @@ def measure_peaks(program, n_threads, milliseconds=100):
     return {kind: float(rate) for kind, rate in (line.split() for line in out.splitlines())}
 
 
-def processor():
+def best_peaks(loops):
+    """By kind of product, the fastest of its loops: "int8-avx2" is one of int8."""
+    peaks = {}
+    for name, rate in loops.items():
+        kind = name.split("-")[0]
+        peaks[kind] = max(rate, peaks.get(kind, 0.0))
+    return peaks
+
+
+def cpu_fields():
     with open("/proc/cpuinfo", encoding="utf-8") as file:
-        fields = dict(re.findall(r"^([\w ]+?)\s*: (.*)$", file.read(), re.MULTILINE))
-    flags = [flag for flag in ("avx2", "avx512f", "avx512_bf16", "avx512_vnni", "amx_tile")
-             if flag in fields.get("flags", "").split()]
+        return dict(re.findall(r"^([\w ]+?)\s*: (.*)$", file.read(), re.MULTILINE))
+
+
+def cpu_flags():
+    return set(cpu_fields().get("flags", "").split())
+
+
+def reference():
+    """The kind of processor that targets are for, or None: nothing is wanted of others."""
+    flags = cpu_flags()
+    if {"avx512_bf16", "avx512_vnni"} <= flags:
+        return "AVX-512"
+    if "avx2" in flags and not flags & {"avx512f", "avx_vnni"}:
+        return "AVX2"
+    return None
+
+
+def processor():
+    fields, known = cpu_fields(), cpu_flags()
+    flags = [flag for flag in ("avx2", "avx_vnni", "avx512f", "avx512_bf16", "avx512_vnni", "amx_tile")
+             if flag in known]
     return (f"{fields.get('model name', platform.machine())}, family {fields.get('cpu family')}, "
             f"model {fields.get('model')}, {os.cpu_count()} processors; {' '.join(flags)}")
 

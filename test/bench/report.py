@@ -39,7 +39,8 @@ def speed_table(speeds, n_threads):
         kind = {"f32": "f32", "16 bit": "bf16", "8 bit": "int8"}[group]
         tops = [speeds.roofline(n_threads, n, kind) for n in lengths]
         if all(tops):
-            rows.append([group, f"*roofline, {kind}*"] + [f"*{top:.0f}*" for top in tops])
+            computed = speeds.computed.get(f"srm-{kind}", kind)
+            rows.append([group, f"*roofline, {computed}*"] + [f"*{top:.0f}*" for top in tops])
     return table(["precision", "engine"] + [f"{n} tokens" for n in lengths], rows,
                  right=range(2, 2 + len(lengths)))
 

@@ -84,7 +84,7 @@ def margin(bench):
             lambda: caller.score_each([caller.prompt(n), caller.prompt(n)],
                                       [caller.response(n), caller.response(n)]))
         raw.append(add_ratio(bench, "srm_margin over two scores with nothing shared",
-                             f"prompt and responses of {n} tokens", seconds, 0.70))
+                             f"prompt and responses of {n} tokens", seconds, 0.76))
     caller.session.close()
     return raw
 

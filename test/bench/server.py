@@ -98,8 +98,12 @@ class Server:
         self.settings = {"listen_addresses": "", "unix_socket_directories": directory, "fsync": "off",
                          "max_worker_processes": "8", **settings}
         self.start()
-        with self.session() as session:
-            session.ask(FUNCTIONS)
+        try:
+            with self.session() as session:
+                session.ask(FUNCTIONS)
+        except BaseException:
+            self.stop()
+            raise
 
     def run(self, program, *arguments):
         command = [os.path.join(self.bindir, program), *arguments]
@@ -154,8 +158,10 @@ class Session:
     def __init__(self, server, settings):
         command = [os.path.join(server.bindir, "psql"), "-X", "-q", "-A", "-t", "-h", server.directory,
                    "-U", "postgres", "-d", "postgres", "-v", "VERBOSITY=terse"]
+        # Without PGPORT and its like, which are of another server
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        stderr=subprocess.STDOUT, text=True, encoding="utf-8")
+                                        stderr=subprocess.STDOUT, text=True, encoding="utf-8",
+                                        env=server.environment())
         for name, value in settings.items():
             self.set(name.replace("__", "."), value)
 
