@@ -16,7 +16,8 @@ static const char *const hostile_parts[] = {
 	".", "a.b.c. ", "a.b.c.", "\"", "“", "'", "😀", "👩‍👧", "\n", " ", "\t", "\r\n", "你好", "你好。", "1. ", "1) ", "(a) ", ")",
 	".) ", "**", "**a** ", "`", "` ", "`a` ", "```\n", "$$", "$$\n", "$a.$ ", "\\[", "\\[\n", "| a | b |\n", "a | b\n---|---\n",
 	"… ", ". . . ", "!?", "? ", "Dr. ", "U.S. ", "J. ", "• ", "- ", "> ", ".[1]", ". [1] ", "http://a.b/c?d ", "สวัสดี", "e\xCC\x81",
-	"a ", "A. ", "= 3! ", "<", "<think>", "</think>", "{\"a\": 1}, ", "word.11 12 ", "6 p.m. ", "a:", ": ", "Step 1. ", "a < b\n", "\xE2\x80\xAA"
+	"a ", "A. ", "= 3! ", "<", "<think>", "</think>", "{\"a\": 1}, ", "word.11 12 ", "6 p.m. ", "a:", ": ", "Step 1. ", "a < b\n", "\xE2\x80\xAA",
+	"It. a) ", "word.The ", "word. . . . The ", " :) A", "の\n家"
 };
 
 #define N_HOSTILE	(sizeof(hostile_parts) / sizeof(hostile_parts[0]))

@@ -17,6 +17,13 @@
 /* Small letters before a period; fewer may be an abbreviation. */
 #define MIN_WORD 3
 
+/* Bytes of a word that no space parts from the next; and least digits of a number, lest it be an item's. */
+#define MAX_STUCK 32
+#define MIN_NUMBER 4
+
+/* Bytes in which a list within a line has its first three items. */
+#define MAX_ITEMS 256
+
 #define BYTES_PER_STOP	((size_t) 1024 * 1024)
 
 static bool
@@ -39,9 +46,16 @@ srm_hidden_mark(const SrmLineView *view, size_t at)
 	if (next == at + 1 || next == view->end)
 		return false;
 	if (text[at] == ':')
-		return srm_char_is_armenian(before) && srm_char_is_armenian(c) && srm_char_is_upper(c);
+		return srm_char_is_armenian(before) &&
+			(srm_char_is_digit(c) || (srm_char_is_armenian(c) && srm_char_is_upper(c)));
 	return (view->language->flags & SRM_LANGUAGE_GREEK) != 0 &&
 		srm_char_is_greek(before) && srm_char_is_upper(c);
+}
+
+static bool
+is_ascii_letter(char c)
+{
+	return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
 }
 
 static bool
@@ -53,6 +67,19 @@ is_small_word(const char *word)
 			return false;
 	}
 	return true;
+}
+
+/* The end of a face that ends a sentence without another mark: "It works :) Thanks"; or at. */
+static size_t
+skip_last_face(const SrmLineView *view, size_t at)
+{
+	size_t		end = srm_skip_face(view->text, at, view->end);
+	size_t		next = srm_skip_space(view->text, end, view->end);
+
+	if (end == at || at == view->line || view->text[at - 1] != ' ' ||
+		!srm_char_is_upper(srm_char_at(view->text, next, view->end, NULL)))
+		return at;
+	return end;
 }
 
 /* A word of small letters before a position that is surely none shortened. */
@@ -69,6 +96,60 @@ is_long_word(const SrmLineView *view, size_t at)
 	/* Two bytes a letter: fewer of them are surely a word in English alone */
 	return end - at == MIN_WORD ||
 		srm_char_is_lower(srm_char_before(view->text, view->line, at, NULL));
+}
+
+/*
+ * The start of the word of small letters, but for the first, or of the large number that ends at a
+ * position; the position itself where it is part of an address or the like.
+ */
+static size_t
+find_plain(const SrmLineView *view, size_t at)
+{
+	size_t		start = at;
+	size_t		before = at;
+	int32_t		c = srm_char_before(view->text, view->line, at, &before);
+	bool		is_number = srm_char_is_digit(c);
+
+	while (at - start < MAX_STUCK &&
+		   (is_number ? srm_char_is_digit(c) || c == ',' : srm_char_is_lower(c)))
+	{
+		start = before;
+		c = srm_char_before(view->text, view->line, start, &before);
+	}
+	if (!is_number && srm_char_is_upper(c))
+	{
+		start = before;
+		c = srm_char_before(view->text, view->line, start, &before);
+	}
+	if ((c != SRM_NO_CHAR && !srm_char_is_space(c) && !srm_char_is_opening(c)) ||
+		(is_number && at - start < MIN_NUMBER))
+		return at;
+	return start;
+}
+
+bool
+srm_hidden_stuck(const SrmLineView *view, size_t at)
+{
+	const char *text = view->text;
+	size_t		start = at + 1;
+	size_t		end = start;
+	size_t		word = find_plain(view, at);
+	int32_t		last = srm_char_before(text, view->line, at, NULL);
+
+	if (!srm_char_is_upper(srm_char_at(text, start, view->end, NULL)) || word == at ||
+		(!srm_char_is_digit(last) && !is_long_word(view, at)))
+		return false;
+	/* Addresses and names of files are Latin; names of firms have capitals */
+	if (srm_char_is_cyrillic(last) || srm_char_is_greek(last) || srm_char_is_armenian(last))
+		return !srm_char_is_upper(srm_char_at(text, word, at, NULL));
+	while (end < view->end && end - start < MAX_STUCK && is_ascii_letter(text[end]))
+		end++;
+	if (end == view->end)
+		return false;
+	if (text[end] == '.')
+		return end - start > 1 &&
+			srm_language_abbreviation(view->language, text + start, end - start) == SRM_ABBREVIATION_NEVER;
+	return text[end] == ' ' && srm_language_is_starter(view->language, text + start, end - start);
 }
 
 /*
@@ -143,12 +224,31 @@ is_closing_note(const SrmLineView *view, size_t at)
 									   view->end, NULL));
 }
 
-/* "...and so on" behind a space: an omission that opens what follows. */
+/*
+ * "...and so on" behind a space, or ". . . The" behind the period of a sentence: an omission
+ * that opens what follows.
+ */
 static bool
 is_opening_omission(const SrmLineView *view, size_t at)
 {
-	return view->end - at > 3 && memcmp(view->text + at, "...", 3) == 0 &&
-		srm_char_is_letter(srm_char_at(view->text, at + 3, view->end, NULL));
+	const char *text = view->text;
+
+	if (view->end - at > 6 && memcmp(text + at, ". . . ", 6) == 0)
+		return srm_char_is_upper(srm_char_at(text, at + 6, view->end, NULL));
+	return view->end - at > 3 && memcmp(text + at, "...", 3) == 0 &&
+		srm_char_is_letter(srm_char_at(text, at + 3, view->end, NULL));
+}
+
+/* "a. one b. two c. three" and "a) one b) two": a list within a line, whose first item starts here. */
+static bool
+is_lettered_list(const SrmLineView *view, size_t at)
+{
+	size_t		limit = view->end - at > MAX_ITEMS ? at + MAX_ITEMS : view->end;
+	SrmMarker	first;
+	SrmMarker	second;
+
+	return srm_starts_list(view->text, at, limit, &first) &&
+		srm_find_list(view->text, limit, &first, &second) < limit;
 }
 
 /* Behind a terminator and a space: does a sentence start where ICU goes on? */
@@ -167,7 +267,9 @@ is_hidden_start(const SrmLineView *view, size_t at, size_t next)
 	if (text[next] == '(')
 		return is_enclosed_item(view, next);
 	if (text[next] == '.')
-		return at > view->line && text[at - 1] != '.' && is_opening_omission(view, next);
+		return is_long_word(view, at) && is_opening_omission(view, next);
+	if (is_lettered_list(view, next))
+		return true;
 	if (view->is_small && c == '.' && is_long_word(view, at))
 		return srm_char_is_lower(srm_char_at(text, next, view->end, NULL));
 	return srm_skip_face(text, next, view->end) != next ||
@@ -215,11 +317,13 @@ is_wide_end(const SrmLineView *view, size_t at)
 		srm_char_is_lower(srm_char_before(text, view->line, before, NULL));
 }
 
-/* What may be a terminator that ICU does not see, by its last byte. */
+/* What may be a terminator that ICU does not see, by its last byte; *end is where it ends. */
 static bool
-is_hidden(const SrmLineView *view, size_t at)
+is_hidden(const SrmLineView *view, size_t at, size_t *end)
 {
 	const char *text = view->text;
+
+	*end = at + 1;
 
 	switch (text[at])
 	{
@@ -228,11 +332,15 @@ is_hidden(const SrmLineView *view, size_t at)
 		case '?':
 			if (at + 1 >= view->end)
 				return false;
-			return text[at + 1] == ' ' ? is_hidden_start(view, at, at + 2) :
-				is_hidden_close(view, at + 1);
+			if (text[at + 1] == ' ')
+				return is_hidden_start(view, at, at + 2);
+			return is_hidden_close(view, at + 1) || (text[at] == '.' && srm_hidden_stuck(view, at));
 		case ':':
 		case ';':
-			return srm_hidden_mark(view, at);
+			if (srm_hidden_mark(view, at))
+				return true;
+			*end = skip_last_face(view, at);
+			return *end != at;
 		default:
 			return is_khmer_end(view, at) || is_wide_end(view, at);
 	}
@@ -248,8 +356,10 @@ srm_hidden_find(const SrmLineView *view, size_t at, size_t limit)
 
 	for (; at < limit; at++)
 	{
-		if (marks[(unsigned char) view->text[at]] && is_hidden(view, at))
-			return at + 1;
+		size_t		end;
+
+		if (marks[(unsigned char) view->text[at]] && is_hidden(view, at, &end))
+			return end < limit ? end : limit;
 	}
 	return limit;
 }

@@ -28,6 +28,13 @@ typedef struct SrmLineView
 extern bool srm_hidden_mark(const SrmLineView *view, size_t at);
 
 /*
+ * Does a period at a place end a sentence although no space parts it from the next one, as in
+ * "The sun set.The moon rose."?  A word before it has small letters alone, and what follows starts
+ * sentences, or names a person; numbers and other scripts need less.
+ */
+extern bool srm_hidden_stuck(const SrmLineView *view, size_t at);
+
+/*
  * The end of a terminator behind which ICU goes on, but should not: it looks
  * for a letter behind a number ("They won. 3 others lost."), and takes the
  * colon of a face and the mark of a picture for parts of the sentence.  limit where there is none.

@@ -236,3 +236,24 @@ srm_find_marker(const char *text, size_t at, size_t limit, const SrmMarker *prev
 	}
 	return limit;
 }
+
+bool
+srm_starts_list(const char *text, size_t at, size_t end, SrmMarker *marker)
+{
+	return srm_marker_at(text, at, end, marker) && marker->is_letter && marker->value > 0 &&
+		marker->style != SRM_MARKER_ENCLOSED &&
+		(marker->style != SRM_MARKER_PERIOD || marker->value == 1) &&
+		marker->end < end && text[marker->end] == ' ';
+}
+
+size_t
+srm_find_list(const char *text, size_t limit, const SrmMarker *first, SrmMarker *second)
+{
+	size_t		found = srm_find_marker(text, first->end, limit, first, second);
+	SrmMarker	third;
+
+	if (found < limit && second->style == SRM_MARKER_PERIOD &&
+		srm_find_marker(text, second->end, limit, second, &third) == limit)
+		return limit;
+	return found;
+}

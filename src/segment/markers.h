@@ -49,4 +49,16 @@ extern size_t srm_skip_marker_prefix(const char *text, size_t at, size_t end);
 extern size_t srm_find_marker(const char *text, size_t at, size_t limit,
 							  const SrmMarker *previous, SrmMarker *marker);
 
+/*
+ * Is there a marker right here with which a list of letters may start within a line: "a.", or "x)"
+ * of any letter?
+ */
+extern bool srm_starts_list(const char *text, size_t at, size_t end, SrmMarker *marker);
+
+/*
+ * The second item of a list within one line, whose first one is given, or limit: "1) one 2) two".  A
+ * period may end a sentence as well ("The sum is 2. Next"), so three markers in a row are asked for.
+ */
+extern size_t srm_find_list(const char *text, size_t limit, const SrmMarker *first, SrmMarker *second);
+
 #endif							/* SRM_SEGMENT_MARKERS_H */

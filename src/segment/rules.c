@@ -15,12 +15,10 @@
 #include "base/utf8.h"
 #include "segment/chars.h"
 #include "segment/hidden.h"
+#include "segment/lines.h"
 #include "segment/marks.h"
 #include "segment/tables.h"
 #include "segment/terminator.h"
-
-/* A shorter line was ended by its author, not by a margin. */
-#define MIN_WRAPPED 40
 
 /* Characters that may stand between a terminator and ICU's boundary. */
 #define MAX_CLOSERS 64
@@ -30,6 +28,9 @@
 
 /* Bytes in which the second item of a list follows the first one. */
 #define MAX_ITEM 512
+
+/* Bytes in which a list of letters that starts within a line has its first items. */
+#define MAX_LETTERS 256
 
 #define NO_MARKER SIZE_MAX
 
@@ -56,73 +57,6 @@ count_newlines(const SrmRules *rules, size_t at, size_t end)
 	return n;
 }
 
-static bool
-is_ascii_word(char c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
-}
-
-static bool
-is_quote(char c)
-{
-	return c == '"' || c == '\'';
-}
-
-/* The item that follows one within the line, or NO_MARKER. */
-static size_t
-find_item(const SrmRules *rules, const SrmMarker *previous, SrmMarker *marker)
-{
-	size_t		found = srm_find_marker(rules->text, previous->end, rules->line_end,
-										previous, marker);
-
-	return found < rules->line_end ? found : NO_MARKER;
-}
-
-/* The row of a table under its head: only | - : and blanks. */
-static bool
-is_delimiter_row(const SrmRules *rules, size_t at)
-{
-	size_t		n_bars = 0;
-	size_t		n_dashes = 0;
-
-	for (; at < rules->end && rules->text[at] != '\n' && rules->text[at] != '\r'; at++)
-	{
-		if (rules->text[at] == '|')
-			n_bars++;
-		else if (rules->text[at] == '-')
-			n_dashes++;
-		else if (rules->text[at] != ':' && rules->text[at] != ' ')
-			return false;
-	}
-	return n_bars > 0 && n_dashes > 0;
-}
-
-/* Data or code without a fence: {"a": ...  "a": ...  print("...")  x = f("..."); */
-static bool
-is_data_line(const SrmRules *rules)
-{
-	const char *text = rules->text;
-	size_t		at = rules->line;
-	size_t		end = srm_strip_space(text, at, rules->line_end);
-
-	if (end - at < 4)
-		return false;
-	if ((text[at] == '{' || text[at] == '[') && (text[at + 1] == '"' || text[at + 1] == '{'))
-		return true;
-	if (text[at] == '"')
-	{
-		while (++at < end && (is_ascii_word(text[at]) || text[at] == ' '))
-			;
-		return end - at > 2 && text[at] == '"' && text[at + 1] == ':';
-	}
-	if (text[end - 1] == ';' && memchr(text + at, '(', end - at) != NULL && text[end - 2] == ')')
-		return true;
-	while (at < end && (is_ascii_word(text[at]) || text[at] == '.'))
-		at++;
-	return at > rules->line && end - at > 2 && text[at] == '(' && is_quote(text[at + 1]) &&
-		text[end - 1] == ')';
-}
-
 /* Is the line a part that is not cut within? */
 static bool
 is_whole_line(SrmRules *rules)
@@ -135,8 +69,15 @@ is_whole_line(SrmRules *rules)
 	if (memchr(text + rules->line, '|', length) == NULL)
 		rules->in_table = false;
 	else if (!rules->in_table)
-		rules->in_table = is_delimiter_row(rules, rules->next_line);
-	return rules->in_table || is_data_line(rules);
+		rules->in_table = srm_line_is_delimiter(rules->text, rules->next_line, rules->end);
+	return rules->in_table || srm_line_is_data(text, rules->line, rules->line_end);
+}
+
+/* Where the next item of a list within the line was found, or the limit of the search. */
+static void
+set_next_item(SrmRules *rules, size_t found, size_t limit)
+{
+	rules->next_marker = found < limit ? found : NO_MARKER;
 }
 
 /* Notes what the line is that starts here. */
@@ -146,9 +87,6 @@ start_line(SrmRules *rules, size_t at)
 	const char *newline;
 	size_t		prefix;
 	int32_t		c = srm_char_at(rules->text, at, rules->end, NULL);
-	SrmMarker	second;
-	SrmMarker	third;
-	size_t		found;
 
 	newline = memchr(rules->text + at, '\n', rules->end - at);
 	rules->line = at;
@@ -167,16 +105,28 @@ start_line(SrmRules *rules, size_t at)
 		rules->list.value == 0 || rules->list.style == SRM_MARKER_ENCLOSED)
 		return;
 
-	/*
-	 * "1) one 2) two" is a list within the line.  A period may end a sentence
-	 * as well ("The sum is 2. Next"), so three markers in a row are asked for.
-	 */
-	found = find_item(rules, &rules->list, &second);
-	if (found != NO_MARKER && second.style == SRM_MARKER_PERIOD &&
-		find_item(rules, &second, &third) == NO_MARKER)
-		found = NO_MARKER;
-	rules->next_marker = found;
+	set_next_item(rules, srm_find_list(rules->text, rules->line_end, &rules->list, &rules->next), rules->line_end);
+}
+
+/* A list within the line may start behind a sentence as well: "So it is. a) one b) two" */
+static void
+start_list(SrmRules *rules, size_t at)
+{
+	size_t		limit = rules->line_end;
+	size_t		found;
+	SrmMarker	first;
+	SrmMarker	second;
+
+	if (at >= limit || rules->next_marker != NO_MARKER || !srm_starts_list(rules->text, at, limit, &first))
+		return;
+	if (limit - at > MAX_LETTERS)
+		limit = at + MAX_LETTERS;
+	found = srm_find_list(rules->text, limit, &first, &second);
+	if (found == limit)
+		return;
+	rules->list = first;
 	rules->next = second;
+	rules->next_marker = found;
 }
 
 /* Takes the next item of a list within the line. */
@@ -184,7 +134,8 @@ static void
 take_marker(SrmRules *rules)
 {
 	rules->list = rules->next;
-	rules->next_marker = find_item(rules, &rules->list, &rules->next);
+	set_next_item(rules, srm_find_marker(rules->text, rules->list.end, rules->line_end, &rules->list, &rules->next),
+				  rules->line_end);
 }
 
 /* Does the mark that ends before a position open a span: behind a space, before a word? */
@@ -253,56 +204,6 @@ in_code(SrmRules *rules, size_t position)
 	return position > rules->code_start;
 }
 
-static size_t
-end_of_line(const SrmRules *rules, size_t at)
-{
-	const char *newline = memchr(rules->text + at, '\n', rules->end - at);
-
-	return newline == NULL ? rules->end : (size_t) (newline - rules->text);
-}
-
-/* A line of a calculation or of code. */
-static bool
-has_equation(const SrmRules *rules, size_t start, size_t end)
-{
-	const char *p = rules->text + start;
-	const char *limit = rules->text + end;
-
-	if (memchr(p, '=', end - start) != NULL || memmem(p, end - start, " < ", 3) != NULL ||
-		memmem(p, end - start, " > ", 3) != NULL)
-		return true;
-	/* Almost equal, and the two with a bar below */
-	for (; p < limit && (p = memchr(p, 0xE2, (size_t) (limit - p))) != NULL; p++)
-	{
-		int32_t		c = srm_char_at(rules->text, (size_t) (p - rules->text), end, NULL);
-
-		if (c == 0x2248 || c == 0x2264 || c == 0x2265)
-			return true;
-	}
-	return false;
-}
-
-/* Does a line that was filled up to a margin go on here? */
-static bool
-is_wrapped(const SrmRules *rules, size_t end, size_t next)
-{
-	size_t		line = rules->line;
-	SrmMarker	marker;
-	int32_t		last = srm_char_before(rules->text, line, end, NULL);
-
-	if (rules->is_whole || rules->text[line] == '#' ||
-		(end - line > 1 && memcmp(rules->text + line, "//", 2) == 0) ||
-		!srm_char_is_lower(srm_char_at(rules->text, next, rules->end, NULL)) ||
-		(srm_marker_at(rules->text, next, rules->end, &marker) &&
-		 is_space_or_end(rules, marker.end)))
-		return false;
-	if (!srm_char_is_letter(last) && !srm_char_is_digit(last) && !srm_char_is_closing(last) &&
-		!srm_char_is_straight_quote(last) && last != ',' && last != '-')
-		return false;
-	return srm_utf8_count(rules->text + line, end - line) >= MIN_WRAPPED &&
-		!has_equation(rules, line, end) && !has_equation(rules, next, end_of_line(rules, next));
-}
-
 /* Does a tag of the kind stand here, as all there is where it opens? */
 static bool
 is_tag(const SrmRules *rules, size_t at, size_t end, SrmTag kind)
@@ -329,7 +230,7 @@ judge_line_end(SrmRules *rules, size_t end, size_t next)
 		joins = true;
 	else if (end > line && count_newlines(rules, end, next) == 1)
 		joins = srm_is_marker(rules->text, line, end, true, &marker) ||
-			is_wrapped(rules, end, next);
+			(!rules->is_whole && srm_line_goes_on(rules->text, rules->line, end, next, rules->end));
 	else
 		rules->in_table = false;
 	start_line(rules, next);
@@ -582,7 +483,10 @@ judge_in_line(SrmRules *rules, size_t candidate, size_t end)
 	term.next = next;
 	term.is_small = rules->is_small;
 	term.language = rules->language;
-	return srm_terminator_ends(&term) ? next : 0;
+	if (!srm_terminator_ends(&term))
+		return 0;
+	start_list(rules, next);
+	return next;
 }
 
 static size_t

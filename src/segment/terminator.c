@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "segment/chars.h"
+#include "segment/hidden.h"
 #include "segment/markers.h"
 #include "segment/speech.h"
 #include "segment/tables.h"
@@ -174,6 +175,14 @@ is_single(const SrmTerminator *term, Word word, int32_t *letter)
 
 	*letter = srm_char_at(term->text, word.start, word.end, &next);
 	return *letter != SRM_NO_CHAR && next == word.end && srm_char_is_letter(*letter);
+}
+
+static bool
+is_capital(const SrmTerminator *term, Word word)
+{
+	int32_t		letter;
+
+	return is_single(term, word, &letter) && srm_char_is_upper(letter);
 }
 
 /* A number, or a numeral of more than one letter or other than "I". */
@@ -615,9 +624,12 @@ period_ends(const SrmTerminator *term)
 		return false;
 	if (term->next == term->close)
 	{
+		SrmLineView view = {term->text, term->line, term->end, term->language, term->is_small};
+
 		/* "www.Example", "3.A", but "stop."Then" */
 		if (c < 0x80 && term->text[term->after - 1] == '.')
-			return term->close > term->after && srm_char_is_upper(c);
+			return (term->close > term->after && srm_char_is_upper(c)) ||
+				srm_hidden_stuck(&view, term->after - 1);
 	}
 	return !is_source(term) && !is_ordinal(term, word) && word_ends(term, word);
 }
@@ -654,6 +666,8 @@ ellipsis_ends(const SrmTerminator *term, size_t start, bool inside)
 	int32_t		letter = first_letter(term, &next);
 	int32_t		before = srm_char_before(term->text, term->sentence, start, NULL);
 
+	if (start == term->sentence && term->text[start] == '.' && term->close == term->after)
+		return false;			/* it opens the sentence */
 	if (inside && letter != 'I' && is_starter(term, next))
 		return true;
 	if (inside || before == '[' || before == '(' || is_source(term))
@@ -742,9 +756,10 @@ mark_ends(const SrmTerminator *term)
 	if ((srm_char_is_lower(letter) && !term->is_small) || is_source(term) ||
 		is_factorial(term) || is_marked_name(term, at))
 		return false;
-	/* "!Kung" and "!x" */
+	/* "!Kung", "!x", and "Y!J" */
 	if (term->next == term->close)
-		return c != '[' && !alone && starts_sentence(letter) && !is_in_url(term);
+		return c != '[' && !alone && starts_sentence(letter) && !is_in_url(term) &&
+			!is_capital(term, word_before(term, term->after - 1));
 	if (alone && !starts_sentence(letter))
 		return false;
 	return c >= 0x80 ? !srm_char_is_math(c) : !is_operator(term);
