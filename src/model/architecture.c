@@ -166,6 +166,43 @@ static const SrmLayerTensor modernbert_layer[] = {
 	END_OF_LIST
 };
 
+/* A tensor of layers with experts, or of those without. */
+#define OF_KIND(file_name, which, number) \
+	{.name = file_name, .weight = SRM_WEIGHT_ ## number, .kind = SRM_LAYER_ ## which}
+
+static const SrmLayerTensor mixtral_layer[] = {
+	LLAMA_ATTENTION,
+	TENSOR("post_attention_layernorm.weight", FFN_NORM),
+	END_OF_LIST
+};
+
+static const SrmExpertNames mixtral_experts = {
+	.router = "block_sparse_moe.gate.weight", .prefix = "block_sparse_moe.experts.",
+	.gate = "w1.weight", .up = "w3.weight", .down = "w2.weight", .n = 8, .n_used = 2
+};
+
+/* The step that all tokens take stands where layers without experts have theirs. */
+static const SrmLayerTensor qwen_moe_layer[] = {
+	LLAMA_ATTENTION,
+	TENSOR("post_attention_layernorm.weight", FFN_NORM),
+	OF_KIND("mlp.gate_proj.weight", DENSE, GATE),
+	OF_KIND("mlp.up_proj.weight", DENSE, UP),
+	OF_KIND("mlp.down_proj.weight", DENSE, DOWN),
+	OF_KIND("mlp.shared_expert.gate_proj.weight", SPARSE, GATE),
+	OF_KIND("mlp.shared_expert.up_proj.weight", SPARSE, UP),
+	OF_KIND("mlp.shared_expert.down_proj.weight", SPARSE, DOWN),
+	END_OF_LIST
+};
+
+#define QWEN_EXPERTS \
+	.router = "mlp.gate.weight", .prefix = "mlp.experts.", .has_settings = true, \
+	.gate = "gate_proj.weight", .up = "up_proj.weight", .down = "down_proj.weight"
+
+static const SrmExpertNames qwen2_experts = {
+	QWEN_EXPERTS, .shared_gate = "mlp.shared_expert_gate.weight", .n = 60, .n_used = 4, .dim = 1408, .shared_dim = 5632
+};
+static const SrmExpertNames qwen3_experts = {QWEN_EXPERTS, .n = 128, .n_used = 8, .dim = 768};
+
 static const SrmLayerTensor internlm2_layer[] = {
 	TENSOR("attention_norm.weight", ATTENTION_NORM),
 	PART("attention.wqkv.weight", QUERY, by_key_head, 0),
@@ -264,6 +301,34 @@ static const SrmArchitecture architectures[] = {
 		},
 		.window_rule = SRM_WINDOW_UPPER, .window = 4096,
 		SILU, .head_dim = 128, .n_kv_heads = 32, .max_positions = 32768, .norm_eps = 1e-6
+	},
+	{
+		.family = "Mixtral", .model_type = "mixtral",
+		LLAMA_NAMES, .layer_tensors = mixtral_layer, .experts = &mixtral_experts,
+		.steps = {[SRM_STEP_ALWAYS] = ""},
+		.window_rule = SRM_WINDOW_ALL,
+		SILU, .rope_theta = 1000000, .n_kv_heads = 8, .max_positions = 131072, .norm_eps = 1e-5
+	},
+	{
+		.family = "Qwen2Moe", .model_type = "qwen2_moe",
+		LLAMA_NAMES, .layer_tensors = qwen_moe_layer, .experts = &qwen2_experts,
+		.steps = {
+			[SRM_STEP_ALWAYS] = "",
+			[SRM_STEP_QKV_BIAS] = "qkv_bias"
+		},
+		.has_attention_bias = true,
+		SILU, .n_kv_heads = 16, .max_positions = 32768, .norm_eps = 1e-6
+	},
+	{
+		.family = "Qwen3Moe", .model_type = "qwen3_moe",
+		LLAMA_NAMES, .layer_tensors = qwen_moe_layer, .experts = &qwen3_experts,
+		.steps = {
+			[SRM_STEP_ALWAYS] = "",
+			[SRM_STEP_QKV_BIAS] = "attention_bias",
+			[SRM_STEP_OUTPUT_BIAS] = "attention_bias",
+			[SRM_STEP_HEAD_NORM] = ""
+		},
+		SILU, .n_kv_heads = 4, .max_positions = 32768, .norm_eps = 1e-6
 	},
 	{
 		.family = "Gemma", .model_type = "gemma",

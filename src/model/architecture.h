@@ -34,6 +34,30 @@ typedef struct SrmPacking
 	bool		by_key_head;
 } SrmPacking;
 
+/* Which layers have a tensor. */
+typedef enum SrmLayerKind
+{
+	SRM_LAYER_ANY,
+	SRM_LAYER_DENSE,			/* those without experts */
+	SRM_LAYER_SPARSE
+} SrmLayerKind;
+
+/* Names of the tensors of experts, behind a layer's number, and what there is where config.json is silent. */
+typedef struct SrmExpertNames
+{
+	const char *router;			/* (experts, dim) */
+	const char *prefix;			/* before the number of one, a dot, and its map */
+	const char *gate;
+	const char *up;
+	const char *down;
+	const char *shared_gate;	/* (1, dim); NULL: there is no step that all tokens take besides */
+	bool		has_settings;	/* of layers, sizes and weights; else all layers have experts, whose weights are normalised */
+	size_t		n;
+	size_t		n_used;
+	size_t		dim;
+	size_t		shared_dim;
+} SrmExpertNames;
+
 /* The tensor of a weight of a layer. */
 typedef struct SrmLayerTensor
 {
@@ -43,6 +67,7 @@ typedef struct SrmLayerTensor
 	const SrmPacking *packing;	/* NULL: the tensor holds nothing else */
 	int			part;			/* which of the packed maps it is */
 	size_t		first_layer;	/* those before have none */
+	SrmLayerKind kind;
 } SrmLayerTensor;
 
 /* Which layers see a window only. */
@@ -71,6 +96,7 @@ typedef struct SrmArchitecture
 	const char *embedding;		/* (vocab_size, dim) */
 	const char *layer_prefix;	/* before the number of a layer, a dot, and its tensor */
 	const SrmLayerTensor *layer_tensors;
+	const SrmExpertNames *experts;	/* or NULL */
 	const char *final_norm;		/* (dim) or NULL, as all that follow */
 	const char *final_norm_bias;
 	const char *positions;		/* (max_position_embeddings, dim) */
@@ -93,7 +119,7 @@ typedef struct SrmArchitecture
 	bool		norms_from_one; /* checkpoints store the norms' weights less one */
 	bool		scales_embedding;	/* by the root of dim */
 	bool		caps_attention; /* "attn_logit_softcapping", "query_pre_attn_scalar" */
-	bool		has_attention_bias; /* where "attention_bias" is not given */
+	bool		has_attention_bias; /* where the file does not say it */
 	bool		has_multipliers;	/* of embeddings, attention, and what steps add */
 	bool		may_lack_rope;	/* "no_rope_layers", "no_rope_layer_interval" */
 	bool		has_local_rope; /* layers with a window have a rotary position of their own */

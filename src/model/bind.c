@@ -16,6 +16,7 @@
 #include "nn/norm.h"
 
 #define MAX_NAME_SIZE	256
+#define MAX_LAYER_NAME_SIZE	128
 
 /* out (n) = the rows of a vector that packs several */
 static bool
@@ -57,10 +58,11 @@ bind_norm(SrmBinder *binder, const char *name, size_t n, const float **norm)
 	return true;
 }
 
+/* decoder: sizes of the layer's weights */
 static bool
-bind_layer_tensor(SrmBinder *binder, const SrmLayerTensor *tensor, const char *name, const SrmLayer *layer)
+bind_layer_tensor(SrmBinder *binder, const SrmDecoder *decoder, const SrmLayerTensor *tensor, const char *name,
+				  const SrmLayer *layer)
 {
-	const SrmDecoder *decoder = &binder->model->decoder;
 	const SrmWeight *weight = &srm_layer_weights[tensor->weight];
 	size_t		n_rows = srm_weight_rows(decoder, tensor->weight);
 	SrmPackedRows rows = srm_architecture_rows(decoder, tensor);
@@ -79,26 +81,83 @@ bind_layer_tensor(SrmBinder *binder, const SrmLayerTensor *tensor, const char *n
 						   srm_weight_matrix(layer, tensor->weight));
 }
 
+/* Whether a layer has a tensor. */
+static bool
+has_tensor(const SrmConfig *config, const SrmLayerTensor *tensor, const SrmDecoder *sizes, size_t number)
+{
+	bool		is_sparse = config->layers[number].n_experts > 0;
+
+	return config->steps[tensor->step] && number >= tensor->first_layer &&
+		(tensor->kind == SRM_LAYER_ANY ||
+		 (tensor->kind == SRM_LAYER_SPARSE ? is_sparse && sizes->ffn_dim > 0 : !is_sparse));
+}
+
+/* A map of an expert. */
+static bool
+bind_expert_map(SrmBinder *binder, const char *layer_name, size_t number, const char *name, size_t rows, size_t cols,
+				SrmMatrix *map)
+{
+	char		full[MAX_NAME_SIZE];
+
+	snprintf(full, sizeof(full), "%s%s%zu.%s", layer_name, binder->config->architecture->experts->prefix, number, name);
+	return srm_binder_matrix(binder, full, rows, cols, map);
+}
+
+static bool
+bind_experts(SrmBinder *binder, SrmLayer *layer, const char *layer_name)
+{
+	const SrmExpertNames *names = binder->config->architecture->experts;
+	size_t		width = binder->model->decoder.expert_dim;
+	size_t		shape[] = {layer->n_experts, binder->model->decoder.dim};
+	char		name[MAX_NAME_SIZE];
+
+	if (layer->n_experts == 0)
+		return true;
+	snprintf(name, sizeof(name), "%s%s", layer_name, names->router);
+	layer->router = srm_binder_copy(binder, name, shape, 2);
+	layer->experts = srm_arena_array(binder->model->arena, layer->n_experts, sizeof(SrmExpert), binder->status);
+	if (layer->router == NULL || layer->experts == NULL)
+		return false;
+	for (size_t i = 0; i < layer->n_experts; i++)
+	{
+		SrmExpert  *expert = &layer->experts[i];
+
+		if (!bind_expert_map(binder, layer_name, i, names->gate, width, shape[1], &expert->gate) ||
+			!bind_expert_map(binder, layer_name, i, names->up, width, shape[1], &expert->up) ||
+			!bind_expert_map(binder, layer_name, i, names->down, shape[1], width, &expert->down))
+			return false;
+	}
+	if (names->shared_gate == NULL)
+		return true;
+	shape[0] = 1;
+	snprintf(name, sizeof(name), "%s%s", layer_name, names->shared_gate);
+	layer->shared_gate = srm_binder_copy(binder, name, shape, 2);
+	return layer->shared_gate != NULL;
+}
+
 static bool
 bind_layer(SrmBinder *binder, size_t number)
 {
 	const SrmArchitecture *row = binder->config->architecture;
-	const SrmDecoder *decoder = &binder->model->decoder;
-	const SrmLayer *layer = &decoder->layers[number];
+	SrmDecoder	sizes = binder->model->decoder;
+	SrmLayer   *layer = &sizes.layers[number];
+	char		layer_name[MAX_LAYER_NAME_SIZE];
 
-	decoder->layers[number] = binder->config->layers[number];
+	*layer = binder->config->layers[number];
+	if (layer->n_experts > 0)
+		sizes.ffn_dim = sizes.shared_dim;
+	snprintf(layer_name, sizeof(layer_name), "%s%s%zu.", binder->prefix, row->layer_prefix, number);
 	for (const SrmLayerTensor *tensor = row->layer_tensors; tensor->name != NULL; tensor++)
 	{
 		char		name[MAX_NAME_SIZE];
 
-		if (!binder->config->steps[tensor->step] || number < tensor->first_layer)
+		if (!has_tensor(binder->config, tensor, &sizes, number))
 			continue;
-		snprintf(name, sizeof(name), "%s%s%zu.%s", binder->prefix, row->layer_prefix, number,
-				 tensor->name);
-		if (!bind_layer_tensor(binder, tensor, name, layer))
+		snprintf(name, sizeof(name), "%s%s", layer_name, tensor->name);
+		if (!bind_layer_tensor(binder, &sizes, tensor, name, layer))
 			return false;
 	}
-	return true;
+	return bind_experts(binder, layer, layer_name);
 }
 
 /* Checkpoints of the bare decoder have no prefix. */
@@ -114,6 +173,21 @@ bool
 srm_bind_is_embedding(const SrmConfig *config, const char *name)
 {
 	return strcmp(without_prefix(config, name), config->architecture->embedding) == 0;
+}
+
+/* Whether a name, behind that of a layer, is that of a map of an expert. */
+static bool
+is_expert_map(const SrmExpertNames *names, const char *name)
+{
+	size_t		n_digits;
+
+	if (names == NULL || strncmp(name, names->prefix, strlen(names->prefix)) != 0)
+		return false;
+	name += strlen(names->prefix);
+	n_digits = strspn(name, "0123456789");
+	name += n_digits;
+	return n_digits > 0 && name[0] == '.' &&
+		(strcmp(name + 1, names->gate) == 0 || strcmp(name + 1, names->up) == 0 || strcmp(name + 1, names->down) == 0);
 }
 
 bool
@@ -133,7 +207,7 @@ srm_bind_is_layer_map(const SrmConfig *config, const char *name)
 	for (const SrmLayerTensor *tensor = row->layer_tensors; tensor->name != NULL; tensor++)
 		if (srm_weight_is_matrix(tensor->weight) && strcmp(name + n_digits + 1, tensor->name) == 0)
 			return true;
-	return false;
+	return is_expert_map(row->experts, name + n_digits + 1);
 }
 
 bool

@@ -130,7 +130,8 @@ read_steps(SrmConfigReader *reader)
 
 		*step = key != NULL;
 		if (key != NULL && key[0] != '\0' &&
-			!srm_json_get_bool(reader->root, key, is_default && strcmp(key, "attention_bias") == 0, step, reader->status))
+			!srm_json_get_bool(reader->root, key, is_default && (i == SRM_STEP_QKV_BIAS || i == SRM_STEP_OUTPUT_BIAS),
+							   step, reader->status))
 			return false;
 	}
 	return true;

@@ -41,6 +41,9 @@ read_window_size(SrmConfigReader *reader, size_t *window)
 
 	if (row->window_key != NULL)
 		return read_half_window(reader, window);
+	*window = 0;
+	if (row->window_rule == SRM_WINDOW_NONE)
+		return true;
 	if ((row->window_rule == SRM_WINDOW_UPPER || row->window_rule == SRM_WINDOW_WITHOUT_ROPE) &&
 		!srm_json_get_bool(reader->root, "use_sliding_window", false, &is_used, reader->status))
 		return false;
@@ -309,5 +312,6 @@ srm_config_read_layers(SrmConfigReader *reader)
 	mark_local_ropes(config);
 	for (size_t i = 0; i < config->decoder.n_layers && config->architecture->has_no_rope; i++)
 		config->layers[i].rope = SRM_ROPE_NONE;
-	return read_ahead(reader) && read_order(reader) && read_positions(reader) && srm_config_read_relative(reader);
+	return read_ahead(reader) && read_order(reader) && read_positions(reader) &&
+		srm_config_read_relative(reader) && srm_config_read_experts(reader);
 }

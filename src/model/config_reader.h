@@ -41,6 +41,9 @@ extern bool srm_config_read_layers(SrmConfigReader *reader);
 /* Relative positions, once the sizes and the longest text are there. */
 extern bool srm_config_read_relative(SrmConfigReader *reader);
 
+/* Experts of layers, once these are there. */
+extern bool srm_config_read_experts(SrmConfigReader *reader);
+
 /* Rotary position, once the sizes are there; may lower the longest text. */
 extern bool srm_config_read_rope(SrmConfigReader *reader);
 

@@ -17,6 +17,7 @@
 #include "nn/activation.h"
 #include "nn/attention.h"
 #include "nn/decoder_pass.h"
+#include "nn/experts.h"
 #include "kernel/linear.h"
 #include "nn/norm.h"
 #include "nn/rope.h"
@@ -175,16 +176,29 @@ add_and_read_norm(void *arg, size_t row, float *out)
 		srm_decoder_norm_forward(out, chunk->middle + start, layer->ffn_norm, layer->ffn_norm_bias, decoder, 1, decoder->dim);
 }
 
+/* normed = the norm of what a chunk adds up to, for experts */
+static void
+norm_rows(void *arg, size_t task, int thread)
+{
+	Chunk	   *chunk = arg;
+	size_t		first = task * ROWS_PER_TASK;
+
+	(void) thread;
+	for (size_t i = first; i < first + task_rows(chunk, task); i++)
+		add_and_read_norm(chunk, i, chunk->pass->normed + i * chunk->pass->decoder->dim);
+}
+
 /* out = activation(gate) * up, or activation(up) */
 static void
 read_gated(void *arg, size_t row, float *out)
 {
 	const Chunk *chunk = arg;
 	const SrmDecoder *decoder = chunk->pass->decoder;
-	size_t		start = row * decoder->ffn_dim;
+	size_t		width = chunk->pass->layer->up.rows;
+	size_t		start = row * width;
 
 	srm_gate_forward(out, chunk->pass->layer->gate.rows == 0 ? NULL : chunk->pass->gate + start,
-					 chunk->pass->up + start, decoder->activation, decoder->ffn_dim);
+					 chunk->pass->up + start, decoder->activation, width);
 }
 
 /* Norms heads (n_heads, head_dim) in place. */
@@ -431,6 +445,8 @@ feed_forward(Chunk *chunk)
 	int			n_gates = layer->gate.rows == 0 ? 0 : 1;
 	SrmLinear	down = {pass->change, NULL, &layer->down, layer->down_bias};
 
+	if (layer->n_experts > 0)
+		return run_rows(chunk, norm_rows) && srm_experts_forward(pass, chunk->n);
 	return srm_linears_forward_from(maps + 1 - n_gates, 1 + n_gates, chunk->n, &normed, pass->threads, pass->stop, pass->status) &&
 		srm_linears_forward_from(&down, 1, chunk->n, &gated, pass->threads, pass->stop, pass->status);
 }
@@ -616,48 +632,6 @@ forward_last_layer(SrmPass *pass)
 	return true;
 }
 
-/* Packs a panel of one of the layer's matrices. */
-static void
-pack_panel(void *arg, size_t task, int thread)
-{
-	const SrmPass *pass = arg;
-	int			i = 0;
-
-	(void) thread;
-	for (;; i++)
-	{
-		size_t		n = srm_weight_is_matrix(i) ?
-			srm_divide_up(srm_weight_matrix(pass->layer, i)->rows, SRM_PANEL) : 0;
-
-		if (task < n)
-			break;
-		task -= n;
-	}
-	srm_pack_panel((char *) pass->tape->packed[i] +
-				   task * srm_pack_panel_bytes(SRM_COMPUTE_F32, srm_weight_matrix(pass->layer, i)->cols),
-				   srm_weight_matrix(&pass->decoder->layers[pass->layer_number], i), SRM_COMPUTE_F32, task);
-}
-
-/* The layer at work with its matrices packed: they change from step to step. */
-static bool
-pack_layer(SrmPass *pass)
-{
-	size_t		n_panels = 0;
-
-	pass->packed_layer = *pass->layer;
-	pass->layer = &pass->packed_layer;
-	for (int i = 0; i < SRM_N_WEIGHTS; i++)
-		if (srm_weight_is_matrix(i))
-		{
-			SrmMatrix  *matrix = srm_weight_matrix(&pass->packed_layer, i);
-
-			matrix->packed = pass->tape->packed[i];
-			matrix->compute = matrix->layout = SRM_COMPUTE_F32;
-			n_panels += srm_divide_up(matrix->rows, SRM_PANEL);
-		}
-	return srm_threads_run_or_stop(pass->threads, n_panels, pack_panel, pass, pass->stop, pass->status);
-}
-
 /* Makes a layer the one at work. */
 static bool
 enter_layer(SrmPass *pass, size_t number)
@@ -673,7 +647,7 @@ enter_layer(SrmPass *pass, size_t number)
 	if (pass->tape == NULL)
 		return true;
 	pass->hidden = pass->tape->inputs[number];
-	return pack_layer(pass);
+	return srm_pass_pack_layer(pass);
 }
 
 /* Hands the states wanted out to those who want them. */

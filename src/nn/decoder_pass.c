@@ -10,13 +10,14 @@
 #include <stdint.h>
 
 #include "base/sizes.h"
+#include "kernel/pack.h"
 #include "kernel/workspace.h"
 
 #define ROWS_PER_THREAD	128
 #define MAX_ROWS		512		/* of a chunk */
 #define MAX_BYTES		(SIZE_MAX / 4)
 #define BUFFER_GAP		320
-#define N_BUFFERS		16
+#define N_BUFFERS		18
 #define N_DISTANCE_BUFFERS	6		/* with relative positions */
 #define MAX_TOKENS		((size_t) 1 << 24)	/* positions are exact as float */
 
@@ -78,6 +79,7 @@ bool
 srm_pass_add_blocks(SrmPass *pass, const SrmSequence *prompt, const SrmSequence *sequences,
 					size_t n_sequences, SrmArena *arena)
 {
+	pass->n_experts = srm_decoder_most_experts(pass->decoder);
 	pass->rope_length = n_sequences > 0 ? sequences[0].rope_length : prompt != NULL ? prompt->rope_length : 0;
 	pass->blocks = srm_arena_array(arena, n_sequences + 1, sizeof(SrmBlock), pass->status);
 	if (pass->blocks == NULL || (prompt != NULL && !add_block(pass, prompt, true, NULL)))
@@ -91,6 +93,19 @@ srm_pass_add_blocks(SrmPass *pass, const SrmSequence *prompt, const SrmSequence 
 			return false;
 	}
 	return true;
+}
+
+/* What rows of a chunk take of experts. */
+static bool
+allocate_choices(SrmPass *pass, SrmArena *arena)
+{
+	size_t		n = pass->chunk_rows * pass->decoder->n_experts_used;
+
+	pass->expert_weights = srm_arena_array(arena, n, sizeof(float), pass->status);
+	pass->expert_numbers = srm_arena_array(arena, n, sizeof(uint32_t), pass->status);
+	pass->expert_slots = srm_arena_array(arena, n, sizeof(uint32_t), pass->status);
+	pass->expert_starts = srm_arena_array(arena, pass->n_experts + 2, sizeof(uint32_t), pass->status);
+	return pass->status->code == SRM_OK;
 }
 
 static bool
@@ -109,7 +124,7 @@ allocate_indexes(SrmPass *pass, SrmArena *arena)
 	/* A panel of each block and chunk may begin or end within */
 	pass->runs = srm_arena_array(arena, pass->chunk_rows / SRM_PANEL + 2 + 2 * srm_smaller(pass->n_blocks, pass->chunk_rows),
 									 sizeof(SrmKeyRun), pass->status);
-	return pass->status->code == SRM_OK;
+	return pass->status->code == SRM_OK && (pass->n_experts == 0 || allocate_choices(pass, arena));
 }
 
 /* A buffer of rows, padded so that two buffers do not begin at the same place of a page. */
@@ -198,6 +213,7 @@ srm_pass_allocate(SrmPass *pass, SrmArena *arena)
 	size_t		q_dim = decoder->n_heads * decoder->head_dim;
 	size_t		kv_dim = decoder->n_kv_heads * decoder->head_dim;
 	size_t		half = decoder->head_dim / 2;
+	size_t		ffn_dim = srm_decoder_widest_step(decoder);
 	size_t		main = srm_decoder_uses_rope(decoder, SRM_ROPE_MAIN) ? pass->n_positions : 0;
 	size_t		local = srm_decoder_uses_rope(decoder, SRM_ROPE_LOCAL) ? pass->n_positions : 0;
 	Buffer		buffers[N_BUFFERS + N_DISTANCE_BUFFERS] = {
@@ -213,10 +229,12 @@ srm_pass_allocate(SrmPass *pass, SrmArena *arena)
 		{&pass->attended, kept, q_dim},
 		{&pass->keys, kept, kv_dim},
 		{&pass->values, kept, kv_dim},
-		{&pass->gate, kept, decoder->ffn_dim},
-		{&pass->up, kept, decoder->ffn_dim},
+		{&pass->gate, kept, ffn_dim},
+		{&pass->up, kept, ffn_dim},
 		{&pass->change, rows, decoder->dim},
-		{&pass->own_memory, 1, own_floats(pass)}
+		{&pass->own_memory, 1, own_floats(pass)},
+		{&pass->normed, pass->n_experts > 0 ? rows : 0, decoder->dim},
+		{&pass->expert_out, pass->n_experts > 0 ? rows : 0, decoder->dim}
 	};
 
 	pass->chunk_rows = most;
@@ -230,4 +248,46 @@ void
 srm_pass_free(SrmPass *pass)
 {
 	srm_workspace_free(pass->memory);
+}
+
+/* Packs a panel of one of the layer's matrices. */
+static void
+pack_panel(void *arg, size_t task, int thread)
+{
+	const SrmPass *pass = arg;
+	int			i = 0;
+
+	(void) thread;
+	for (;; i++)
+	{
+		size_t		n = srm_weight_is_matrix(i) ?
+			srm_divide_up(srm_weight_matrix(pass->layer, i)->rows, SRM_PANEL) : 0;
+
+		if (task < n)
+			break;
+		task -= n;
+	}
+	srm_pack_panel((char *) pass->tape->packed[i] +
+				   task * srm_pack_panel_bytes(SRM_COMPUTE_F32, srm_weight_matrix(pass->layer, i)->cols),
+				   srm_weight_matrix(&pass->decoder->layers[pass->layer_number], i), SRM_COMPUTE_F32, task);
+}
+
+/* They change from step to step. */
+bool
+srm_pass_pack_layer(SrmPass *pass)
+{
+	size_t		n_panels = 0;
+
+	pass->packed_layer = *pass->layer;
+	pass->layer = &pass->packed_layer;
+	for (int i = 0; i < SRM_N_WEIGHTS; i++)
+		if (srm_weight_is_matrix(i))
+		{
+			SrmMatrix  *matrix = srm_weight_matrix(&pass->packed_layer, i);
+
+			matrix->packed = pass->tape->packed[i];
+			matrix->compute = matrix->layout = SRM_COMPUTE_F32;
+			n_panels += srm_divide_up(matrix->rows, SRM_PANEL);
+		}
+	return srm_threads_run_or_stop(pass->threads, n_panels, pack_panel, pass, pass->stop, pass->status);
 }

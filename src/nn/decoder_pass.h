@@ -55,6 +55,7 @@ typedef struct SrmPass
 	size_t		n_wanted;
 	size_t		chunk_rows;		/* at most, of a chunk */
 	size_t		own_capacity;	/* tokens of own */
+	size_t		n_experts;		/* the most of a layer */
 
 	float	   *frequencies[SRM_N_ROPES];	/* (head_dim / 2) */
 	float	   *hidden;			/* (n_rows, dim): the residual stream */
@@ -88,6 +89,14 @@ typedef struct SrmPass
 	float	   *raw_queries;
 	float	   *logs;
 
+	/* Of a chunk in a layer with experts, each with a place for those that a row takes; see nn/experts.h */
+	float	   *normed;			/* (rows, dim) what they read */
+	float	   *expert_out;		/* (rows, dim) of one at a time */
+	float	   *expert_weights; /* (rows, n_experts_used) */
+	uint32_t   *expert_numbers; /* (rows, n_experts_used) */
+	uint32_t   *expert_slots;	/* (rows * n_experts_used) places in both, by the expert */
+	uint32_t   *expert_starts;	/* (n_experts + 2) */
+
 	/* Of the layer at work */
 	size_t		layer_number;
 	const SrmLayer *layer;
@@ -101,5 +110,8 @@ extern bool srm_pass_add_blocks(SrmPass *pass, const SrmSequence *prompt, const 
 /* All memory of a pass whose blocks and threads are known, and how long its chunks are. */
 extern bool srm_pass_allocate(SrmPass *pass, SrmArena *arena);
 extern void srm_pass_free(SrmPass *pass);
+
+/* Makes the layer at work one whose matrices are packed, on the tape. */
+extern bool srm_pass_pack_layer(SrmPass *pass);
 
 #endif							/* SRM_DECODER_PASS_H */

@@ -64,6 +64,26 @@ srm_decoder_plain_tokens(const SrmDecoder *decoder)
 	return shortest;
 }
 
+size_t
+srm_decoder_most_experts(const SrmDecoder *decoder)
+{
+	size_t		most = 0;
+
+	for (size_t i = 0; i < decoder->n_layers; i++)
+		if (decoder->layers[i].n_experts > most)
+			most = decoder->layers[i].n_experts;
+	return most;
+}
+
+size_t
+srm_decoder_widest_step(const SrmDecoder *decoder)
+{
+	size_t		widest = decoder->ffn_dim;
+
+	widest = decoder->expert_dim > widest ? decoder->expert_dim : widest;
+	return decoder->shared_dim > widest ? decoder->shared_dim : widest;
+}
+
 bool
 srm_decoder_uses_rope(const SrmDecoder *decoder, int number)
 {

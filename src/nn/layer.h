@@ -97,6 +97,14 @@ typedef enum SrmHeadNorm
 	SRM_HEAD_NORM_WHOLE			/* all heads of a token are normed together */
 } SrmHeadNorm;
 
+/* One of several feed-forward steps, of which each token takes a few; see nn/experts.h. */
+typedef struct SrmExpert
+{
+	SrmMatrix	gate;			/* (expert_dim, dim) */
+	SrmMatrix	up;
+	SrmMatrix	down;			/* (dim, expert_dim) */
+} SrmExpert;
+
 /*
  * Linear maps are (outputs, inputs); vectors are f32.  A norm whose checkpoint
  * stores the distance from one (Gemma) has the one added here already.  Shapes
@@ -131,6 +139,11 @@ typedef struct SrmLayer
 	const float *down_bias;
 	const float *post_ffn_norm; /* or NULL: of what the feed-forward step adds */
 	const float *post_ffn_norm_bias;
+	size_t		n_experts;		/* 0: the feed-forward step is gate, up and down; else these are what all tokens
+								 * take besides, where they have rows */
+	const float *router;		/* (n_experts, dim) */
+	const float *shared_gate;	/* (dim) of what all tokens take; NULL where there is none */
+	SrmExpert  *experts;		/* (n_experts) */
 } SrmLayer;
 
 typedef struct SrmDecoder
@@ -141,6 +154,10 @@ typedef struct SrmDecoder
 	size_t		n_kv_heads;		/* divides n_heads */
 	size_t		head_dim;		/* even */
 	size_t		ffn_dim;
+	size_t		n_experts_used; /* of each token, in layers that have experts */
+	bool		normalizes_experts; /* their weights add up to one */
+	size_t		expert_dim;		/* of the feed-forward step of one; */
+	size_t		shared_dim;		/* and of the one that all tokens take besides; 0: there is none */
 	size_t		vocab_size;
 	float		norm_eps;
 	float		embedding_scale;	/* 0: embeddings are used as they are */
@@ -248,6 +265,12 @@ extern size_t srm_decoder_rope_length(const SrmDecoder *decoder, size_t n_tokens
 
 /* The longest text for which that is 0; SIZE_MAX: all of them. */
 extern size_t srm_decoder_plain_tokens(const SrmDecoder *decoder);
+
+/* The most experts of a layer. */
+extern size_t srm_decoder_most_experts(const SrmDecoder *decoder);
+
+/* The widest feed-forward step. */
+extern size_t srm_decoder_widest_step(const SrmDecoder *decoder);
 
 /* Whether any layer has that rotary position. */
 extern bool srm_decoder_uses_rope(const SrmDecoder *decoder, int number);

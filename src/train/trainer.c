@@ -143,6 +143,11 @@ check_base(const SrmTrainer *trainer, SrmStatus *status)
 		srm_fail(status, SRM_NOT_SUPPORTED, "a model of architecture \"%s\" cannot be trained", model->architecture);
 		return srm_fail_detail(status, "Its tokens see those behind them.");
 	}
+	if (srm_decoder_most_experts(&model->decoder) > 0)
+	{
+		srm_fail(status, SRM_NOT_SUPPORTED, "a model of architecture \"%s\" cannot be trained", model->architecture);
+		return srm_fail_detail(status, "Its feed-forward steps are experts.");
+	}
 	if (obstacle != NULL)
 	{
 		srm_fail(status, SRM_NOT_SUPPORTED, "of a model of architecture \"%s\" only the head can be trained",

@@ -41,6 +41,10 @@ check_config(const SrmConfig *config)
 		 decoder->relative.span > 32 * decoder->head_dim || decoder->n_heads != decoder->n_kv_heads) :
 		(decoder->relative.by_query || decoder->relative.by_key))
 		abort();
+	for (size_t i = 0; i < decoder->n_layers; i++)
+		if (config->layers[i].n_experts > 0 &&
+			(decoder->n_experts_used == 0 || decoder->n_experts_used > config->layers[i].n_experts || decoder->expert_dim == 0))
+			abort();
 	if (config->settings.aggregation == NULL || config->settings.boundary == NULL ||
 		config->settings.segmenter == NULL || config->settings.locale == NULL ||
 		!is_positive(config->settings.std) || !isfinite(config->settings.mean))

@@ -56,7 +56,7 @@ SELECT i->>'icu' ~ '^[0-9]+(\.[0-9]+)*$' AS icu, i->>'compute' IN ('f32', 'bf16'
 SELECT m AS model, s[1] = srm_score(m, 'Is it?', 'Yes. It is.') AS same, s[1] <> s[2] AS differ,
 	abs((SELECT sum(reward) FROM srm_sentence_rewards(m, 'Is it?', 'Yes. It is.'))
 		+ (SELECT prompt_reward FROM srm_score_details(m, 'Is it?', 'Yes. It is.')) - s[1]) < 1e-5 AS adds_up
-FROM unnest(array['cohere', 'cohere-norms', 'gptneox', 'gptneox-old', 'phi3-part']) m,
+FROM unnest(array['cohere', 'cohere-norms', 'gptneox', 'gptneox-old', 'phi3-part', 'mixtral', 'qwen2-moe', 'qwen3-moe']) m,
 	LATERAL srm_scores(m, 'Is it?', array['Yes. It is.', 'No.']) s;
 
 -- a model whose tokens see those behind them scores nothing, in any form

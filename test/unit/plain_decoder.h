@@ -287,6 +287,70 @@ plain_activation(double x, SrmActivation activation)
 	return x / 2 * (1 + tanh(sqrt(2 / acos(-1)) * (x + 0.044715 * x * x * x)));
 }
 
+/* out (dim) += weight * the feed-forward step of those maps */
+static inline void
+plain_gated(double *out, const double *input, const SrmMatrix *gate, const SrmMatrix *up, const SrmMatrix *down,
+			const SrmDecoder *decoder, double weight)
+{
+	double	   *x = plain_zeros(up->rows);
+	double	   *y = plain_zeros(up->rows);
+	double	   *z = plain_zeros(decoder->dim);
+
+	plain_linear(x, input, gate, NULL, 1);
+	plain_linear(y, input, up, NULL, 1);
+	for (size_t i = 0; i < up->rows; i++)
+		x[i] = plain_activation(x[i], decoder->activation) * y[i];
+	plain_linear(z, x, down, NULL, 1);
+	for (size_t i = 0; i < decoder->dim; i++)
+		out[i] += weight * z[i];
+	free(x);
+	free(y);
+	free(z);
+}
+
+/* out (dim), which is 0, = what a token takes of a layer's experts, and what all tokens take */
+static inline void
+plain_experts(double *out, const double *input, const SrmDecoder *decoder, const SrmLayer *layer)
+{
+	size_t		dim = decoder->dim;
+	double	   *shares = plain_zeros(layer->n_experts);
+	double		all = 0;
+	double		taken = 0;
+
+	for (size_t e = 0; e < layer->n_experts; e++)
+	{
+		for (size_t i = 0; i < dim; i++)
+			shares[e] += layer->router[e * dim + i] * input[i];
+		shares[e] = exp(shares[e]);
+		all += shares[e];
+	}
+	/* An expert is used where fewer than that many have a greater share */
+	for (int pass = 0; pass < 2; pass++)
+		for (size_t e = 0; e < layer->n_experts; e++)
+		{
+			size_t		n_above = 0;
+
+			for (size_t other = 0; other < layer->n_experts; other++)
+				n_above += shares[other] > shares[e];
+			if (n_above >= decoder->n_experts_used)
+				continue;
+			if (pass == 0)
+				taken += shares[e];
+			else
+				plain_gated(out, input, &layer->experts[e].gate, &layer->experts[e].up, &layer->experts[e].down,
+							decoder, shares[e] / (decoder->normalizes_experts ? taken : all));
+		}
+	if (layer->shared_gate != NULL)
+	{
+		double		x = 0;
+
+		for (size_t i = 0; i < dim; i++)
+			x += layer->shared_gate[i] * input[i];
+		plain_gated(out, input, &layer->gate, &layer->up, &layer->down, decoder, 1 / (1 + exp(-x)));
+	}
+	free(shares);
+}
+
 static inline void
 plain_feed_forward_step(double *hidden, const double *input, const SrmDecoder *decoder, const SrmLayer *layer, size_t n)
 {
@@ -295,6 +359,19 @@ plain_feed_forward_step(double *hidden, const double *input, const SrmDecoder *d
 	double	   *up = plain_zeros(n * decoder->ffn_dim);
 
 	plain_norm(normed, input, layer->ffn_norm, layer->ffn_norm_bias, decoder, n, decoder->dim);
+	if (layer->n_experts > 0)
+	{
+		double	   *change = plain_zeros(n * decoder->dim);
+
+		for (size_t i = 0; i < n; i++)
+			plain_experts(change + i * decoder->dim, normed + i * decoder->dim, decoder, layer);
+		plain_add(hidden, change, layer->post_ffn_norm, layer->post_ffn_norm_bias, decoder, n);
+		free(change);
+		free(normed);
+		free(gate);
+		free(up);
+		return;
+	}
 	plain_linear(gate, normed, &layer->gate, layer->gate_bias, n);
 	plain_linear(up, normed, &layer->up, layer->up_bias, n);
 	for (size_t i = 0; i < n * decoder->ffn_dim; i++)

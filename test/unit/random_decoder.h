@@ -50,6 +50,11 @@ typedef struct RandomShape
 	bool		with_local_rope;	/* in layers with a window: theta is a tenth there */
 	size_t		rope_step;		/* not 0: every rope_step-th layer, the first among them, has none */
 	SrmRelative relative;		/* whose embedding is made */
+	size_t		n_experts;		/* of every other layer, the first among them */
+	size_t		n_experts_used;
+	bool		normalizes_experts;
+	size_t		expert_dim;
+	size_t		shared_dim;
 	bool		packed;			/* queries, keys and values lie in one tensor, by the head */
 } RandomShape;
 
@@ -211,6 +216,32 @@ random_layer(RandomState *state, const RandomShape *shape, const SrmDecoder *dec
 		random_packed_maps(state, shape, layer);
 }
 
+/* Experts in place of the feed-forward step, which becomes the one that all tokens take, or is left out. */
+static inline void
+random_experts(RandomState *state, const RandomShape *shape, SrmLayer *layer)
+{
+	const SrmMatrix none = {0};
+
+	layer->n_experts = shape->n_experts;
+	layer->router = random_vector(state, shape->n_experts * shape->dim, 0.0f, 0.5f);
+	layer->experts = srm_arena_array(state->arena, shape->n_experts, sizeof(SrmExpert), &state->status);
+	if (layer->experts == NULL)
+		abort();
+	for (size_t i = 0; i < shape->n_experts; i++)
+		layer->experts[i] = (SrmExpert) {
+			random_matrix(state, shape->expert_dim, shape->dim, shape->dtype),
+			random_matrix(state, shape->expert_dim, shape->dim, shape->dtype),
+			random_matrix(state, shape->dim, shape->expert_dim, shape->dtype)
+		};
+	layer->gate = layer->up = layer->down = none;
+	if (shape->shared_dim == 0)
+		return;
+	layer->gate = random_matrix(state, shape->shared_dim, shape->dim, shape->dtype);
+	layer->up = random_matrix(state, shape->shared_dim, shape->dim, shape->dtype);
+	layer->down = random_matrix(state, shape->dim, shape->shared_dim, shape->dtype);
+	layer->shared_gate = random_vector(state, shape->dim, 0.0f, 0.5f);
+}
+
 #define RANDOM_POSITIONS	1000
 
 static inline void
@@ -262,6 +293,8 @@ random_decoder(const RandomShape *shape, uint64_t seed, SrmArena *arena)
 	for (size_t i = 0; i < shape->n_layers; i++)
 	{
 		random_layer(&state, shape, decoder, &decoder->layers[i]);
+		if (shape->n_experts > 0 && i % 2 == 0)
+			random_experts(&state, shape, &decoder->layers[i]);
 		if (shape->window > 0 && i % shape->window_step == 0)
 		{
 			decoder->layers[i].window = shape->window;
@@ -274,6 +307,10 @@ random_decoder(const RandomShape *shape, uint64_t seed, SrmArena *arena)
 	decoder->final_norm = random_vector(&state, shape->dim, 1.0f, 0.3f);
 	if (shape->with_norm_biases)
 		decoder->final_norm_bias = random_vector(&state, shape->dim, 0.0f, 1.0f);
+	decoder->n_experts_used = shape->n_experts_used;
+	decoder->normalizes_experts = shape->normalizes_experts;
+	decoder->expert_dim = shape->expert_dim;
+	decoder->shared_dim = shape->shared_dim;
 	decoder->relative = shape->relative;
 	if (shape->relative.span > 0)
 		decoder->relative.embedding = random_vector(&state, 2 * shape->relative.span * shape->dim, 0.0f, 1.0f);
@@ -305,9 +342,19 @@ static inline void
 pack_decoder(SrmDecoder *decoder, SrmCompute compute, SrmArena *arena)
 {
 	for (size_t i = 0; i < decoder->n_layers; i++)
+	{
+		const SrmLayer *layer = &decoder->layers[i];
+
 		for (int j = 0; j < SRM_N_WEIGHTS; j++)
-			if (srm_weight_is_matrix(j) && srm_weight_matrix(&decoder->layers[i], j)->rows > 0)
-				pack_matrix(srm_weight_matrix(&decoder->layers[i], j), compute, arena);
+			if (srm_weight_is_matrix(j) && srm_weight_matrix(layer, j)->rows > 0)
+				pack_matrix(srm_weight_matrix(layer, j), compute, arena);
+		for (size_t j = 0; j < layer->n_experts; j++)
+		{
+			pack_matrix(&layer->experts[j].gate, compute, arena);
+			pack_matrix(&layer->experts[j].up, compute, arena);
+			pack_matrix(&layer->experts[j].down, compute, arena);
+		}
+	}
 }
 
 #endif							/* SRM_RANDOM_DECODER_H */

@@ -142,6 +142,24 @@ static const Damage other_bad_configs[] = {
 		"\"sliding_window_pattern\"", ""},
 	{"gemma3-old", "\"rope_local_base_freq\": 100.0", "\"rope_local_base_freq\": 0", SRM_INVALID_MODEL,
 		"\"rope_local_base_freq\"", ""},
+	{"mixtral", "\"num_experts_per_tok\": 2", "\"num_experts_per_tok\": 6", SRM_INVALID_MODEL,
+		"invalid value of \"num_experts_per_tok\"", "It is 6, and there are 5 experts."},
+	{"mixtral", "\"num_local_experts\": 5", "\"num_local_experts\": 5, \"num_experts\": 4", SRM_INVALID_MODEL,
+		"\"num_experts\" and \"num_local_experts\" are not the same", ""},
+	{"mixtral", "\"num_local_experts\": 5", "\"num_local_experts\": 6", SRM_INVALID_MODEL,
+		"wrong shape of tensor \"model.layers.0.block_sparse_moe.gate.weight\"", "(5, 16)"},
+	{"mixtral", "\"num_local_experts\": 5", "\"num_local_experts\": 1025", SRM_INVALID_MODEL, "\"num_local_experts\" is out of range", ""},
+	{"qwen2-moe", "\"mlp_only_layers\": [\n    1\n  ]", "\"mlp_only_layers\": 1", SRM_INVALID_MODEL, "\"mlp_only_layers\" is not a list", ""},
+	{"qwen2-moe", "\"mlp_only_layers\": [\n    1\n  ]", "\"mlp_only_layers\": [\"1\"]", SRM_INVALID_MODEL, "\"mlp_only_layers\" is not a list", ""},
+	{"qwen2-moe", "\"mlp_only_layers\": [\n    1\n  ]", "\"mlp_only_layers\": []", SRM_INVALID_MODEL, "missing tensor \"model.layers.1.mlp.", ""},
+	{"qwen2-moe", "\"shared_expert_intermediate_size\": 28", "\"shared_expert_intermediate_size\": 24", SRM_INVALID_MODEL,
+		"wrong shape of tensor \"model.layers.0.mlp.shared_expert.gate_proj.weight\"", "(28, 16)"},
+	{"qwen2-moe", "\"moe_intermediate_size\": 12", "\"moe_intermediate_size\": 16", SRM_INVALID_MODEL,
+		"wrong shape of tensor \"model.layers.0.mlp.experts.0.gate_proj.weight\"", "(12, 16)"},
+	{"qwen2-moe", "\"norm_topk_prob\": false", "\"norm_topk_prob\": 0", SRM_INVALID_MODEL, "\"norm_topk_prob\"", ""},
+	{"qwen2-moe", "\"use_sliding_window\": false", "\"use_sliding_window\": true", SRM_NOT_SUPPORTED, "use_sliding_window", ""},
+	{"qwen3-moe", "\"decoder_sparse_step\": 2", "\"decoder_sparse_step\": 0", SRM_INVALID_MODEL, "\"decoder_sparse_step\" is out of range", ""},
+	{"qwen3-moe", "\"decoder_sparse_step\": 2", "\"decoder_sparse_step\": 1", SRM_INVALID_MODEL, "missing tensor \"model.layers.0.mlp.", ""},
 };
 
 /* the same of settings that single architectures have */
@@ -150,6 +168,28 @@ test_other_bad_configs(void **state)
 {
 	(void) state;
 	EXPECT_FAILURES(other_bad_configs, "config.json", edit_file);
+}
+
+/* transformers has two names for the number of experts; without any there is the family's */
+static void
+test_experts(void **state)
+{
+	SrmModel   *model;
+
+	(void) state;
+	copy_model("qwen3-moe");
+	for (int i = 0; i < 2; i++)
+	{
+		model = open_fixture();
+		assert_int_equal(model->decoder.layers[0].n_experts, 0);
+		assert_int_equal(model->decoder.layers[1].n_experts, 7);
+		assert_true(model->decoder.n_experts_used == 2 && model->decoder.normalizes_experts);
+		srm_model_close(model);
+		if (i == 0)
+			edit_file("config.json", "\"num_experts\": 7", "\"num_local_experts\": 7");
+	}
+	edit_file("config.json", "\"num_local_experts\": 7", "\"x\": 7");
+	expect_failure(SRM_INVALID_MODEL, "wrong shape of tensor \"model.layers.1.mlp.gate.weight\"", "(128, 16)");
 }
 
 /* an architecture is told by the class, and where that is its authors' own by the type of model */
@@ -166,7 +206,7 @@ test_architecture(void **state)
 	srm_model_close(model);
 	edit_file("config.json", "\"model_type\": \"llama\"", "\"model_type\": \"t5\"");
 	expect_failure(SRM_NOT_SUPPORTED, "model architecture \"OurRewardModel\" is not supported",
-				   "the families Llama, Mistral, Qwen2, Qwen3, Gemma, Gemma2, Gemma3Text, Olmo2, Olmo3, Granite, SmolLM3, Phi3, InternLM2, Cohere, GPTNeoX, Bert, Roberta, XLMRoberta, DebertaV2, ModernBert");
+				   "the families Llama, Mistral, Qwen2, Qwen3, Mixtral, Qwen2Moe, Qwen3Moe, Gemma, Gemma2, Gemma3Text, Olmo2, Olmo3, Granite, SmolLM3, Phi3, InternLM2, Cohere, GPTNeoX, Bert, Roberta, XLMRoberta, DebertaV2, ModernBert");
 	edit_file("config.json", "OurRewardModel", "Llama4ForCausalLM");
 	expect_failure(SRM_NOT_SUPPORTED, "model architecture \"Llama4ForCausalLM\" is not supported", "");
 	edit_file("config.json", "Llama4ForCausalLM", "LlamaRewardModel");
@@ -180,6 +220,7 @@ main(void)
 		cmocka_unit_test(test_rope),
 		cmocka_unit_test(test_bad_configs),
 		cmocka_unit_test(test_other_bad_configs),
+		cmocka_unit_test(test_experts),
 		cmocka_unit_test(test_architecture),
 	};
 

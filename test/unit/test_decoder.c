@@ -107,6 +107,14 @@ static const RandomShape shapes[] = {
 		.vocab_size = 50, .dtype = SRM_F32, .norm_kind = SRM_NORM_LAYER, .with_biases = true, .with_norm_biases = true,
 		.without_gate = true, .is_parallel = true, .activation = SRM_ACTIVATION_GELU,
 	.rope = {.type = SRM_ROPE_DEFAULT, .theta = 10000, .dim = 6}},
+	/* experts in every other layer (Mixtral, Qwen3) */
+	{.n_layers = 3, .dim = 24, .n_heads = 4, .n_kv_heads = 2, .head_dim = 8, .ffn_dim = 20,
+		.vocab_size = 50, .dtype = SRM_BF16, .rope = {.type = SRM_ROPE_DEFAULT, .theta = 10000},
+	.n_experts = 7, .n_experts_used = 2, .expert_dim = 40, .normalizes_experts = true},
+	/* with a step that all tokens take (Qwen2) */
+	{.n_layers = 2, .dim = 24, .n_heads = 4, .n_kv_heads = 2, .head_dim = 8, .ffn_dim = 40,
+		.vocab_size = 50, .dtype = SRM_F32, .rope = {.type = SRM_ROPE_DEFAULT, .theta = 10000},
+	.n_experts = 5, .n_experts_used = 3, .expert_dim = 17, .shared_dim = 50},
 	/* heads packed into one tensor (InternLM2), wave lengths scaled one by one (Phi-3) */
 	{.n_layers = 2, .dim = 24, .n_heads = 6, .n_kv_heads = 2, .head_dim = 8, .ffn_dim = 40,
 		.vocab_size = 50, .dtype = SRM_F32, .with_biases = true,

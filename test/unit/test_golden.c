@@ -176,6 +176,9 @@ main(void)
 		MODEL("gptneox"),
 		MODEL("gptneox-old"),
 		MODEL("phi3-part"),
+		MODEL("mixtral"),
+		MODEL("qwen2-moe"),
+		MODEL("qwen3-moe"),
 		MODEL("xlm-roberta"),
 	};
 

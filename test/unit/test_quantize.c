@@ -163,8 +163,16 @@ check_model(const char *name)
 		check_matrix(&a->output, &b->output);
 		if (b->gate.rows > 0)
 			check_matrix(&a->gate, &b->gate);
-		check_matrix(&a->up, &b->up);
-		check_matrix(&a->down, &b->down);
+		if (b->up.rows > 0)
+			check_matrix(&a->up, &b->up);
+		if (b->down.rows > 0)
+			check_matrix(&a->down, &b->down);
+		for (size_t j = 0; j < b->n_experts; j++)
+		{
+			check_matrix(&a->experts[j].gate, &b->experts[j].gate);
+			check_matrix(&a->experts[j].up, &b->experts[j].up);
+			check_matrix(&a->experts[j].down, &b->experts[j].down);
+		}
 		if (b->ffn_norm != NULL)
 			assert_memory_equal(a->ffn_norm, b->ffn_norm, large->decoder.dim * sizeof(float));
 	}
@@ -188,6 +196,8 @@ test_models(void **state)
 	check_model("mistral");
 	check_model("cross-modernbert-old");
 	check_model("cross-deberta");
+	check_model("mixtral");
+	check_model("qwen2-moe");
 }
 
 static char source[100];

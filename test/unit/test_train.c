@@ -177,6 +177,13 @@ test_no_backward(void **state)
 	assert_null(srm_trainer_open(&run.options, NULL, &run.status));
 	assert_int_equal(run.status.code, SRM_NOT_SUPPORTED);
 	assert_string_equal(run.status.detail, "Its tokens see those behind them.");
+
+	srm_status_init(&run.status);
+	run.options.base = "test/data/models/mixtral";
+	assert_null(srm_trainer_open(&run.options, NULL, &run.status));
+	assert_int_equal(run.status.code, SRM_NOT_SUPPORTED);
+	assert_string_equal(run.status.message, "a model of architecture \"MixtralForSequenceClassification\" cannot be trained");
+	assert_string_equal(run.status.detail, "Its feed-forward steps are experts.");
 }
 
 static void

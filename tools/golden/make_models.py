@@ -20,9 +20,9 @@ import transformers
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import (AutoModelForSequenceClassification, CohereConfig, CoherePreTrainedModel, Gemma2Config, Gemma3TextConfig, GemmaConfig,
-                          GPTNeoXConfig, GraniteConfig, GranitePreTrainedModel, LlamaConfig, MistralConfig, Olmo2Config,
-                          Olmo3Config, Phi3Config, PreTrainedTokenizerFast, Qwen2Config, Qwen3Config,
-                          SmolLM3Config, XLMRobertaConfig, XLMRobertaPreTrainedModel)
+                          GPTNeoXConfig, GraniteConfig, GranitePreTrainedModel, LlamaConfig, MistralConfig, MixtralConfig,
+                          Olmo2Config, Olmo3Config, Phi3Config, PreTrainedTokenizerFast, Qwen2Config, Qwen2MoeConfig,
+                          Qwen3Config, Qwen3MoeConfig, SmolLM3Config, XLMRobertaConfig, XLMRobertaPreTrainedModel)
 from transformers.modeling_layers import GenericForSequenceClassification
 
 import formulas
@@ -164,6 +164,13 @@ MODELS = {
         "float32", {}, {}),
     "llama-dynamic": (LlamaConfig, dict(max_position_embeddings=60, rope_parameters=rope("dynamic", factor=2.5)),
                       "float32", {}, {}),
+    # Experts; some layers without
+    "mixtral": (MixtralConfig, dict(SMALL, num_local_experts=5, num_experts_per_tok=2, sliding_window=50), "bfloat16", {}, {}),
+    "qwen2-moe": (Qwen2MoeConfig, dict(hidden_size=16, intermediate_size=24, num_hidden_layers=3, num_experts=6, num_experts_per_tok=3, moe_intermediate_size=12,
+                                       shared_expert_intermediate_size=28, mlp_only_layers=[1]), "float16", {}, {}),
+    "qwen3-moe": (Qwen3MoeConfig, dict(SMALL, num_hidden_layers=3, num_experts=7, num_experts_per_tok=2, moe_intermediate_size=12,
+                                       decoder_sparse_step=2, norm_topk_prob=True), "float32",
+                  dict(num_local_experts=None, num_experts=7), {}),
 }
 
 

@@ -28,6 +28,14 @@ list_layer(SrmPreparedPlan *plan, const SrmLayer *layer)
 	for (int i = 0; i < SRM_N_WEIGHTS; i++)
 		if (srm_weight_is_matrix(i) && srm_weight_matrix(layer, i)->data != NULL)
 			plan->matrices[plan->n++].matrix = srm_weight_matrix(layer, i);
+	for (size_t i = 0; i < layer->n_experts; i++)
+	{
+		SrmExpert  *expert = &layer->experts[i];
+
+		plan->matrices[plan->n++].matrix = &expert->gate;
+		plan->matrices[plan->n++].matrix = &expert->up;
+		plan->matrices[plan->n++].matrix = &expert->down;
+	}
 }
 
 size_t
@@ -132,10 +140,12 @@ srm_prepared_plan(SrmPreparedPlan *plan, SrmModel *model, int compute, SrmArena 
 				  SrmStatus *status)
 {
 	const SrmDecoder *decoder = &model->decoder;
-	size_t		n_copies = 1 + model->head.value.n + model->head.gate.stack.n;
+	size_t		n_most = decoder->n_layers * SRM_N_WEIGHTS + 1 + model->head.value.n + model->head.gate.stack.n;
 
 	memset(plan, 0, sizeof(SrmPreparedPlan));
-	plan->matrices = srm_arena_array(arena, decoder->n_layers * SRM_N_WEIGHTS + n_copies,
+	for (size_t i = 0; i < decoder->n_layers; i++)
+		n_most += 3 * decoder->layers[i].n_experts;
+	plan->matrices = srm_arena_array(arena, n_most,
 									 sizeof(SrmPreparedMatrix), status);
 	if (plan->matrices == NULL)
 		return false;
