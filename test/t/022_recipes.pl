@@ -98,6 +98,16 @@ is(scalar @tokens, 2, 'a line a response');
 is(result(sprintf(q{abs(sum(reward) - %.9g) < 1e-4 FROM srm_token_rewards('default', '%s', '%s')}, eval { my $sum = 0; $sum += $_ for @{$tokens[0]{rewards}}; $sum },
 	$tokens[0]{prompt}, $tokens[0]{response})), 't', 'with the rewards of its tokens');
 
+# they are read by what trainers read them with; PYTHON is make's
+SKIP:
+{
+	my @python = ($ENV{SRM_PYTHON} // 'python3');
+	my ($log, @files) = ('', map { "$written/$_.jsonl" } qw(trl openrlhf sentences tokens pairs));
+	local @ENV{qw(HF_HOME HF_HUB_OFFLINE)} = ($written, 1);
+	skip 'no Python package datasets', 1 if !IPC::Run::run([@python, '-c', 'import datasets'], '>', \$log, '2>', \$log);
+	ok(IPC::Run::run([@python, "$ENV{TESTDIR}/tools/compare/read_sets.py", @files], '>', \$log, '2>', \$log), 'the package datasets finds what was written') or diag($log);
+}
+
 run_page('scale.md');
 is(result(q{count(*), count(problem) FROM all_scores}), result(q{count(*), 0 FROM pairs}), 'a table is scored');
 is(result(q{count(*) FROM scored JOIN pairs USING (id) WHERE score IS DISTINCT FROM srm_score('default', prompt, chosen)}), '0', 'and in parallel');
