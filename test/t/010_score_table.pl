@@ -76,6 +76,11 @@ my $workers = q{SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'srm 
 is($node->safe_psql('postgres', 'SELECT count(*), count(*) FILTER (WHERE (score IS NULL) <> (id % 1000 = 500)) FROM expected'), '20000|0',
 	'a generated column is NULL for the bad rows alone');
 
+# and an evaluation can leave them out
+is($node->safe_psql('postgres', q{SELECT n FROM srm_evaluate(
+	$$SELECT prompt, response AS chosen, 'No.' AS rejected FROM answers WHERE srm_problem('llama', prompt, response, 'No.') IS NULL$$, 'llama')}), '19980',
+	'an evaluation goes on without the bad rows');
+
 # all rows, with a problem for each bad one and for no other
 $node->safe_psql('postgres', call('one'));
 is(result('one'), '20000|20|0', 'every row is scored or has a problem');
