@@ -89,6 +89,9 @@ is($node->safe_psql('postgres', q{
 	join("\n", '4|response must not be empty|0|0', '4|response is null|1|1', '6|text is too long for the model|2|5',
 		'3|response is a list of messages, but of type text|3|3', '3|prompt is null|4|4'), 'the problems are told apart');
 
+# the planner knows that rows wait: it would sort all of them for each batch
+is($node->safe_psql('postgres', q{SELECT null_frac FROM pg_stats WHERE tablename = 'one' AND attname = 'scored_at'}), '1', 'the target has statistics');
+
 # with workers
 my ($ret, $stdout, $stderr) = $node->psql('postgres', call('three', 'workers => 3, batch => 50'));
 is($ret, 0, 'three processes');

@@ -52,14 +52,18 @@ srm_score_plan_hash(const SrmScorePlan *plan)
 	return psprintf("pg_catalog.hashtextextended(ROW(%s)::pg_catalog.text, 0)", plan->columns);
 }
 
-/* Rows that wait for a call with another filter are not this one's. */
+/*
+ * Rows that wait for a call with another filter are not this one's.  OFFSET 0 has the source looked at for as
+ * many rows as are picked, and not from its beginning on for each batch.
+ */
 char *
 srm_score_plan_waiting(const SrmScorePlan *plan)
 {
 	if (plan->filter == NULL)
 		return "t.scored_at IS NULL";
-	return psprintf("t.scored_at IS NULL AND EXISTS (SELECT FROM %s AS s %s AND %s)",
-					plan->source_name, srm_score_plan_where(plan), srm_score_plan_match(plan, "s", "t"));
+	return psprintf("t.scored_at IS NULL AND EXISTS (SELECT FROM %s AS s %s AND %s%s)",
+					plan->source_name, srm_score_plan_where(plan), srm_score_plan_match(plan, "s", "t"),
+					plan->has_index ? " OFFSET 0" : "");
 }
 
 static char *

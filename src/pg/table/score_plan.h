@@ -35,6 +35,7 @@ typedef struct SrmScorePlan
 	char	   *sentences_name; /* NULL: no sentences are kept */
 	int			n_keys;
 	char	  **keys;
+	bool		has_index;		/* of the source, that finds the first of them */
 	int			n_inputs;
 	const char *names[SRM_SCORE_MAX_INPUTS];	/* of the arguments, for messages */
 	char	   *inputs[SRM_SCORE_MAX_INPUTS];

@@ -37,6 +37,7 @@
 #define NOTICE_MS		30000
 #define MAX_BATCH		100000
 #define MAX_WORKERS		1024
+#define ANALYZE_ROWS	1000	/* that wait; fewer are soon sorted */
 
 /* In the order of CREATE PROCEDURE srm_score_table */
 enum
@@ -148,6 +149,15 @@ find_keys(SrmScorePlan *plan, const char *list)
 				 errmsg("%s has no primary key", plan->source_name),
 				 errhint("Name the columns that tell its rows apart, as in key => 'id'.")));
 	split_keys(plan, list);
+}
+
+static bool
+find_index(const SrmScorePlan *plan)
+{
+	return is_true(psprintf("SELECT EXISTS (SELECT FROM pg_catalog.pg_index AS i, pg_catalog.pg_attribute AS a"
+							" WHERE i.indrelid = %u AND i.indisvalid AND i.indpred IS NULL"
+							" AND a.attrelid = i.indrelid AND a.attnum = i.indkey[0] AND pg_catalog.quote_ident(a.attname) = %s)",
+							plan->source, quote_literal_cstr(plan->keys[0])));
 }
 
 /* The type of an expression over the source. */
@@ -268,6 +278,7 @@ make_plan(FunctionCallInfo fcinfo)
 	plan->filter = get_text(fcinfo, ARGUMENT_FILTER);
 	plan->batch = get_count(fcinfo, ARGUMENT_BATCH, "batch", MAX_BATCH);
 	find_keys(plan, get_text(fcinfo, ARGUMENT_KEY));
+	plan->has_index = find_index(plan);
 	read_inputs(fcinfo, plan);
 	plan->columns = find_columns(plan);
 	pin_model(plan, get_text(fcinfo, ARGUMENT_MODEL));
@@ -372,10 +383,24 @@ count_waiting(const SrmScorePlan *plan)
 									  srm_score_plan_waiting(plan))), NULL, 10);
 }
 
+/*
+ * The planner has to know that rows wait, or it sorts all of them for each batch.  Only the owner may
+ * tell it; autovacuum does later on.
+ */
+static void
+analyze_target(const SrmScorePlan *plan)
+{
+	if (is_true(psprintf("SELECT pg_catalog.pg_has_role(relowner, 'USAGE') FROM pg_catalog.pg_class WHERE oid = %s::pg_catalog.regclass",
+						 quote_literal_cstr(plan->target_name))))
+		run(psprintf("ANALYZE %s", plan->target_name), SPI_OK_UTILITY);
+}
+
 /* Sessions that begin at once do so one after the other. */
 static int64
 prepare_target(const SrmScorePlan *plan)
 {
+	int64		n_rows;
+
 	run(psprintf("SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended('srm_score_table ' || %s, 0))",
 				 quote_literal_cstr(plan->target_name)), SPI_OK_SELECT);
 	check_keys(plan);
@@ -386,7 +411,10 @@ prepare_target(const SrmScorePlan *plan)
 	if (plan->sentences_name != NULL && !exists(plan->sentences_name))
 		make_sentences(plan);
 	queue_rows(plan);
-	return count_waiting(plan);
+	n_rows = count_waiting(plan);
+	if (n_rows >= ANALYZE_ROWS)
+		analyze_target(plan);
+	return n_rows;
 }
 
 /* Lets others see what was written, and lets go of locks and the snapshot. */
