@@ -72,7 +72,7 @@ static const char *const es_never[] = {
 };
 
 static const char *const es_number[] = {
-	"abr", "ago", "apt", "art", "arts", "av", "ca", "cap", "caps", "cf", "col", "dic", "ej",
+	"abr", "ago", "aprox", "apt", "art", "arts", "av", "ca", "cap", "caps", "cf", "col", "dic", "ej",
 	"ene", "feb", "fig", "figs", "jul", "jun", "mar", "may", "máx", "mín", "no", "nov", "nro",
 	"nº", "núm", "núms", "oct", "p", "pag", "pags", "pp", "pág", "págs", "párr", "sec", "sep",
 	"sept", "t", "tel", "tfno", "tomo", "vol", "vols"
@@ -144,7 +144,7 @@ static const char *const pt_never[] = {
 };
 
 static const char *const pt_number[] = {
-	"abr", "ago", "al", "art", "arts", "cap", "col", "dez", "ed", "fev", "fig", "figs", "fl",
+	"abr", "ago", "al", "aprox", "art", "arts", "cap", "col", "dez", "ed", "fev", "fig", "figs", "fl",
 	"fls", "inc", "jan", "jul", "jun", "mai", "mar", "n", "no", "nov", "nro", "nº", "núm",
 	"op", "out", "p", "pag", "par", "pp", "pág", "págs", "sec", "set", "séc", "t", "tel", "v",
 	"vol", "vols"
@@ -364,7 +364,7 @@ static const char *const ru_never[] = {
 	"рис", "рож", "руб", "русск", "с.ш", "св", "сев", "сек", "сер", "след", "см", "сокр",
 	"соц", "соч", "спец", "ср", "ст", "стр", "т", "т.е", "т.к", "т.н", "т.о", "тов", "ул",
 	"уп", "устар", "утв", "уч", "ф", "фам", "физ", "фин", "фр", "фраз", "х", "хим", "худ",
-	"ц", "ч", "чел", "чешск", "ш", "шт", "э", "юж", "юр", "яз", "япон"
+	"ц", "ч", "чешск", "ш", "э", "юж", "юр", "яз", "япон"
 };
 
 static const char *const ru_number[] = {
@@ -373,7 +373,7 @@ static const char *const ru_number[] = {
 };
 
 static const char *const ru_capital[] = {
-	"др", "и.т.д", "млн", "млрд", "пр", "т.д", "т.п", "тыс", "экз"
+	"др", "и.т.д", "млн", "млрд", "пр", "т.д", "т.п", "тыс", "чел", "шт", "экз"
 };
 
 static const char *const ru_starter[] = {
@@ -399,7 +399,7 @@ static const char *const uk_never[] = {
 	"лат", "м", "мед", "н.е", "напр", "нар", "нац", "нач", "нім", "о", "об", "обл",
 	"оз", "ок", "орг", "п", "пер", "пл", "пол", "пор", "поч", "прим", "пров", "просп", "проф",
 	"р", "ред", "рос", "с", "св", "сел", "сер", "см", "смт", "ст", "стор", "т.з",
-	"т.зв", "таб", "тов", "укр", "упоряд", "ур", "фр", "чес", "чл", "чол", "ш", "ю", "яп",
+	"т.зв", "таб", "тов", "укр", "упоряд", "ур", "фр", "чес", "чл", "ш", "ю", "яп",
 	"ім", "інж", "ісп", "італ"
 };
 
@@ -409,7 +409,7 @@ static const char *const uk_number[] = {
 };
 
 static const char *const uk_capital[] = {
-	"грн", "коп", "млн", "млрд", "руб", "т.д", "т.п", "та.ін", "тис", "тощо", "ін", "інш"
+	"грн", "коп", "млн", "млрд", "руб", "т.д", "т.п", "та.ін", "тис", "тощо", "чол", "ін", "інш"
 };
 
 static const char *const uk_starter[] = {

@@ -321,6 +321,15 @@ skip_late_notes(const SrmRules *rules, size_t at)
 	return is_space_or_end(rules, end) ? end : at;
 }
 
+/* A mark that closes elsewhere, before a word: "Ja. »Nein«, sagte er." */
+static bool
+opens_here(const SrmRules *rules, size_t after)
+{
+	int32_t		c = srm_char_at(rules->text, after, rules->end, NULL);
+
+	return srm_char_is_letter(c) || srm_char_is_digit(c);
+}
+
 /* Closing marks, faces, notes and emoji that white space parts from their sentence. */
 static size_t
 skip_late_closers(const SrmRules *rules, size_t at)
@@ -342,7 +351,7 @@ skip_late_closers(const SrmRules *rules, size_t at)
 			after = srm_skip_face(text, mark, rules->end);
 		if (after == mark)
 			after = skip_late_notes(rules, mark);
-		if (after == mark && mark < rules->end && srm_char_is_closing(c))
+		if (after == mark && mark < rules->end && srm_char_is_closing(c) && !opens_here(rules, next))
 			after = next;
 		else if (after == mark && (c == '"' || c == '*' || c == '_'))
 		{
@@ -378,7 +387,8 @@ find_terminator(const SrmRules *rules, size_t at)
 		if (c == SRM_NO_CHAR)
 			return 0;
 		if (srm_char_is_terminator(c) ||
-			((c == ':' || c == ';') && srm_hidden_mark(&view, prev)))
+			((c == ':' || c == ';') && srm_hidden_mark(&view, prev)) ||
+			(c == ';' && (rules->language->flags & SRM_LANGUAGE_GREEK) != 0))
 			return at;
 		if (!srm_char_is_straight_quote(c) && !srm_char_is_closing(c) &&
 			!srm_char_is_opening(c) && !srm_char_is_emphasis(c) &&

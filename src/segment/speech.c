@@ -98,7 +98,11 @@ is_quotative(const SrmSpeech *speech)
 	size_t		rest = speech->end - speech->next;
 	int32_t		c = srm_char_at(speech->text, speech->next, speech->end, NULL);
 
-	if (speech->next != speech->close || speech->close == speech->after)
+	if (speech->close == speech->after)
+		return false;
+	if (starts_with(speech, speech->next, "하고 ") || starts_with(speech, speech->next, "라고 "))
+		return true;
+	if (speech->next != speech->close)
 		return false;
 	if (is_reported(speech))
 		return true;

@@ -69,8 +69,9 @@ first_letter(const SrmTerminator *term, size_t *at)
 		int32_t		c = srm_char_at(term->text, p, term->end, &next);
 
 		*at = p;
+		/* Whatever its direction, a quote opens here */
 		if (!srm_char_is_opening(c) && !srm_char_is_straight_quote(c) &&
-			!srm_char_is_emphasis(c))
+			!srm_char_is_emphasis(c) && c != 0xBB && c != 0x203A && c != 0x201D)
 			return c;
 		p = next;
 	}
@@ -505,6 +506,16 @@ is_and_so_on(const SrmTerminator *term, Word word)
 		memcmp(term->text + word.start, halves[1], 2) == 0;
 }
 
+/* "i. d. R." and "o. Ä.": a small letter before a capital with a period. */
+static bool
+is_part_of_acronym(const SrmTerminator *term, size_t next)
+{
+	size_t		period;
+	int32_t		c = srm_char_at(term->text, next, term->end, &period);
+
+	return srm_char_is_upper(c) && period < term->end && term->text[period] == '.';
+}
+
 static bool
 word_ends(const SrmTerminator *term, Word word)
 {
@@ -526,6 +537,8 @@ word_ends(const SrmTerminator *term, Word word)
 	{
 		if (srm_char_is_upper(single))
 			return initial_ends(term, word, single, next);
+		if (is_part_of_acronym(term, next))
+			return false;
 		/* "Roe v. Wade" */
 		return single != 'v' || !srm_char_is_upper(letter) || is_starter(term, next);
 	}
@@ -783,7 +796,7 @@ srm_terminator_ends(const SrmTerminator *term)
 		return ellipsis_ends(term, start, spaced && n_dots == 3);
 	if (c == '.')
 		return period_ends(term);
-	if (c == '!' || c == '?')
+	if (c == '!' || c == '?' || c == ';')
 		return mark_ends(term);
 	return true;
 }

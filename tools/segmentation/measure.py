@@ -288,17 +288,17 @@ def show_faults(text, gold, found, label):
 
 def report(name, gold_by_locale, splitters, show):
     for splitter, split in splitters.items():
-        gold, found = [], []
-        try:
-            for locale, items in gold_by_locale.items():
-                gold += items
+        gold, found, unknown = [], [], []
+        for locale, items in gold_by_locale.items():
+            try:
                 found += split([text for text, _ in items], locale)
-        except Exception as error:
-            print("%-28s %-10s left out: %s" % (name, splitter, error))
-            continue
+                gold += items
+            except Exception:
+                unknown.append(locale or "root")
         p, r, f, whole, n = score(gold, found, None, show if splitter == "srm" else 0, name)
-        print("%-28s %-10s %5d boundaries  P %5.1f R %5.1f F1 %5.1f  texts %d of %d" %
-              (name, splitter, n, p, r, f, whole, len(gold)))
+        print("%-28s %-17s %5d boundaries  P %5.1f R %5.1f F1 %5.1f  texts %d of %d%s" %
+              (name, splitter, n, p, r, f, whole, len(gold),
+               ", does not know " + " ".join(unknown) if unknown else ""))
 
 
 def by_locale(cases):
