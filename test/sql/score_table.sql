@@ -128,6 +128,16 @@ CALL srm_score_table('two', 'other', prompt => 'prompt', response => 'chosen');
 CALL srm_score_table('two', 'other', key => 'part', prompt => 'prompt', response => 'chosen');
 CALL srm_score_table('answers', 'other', prompt => 'prompt', response => 'response', model => 'nobody');
 CALL srm_score_table('answers', 'other', prompt => 'prompt', response => 'nothing', model => 'llama');
+\set VERBOSITY default
+CALL srm_score_table('answers', 'other', prompt => 'id', response => 'response', model => 'llama');
+CALL srm_score_table('answers', 'other', prompt => 'prompt', response => 'to_json(response)', model => 'llama');
+CALL srm_score_table('answers', 'other', messages => 'response', model => 'llama');
+CALL srm_score_table('answers', 'other', chosen => 'response', rejected => 'prompt', model => 'llama');
+CALL srm_score_table('answers', 'other', prompt => '1) FROM answers; SELECT (1', response => 'response', model => 'llama');
+CREATE TEMP TABLE passing AS SELECT * FROM answers;
+CALL srm_score_table('passing', 'other', key => 'id', prompt => 'prompt', response => 'response', model => 'llama', workers => 2);
+DROP TABLE passing;
+\set VERBOSITY terse
 CALL srm_score_table('answers', 'other', prompt => 'prompt', response => 'response', workers => 0);
 CALL srm_score_table('answers', 'other', prompt => 'prompt', response => 'response', batch => 0);
 CALL srm_score_table(NULL, 'other', prompt => 'prompt', response => 'response');

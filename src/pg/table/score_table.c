@@ -19,6 +19,7 @@
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
+#include "parser/parse_coerce.h"
 #include "storage/ipc.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -160,7 +161,7 @@ find_index(const SrmScorePlan *plan)
 							plan->source, quote_literal_cstr(plan->keys[0])));
 }
 
-/* The type of an expression over the source. */
+/* The type of an expression over the source; of a domain, the one below it. */
 static Oid
 type_of(const SrmScorePlan *plan, const char *expression)
 {
@@ -168,15 +169,39 @@ type_of(const SrmScorePlan *plan, const char *expression)
 	List	   *sources = prepared == NULL ? NIL : SPI_plan_get_plan_sources(prepared);
 	TupleDesc	columns = list_length(sources) != 1 ? NULL : ((CachedPlanSource *) linitial(sources))->resultDesc;
 
-	return columns == NULL || columns->natts != 1 ? InvalidOid : TupleDescAttr(columns, 0)->atttypid;
+	if (columns == NULL || columns->natts != 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_SYNTAX_ERROR),
+				 errmsg("not an expression: %s", expression)));
+	return getBaseType(TupleDescAttr(columns, 0)->atttypid);
+}
+
+static void
+check_type(const char *name, Oid type, bool takes_text, bool takes_messages)
+{
+	bool		is_text = TypeCategory(type) == TYPCATEGORY_STRING;
+	bool		is_messages = type == JSONBOID || type == JSONOID;
+
+	if ((is_text && takes_text) || (is_messages && takes_messages))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_DATATYPE_MISMATCH),
+			 errmsg("%s has type %s", name, format_type_be(type)),
+			 !takes_messages ? errhint("It has to be text.") :
+			 takes_text ? errhint("It has to be text, or a list of messages of type jsonb.") :
+			 errhint("It has to be a list of messages of type jsonb, as srm_messages() makes it of a transcript; "
+					 "texts have a prompt before them.")));
 }
 
 /* The scoring functions take jsonb, and no json. */
 static int
-add_input(SrmScorePlan *plan, const char *name, char *expression)
+add_input(SrmScorePlan *plan, const char *name, char *expression, bool takes_text, bool takes_messages)
 {
+	Oid			type = type_of(plan, expression);
+
+	check_type(name, type, takes_text, takes_messages);
 	plan->names[plan->n_inputs] = name;
-	plan->inputs[plan->n_inputs] = type_of(plan, expression) == JSONOID ?
+	plan->inputs[plan->n_inputs] = type == JSONOID ?
 		psprintf("(%s\n)::pg_catalog.jsonb", expression) : expression;
 	return plan->n_inputs++;
 }
@@ -206,20 +231,20 @@ read_inputs(FunctionCallInfo fcinfo, SrmScorePlan *plan)
 	char	   *messages = get_text(fcinfo, ARGUMENT_MESSAGES);
 	char	   *chosen = get_text(fcinfo, ARGUMENT_CHOSEN);
 	char	   *rejected = get_text(fcinfo, ARGUMENT_REJECTED);
-	int			first = prompt == NULL ? -1 : add_input(plan, "prompt", prompt);
+	int			first = prompt == NULL ? -1 : add_input(plan, "prompt", prompt, true, true);
 
 	if ((response != NULL) + (messages != NULL) + (chosen != NULL) != 1 ||
 		(chosen == NULL) != (rejected == NULL) ||
 		(response != NULL && prompt == NULL) || (messages != NULL && prompt != NULL))
 		fail_inputs();
 	if (response != NULL)
-		add_item(plan, "response", first, add_input(plan, "response", response));
+		add_item(plan, "response", first, add_input(plan, "response", response, true, false));
 	else if (messages != NULL)
-		add_item(plan, "response", add_input(plan, "messages", messages), -1);
+		add_item(plan, "response", add_input(plan, "messages", messages, false, true), -1);
 	else
 	{
-		int			a = add_input(plan, "chosen", chosen);
-		int			b = add_input(plan, "rejected", rejected);
+		int			a = add_input(plan, "chosen", chosen, first >= 0, first < 0);
+		int			b = add_input(plan, "rejected", rejected, first >= 0, first < 0);
 
 		add_item(plan, "chosen", first < 0 ? a : first, first < 0 ? -1 : a);
 		add_item(plan, "rejected", first < 0 ? b : first, first < 0 ? -1 : b);
@@ -283,6 +308,19 @@ make_plan(FunctionCallInfo fcinfo)
 	plan->columns = find_columns(plan);
 	pin_model(plan, get_text(fcinfo, ARGUMENT_MODEL));
 	return plan;
+}
+
+/* Workers are other sessions. */
+static void
+check_workers(const SrmScorePlan *plan, int n_workers)
+{
+	if (n_workers > 0 &&
+		is_true(psprintf("SELECT pg_catalog.bool_or(relpersistence = 't') FROM pg_catalog.pg_class WHERE oid IN (%u, %s::pg_catalog.regclass)",
+						 plan->source, quote_literal_cstr(plan->target_name))))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("background workers cannot see temporary tables"),
+				 errhint("Call srm_score_table with workers => 1.")));
 }
 
 static bool
@@ -523,6 +561,7 @@ SRM_FUNCTION(srm_sql_score_table)
 	srm_score_plan_statements(plan, &job);
 	job.search_path = namespace_search_path;
 	n_rows = prepare_target(plan);
+	check_workers(plan, n_workers);
 	srm_score_job_begin(&job, plan->source_name, plan->target_name, plan->model, n_rows);
 	srm_score_job_join(&job);
 	/* What is wrong with the statements shows before anything is committed */

@@ -22,7 +22,7 @@ typedef struct SrmScoreWorkers
 /* Starts up to n workers for a job that is committed; says how many in n. */
 extern void srm_score_workers_start(SrmScoreWorkers *workers, const SrmScoreJob *job, int n);
 
-/* Waits until all have done what was left; false if one of them ended with an error. */
+/* Waits until all have ended, be it with an error, which the server's log has. */
 extern void srm_score_workers_wait(SrmScoreWorkers *workers);
 
 /* Ends them; before_shmem_exit() may call it. */
