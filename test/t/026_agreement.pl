@@ -69,6 +69,13 @@ like($stderr, qr/WARNING:  model "llama" in 8 bits prefers other responses.*DETA
 is($stdout, '0', 'pairs that cannot flip');
 unlike($stderr, qr/WARNING/, 'and none');
 
+unlike($stderr, qr/NOTICE/, 'what was measured needs no notice');
+
+# no query: nobody takes the copy for the model unawares
+($ret, $stdout, $stderr) = $node->psql('postgres', q{SELECT srm_quantize('llama', 'unmeasured')});
+is($ret, 0, 'quantizing without a query') or diag $stderr;
+like($stderr, qr/NOTICE:  how far scores of model "unmeasured" agree with those of "llama" was not measured.*HINT:  Give a query/s, 'says that nothing was measured');
+
 # refusals, which leave the copy as it is
 sub fails_with
 {

@@ -113,6 +113,16 @@ warn_flips(const char *model, const SrmAgreement *agreement)
 				 errhint("Pairs whose scores are close flip first. If they matter, keep the model as it is.")));
 }
 
+/* Nobody should take the copy for the model unawares. */
+static void
+tell_unmeasured(const char *model, const char *name)
+{
+	ereport(NOTICE,
+			(errmsg("how far scores of model \"%s\" agree with those of \"%s\" was not measured",
+					srm_call_text(name), srm_call_text(model)),
+			 errhint("Give a query of preference pairs as third argument of srm_quantize.")));
+}
+
 static void
 write_model(SrmCall *call, SrmOutput *output, const char *model, bool embedding, const SrmAgreement *agreement)
 {
@@ -132,14 +142,16 @@ SRM_FUNCTION(srm_sql_quantize)
 {
 	SrmCall    *call = srm_call_begin();
 	char	   *model = srm_cstring_of_datum(PG_GETARG_DATUM(0));
+	char	   *name = srm_cstring_of_datum(PG_GETARG_DATUM(1));
 	bool		embedding = PG_NARGS() > 3 && PG_GETARG_BOOL(3);
 	SrmOutput  *output;
 
 	(void) srm_models_resolve(call, model);
-	output = srm_output_begin(call, srm_cstring_of_datum(PG_GETARG_DATUM(1)), PG_GETARG_BOOL(2));
+	output = srm_output_begin(call, name, PG_GETARG_BOOL(2));
 	write_model(call, output, model, embedding, NULL);
 	srm_output_end(output);
 	srm_call_end(call);
+	tell_unmeasured(model, name);
 	PG_RETURN_VOID();
 }
 
