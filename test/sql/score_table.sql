@@ -99,6 +99,12 @@ CREATE FUNCTION counted(t text) RETURNS text LANGUAGE plpgsql STABLE AS $$ BEGIN
 CALL srm_score_table('answers', 'counted_scores', prompt => 'counted(prompt)', response => 'response', model => 'llama', batch => 5);
 SELECT last_value AS calls, (SELECT count(*) FROM answers) AS rows FROM calls;
 
+-- batches are not compiled just in time, whatever the model costs; the session's setting stays
+
+CALL srm_score_table('named', 'jit_scores', prompt => 'current_setting(''jit'')', response => 'k', model => 'llama');
+SELECT count(*) FROM jit_scores JOIN named USING (at) WHERE score = srm_score('llama', 'off', k);
+SELECT current_setting('jit') = reset_val AS same FROM pg_settings WHERE name = 'jit';
+
 -- rows that went away while they waited
 
 INSERT INTO transcript_scores (id) VALUES (99);
@@ -151,4 +157,4 @@ DROP VIEW two;
 DROP FUNCTION counted;
 DROP SEQUENCE calls;
 DROP TABLE answers, scores, scores2, sentences, margins, transcripts, transcript_margins, transcript_scores, chats, chat_scores, reply_scores,
-	named, named_scores, named_sentences, counted_scores;
+	named, named_scores, jit_scores, named_sentences, counted_scores;

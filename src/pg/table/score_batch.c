@@ -16,6 +16,7 @@
 #include "storage/itemptr.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/resowner.h"
 
@@ -208,6 +209,8 @@ srm_score_batch_run(SrmScoreRunner *runner, SrmScoreCounts *counts)
 {
 	ArrayType  *places;
 
+	/* A model's cost would have each batch compiled anew, which takes longer than its expressions */
+	set_config_option("jit", "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_LOCAL, true, 0, false);
 	memset(counts, 0, sizeof(SrmScoreCounts));
 	MemoryContextReset(runner->scratch);
 	MemoryContextSwitchTo(runner->scratch);
