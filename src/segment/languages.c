@@ -17,9 +17,6 @@
 
 #define WORDS(list) {list, sizeof(list) / sizeof(list[0])}
 
-/* Characters of a text that tell its script. */
-#define MAX_GUESS	256
-
 /* No word of the tables is longer, in bytes. */
 #define MAX_WORD	32
 
@@ -644,35 +641,6 @@ srm_language_find(const char *locale)
 			memcmp(srm_languages[i].code, locale, length) == 0)
 			return &srm_languages[i];
 	}
-	return &srm_languages[0];
-}
-
-/*
- * Letters of Latin script tell nothing, and English must not suffer: such a
- * text keeps the root.  Ukrainian is told by letters that Russian lacks.
- */
-const SrmLanguage *
-srm_language_guess(const char *text, size_t length)
-{
-	size_t		at = 0;
-	int			n_latin = 0;
-	int			n_cyrillic = 0;
-	int			n_greek = 0;
-	bool		is_ukrainian = false;
-
-	for (int i = 0; i < MAX_GUESS && at < length; i++)
-	{
-		int32_t		c = srm_char_at(text, at, length, &at);
-
-		n_latin += c < 0x250 && srm_char_is_letter(c);
-		n_cyrillic += srm_char_is_cyrillic(c);
-		n_greek += srm_char_is_greek(c);
-		is_ukrainian |= c == 0x456 || c == 0x457 || c == 0x454 || c == 0x491;
-	}
-	if (n_cyrillic > n_latin)
-		return srm_language_find(is_ukrainian ? "uk" : "ru");
-	if (n_greek > n_latin)
-		return srm_language_find("el");
 	return &srm_languages[0];
 }
 

@@ -45,9 +45,6 @@ extern const size_t srm_n_languages;
 /* The language of a tag such as "de" or "pt-BR"; the root for what has no rules. */
 extern const SrmLanguage *srm_language_find(const char *locale);
 
-/* The root, or the language that the script of a text tells. */
-extern const SrmLanguage *srm_language_guess(const char *text, size_t length);
-
 /* The class of a word in a language, and in the tables for all of them. */
 extern SrmAbbreviation srm_language_abbreviation(const SrmLanguage *language,
 												 const char *word, size_t length);

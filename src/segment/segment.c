@@ -22,6 +22,7 @@
 #include "base/utf8.h"
 #include "segment/blocks.h"
 #include "segment/chars.h"
+#include "segment/guess.h"
 #include "segment/hidden.h"
 #include "segment/rules.h"
 #include "segment/separator.h"

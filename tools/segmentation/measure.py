@@ -295,6 +295,9 @@ def report(name, gold_by_locale, splitters, show):
                 gold += items
             except Exception:
                 unknown.append(locale or "root")
+        if not gold:
+            print("%-28s %-17s does not know %s" % (name, splitter, " ".join(unknown)))
+            continue
         p, r, f, whole, n = score(gold, found, None, show if splitter == "srm" else 0, name)
         print("%-28s %-17s %5d boundaries  P %5.1f R %5.1f F1 %5.1f  texts %d of %d%s" %
               (name, splitter, n, p, r, f, whole, len(gold),
