@@ -266,6 +266,8 @@ is_hidden_start(const SrmLineView *view, size_t at, size_t next)
 		return next + 1 < view->end && text[next + 1] == '[';
 	if (text[next] == '(')
 		return is_enclosed_item(view, next);
+	if (text[next] == ',')
+		return srm_skip_low_quote(text, next, view->end) != next;
 	if (text[next] == '.')
 		return is_long_word(view, at) && is_opening_omission(view, next);
 	if (is_lettered_list(view, next))

@@ -153,6 +153,18 @@ srm_skip_bare_note(const char *text, size_t start, size_t at, size_t end)
 }
 
 size_t
+srm_skip_low_quote(const char *text, size_t at, size_t end)
+{
+	size_t		after = at + 2;
+
+	if (end - at < 3 || text[at] != ',' || text[at + 1] != ',')
+		return at;
+	if (text[after] == ' ')
+		after++;
+	return srm_char_is_upper(srm_char_at(text, after, end, NULL)) ? after : at;
+}
+
+size_t
 srm_skip_face(const char *text, size_t at, size_t end)
 {
 	size_t		face = at;

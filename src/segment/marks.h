@@ -30,6 +30,9 @@ extern size_t srm_skip_note(const char *text, size_t at, size_t end);
  */
 extern size_t srm_skip_bare_note(const char *text, size_t start, size_t at, size_t end);
 
+/* ",,": how typewriters open a quotation in Dutch and German, with a space that may follow */
+extern size_t srm_skip_low_quote(const char *text, size_t at, size_t end);
+
 /* A face made of ASCII: ":)", ";-D" */
 extern size_t srm_skip_face(const char *text, size_t at, size_t end);
 

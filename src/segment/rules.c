@@ -29,6 +29,9 @@
 /* Bytes in which the second item of a list follows the first one. */
 #define MAX_ITEM 512
 
+/* Bytes in which a quotation has opened. */
+#define MAX_QUOTE 512
+
 /* Bytes in which a list of letters that starts within a line has its first items. */
 #define MAX_LETTERS 256
 
@@ -321,6 +324,16 @@ skip_late_notes(const SrmRules *rules, size_t at)
 	return is_space_or_end(rules, end) ? end : at;
 }
 
+/* Two strokes behind a space close what ",," has opened before, in the same line. */
+static bool
+closes_low_quote(const SrmRules *rules, size_t mark)
+{
+	size_t		from = mark - rules->line > MAX_QUOTE ? mark - MAX_QUOTE : rules->line;
+
+	return rules->end - mark > 1 && rules->text[mark + 1] == '\'' && is_space_or_end(rules, mark + 2) &&
+		memmem(rules->text + from, mark - from, ",,", 2) != NULL;
+}
+
 /* A mark that closes elsewhere, before a word: "Ja. »Nein«, sagte er." */
 static bool
 opens_here(const SrmRules *rules, size_t after)
@@ -353,6 +366,8 @@ skip_late_closers(const SrmRules *rules, size_t at)
 			after = skip_late_notes(rules, mark);
 		if (after == mark && mark < rules->end && srm_char_is_closing(c) && !opens_here(rules, next))
 			after = next;
+		else if (after == mark && c == '\'' && closes_low_quote(rules, mark))
+			after = mark + 2;
 		else if (after == mark && (c == '"' || c == '*' || c == '_'))
 		{
 			while (after < rules->end && text[after] == c)

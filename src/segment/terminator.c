@@ -12,6 +12,7 @@
 #include "segment/chars.h"
 #include "segment/hidden.h"
 #include "segment/markers.h"
+#include "segment/marks.h"
 #include "segment/speech.h"
 #include "segment/tables.h"
 
@@ -62,7 +63,7 @@ first_letter(const SrmTerminator *term, size_t *at)
 	if ((mark == '-' || mark == 0x2013 || mark == 0x2014) && dash < term->end &&
 		term->text[dash] == ' ')
 		p = dash + 1;
-	p = skip_item(term, p);
+	p = skip_item(term, srm_skip_low_quote(term->text, p, term->end));
 	for (int i = 0; i < MAX_OPENERS; i++)
 	{
 		size_t		next;
@@ -176,14 +177,6 @@ is_single(const SrmTerminator *term, Word word, int32_t *letter)
 
 	*letter = srm_char_at(term->text, word.start, word.end, &next);
 	return *letter != SRM_NO_CHAR && next == word.end && srm_char_is_letter(*letter);
-}
-
-static bool
-is_capital(const SrmTerminator *term, Word word)
-{
-	int32_t		letter;
-
-	return is_single(term, word, &letter) && srm_char_is_upper(letter);
 }
 
 /* A number, or a numeral of more than one letter or other than "I". */
@@ -633,7 +626,7 @@ period_ends(const SrmTerminator *term)
 	Word		word = word_before(term, term->after - 1);
 	int32_t		c = srm_char_at(term->text, term->next, term->end, NULL);
 
-	if (starts_no_sentence(c))
+	if (starts_no_sentence(c) && srm_skip_low_quote(term->text, term->next, term->end) == term->next)
 		return false;
 	if (term->next == term->close)
 	{
@@ -772,7 +765,7 @@ mark_ends(const SrmTerminator *term)
 	/* "!Kung", "!x", and "Y!J" */
 	if (term->next == term->close)
 		return c != '[' && !alone && starts_sentence(letter) && !is_in_url(term) &&
-			!is_capital(term, word_before(term, term->after - 1));
+			!(is_single(term, word_before(term, term->after - 1), &letter) && srm_char_is_upper(letter));
 	if (alone && !starts_sentence(letter))
 		return false;
 	return c >= 0x80 ? !srm_char_is_math(c) : !is_operator(term);
