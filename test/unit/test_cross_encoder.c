@@ -336,6 +336,31 @@ test_without_types(void **state)
 	srm_scorer_close(scorer);
 }
 
+/* the class tells types of tokens, too; a model without them does not ask */
+static void
+test_types_by_class(void **state)
+{
+	SrmScorer  *scorer;
+	Pair		pair;
+	SrmStatus	status = {0};
+	SrmScoreOptions options;
+
+	(void) state;
+	pair = read_pair(srm_json_member(read_json_file("test/data/models/cross-deberta-types/expected.json", arena, &status), "pairs")->child);
+	copy_model("cross-deberta-types");
+	edit_file("tokenizer_config.json", "\"model_input_names\"", "\"names\"");
+	expect_failure(SRM_NOT_SUPPORTED, "\"TokenizersBackend\" does not tell", "");
+	edit_file("tokenizer_config.json", "TokenizersBackend", "DebertaV2Tokenizer");
+	scorer = open_scorer(fixture, NULL);
+	srm_scorer_defaults(scorer, &options);
+	check_score(scorer, &pair, &options);
+	srm_scorer_close(scorer);
+
+	copy_model("cross-deberta");
+	edit_file("tokenizer_config.json", "\"model_input_names\"", "\"names\"");
+	srm_model_close(open_fixture());
+}
+
 /* layers with a window turn as the others do where their theta is null, and have their own where it is absent */
 static void
 test_thetas(void **state)
@@ -399,6 +424,7 @@ main(void)
 		cmocka_unit_test(test_spelled),
 		cmocka_unit_test(test_bad_models),
 		cmocka_unit_test(test_without_types),
+		cmocka_unit_test(test_types_by_class),
 		cmocka_unit_test(test_thetas),
 	};
 

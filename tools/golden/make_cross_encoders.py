@@ -152,6 +152,7 @@ CONFIGS = {
 TOKENIZER_CONFIGS = {
     "cross-bert": {"model_input_names": ["input_ids", "token_type_ids", "attention_mask"]},
     "cross-bert-labels": {"tokenizer_class": "BertTokenizer"},
+    "cross-deberta": {"model_input_names": ["input_ids", "attention_mask"]},
     "cross-deberta-types": {"model_input_names": ["input_ids", "token_type_ids", "attention_mask"]},
 }
 LABEL = {"cross-bert-labels": 1}
