@@ -70,6 +70,10 @@ $node->safe_psql('fresh', 'CREATE EXTENSION srm');
 $node->safe_psql('updated', q{CREATE EXTENSION srm VERSION '0.1.0'});
 like($node->safe_psql('updated', $objects), qr/^version 0\.1\.0,/m, 'the old version is there first');
 
+# the old procedure, of one argument less, reaches the library
+my (undef, undef, $stderr) = $node->psql('updated', q{CALL srm_train('x', 'SELECT 1', base => 'nowhere')});
+like($stderr, qr/model "nowhere" does not exist/, 'training by the old script');
+
 # what it has stored by then goes on to be right
 $node->safe_psql('updated', q{
 	CREATE TABLE kept (id int, response text,
