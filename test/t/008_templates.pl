@@ -2,13 +2,15 @@
 
 use strict;
 use warnings;
+use Encode qw(decode);
 use File::Path qw(make_path);
 use JSON::PP;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $tiny = "$ENV{TESTDIR}/test/data/models/tiny";
+my $given = "$ENV{TESTDIR}/test/data/models";
+my $tiny = "$given/tiny";
 my $models = PostgreSQL::Test::Utils::tempdir;
 
 sub write_file
@@ -19,15 +21,17 @@ sub write_file
 	close $out;
 }
 
-# a copy of the tiny model, with other members of "srm" and other settings of the tokenizer
+# a copy of the tiny model, or another, with other members of "srm" and other settings of the tokenizer
 sub make_model
 {
-	my ($name, $srm, $tokenizer) = @_;
+	my ($name, $srm, $tokenizer, $base) = @_;
+	my $from = "$given/" . ($base // 'tiny');
 	my $json = JSON::PP->new->utf8->canonical;
-	my $config = $json->decode(slurp_file("$tiny/config.json"));
-	my $settings = $json->decode(slurp_file("$tiny/tokenizer_config.json"));
+	my $config = $json->decode(slurp_file("$from/config.json"));
+	my $settings = $json->decode(slurp_file("$from/tokenizer_config.json"));
 	make_path("$models/$name");
-	write_file("$models/$name/$_", slurp_file("$tiny/$_")) for qw(model.safetensors tokenizer.json);
+	write_file("$models/$name/$_", slurp_file("$from/$_")) for qw(model.safetensors tokenizer.json);
+	$config->{max_position_embeddings} = 2048 if $base;
 	$config->{srm}{$_} = $srm->{$_} for keys %$srm;
 	$settings->{$_} = $tokenizer->{$_} for keys %$tokenizer;
 	write_file("$models/$name/config.json", $json->encode($config));
@@ -55,6 +59,15 @@ make_model('list_variables', { template_variables => [1] }, {});
 make_model('gpt', { chat_template => $whole, response_roles => ['gpt'] }, {});
 make_model('bad_roles', { response_roles => 'gpt' }, {});
 make_model('endless', { chat_template => '{% for i in range(99999) %}{% for j in range(99999) %}x{% endfor %}{% endfor %}' }, {});
+
+# templates with tools over the model that calls.json was made with
+my $calls = JSON::PP->new->utf8->decode(slurp_file("$ENV{TESTDIR}/test/data/templates/calls.json"));
+my %made;
+for my $name (grep { !$made{$_}++ } map { $_->{template} } @{ $calls->{results} })
+{
+	my $template = decode('UTF-8', slurp_file("$ENV{TESTDIR}/test/data/templates/$name.jinja"));
+	make_model("calls-$name", { chat_template => $template, aggregation => 'sum', boundary => 'offset' }, {}, 'llama');
+}
 
 # special tokens that files beside tokenizer.json name
 make_model('beside', {}, {});
@@ -119,6 +132,33 @@ is_result("SELECT abs(sum(reward) - srm_score('offsets', $called_too)) < 1e-4 FR
 	'rewards with that of the call add up');
 is_result("SELECT srm_render('whole', " . conversation(answer(content => 'a', reasoning_content => 'Hm. ')) . ')',
 	'<|user|>Hi.<|end|><|assistant|>Hm. a<|end|>', 'reasoning comes before the content');
+
+# templates with tools: text, sentences and rewards as transformers computes them
+
+sub quoted { return "'" . ($_[0] =~ s/'/''/gr) . "'"; }
+
+for my $result (@{ $calls->{results} })
+{
+	my $case = $calls->{cases}{ $result->{case} };
+	my $name = "$result->{template}, $result->{case}";
+	my $settings = "SET srm.model = 'calls-$result->{template}'; SET srm.template_variables = " . quoted($case->{variables}) . ';';
+	my $argument = quoted(Encode::encode('UTF-8', $case->{messages})) . '::jsonb';
+	if (!defined $result->{text})
+	{
+		fails_with("$settings SELECT srm_score($argument)", qr/ERROR:  (22023|0A000): ("reasoning_content"|chat template)/, "$name: refused");
+		next;
+	}
+	my $got = JSON::PP->new->utf8->decode($node->safe_psql('postgres', "$settings SELECT json_build_object(
+		'text', srm_render($argument), 'score', srm_score($argument),
+		'sentences', (SELECT json_agg(sentence ORDER BY sentence_no) FROM srm_sentence_rewards($argument)),
+		'rewards', (SELECT json_agg(reward ORDER BY sentence_no) FROM srm_sentence_rewards($argument)))"));
+	my $sum = 0;
+	is_deeply([ @$got{qw(text sentences)} ], [ @$result{qw(text sentences)} ], "$name: text and sentences");
+	is(scalar(grep { abs($got->{rewards}[$_] - $result->{rewards}[$_]) > 1e-4 } 0 .. $#{ $result->{rewards} }), 0,
+		"$name: rewards @{ $got->{rewards} }") or diag("not @{ $result->{rewards} }");
+	$sum += $_ for @{ $result->{rewards} };
+	cmp_ok(abs($got->{score} - $sum), '<', 1e-4, "$name: they add up");
+}
 
 # a token that tokenizer_config.json alone names is one
 

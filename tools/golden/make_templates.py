@@ -28,20 +28,24 @@ TEMPLATES = {
     "chatml": QWEN,
     "deepseek-r1": {"bos_token": "<｜begin▁of▁sentence｜>", "eos_token": "<｜end▁of▁sentence｜>"},
     "default": {"eos_token": "<|end|>"},
+    "documents": {"eos_token": "<|end_of_text|>"},
     "gemma": GEMMA,
     "gemma2": GEMMA,
     "generation": QWEN,
+    "hermes": QWEN | {"bos_token": "<|begin_of_text|>"},
     "internlm2": LLAMA2,
     "llama2": LLAMA2,
     "llama3": LLAMA3,
     "llama3.1": LLAMA3,
     "llama3.2": LLAMA3,
     "mistral-v0.1": LLAMA2,
+    "mistral-args": LLAMA2,
     "mistral-v0.3": LLAMA2,
     "phi3": PHI3,
     "phi3-role": PHI3,
     "qwen2.5": QWEN,
     "qwen3": QWEN,
+    "smollm3": QWEN,
     "tulu": LLAMA2,
     "zephyr": LLAMA2,
 }
@@ -86,6 +90,17 @@ CONVERSATIONS = {
 CALL = {"type": "function", "id": "abcdefghi",
         "function": {"name": "weather", "arguments": {"city": "Łódź <|im_end|>", "days": 3, "at": 1.5,
                                                       "more": [None, True, {"x": "'\"\n"}]}}}
+SECOND = {"id": "123456789", "type": "function", "function": {"name": "time", "arguments": {}}}
+AS_TEXT = {"id": "aaaaaaaaa", "type": "function", "function": {"name": "weather", "arguments": "{\"city\":  \"Łódź\"}"}}
+TOOLS = [
+    {"type": "function", "function": {
+        "name": "weather", "description": "Tells \"it\" & more <b>.", "parameters": {
+            "type": "object", "required": ["city"], "properties": {
+                "at": {"type": ["number", "null"], "default": 1.5}, "city": {"type": "string", "description": " A city "},
+                "days": {"type": "integer", "description": ""}, "names": {"type": "array", "items": {"type": "boolean"}},
+                "more": {"type": "object", "additionalProperties": {"type": "number"}}}}}},
+    {"type": "function", "function": {"name": "time", "description": "é", "return": {"type": "string"},
+                                      "parameters": {"type": "object", "properties": {}}}}]
 PARTS = [{"type": "text", "text": " Hi."}]
 
 # Messages with more than a role and a string, and variables besides
@@ -108,6 +123,23 @@ WHOLE = {
         {"content": "Hi.", "role": "user", "name": "Ann"},
         {"tool_calls": [{"function": {"arguments": {"b": 1, "aa": 2, "a": 3}, "name": "f"}}],
          "content": "Yes.", "role": "assistant"}],
+    "two calls and answers": [
+        {"role": "system", "content": "You are brief."},
+        {"role": "user", "content": "Weather and time?"},
+        {"role": "assistant", "content": "I look.", "tool_calls": [CALL, SECOND]},
+        {"role": "tool", "content": "12 °C", "tool_call_id": "abcdefghi", "name": "weather"},
+        {"role": "tool", "content": "{\"h\": 5}", "tool_call_id": "123456789", "name": "time"},
+        {"role": "assistant", "content": "12 °C at five."},
+        {"role": "user", "content": "And there?"},
+        {"role": "assistant", "content": "", "tool_calls": [AS_TEXT]}],
+    "thinking and a call": [
+        {"role": "user", "content": "Weather?"},
+        {"role": "assistant", "reasoning_content": "\nI must look.\n", "content": "Let me see.", "tool_calls": [SECOND]},
+        {"role": "tool", "content": "5", "tool_call_id": "123456789", "name": "time"},
+        {"role": "assistant", "reasoning_content": "Five.", "content": "It is five."}],
+    "documents": [
+        {"role": "user", "content": "Whose?"},
+        {"role": "assistant", "content": "Ann's."}],
     "one part": [
         {"role": "user", "content": PARTS},
         {"role": "assistant", "content": [{"type": "text", "text": "Yes.\n"}]}],
@@ -117,6 +149,10 @@ WHOLE = {
 }
 VARIABLES = {"call and answer": {"tools": [{"type": "function", "function": {
     "name": "weather", "description": "Tells <it>.", "parameters": {"type": "object", "properties": {}}}}]},
+    "two calls and answers": {"tools": TOOLS, "custom_tools": None, "xml_tools": TOOLS[:1], "python_tools": ["def f(): pass"]},
+    "thinking and a call": {"tools": TOOLS[1:], "enable_thinking": True},
+    "documents": {"documents": [{"title": "Hats <1>", "text": "Ann has one.", "doc_id": 7}, {"text": "So has \"Ben\""}],
+                  "controls": {"length": "brief"}, "thinking": True},
     "reasoning": {"enable_thinking": False, "keep": True}}
 
 
