@@ -1,0 +1,105 @@
+#!/usr/bin/env python3
+"""What 8 bits cost a model, by what is rounded: a simulation in torch, with weights and activations apart.
+
+    tools/study/rounding.py MODEL_DIRECTORY PAIRS.jsonl [--pairs 40] [--group 64 --group 32]
+
+MODEL_DIRECTORY is a model of transformers with a linear head "score" that is read at the last token;
+pairs have "prompt" (text), "chosen" and "rejected", and are rendered by its chat template.  Each linear map's weights, or
+its inputs, are rounded to 8 bits with one scale a row (group 0) or one for each group of so many
+inputs, and multiplied in f32.  A line for each way: the root mean square of the change of a score and of a
+margin, beside their standard deviations, Spearman's rank correlation of scores, and flips.
+"""
+
+import argparse
+import gzip
+import json
+
+import torch
+from safetensors import safe_open
+from transformers import AutoModel, AutoTokenizer
+
+
+def round_to_bytes(values, group):
+    """values (..., n), each group of so many along n with a scale of its own; 0: one group"""
+    size = values.shape[-1] if group == 0 or values.shape[-1] % group else group
+    parts = values.reshape(*values.shape[:-1], -1, size)
+    step = parts.abs().amax(-1, keepdim=True).clamp_min(1e-30) / 127
+    return (torch.round(parts / step) * step).reshape(values.shape)
+
+
+class Rounded:
+    """A model whose linear maps are rounded as asked."""
+
+    def __init__(self, directory):
+        self.tokenizer = AutoTokenizer.from_pretrained(directory)
+        self.model = AutoModel.from_pretrained(directory, dtype=torch.float32).eval()
+        with safe_open(f"{directory}/model.safetensors", "pt") as file:
+            self.head = file.get_tensor("score.weight").float().flatten()
+        self.maps = [module for module in self.model.modules() if isinstance(module, torch.nn.Linear)]
+        self.exact = [module.weight.data.clone() for module in self.maps]
+        self.inputs = None          # the group of activations, or None
+        for module in self.maps:
+            module.register_forward_pre_hook(self.round_inputs)
+
+    def round_inputs(self, _, inputs):
+        return None if self.inputs is None else (round_to_bytes(inputs[0], self.inputs),)
+
+    def set(self, weights, inputs):
+        for module, exact in zip(self.maps, self.exact):
+            module.weight.data = exact if weights is None else round_to_bytes(exact, weights)
+        self.inputs = inputs
+
+    def ids(self, prompt, response):
+        text = self.tokenizer.apply_chat_template(
+            [{"role": "user", "content": prompt}, {"role": "assistant", "content": response}], tokenize=False)
+        return self.tokenizer(text, add_special_tokens=False, return_tensors="pt").input_ids
+
+    def scores(self, ids):
+        with torch.no_grad():
+            return torch.tensor([(self.model(input_ids=row).last_hidden_state[0, -1] @ self.head).item() for row in ids])
+
+
+def read_pairs(path, n):
+    opener = gzip.open if path.endswith(".gz") else open
+    with opener(path, "rt", encoding="utf-8") as file:
+        pairs = [pair for pair in map(json.loads, file) if isinstance(pair["prompt"], str)]
+    return pairs[:n]
+
+
+def ranks(values):
+    return values.argsort().argsort().float()
+
+
+def tell(name, scores, exact):
+    """Scores come as those of the chosen and the rejected response of each pair in turn."""
+    change = scores - exact
+    margins, exact_margins = scores[0::2] - scores[1::2], exact[0::2] - exact[1::2]
+    correlation = torch.corrcoef(torch.stack([ranks(scores), ranks(exact)]))[0, 1]
+    print(f"{name:36} score {change.pow(2).mean().sqrt():.4f} of {exact.std():.3f}, "
+          f"margin {(margins - exact_margins).pow(2).mean().sqrt():.4f} of {exact_margins.std():.3f}, "
+          f"rank correlation {correlation:.5f}, flips {100 * ((margins * exact_margins) < 0).float().mean():.1f} %",
+          flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("model")
+    parser.add_argument("pairs_file")
+    parser.add_argument("--pairs", type=int, default=40)
+    parser.add_argument("--group", type=int, action="append", help="of 64 and 32 by default")
+    arguments = parser.parse_args()
+    rounded = Rounded(arguments.model)
+    ids = [rounded.ids(pair["prompt"], pair[side]) for pair in read_pairs(arguments.pairs_file, arguments.pairs)
+           for side in ("chosen", "rejected")]
+    exact = rounded.scores(ids)
+    groups = [0] + (arguments.group or [64, 32])
+    ways = [(group, None) for group in groups] + [(None, group) for group in groups] + [(group, group) for group in groups]
+    for weights, inputs in ways:
+        rounded.set(weights, inputs)
+        named = [f"{what} by {'row' if group == 0 else group}" for what, group in (("weights", weights), ("inputs", inputs))
+                 if group is not None]
+        tell(", ".join(named), rounded.scores(ids), exact)
+
+
+if __name__ == "__main__":
+    main()
