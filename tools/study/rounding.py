@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """What 8 bits cost a model, by what is rounded: a simulation in torch, with weights and activations apart.
 
-    tools/study/rounding.py MODEL_DIRECTORY PAIRS.jsonl [--pairs 40] [--group 64 --group 32]
+    tools/study/rounding.py MODEL_DIRECTORY PAIRS.jsonl [--pairs 40] [--group 64 --group 32] [--behind MARKER]
 
-MODEL_DIRECTORY is a model of transformers with a linear head "score" that is read at the last token;
-pairs have "prompt" (text), "chosen" and "rejected", and are rendered by its chat template.  Each linear map's weights, or
+MODEL_DIRECTORY is a model of transformers with a linear head "score" that is read at the last token, such as
+srm_train writes with aggregation "last", whose marker --behind then names; pairs have "prompt" (text), "chosen" and "rejected", and are rendered by its chat template.  Each linear map's weights, or
 its inputs, are rounded to 8 bits with one scale a row (group 0) or one for each group of so many
 inputs, and multiplied in f32.  A line for each way: the root mean square of the change of a score and of a
 margin, beside their standard deviations, Spearman's rank correlation of scores, and flips.
@@ -30,7 +30,8 @@ def round_to_bytes(values, group):
 class Rounded:
     """A model whose linear maps are rounded as asked."""
 
-    def __init__(self, directory):
+    def __init__(self, directory, behind):
+        self.behind = behind
         self.tokenizer = AutoTokenizer.from_pretrained(directory)
         self.model = AutoModel.from_pretrained(directory, dtype=torch.float32).eval()
         with safe_open(f"{directory}/model.safetensors", "pt") as file:
@@ -52,7 +53,7 @@ class Rounded:
     def ids(self, prompt, response):
         text = self.tokenizer.apply_chat_template(
             [{"role": "user", "content": prompt}, {"role": "assistant", "content": response}], tokenize=False)
-        return self.tokenizer(text, add_special_tokens=False, return_tensors="pt").input_ids
+        return self.tokenizer(text + self.behind, add_special_tokens=False, return_tensors="pt").input_ids
 
     def scores(self, ids):
         with torch.no_grad():
@@ -87,8 +88,9 @@ def main():
     parser.add_argument("pairs_file")
     parser.add_argument("--pairs", type=int, default=40)
     parser.add_argument("--group", type=int, action="append", help="of 64 and 32 by default")
+    parser.add_argument("--behind", default="", help="text behind each conversation")
     arguments = parser.parse_args()
-    rounded = Rounded(arguments.model)
+    rounded = Rounded(arguments.model, arguments.behind)
     ids = [rounded.ids(pair["prompt"], pair[side]) for pair in read_pairs(arguments.pairs_file, arguments.pairs)
            for side in ("chosen", "rejected")]
     exact = rounded.scores(ids)
