@@ -108,21 +108,25 @@ compare_problem() {
 	echo "srm_problem before srm_score, over it alone: $(ratio "$WORK/problem" "$WORK/alone" 1) of the time, $(ratio "$WORK/problem" "$WORK/alone" 2) of the processor"
 }
 
-# Memory that is a worker's alone, each time that so many rows are committed
+# Memory that is a worker's alone, each time that so many rows are committed, and when it was seen last
 show_memory() {
-	local done_rows pid
+	local done_rows pid last=
 	local -a marks=(1000 2000 5000 10000 20000 50000 100000 200000 500000 1000000)
 
 	sql -c "$(call memory)" 2>/dev/null &
-	while kill -0 $! 2>/dev/null && [ ${#marks[@]} -gt 0 ]; do
+	while kill -0 $! 2>/dev/null; do
 		IFS='|' read -r done_rows pid <<<"$(sql -c "SELECT rows_done, pids[1] FROM srm.progress WHERE target = 'public.memory'")"
-		if [ -n "${pid:-}" ] && [ "$done_rows" -ge "${marks[0]}" ] && [ -r "/proc/$pid/status" ]; then
-			echo "memory at $done_rows rows: $(awk '/RssAnon/ {print $2}' "/proc/$pid/status") kB"
-			marks=("${marks[@]:1}")
+		if [ -n "${pid:-}" ] && [ -r "/proc/$pid/status" ]; then
+			last="memory at $done_rows rows: $(awk '/RssAnon/ {print $2}' "/proc/$pid/status" 2>/dev/null || true) kB"
+			if [ "$done_rows" -ge "${marks[0]}" ]; then
+				echo "$last"
+				marks=("${marks[@]:1}")
+			fi
 		fi
 		sleep 0.2
 	done
 	wait
+	echo "$last"
 }
 
 # Each kill restarts the server; the call is made again until it gets through
