@@ -72,6 +72,7 @@ step_checks() {
 	check 'include table' sh "$COPY/test/check_includes.sh"
 	check 'names' perl "$COPY/test/check_names.pl"
 	check 'versions' sh "$COPY/test/check_versions.sh"
+	check 'what compare.py compares' python3 "$COPY/tools/compare/test_compare.py"
 }
 
 step_build() {

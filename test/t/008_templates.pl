@@ -56,6 +56,9 @@ make_model('offsets', { chat_template => $whole, boundary => 'offset', aggregati
 make_model('greets', { chat_template => $whole, template_variables => { greeting => 'Hello <|end|>', n => [1, { a => 2 }] } }, {});
 make_model('bad_variables', { template_variables => { messages => 1 } }, {});
 make_model('list_variables', { template_variables => [1] }, {});
+make_model('names', { chat_template => '{{ bos_token }}{% for m in messages %}{{ cls_token }}{{ m.content + sep_token }}{% endfor %}' },
+	{ cls_token => '<|user|>', sep_token => '<|end|>', bos_token => undef });
+write_file("$models/names/special_tokens_map.json", '{"bos_token": "<|assistant|>"}');
 make_model('gpt', { chat_template => $whole, response_roles => ['gpt'] }, {});
 make_model('bad_roles', { response_roles => 'gpt' }, {});
 make_model('endless', { chat_template => '{% for i in range(99999) %}{% for j in range(99999) %}x{% endfor %}{% endfor %}' }, {});
@@ -164,6 +167,9 @@ for my $result (@{ $calls->{results} })
 
 is_result("SELECT srm_score('beside', 'Hi', 'Yo.') = srm_score('tiny', 'Hi', 'Yo.')", 't', 'the end of turns by its name');
 
+is_result("SELECT srm_render('names', $messages)", '<|assistant|><|user|>Hi.<|end|><|user|>  One.  Two. <|end|>',
+	'names of the map and of tokenizer_config.json');
+
 # parts of content
 
 is_result("SELECT srm_render('whole', " . conversation(answer(content => [{ type => 'text', text => 'a' }, { type => 'text', text => 'b' }])) . ')',
@@ -185,6 +191,8 @@ fails_with("SELECT srm_score('whole', " . conversation(answer(content => 1234567
 
 fails_with("SELECT srm_score('whole', " . conversation({ role => 'gpt', content => 'a' }) . ')',
 	qr/22023: last message is not a response.*Its role is "gpt".*response_roles/s, 'a role that nobody knows');
+fails_with("SELECT srm_score('tiny', " . conversation({ role => $_, content => 'a' }) . ')', qr/22023: last message is not a response.*Its role is "$_"/s,
+	"a response of role \"$_\"") for 'Assistant', 'model', 'tool', '';
 is_result("SELECT srm_score('gpt', " . conversation({ role => 'gpt', content => 'a' }) . ') IS NOT NULL', 't', 'a role of the model');
 fails_with("SELECT srm_score('tiny', '[{\"role\": \"gpt\", \"content\": \"a\"}, {\"role\": \"assistant\", \"content\": \"a\"}]'::jsonb)",
 	qr/22023: role "gpt" of message 1 is not known to the model/, 'a role before it that the template takes for another');

@@ -8,7 +8,8 @@ of messages (a prompt that is a list may be called "messages"), or {"messages": 
 PGUSER, PGDATABASE), must have the extension, and a model of the directory's name (or --name) in srm.model_path.
 
 Three things are compared for each conversation, in this order: the rendered text, the ids of its tokens, and the
-score.  The first of them that differs is counted.  A directory with an adapter_config.json is loaded with peft, over
+score.  The first of them that differs is counted.  Where scores of equal ids differ, the rewards of the response's
+tokens say at which of them the hidden states part.  A directory with an adapter_config.json is loaded with peft, over
 the base that --base names.  Exits with 1 where anything differs.
 
 Two differences are meant: srm reads no special tokens in a user's text, and models with markers (boundary "marker" or
@@ -76,6 +77,15 @@ def run_srm(name, conversations):
     return results
 
 
+def run_srm_tokens(name, messages):
+    """All tokens, those of the response and their rewards, or None where the model has none."""
+    m, c = quote(name), quote(json.dumps(messages, ensure_ascii=False)) + "::jsonb"
+    done = subprocess.run(["psql", "-X", "-q", "-A", "-t"], encoding="utf-8", stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False,
+                          input=f"SELECT json_build_array((SELECT json_agg(token ORDER BY token_no) FROM srm_tokenize({m}, {c})), "
+                          f"json_agg(token ORDER BY token_no), json_agg(reward ORDER BY token_no)) FROM srm_token_rewards({m}, {c});")
+    return json.loads(done.stdout) if done.returncode == 0 and done.stdout.strip() else None
+
+
 def load(directory, base, dtype):
     """Tokenizer and model; the model is None where transformers has no class for it."""
     import torch
@@ -106,6 +116,16 @@ def settings_of(directory):
         return json.load(file).get("srm", {})
 
 
+def values_of(model, ids, label):
+    """The head's value at each token, or None where transformers has another kind of head."""
+    import torch
+    if not hasattr(model, "score"):
+        return None
+    with torch.no_grad():
+        hidden = model.base_model(torch.tensor([ids])).last_hidden_state[0]
+        return model.score(hidden)[:, label].double().tolist()
+
+
 def run_transformers(tokenizer, model, settings, conversations, marked):
     """Text, ids and score of each conversation; the score of ids that srm marked, where there are any."""
     import torch
@@ -121,8 +141,9 @@ def run_transformers(tokenizer, model, settings, conversations, marked):
                 with torch.no_grad():
                     logits = model(torch.tensor([marked_ids or ids])).logits[0].double()
                 label = settings.get("label", 0)
-                label = model.config.label2id.get(label, label)
-                result["score"] = float(logits[int(label)])
+                label = int(model.config.label2id.get(label, label))
+                result["score"] = float(logits[label])
+                result["values"] = lambda ids=marked_ids or ids, label=label: values_of(model, ids, label)
         except Exception as error:
             result = {"error": f"{type(error).__name__}: {error}"}
         results.append(result)
@@ -134,6 +155,36 @@ def first_difference(a, b):
     while i < min(len(a), len(b)) and a[i] == b[i]:
         i += 1
     return i
+
+
+def where_states_part(values, tokens, response, rewards, tolerance):
+    """
+    The first token of the response, from 1 on, whose value is not what the rewards up to it add up to; 0 where none
+    is; None where the response cannot be found.  The last one's reward is that of all that is behind it, too.
+    """
+    n = len(response)
+    first = next((i for i in range(len(tokens) - n, 0, -1) if tokens[i:i + n] == response), None)
+    if n == 0 or first is None or len(values) != len(tokens):
+        return None
+    value = values[first - 1]
+    for i, reward in enumerate(rewards):
+        value += reward
+        place = first + i if i < n - 1 else len(values) - 1
+        if abs(value - values[place]) > tolerance * max(1, abs(values[place])):
+            return first + i + 1
+    return 0
+
+
+def say_where(number, theirs, ours, tolerance):
+    """Where the score that differs comes from, as far as the values at tokens tell."""
+    values, rewards = theirs["values"](), ours["rewards"]()
+    at = where_states_part(values, *rewards, tolerance) if values and rewards else None
+    if at is None:
+        print(f"{number}: values at tokens cannot be compared")
+    elif at == 0:
+        print(f"{number}: hidden states agree in the response: differences arise in the prompt or behind the head")
+    else:
+        print(f"{number}: hidden states differ first at token {at} {rewards[0][at - 1]!r} of the response")
 
 
 def compare(number, theirs, ours, has_markers, tolerance):
@@ -154,6 +205,8 @@ def compare(number, theirs, ours, has_markers, tolerance):
         return "ids"
     if "score" in theirs and abs(theirs["score"] - ours["score"]) > tolerance * max(1, abs(theirs["score"])):
         print(f"{number}: scores differ: {theirs['score']:.6g} (transformers), {ours['score']:.6g} (srm)")
+        if "values" in theirs and "rewards" in ours:
+            say_where(number, theirs, ours, tolerance)
         return "score"
     return None
 
@@ -191,7 +244,10 @@ def main():
     settings = settings_of(options.directory)
     has_markers = settings.get("boundary", "offset") != "offset"
     tokenizer, model = load(options.directory, options.base, options.dtype)
-    ours = run_srm(options.name or os.path.basename(os.path.normpath(options.directory)), conversations)
+    name = options.name or os.path.basename(os.path.normpath(options.directory))
+    ours = run_srm(name, conversations)
+    for our, messages in zip(ours, conversations):
+        our["rewards"] = lambda messages=messages: run_srm_tokens(name, messages)
     at_end = not has_markers or settings.get("aggregation") == "last"
     theirs = run_transformers(tokenizer, model if at_end else None, settings, conversations,
                               [our.get("ids") if has_markers else None for our in ours])
