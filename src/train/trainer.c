@@ -136,6 +136,11 @@ check_base(const SrmTrainer *trainer, SrmStatus *status)
 	}
 	if (srm_model_is_segmenter(model))
 		return srm_fail(status, SRM_NOT_SUPPORTED, "a segmenter cannot be trained");
+	if (model->head.is_of_pairs)
+	{
+		srm_fail(status, SRM_NOT_SUPPORTED, "a model of architecture \"%s\" cannot be trained", model->architecture);
+		return srm_fail_detail(status, "It is a cross-encoder: it reads prompt and response as one, and has no values at sentences.");
+	}
 	if (model->head.value.n > 0)
 		return srm_fail(status, SRM_NOT_SUPPORTED, "a model whose head is more than a linear map cannot be trained");
 	if (srm_decoder_looks_ahead(&model->decoder))

@@ -95,5 +95,23 @@ fails_with("SET ROLE reader; SELECT srm_quantize('llama', 'mine', '$query')", qr
 is($node->safe_psql('postgres', q{SELECT srm_quantize('llama', 'small', true)}), '', 'without a query it is as before');
 is(decode_json(slurp_file($node->data_dir . '/srm/models/small/config.json'))->{srm}{agreement}, undef, 'and nothing is told');
 
+# cross-encoders: copied in 8 bits, calibrated, evaluated and shown as others are; they cannot be trained
+$node->safe_psql('postgres', q{CREATE TABLE few AS SELECT prompt, chosen, rejected, chosen AS response FROM pairs WHERE i <= 12});
+for my $model (qw(cross-bert cross-roberta cross-xlm-roberta))
+{
+	my ($n, $rank, undef, $apart) = split /\|/, $node->safe_psql('postgres', "SELECT * FROM srm_quantize('$model', '$model-8', 'SELECT prompt, chosen, rejected FROM few')");
+	cmp_ok($apart, '<', 0.1, "$model: a copy in 8 bits agrees");
+	is($node->safe_psql('postgres', "SELECT n, accuracy BETWEEN 0 AND 1 FROM srm_evaluate('SELECT prompt, chosen, rejected FROM few', '$model-8')"), '12|t', "$model: it is evaluated");
+	$node->safe_psql('postgres', "SELECT srm_calibrate('$model', 'SELECT prompt, response FROM few', '$model-c')");
+	is($node->safe_psql('postgres', "SELECT count(*) FILTER (WHERE srm_score('$model', prompt, chosen) = srm_score('$model-c', prompt, chosen)),
+		abs(avg(srm_standardize('$model-c', srm_score('$model-c', prompt, chosen)))) < 1e-4 FROM few"), '12|t', "$model: a calibrated copy has the same scores");
+	like($node->safe_psql('postgres', "SELECT srm_heat('$model', 'a', 'b c. d') || srm_heatmap('$model', 'a', 'b c. d')"), qr/b c\. d.*b c\. d/s, "$model: one sentence in colours");
+	for my $part (qw(head full lora))
+	{
+		(undef, undef, $stderr) = $node->psql('postgres', "CALL srm_train('no', 'SELECT prompt, chosen, rejected FROM few', base => '$model', train => '$part')");
+		like($stderr, qr/ERROR:  a model of architecture "\w+ForSequenceClassification" cannot be trained\nDETAIL:  It is a cross-encoder/, "$model: training of $part is refused");
+	}
+}
+
 $node->stop;
 done_testing();
