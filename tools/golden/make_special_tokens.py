@@ -45,6 +45,7 @@ CASES = [
     case("as in tokenizer.json", "qwen2", {"eos_token": "<|im_end|>", "pad_token": "<|endoftext|>"}),
     case("names alone", "llama2", {"bos_token": "<s>", "eos_token": "</s>", "unk_token": typed("<unk>")},
          drop=["<s>", "</s>", "<unk>"]),
+    case("named nowhere", "llama2", {}, drop=["<s>", "</s>"]),
     case("all names", "llama2", {"cls_token": "<s>", "sep_token": "</s>", "mask_token": "<unk>",
                                  "pad_token": "</s>"}, drop=["<s>", "</s>", "<unk>"]),
     case("decoder", "qwen2", decoder(_700=token(QWEN[0]), _701=token(QWEN[1]), _702=token(QWEN[2], rstrip=True),
