@@ -124,7 +124,9 @@ is(result('cancelled'), '20000|20|0', 'stopped and resumed gives the same');
 
 # what is said of a cancel is no page of SQL
 (undef, undef, $stderr) = $node->psql('postgres', "SET statement_timeout = '500ms'; " . call('cut_short', 'batch => 20000'));
-like($stderr, qr/canceling statement due to statement timeout\nCONTEXT:  scoring 20000 rows of a table\n*\z/, 'a cancel says where');
+like($stderr, qr/canceling statement due to statement timeout/, 'a cancel is said');
+# on a slow machine it comes before the first score
+unlike($stderr, qr/WITH given|srm_score_details/, 'and not as a page of SQL');
 
 # a session that is terminated takes its workers with it
 ($session, $pid) = start(call('ended', 'workers => 2, batch => 20'));
