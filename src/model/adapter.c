@@ -144,14 +144,14 @@ read_base(Reader *reader, SrmArena *arena)
 {
 	SrmAdapterConfig *adapter = reader->adapter;
 	const SrmJson *given = srm_json_member(adapter->settings, "base");
-	const char *path;
+	const char *path = srm_json_string(srm_json_member(reader->root, "base_model_name_or_path"));
 
+	adapter->named = path;
 	if (given != NULL)
 	{
 		adapter->base = srm_json_string(given);
 		return (adapter->base != NULL && srm_name_is_model(adapter->base)) || fail_value(reader, "base");
 	}
-	path = srm_json_string(srm_json_member(reader->root, "base_model_name_or_path"));
 	adapter->base = path == NULL ? NULL : last_part(path, arena, reader->status);
 	adapter->cache = path == NULL ? NULL : cache_name(path, arena, reader->status);
 	if (adapter->base != NULL || reader->status->code != SRM_OK)

@@ -27,6 +27,7 @@
 typedef struct SrmAdapterConfig
 {
 	const char *path;			/* of the file, for messages */
+	const char *named;			/* "base_model_name_or_path" as it stands there, or NULL */
 	const char *base;			/* the name of the base, */
 	const char *cache;			/* and that of its directory in a cache of downloads; or NULL */
 	double		rank;

@@ -159,6 +159,25 @@ check_targets(const char *targets, SrmStatus *status)
 }
 
 bool
+srm_train_targets_hold(const char *targets, const char *name)
+{
+	size_t		length = strlen(name);
+
+	if (strcmp(targets, "all") == 0)
+		return true;
+	for (const char *at = targets; at != NULL; at = strchr(at, ','))
+	{
+		at += *at == ',';
+		at += strspn(at, " ");
+		if (strncmp(at, name, length) == 0 && at[length + strspn(at + length, " ")] == '\0')
+			return true;
+		if (strncmp(at, name, length) == 0 && at[length + strspn(at + length, " ")] == ',')
+			return true;
+	}
+	return false;
+}
+
+bool
 srm_train_options_copy(SrmTrainOptions *copy, const SrmTrainOptions *options, SrmArena *arena, SrmStatus *status)
 {
 	const char **strings[] = {

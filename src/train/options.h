@@ -14,6 +14,9 @@
 extern bool srm_train_options_copy(SrmTrainOptions *copy, const SrmTrainOptions *options,
 								   SrmArena *arena, SrmStatus *status);
 
+/* Whether lora_targets name a projection, such as "q_proj". */
+extern bool srm_train_targets_hold(const char *targets, const char *name);
+
 /* A hash of all that the result depends on. */
 extern uint64_t srm_train_options_hash(const SrmTrainOptions *options);
 

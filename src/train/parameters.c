@@ -14,6 +14,8 @@
 #include <string.h>
 
 #include "kernel/kernels.h"
+#include "train/continued.h"
+#include "train/options.h"
 #include "train/random.h"
 
 #define ALIGNED_FLOATS	16		/* 64 bytes */
@@ -37,26 +39,6 @@ static size_t
 aligned(size_t n)
 {
 	return (n + ALIGNED_FLOATS - 1) / ALIGNED_FLOATS * ALIGNED_FLOATS;
-}
-
-/* Whether a comma-separated list holds a name, or is "all". */
-static bool
-list_holds(const char *list, const char *name)
-{
-	size_t		length = strlen(name);
-
-	if (strcmp(list, "all") == 0)
-		return true;
-	for (const char *at = list; at != NULL; at = strchr(at, ','))
-	{
-		at += *at == ',';
-		at += strspn(at, " ");
-		if (strncmp(at, name, length) == 0 && at[length + strspn(at + length, " ")] == '\0')
-			return true;
-		if (strncmp(at, name, length) == 0 && at[length + strspn(at + length, " ")] == ',')
-			return true;
-	}
-	return false;
 }
 
 /* A place in the arrays: where it starts. */
@@ -112,23 +94,39 @@ static void
 place_adapter(Walk *walk, size_t layer, SrmWeightNumber weight, const SrmMatrix *base, float *sum)
 {
 	SrmParameters *parameters = walk->parameters;
-	size_t		rank = walk->options->lora_rank;
-	SrmAdapter	adapter = {.layer = layer,.weight = weight,
-		.base = base,.sum = sum
-	};
+	const SrmTrainOptions *options = walk->options;
+	SrmAdapter	adapter = {.layer = layer,.weight = weight,.base = *base,.sum = sum};
 
-	adapter.a = claim(walk, rank * base->cols, true);
-	adapter.b = claim(walk, base->rows * rank, true);
+	if (srm_train_is_continued(walk->model, options))
+	{
+		adapter.start = base->change;
+		adapter.base.change = NULL;
+	}
+	adapter.rank = adapter.start == NULL ? options->lora_rank : adapter.start->a.rows;
+	adapter.scale = adapter.start == NULL ? (float) (options->lora_alpha / (double) options->lora_rank) :
+		adapter.start->scale;
+	adapter.a = claim(walk, adapter.rank * base->cols, true);
+	adapter.b = claim(walk, base->rows * adapter.rank, true);
 	if (walk->placing)
 	{
 		parameters->adapters[walk->n_adapters] = adapter;
 		parameters->factors[layer * SRM_N_WEIGHTS + weight] = (SrmTrainAdapter) {
 			.a = parameters->weights + adapter.a,.b = parameters->weights + adapter.b,
 			.da = parameters->gradients + adapter.a,.db = parameters->gradients + adapter.b,
-			.rank = rank,.scale = (float) parameters->scale
+			.rank = adapter.rank,.scale = adapter.scale
 		};
 	}
 	walk->n_adapters++;
+}
+
+/* Whether a matrix gets an adapter; the embedding, whose number is SRM_N_WEIGHTS, does not. */
+static bool
+is_adapted(const Walk *walk, const SrmMatrix *base, SrmWeightNumber number)
+{
+	if (walk->options->part != SRM_TRAIN_LORA || number >= SRM_N_WEIGHTS)
+		return false;
+	return srm_train_is_continued(walk->model, walk->options) ? base->change != NULL :
+		srm_train_targets_hold(walk->options->lora_targets, srm_layer_weights[number].peft);
 }
 
 /* A matrix of a layer, or the embedding: number is SRM_N_WEIGHTS then. */
@@ -139,8 +137,7 @@ place_matrix(Walk *walk, const SrmMatrix *base, SrmMatrix *weight, SrmMatrix *gr
 	float	   *dw;
 	float	   *w = place_decoder(walk, base->rows * base->cols, true, &dw);
 
-	if (walk->options->part == SRM_TRAIN_LORA && number < SRM_N_WEIGHTS &&
-		list_holds(walk->options->lora_targets, srm_layer_weights[number].peft))
+	if (is_adapted(walk, base, number))
 		place_adapter(walk, layer, number, base, w);
 	if (!walk->placing)
 		return;
@@ -286,16 +283,23 @@ fill_heads(const Walk *walk, SrmRandom *random)
 	srm_random_normal(random, head->key_weight, d * dim, NEW_DEVIATION);
 }
 
-/* An adapter begins as no change: a is uniform as in peft, b is zero. */
+/* A new adapter begins as no change: a is uniform as in peft, b is zero. */
 static void
 fill_adapters(SrmParameters *parameters, SrmRandom *random)
 {
 	for (size_t i = 0; i < parameters->n_adapters; i++)
 	{
 		const SrmAdapter *adapter = &parameters->adapters[i];
-		double		bound = 1.0 / sqrt((double) adapter->base->cols);
+		size_t		n_a = adapter->rank * adapter->base.cols;
+		double		bound = 1.0 / sqrt((double) adapter->base.cols);
 
-		for (size_t j = 0; j < parameters->rank * adapter->base->cols; j++)
+		if (adapter->start != NULL)
+		{
+			srm_matrix_read(&adapter->start->a, 0, n_a, parameters->weights + adapter->a);
+			srm_matrix_read(&adapter->start->b, 0, adapter->base.rows * adapter->rank, parameters->weights + adapter->b);
+			continue;
+		}
+		for (size_t j = 0; j < n_a; j++)
 			parameters->weights[adapter->a + j] = (float) (bound * (2.0 * srm_random_uniform(random) - 1.0));
 	}
 }
@@ -414,8 +418,6 @@ srm_parameters_create(const SrmModel *model, const SrmTrainOptions *options, Srm
 	{
 		parameters->arena = arena;
 		parameters->part = options->part;
-		parameters->rank = options->lora_rank;
-		parameters->scale = options->lora_alpha / (double) (options->lora_rank > 0 ? options->lora_rank : 1);
 	}
 	if (parameters != NULL && fill_parameters(parameters, model, options, status))
 		return parameters;
@@ -451,16 +453,16 @@ merge_adapter(void *arg, size_t number, int thread)
 	const AdapterTask *task = arg;
 	const SrmParameters *parameters = task->parameters;
 	const SrmAdapter *adapter = &parameters->adapters[number];
-	size_t		rows = adapter->base->rows;
-	size_t		cols = adapter->base->cols;
-	size_t		rank = parameters->rank;
+	size_t		rows = adapter->base.rows;
+	size_t		cols = adapter->base.cols;
+	size_t		rank = adapter->rank;
 	float	   *panels = srm_threads_scratch(task->threads, thread);
 	size_t		n_panels = srm_panel_floats(cols, rank);
 
-	srm_matrix_read(adapter->base, 0, rows * cols, adapter->sum);
+	srm_matrix_read(&adapter->base, 0, rows * cols, adapter->sum);
 	srm_kernels->pack_columns(panels, parameters->weights + adapter->a, cols, 1, cols, rank);
 	for (size_t i = 0; i < n_panels; i++)
-		panels[i] *= (float) parameters->scale;
+		panels[i] *= adapter->scale;
 	srm_kernels->multiply_columns(adapter->sum, cols, parameters->weights + adapter->b, rank, 1, panels,
 								rows, cols, rank, true);
 }
@@ -473,7 +475,7 @@ srm_parameters_merge(SrmParameters *parameters, SrmThreads *threads, const SrmSt
 
 	for (size_t i = 0; i < parameters->n_adapters; i++)
 	{
-		size_t		needed = srm_panel_floats(parameters->adapters[i].base->cols, parameters->rank);
+		size_t		needed = srm_panel_floats(parameters->adapters[i].base.cols, parameters->adapters[i].rank);
 
 		floats = needed > floats ? needed : floats;
 	}

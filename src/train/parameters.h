@@ -31,10 +31,13 @@ typedef struct SrmAdapter
 {
 	size_t		layer;
 	SrmWeightNumber weight;
-	const SrmMatrix *base;		/* (rows, cols) as published */
+	SrmMatrix	base;			/* (rows, cols) as published, without a change */
+	const SrmLowRank *start;	/* factors to begin with; NULL: new ones */
 	float	   *sum;			/* (rows, cols) base + scale * b * a */
 	size_t		a;				/* where a (rank, cols) starts in the arrays */
 	size_t		b;				/* b (rows, rank) */
+	size_t		rank;
+	float		scale;			/* alpha / rank */
 } SrmAdapter;
 
 typedef struct SrmParameters
@@ -60,8 +63,6 @@ typedef struct SrmParameters
 	SrmAdapter *adapters;		/* (n_adapters) */
 	size_t		n_adapters;
 	SrmTrainAdapter *factors;	/* (n_layers, SRM_N_WEIGHTS) the same with their gradients, by place */
-	size_t		rank;
-	double		scale;			/* alpha / rank */
 	size_t		frozen_floats;	/* of the decoder, beside the arrays */
 } SrmParameters;
 

@@ -73,9 +73,14 @@ typedef struct SrmTrainOptions
 	const char *locale;			/* NULL: the base's own [NULL] */
 
 	size_t		lora_rank;		/* r [8] */
+	bool		has_lora_rank;	/* said by the user, as the next ones with has_: to be that of an adapter
+								 * that training goes on from, whose own counts otherwise */
 	double		lora_alpha;		/* adapters are scaled by alpha / r [16] */
+	bool		has_lora_alpha;
 	const char *lora_targets;	/* "q_proj,v_proj,...", as peft names them; "all": every projection [all] */
-	bool		lora_adapter;	/* write peft's layout instead of a merged model [false] */
+	bool		has_lora_targets;
+	bool		lora_adapter;	/* write peft's layout instead of a merged model; over a base that is an
+								 * adapter, its own factors are trained [false] */
 
 	double		epochs;			/* [1] */
 	size_t		batch;			/* pairs a step [16] */

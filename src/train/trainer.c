@@ -16,6 +16,7 @@
 #include <time.h>
 
 #include "train/checkpoint.h"
+#include "train/continued.h"
 #include "train/optimizer.h"
 #include "train/options.h"
 #include "train/output.h"
@@ -129,11 +130,6 @@ check_base(const SrmTrainer *trainer, SrmStatus *status)
 
 	if (!srm_segmenter_is_pinned(trainer->options.segmenter))
 		return srm_fail(status, SRM_INVALID_ARGUMENT, "segmenter \"%s\" lacks its digest", trainer->options.segmenter);
-	if (model->base != NULL && trainer->options.lora_adapter)
-	{
-		srm_fail(status, SRM_NOT_SUPPORTED, "an adapter over a model that is an adapter itself cannot be written");
-		return srm_fail_hint(status, "Write a merged model, or train over \"%s\".", model->base);
-	}
 	if (srm_model_is_segmenter(model))
 		return srm_fail(status, SRM_NOT_SUPPORTED, "a segmenter cannot be trained");
 	if (model->head.is_of_pairs)
@@ -171,6 +167,8 @@ tell_start(const SrmTrainer *trainer)
 	const SrmTrainOptions *options = &trainer->options;
 	size_t		d = trainer->parameters->head.attention_dim;
 
+	if (srm_train_is_continued(model, options))
+		notify(trainer, "training goes on with the adapter that the base model is");
 	if (options->fresh)
 		notify(trainer, "all weights are initialised at random");
 	else if (model->value_weight == NULL)
@@ -192,7 +190,9 @@ open_parts(SrmTrainer *trainer, const SrmStop *stop, SrmStatus *status)
 		how.compute = SRM_COMPUTE_AUTO;
 	trainer->model = srm_model_open(options->base, &how, stop, status);
 	trainer->options.path = NULL;	/* nobody looks there any more */
-	if (trainer->model == NULL || !complete_options(trainer, stop, status) || !check_base(trainer, status))
+	if (trainer->model == NULL || !complete_options(trainer, stop, status) || !check_base(trainer, status) ||
+		(srm_train_is_continued(trainer->model, options) &&
+		 !srm_train_continue(trainer->model, &trainer->options, status)))
 		return false;
 	trainer->segmenter = srm_segmenter_open(options->segmenter, options->locale, status);
 	trainer->dataset = srm_dataset_create(status);
@@ -354,7 +354,7 @@ hash_run(const SrmTrainer *trainer)
 	hash = srm_hash_words(hash, parameters->weights, parameters->n_floats * sizeof(float));
 	for (size_t i = 0; i < parameters->n_adapters; i++)
 		hash = srm_hash_words(hash, parameters->adapters[i].sum,
-							  parameters->adapters[i].base->rows * parameters->adapters[i].base->cols * sizeof(float));
+							  parameters->adapters[i].base.rows * parameters->adapters[i].base.cols * sizeof(float));
 	return hash;
 }
 

@@ -110,10 +110,18 @@ is(ask("SELECT srm_model_info('calibrated')->>'base', (srm_model_info('calibrate
 	'llama|t|t', 'a calibrated adapter is one over the same base');
 ask("SELECT srm_quantize('short', 'quantized')");
 is(ask("SELECT srm_model_info('quantized')->>'base' IS NULL, abs(srm_score('quantized', 'A?', 'B.') - srm_score('short', 'A?', 'B.')) < 0.05"), 't|t', 'a quantized one is merged');
-(undef, undef, $stderr) = $node->psql('postgres', q{CALL srm_train('deep', 'SELECT * FROM lessons ORDER BY id', base => 'short', train => 'lora', lora_adapter => true)});
-like($stderr, qr/an adapter over a model that is an adapter itself cannot be written/, 'an adapter over an adapter is refused');
+
+# trained on, as an adapter or merged
+
+my $longer = q{CALL srm_train('longer', 'SELECT * FROM lessons ORDER BY id', base => 'short', train => 'lora', lora_adapter => true, learning_rate => 0.01, batch => 8};
+(undef, undef, $stderr) = $node->psql('postgres', "$longer, lora_rank => 3)");
+like($stderr, qr/"lora_rank" is not that of adapter "short".*It is 3; that of q_proj of layer 0 is 2.*or train a new adapter over "llama"/s, 'an adapter keeps its rank');
+(undef, undef, $stderr) = $node->psql('postgres', "$longer, lora_alpha => 16, lora_targets => 'all')");
+like($stderr, qr/NOTICE:  training goes on with the adapter that the base model is/, 'an adapter is trained on');
+is(ask("SELECT srm_model_info('longer')->>'base', avg(srm_score('longer', prompt, chosen) - srm_score('longer', prompt, rejected)) > avg(srm_score('short', prompt, chosen) - srm_score('short', prompt, rejected)) FROM lessons"),
+	'llama|t', 'over the same base, and the scores of the pairs are further apart');
 ask(q{CALL srm_train('deep', 'SELECT * FROM lessons ORDER BY id', base => 'short', train => 'head', batch => 8)});
-is(ask("SELECT srm_model_info('deep')->>'base' IS NULL, srm_score('deep', 'A?', 'B.') IS NOT NULL"), 't|t', 'but one can be trained on');
+is(ask("SELECT srm_model_info('deep')->>'base' IS NULL, srm_score('deep', 'A?', 'B.') IS NOT NULL"), 't|t', 'or its head, which gives a merged model');
 
 $node->stop;
 done_testing();

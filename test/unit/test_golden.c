@@ -171,6 +171,7 @@ main(void)
 		MODEL("adapter-phi3"),
 		MODEL("adapter-gemma2"),
 		MODEL("adapter-trained"),
+		MODEL("adapter-continued"),
 		MODEL("cohere"),
 		MODEL("cohere-norms"),
 		MODEL("gptneox"),

@@ -193,7 +193,7 @@ def check_cross_encoders(before_5):
 
 
 def check_adapters(before_5):
-    for name in [*make_adapters.ADAPTERS, "adapter-trained"]:
+    for name in [*make_adapters.ADAPTERS, "adapter-trained", "adapter-continued"]:
         directory = os.path.join(MODELS, name)
         base = os.path.basename(read(os.path.join(directory, "adapter_config.json"))["base_model_name_or_path"])
         expected = read(os.path.join(directory, "expected.json"))

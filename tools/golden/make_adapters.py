@@ -5,9 +5,9 @@ usage: make_adapters.py [directory [adapter ...]]      (default: test/data/model
 
 Each adapter is saved by peft's own save_pretrained(), and loaded again over its base in f32
 for the expected numbers.  One that is there already and not in the list below, such as
-adapter-trained, which srm_train wrote, gets the numbers alone:
+adapter-trained and adapter-continued, which srm_train wrote, gets the numbers alone:
 
-    make_adapters.py test/data/models adapter-trained
+    make_adapters.py test/data/models adapter-trained adapter-continued
 """
 
 import json

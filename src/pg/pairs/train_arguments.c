@@ -138,6 +138,9 @@ read_model(FunctionCallInfo fcinfo, SrmTrainOptions *options)
 	read_size(fcinfo, ARGUMENT_LORA_RANK, "lora_rank", 1, &options->lora_rank);
 	read_double(fcinfo, ARGUMENT_LORA_ALPHA, &options->lora_alpha);
 	read_string(fcinfo, ARGUMENT_LORA_TARGETS, &options->lora_targets);
+	options->has_lora_rank = !PG_ARGISNULL(ARGUMENT_LORA_RANK);
+	options->has_lora_alpha = !PG_ARGISNULL(ARGUMENT_LORA_ALPHA);
+	options->has_lora_targets = !PG_ARGISNULL(ARGUMENT_LORA_TARGETS);
 	read_bool(fcinfo, ARGUMENT_LORA_ADAPTER, &options->lora_adapter);
 	read_bool(fcinfo, ARGUMENT_WRITE_F32, &options->write_f32);
 }
