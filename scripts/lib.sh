@@ -80,7 +80,9 @@ start_server() {
 
 	shift
 	bindir=$("$(find_pg_config)" --bindir)
-	as_root chown "$(server_user)" "$directory"
+	if [ "$(id -u)" -eq 0 ]; then
+		chown "$(server_user)" "$directory"
+	fi
 	as_user "$bindir/initdb" -D "$directory/data" -A trust -U postgres -E UTF8 --locale=C.UTF-8 --no-sync >"$directory.initdb.log"
 	{
 		echo "listen_addresses = ''"

@@ -38,6 +38,16 @@ CREATE TEMP VIEW scored AS
 SELECT r.kind, r.seed, j.*, m.margin
 FROM runs AS r JOIN margins AS m USING (model) JOIN judged AS j USING (id);
 
+-- Half of Student's 95 % interval of a mean of n, as text in points; nothing where one number says nothing of the spread
+CREATE OR REPLACE FUNCTION pg_temp.spread(deviation double precision, n bigint) RETURNS text LANGUAGE sql AS $$
+    SELECT CASE WHEN n > 1 THEN pg_temp.percent(deviation / sqrt(n) *
+        (ARRAY[12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262])[least(n - 1, 9)]) ELSE '' END
+$$;
+
+CREATE TEMP VIEW seeds AS
+SELECT split, coalesce(grp, 'all') AS grp, kind, seed, count(*) AS n, srm_accuracy(margin, 0) AS accuracy
+FROM scored GROUP BY GROUPING SETS ((split, grp, kind, seed), (split, kind, seed));
+
 SELECT E'### Runs\n\n| kind | seed | minutes | held-out accuracy at the end | loss at the end |\n| --- | ---: | ---: | ---: | ---: |';
 SELECT format('| %s | %s | %s | %s | %s |', kind, seed, to_char(seconds / 60, 'FM990.0'), pg_temp.percent(l.held_out_accuracy),
     to_char(l.loss, 'FM0.000'))
@@ -46,15 +56,51 @@ FROM runs AS r LEFT JOIN LATERAL (
 WHERE seconds IS NOT NULL
 ORDER BY kind, seed;
 
-SELECT E'\n### Accuracy\n\nMean of the seeds (each seed), interval of the mean''s share, in percent.\n\n'
-    '| split | group | n | kind | accuracy | seeds | interval | longer wins |\n| --- | --- | ---: | --- | ---: | --- | --- | ---: |';
-SELECT format('| %s | %s | %s | %s | %s | %s | %s | %s |', split, grp, n, kind, pg_temp.percent(avg(accuracy)),
-    string_agg(pg_temp.percent(accuracy), ', ' ORDER BY seed), pg_temp.wilson(avg(accuracy), n), pg_temp.percent(avg(longer)))
+SELECT E'\n### Rates\n\nTried with the first seed; the one that is best on `valid` is the kind''s.\n\n'
+    '| kind | rate | accuracy on valid | log loss |\n| --- | ---: | ---: | ---: |'
+WHERE EXISTS (SELECT FROM rates);
+SELECT format('| %s | %s | %s | %s |', kind, rate, pg_temp.percent(accuracy), to_char(log_loss, 'FM0.000'))
+FROM rates ORDER BY kind, rate;
+
+SELECT E'\n### Accuracy\n\nMean of the seeds (each seed), interval of the mean''s share (Wilson''s, of the pairs), and of the mean over seeds (Student''s), in percent.\n\n'
+    '| split | group | n | kind | accuracy | seeds | interval | over seeds | longer wins |\n| --- | --- | ---: | --- | ---: | --- | --- | --- | ---: |';
+SELECT format('| %s | %s | %s | %s | %s | %s | %s | %s | %s |', split, grp, n, kind, pg_temp.percent(avg(accuracy)),
+    string_agg(pg_temp.percent(accuracy), ', ' ORDER BY seed), pg_temp.wilson(avg(accuracy), n),
+    '± ' || nullif(pg_temp.spread(stddev(accuracy), count(*)), ''), pg_temp.percent(avg(longer)))
 FROM (SELECT split, coalesce(grp, 'all') AS grp, kind, seed, count(*) AS n, srm_accuracy(margin, 0) AS accuracy,
           srm_accuracy(length(chosen), length(rejected)) AS longer
       FROM scored GROUP BY GROUPING SETS ((split, grp, kind, seed), (split, kind, seed))) AS s
 GROUP BY split, grp, n, kind
 ORDER BY split DESC, grp = 'all' DESC, n DESC, grp, kind;
+
+SELECT E'\n### Against the response level\n\nAccuracy less that of `last` with the same seed, in points, with Student''s 95 % interval of the mean over seeds.\n\n'
+    '| split | group | kind | seeds | difference | interval | each |\n| --- | --- | --- | ---: | ---: | --- | --- |'
+WHERE EXISTS (SELECT FROM runs WHERE kind = 'last') AND EXISTS (SELECT FROM runs WHERE kind <> 'last');
+SELECT format('| %s | %s | %s | %s | %s | %s | %s |', s.split, s.grp, s.kind, count(*), pg_temp.percent(avg(s.accuracy - l.accuracy)),
+    '± ' || nullif(pg_temp.spread(stddev(s.accuracy - l.accuracy), count(*)), ''),
+    string_agg(pg_temp.percent(s.accuracy - l.accuracy), ', ' ORDER BY s.seed))
+FROM seeds AS s JOIN seeds AS l USING (split, grp, seed, n)
+WHERE l.kind = 'last' AND s.kind <> 'last'
+GROUP BY s.split, s.grp, s.kind, n
+ORDER BY s.split DESC, s.grp = 'all' DESC, n DESC, s.grp, s.kind;
+
+SELECT E'\n### Best of n\n\nOf prompts of `bench` with three answers or more: how often the answer with the highest score is the better one of the pairs that it is in, in percent; what a pick by chance, the longest answer and the best pick have. Intervals are Student''s over seeds.\n\n'
+    '| kind | prompts | answers | picked | interval | seeds | chance | longest | best |\n| --- | ---: | ---: | ---: | --- | --- | ---: | ---: | ---: |'
+WHERE EXISTS (SELECT FROM answer_scores);
+WITH prompts AS (
+    SELECT r.kind, r.seed, a.messages, count(*) AS n, avg(a.wins) AS chance, max(a.wins) AS best,
+        (array_agg(a.wins ORDER BY s.score DESC))[1] AS picked, (array_agg(a.wins ORDER BY length(a.answer) DESC))[1] AS longest
+    FROM runs AS r JOIN answer_scores AS s USING (model) JOIN answers AS a USING (id)
+    GROUP BY r.kind, r.seed, a.messages
+), picks AS (
+    SELECT kind, seed, count(*) AS prompts, sum(n) AS answers, avg(picked) AS picked, avg(chance) AS chance, avg(longest) AS longest,
+        avg(best) AS best
+    FROM prompts GROUP BY kind, seed
+)
+SELECT format('| %s | %s | %s | %s | %s | %s | %s | %s | %s |', kind, max(prompts), max(answers), pg_temp.percent(avg(picked)::float8),
+    '± ' || nullif(pg_temp.spread(stddev(picked)::float8, count(*)), ''), string_agg(pg_temp.percent(picked::float8), ', ' ORDER BY seed),
+    pg_temp.percent(max(chance)::float8), pg_temp.percent(max(longest)::float8), pg_temp.percent(max(best)::float8))
+FROM picks GROUP BY kind ORDER BY kind;
 
 SELECT E'\n### Loss and preference for length\n\n'
     '| split | kind | log loss | accuracy where chosen is longer | where it is shorter | correlation of margin and difference of length |\n'
