@@ -532,23 +532,24 @@ CREATE FUNCTION srm_verify(model text)
 
 COMMENT ON FUNCTION srm_verify(text) IS 'reads every byte of a model and of what was prepared of it, and compares digests';
 
-CREATE FUNCTION srm_quantize(model text, name text, replace boolean DEFAULT false, embedding boolean DEFAULT false)
+CREATE FUNCTION srm_quantize(model text, name text, replace boolean DEFAULT false, embedding boolean DEFAULT false,
+	kind text DEFAULT 'int8')
 	RETURNS void
 	AS 'MODULE_PATHNAME', 'srm_sql_quantize'
 	LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 1000000;
 
-COMMENT ON FUNCTION srm_quantize(text, text, boolean, boolean) IS 'writes a copy of a model with weights of 8 bits';
+COMMENT ON FUNCTION srm_quantize(text, text, boolean, boolean, text) IS 'writes a copy of a model with weights of 8 bits';
 
-REVOKE EXECUTE ON FUNCTION srm_quantize(text, text, boolean, boolean) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION srm_quantize(text, text, boolean, boolean, text) FROM PUBLIC;
 
-CREATE FUNCTION srm_quantize(model text, name text, query text, replace boolean DEFAULT false,
+CREATE FUNCTION srm_quantize(model text, name text, query text, replace boolean DEFAULT false, kind text DEFAULT 'int8',
 	OUT pairs bigint, OUT rank_correlation double precision, OUT flips bigint, OUT largest_difference double precision)
 	AS 'MODULE_PATHNAME', 'srm_sql_quantize_measured'
 	LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 10000000;
 
-COMMENT ON FUNCTION srm_quantize(text, text, text, boolean) IS 'the same, and how far its scores agree with the model''s on the preference pairs of a query';
+COMMENT ON FUNCTION srm_quantize(text, text, text, boolean, text) IS 'the same, and how far its scores agree with the model''s on the preference pairs of a query';
 
-REVOKE EXECUTE ON FUNCTION srm_quantize(text, text, text, boolean) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION srm_quantize(text, text, text, boolean, text) FROM PUBLIC;
 
 CREATE FUNCTION srm_drop_model(name text)
 	RETURNS void

@@ -24,8 +24,12 @@ typedef enum SrmCompute
 {
 	SRM_COMPUTE_F32,			/* exact weights, single precision */
 	SRM_COMPUTE_BF16,			/* both factors rounded to bfloat16, sums in f32 */
-	SRM_COMPUTE_INT8			/* both factors scaled to 8 bits, sums exact */
+	SRM_COMPUTE_INT8,			/* both factors scaled to 8 bits, sums exact */
+	SRM_COMPUTE_W8				/* weights alone scaled to 8 bits, in groups; products are those of f32 */
 } SrmCompute;
+
+#define SRM_N_PRODUCTS		3	/* kinds of arithmetic with products of their own, which come first */
+#define SRM_N_COMPUTES		4
 
 #define SRM_PANEL			32		/* rows of the weights in a panel */
 #define SRM_LANES_UNIT		16		/* lanes come in multiples of this */

@@ -487,4 +487,19 @@ unpack_int8(float *panel, const void *packed, size_t lanes, size_t packed_lanes)
 				out[part] = __builtin_convertvector(in[part] << (24 - 8 * col) >> 24, Floats) * scales[part];
 }
 
+/* As unpack_int8(), with scales for each SRM_SCALE_COLS columns, which are as many lanes of panel. */
+static inline void
+unpack_w8(float *panel, const void *packed, size_t lanes, size_t packed_lanes)
+{
+	Floats	   *out = (Floats *) (void *) panel;
+	const Ints *in = packed;
+	const Floats *scales = (const Floats *) (const void *) (in + packed_lanes * PANEL_PARTS);
+
+	for (size_t start = 0; start < lanes; start += SRM_SCALE_COLS, scales += PANEL_PARTS)
+		for (size_t k = start; k < lanes && k < start + SRM_SCALE_COLS; k += 4, in += PANEL_PARTS)
+			for (int col = 0; col < 4; col++, out += PANEL_PARTS)
+				for (int part = 0; part < PANEL_PARTS; part++)
+					out[part] = __builtin_convertvector(in[part] << (24 - 8 * col) >> 24, Floats) * scales[part];
+}
+
 #endif							/* SRM_GEMM_LOOPS_H */

@@ -94,9 +94,9 @@ typedef struct SrmKernels
 	void		(*pair_rows) (uint32_t *out, const float *a, const float *b, size_t n);
 
 	/* By SrmCompute; see gemm.h */
-	SrmPackRow	pack_row[3];
-	SrmMultiply multiply[3];
-	SrmUnpack	unpack[3];		/* by layout; none for that of f32 */
+	SrmPackRow	pack_row[SRM_N_PRODUCTS];
+	SrmMultiply multiply[SRM_N_PRODUCTS];
+	SrmUnpack	unpack[SRM_N_COMPUTES];	/* by layout; none for that of f32 */
 
 	/*
 	 * Training.  A right-hand side of a product (k, n) is brought into f32 panels as of pack.h, of

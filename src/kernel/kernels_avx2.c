@@ -390,7 +390,7 @@ const SrmKernels srm_kernels_avx2 = {
 	.pair_rows = pair_rows,
 	.pack_row = {pack_row_f32, pack_row_bf16, pack_row_int8_by_64},
 	.multiply = {multiply_f32, multiply_bf16, multiply_int8_by_sign},
-	.unpack = {NULL, unpack_bf16, unpack_int8},
+	.unpack = {NULL, unpack_bf16, unpack_int8, unpack_w8},
 	TRAIN_LOOPS
 };
 

@@ -387,7 +387,7 @@ const SrmKernels srm_kernels_avx512 = {
 	.pair_rows = pair_rows,
 	.pack_row = {pack_row_f32, pack_row_bf16, pack_row_int8_by_64},
 	.multiply = {srm_multiply_f32_avx512, multiply_bf16, multiply_int8_wide},
-	.unpack = {NULL, unpack_bf16, unpack_int8},
+	.unpack = {NULL, unpack_bf16, unpack_int8, unpack_w8},
 	TRAIN_LOOPS
 };
 

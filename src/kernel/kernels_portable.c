@@ -29,6 +29,6 @@ const SrmKernels srm_kernels_portable = {
 	.pair_rows = pair_rows,
 	.pack_row = {pack_row_f32, pack_row_bf16, pack_row_int8},
 	.multiply = {multiply_f32, multiply_bf16, multiply_int8},
-	.unpack = {NULL, unpack_bf16, unpack_int8},
+	.unpack = {NULL, unpack_bf16, unpack_int8, unpack_w8},
 	TRAIN_LOOPS
 };

@@ -208,7 +208,7 @@ plan_map(Map *map, const SrmLinear *linear, size_t m, size_t n_tasks, SrmStatus 
 	const SrmMatrix *w = linear->w;
 
 	map->linear = *linear;
-	map->compute = w->packed == NULL ? SRM_COMPUTE_F32 : w->compute;
+	map->compute = w->packed == NULL ? SRM_COMPUTE_F32 : srm_compute_products(w->compute);
 	map->layout = w->packed == NULL ? SRM_COMPUTE_F32 : w->layout;
 	map->panel_bytes = srm_pack_panel_bytes(map->compute, w->cols);
 	map->stored_bytes = srm_pack_panel_bytes(map->layout, w->cols);

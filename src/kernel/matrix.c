@@ -17,7 +17,7 @@
 size_t
 srm_dtype_size(SrmDtype dtype)
 {
-	return dtype == SRM_F32 ? 4 : dtype == SRM_INT8 ? 1 : 2;
+	return dtype == SRM_F32 ? 4 : dtype == SRM_INT8 || dtype == SRM_W8 ? 1 : 2;
 }
 
 const char *
@@ -32,6 +32,7 @@ srm_dtype_name(SrmDtype dtype)
 		case SRM_BF16:
 			return "bfloat16";
 		case SRM_INT8:
+		case SRM_W8:
 			return "int8";
 	}
 	return "unknown";
@@ -48,6 +49,20 @@ read_int8(const SrmMatrix *matrix, size_t start, size_t n, float *out)
 	for (size_t i = 0; i < n; end += matrix->cols, row++)
 		for (; i < n && i < end; i++)
 			out[i] = (float) values[i] * matrix->scales[row];
+}
+
+/* The same, with scales for groups of columns. */
+static void
+read_w8(const SrmMatrix *matrix, size_t start, size_t n, float *out)
+{
+	const int8_t *values = (const int8_t *) matrix->data + start;
+	size_t		n_scales = srm_scales_count(matrix->cols, SRM_W8);
+	const float *scales = matrix->scales + start / matrix->cols * n_scales;
+	size_t		col = start % matrix->cols;
+
+	for (size_t i = 0; i < n; scales += n_scales, col = 0)
+		for (; i < n && col < matrix->cols; i++, col++)
+			out[i] = (float) values[i] * scales[col / SRM_SCALE_COLS];
 }
 
 /* out (n) = n elements that lie together, start elements behind data */
@@ -67,6 +82,9 @@ read_together(const SrmMatrix *matrix, size_t start, size_t n, float *out)
 			break;
 		case SRM_INT8:
 			read_int8(matrix, start, n, out);
+			break;
+		case SRM_W8:
+			read_w8(matrix, start, n, out);
 			break;
 	}
 }

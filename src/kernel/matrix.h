@@ -20,8 +20,11 @@ typedef enum SrmDtype
 	SRM_F32,
 	SRM_F16,
 	SRM_BF16,
-	SRM_INT8					/* times a scale for each row */
+	SRM_INT8,					/* times a scale for each row */
+	SRM_W8						/* 8 bits, times a scale for each SRM_SCALE_COLS columns of a row */
 } SrmDtype;
+
+#define SRM_SCALE_COLS		64	/* the last ones of a row may be fewer */
 
 /*
  * A matrix that lies in memory as in its file, aligned to its element's size at least.
@@ -37,7 +40,7 @@ typedef struct SrmMatrix
 	size_t		cols;
 	size_t		run;			/* rows that lie together; 0 or rows: all of them */
 	size_t		stride;			/* rows from the start of a run to the next */
-	const float *scales;		/* of SRM_INT8, one for each row behind data; else NULL */
+	const float *scales;		/* of 8 bits, (rows behind data, srm_scales_count()); else NULL */
 	const struct SrmLowRank *change;	/* added to what is stored as it is read; NULL: nothing */
 	const void *packed;			/* the same for products in compute, or NULL */
 	SrmCompute	compute;		/* looked at with packed alone, like the next */
@@ -54,7 +57,16 @@ typedef struct SrmLowRank
 
 /* Bytes of an element, and what "torch_dtype" calls it. */
 extern size_t srm_dtype_size(SrmDtype dtype);
-extern const char *srm_dtype_name(SrmDtype dtype);	/* "float32", "float16", "bfloat16", "int8" */
+extern const char *srm_dtype_name(SrmDtype dtype);	/* "float32", "float16", "bfloat16", "int8"; of w8 "int8", too */
+
+/* Scales of a row of so many columns: none but for 8 bits. */
+static inline size_t
+srm_scales_count(size_t cols, SrmDtype dtype)
+{
+	if (dtype != SRM_W8)
+		return dtype == SRM_INT8;
+	return cols / SRM_SCALE_COLS + (cols % SRM_SCALE_COLS != 0);
+}
 
 /* Where row r of the matrix lies: so many rows behind data. */
 static inline size_t

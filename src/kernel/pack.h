@@ -8,7 +8,8 @@
  * columns of one row, that is 1 float, 2 bfloats or 4 bytes.  Rows that fill
  * up the last panel and columns that fill up the lanes are zero.  Behind the lanes of
  * an int8 panel lie its scales, SRM_PANEL floats, and the sums of its rows,
- * SRM_PANEL 32-bit integers.
+ * SRM_PANEL 32-bit integers; behind those of a w8 panel its scales, SRM_PANEL floats for
+ * each SRM_SCALE_COLS columns.
  *
  * The layout depends on nothing but the kind of arithmetic, so that one file
  * serves all processors of one byte order.
@@ -47,9 +48,9 @@ extern const char *srm_pack_layout(SrmCompute compute);
  * the matrix: so a caller may stop in between, or share the work among threads.  out is the
  * start of the whole, srm_pack_bytes() bytes aligned to 64.
  *
- * bf16 rounds to nearest, ties to even.  int8 scales each row by its greatest magnitude / 127;
- * an int8 matrix keeps its values and scales, unless it is changed.  A row with a value that is not finite has
- * a scale that is not finite: its products are NaN.
+ * bf16 rounds to nearest, ties to even.  int8 scales each row by its greatest magnitude / 127, w8 each
+ * SRM_SCALE_COLS columns of a row; a matrix of 8 bits of the same kind keeps its values and scales, unless it is changed.  Where
+ * a value is not finite, the scale is not: its products are NaN.
  */
 extern void srm_pack_rows(void *out, const SrmMatrix *w, SrmCompute compute,
 						  size_t first_row, size_t n_rows);
@@ -58,10 +59,10 @@ extern void srm_pack_rows(void *out, const SrmMatrix *w, SrmCompute compute,
 extern void srm_pack_panel(void *panel, const SrmMatrix *w, SrmCompute compute, size_t number);
 
 /*
- * values (w.cols) = a row in units of the scale that is returned, as packing
- * to int8 rounds it.  The scale is not finite where a value is not.
+ * values (w.cols) = a row in units of its scales (srm_scales_count(cols, dtype)), as packing
+ * rounds it to 8 bits of a kind, SRM_INT8 or SRM_W8.  A scale is not finite where a value is not.
  */
-extern float srm_pack_quantize_row(int8_t *values, const SrmMatrix *w, size_t row);
+extern void srm_pack_quantize_row(int8_t *values, float *scales, const SrmMatrix *w, size_t row, SrmDtype dtype);
 
 /* Nearest bfloat, ties to even; NaN stays NaN. */
 static inline uint16_t
@@ -83,6 +84,9 @@ srm_bf16_of_float(float value)
  * published and is fastest here.
  */
 extern SrmCompute srm_compute_auto(SrmDtype dtype);
-extern const char *srm_compute_name(SrmCompute compute);	/* "f32", "bf16", "int8" */
+extern const char *srm_compute_name(SrmCompute compute);	/* "f32", "bf16", "int8", "w8" */
+
+/* The arithmetic whose products a kind uses: its own, or for w8 that of f32. */
+extern SrmCompute srm_compute_products(SrmCompute compute);
 
 #endif							/* SRM_PACK_H */

@@ -75,17 +75,19 @@ find_matrix(SrmBinder *binder, const char *name, const size_t shape[2])
 	return srm_binder_find(binder, name, shape, 2);
 }
 
-/* The scales of int8 rows, from the first row of the map on. */
+/* The scales of 8-bit rows, from the first row of the map on. */
 static bool
 bind_scales(SrmBinder *binder, const SrmTensor *tensor, const SrmPackedRows *rows, SrmMatrix *matrix)
 {
 	const SrmTensor *scales = srm_weights_find_scales(binder->weights, tensor);
-	const size_t shape[] = {rows->total, 1};
+	SrmDtype	dtype = srm_weights_scaled_dtype(scales, binder->config->settings.quantization);
+	const size_t shape[] = {rows->total, srm_scales_count(tensor->shape[1], dtype)};
 	const float *copy = srm_binder_copy(binder, scales->name, shape, scales->n_dims == 1 ? 1 : 2);
 
 	if (copy == NULL)
 		return false;
-	matrix->scales = copy + rows->first;
+	matrix->dtype = dtype;
+	matrix->scales = copy + rows->first * shape[1];
 	return true;
 }
 
@@ -99,7 +101,10 @@ srm_binder_rows(SrmBinder *binder, const char *name, const SrmPackedRows *rows, 
 	const size_t shape[] = {rows->total, cols};
 	const SrmTensor *tensor = find_matrix(binder, name, shape);
 
-	if (tensor == NULL || (tensor->dtype == SRM_INT8 && !bind_scales(binder, tensor, rows, matrix)))
+	if (tensor == NULL)
+		return false;
+	matrix->dtype = tensor->dtype;
+	if (tensor->dtype == SRM_INT8 && !bind_scales(binder, tensor, rows, matrix))
 		return false;
 	if ((uintptr_t) tensor->data % srm_dtype_size(tensor->dtype) != 0)
 	{
@@ -108,7 +113,6 @@ srm_binder_rows(SrmBinder *binder, const char *name, const SrmPackedRows *rows, 
 		return srm_fail_hint(binder->status, "Save the file with a current release of safetensors.");
 	}
 	matrix->data = tensor->data + rows->first * cols * srm_dtype_size(tensor->dtype);
-	matrix->dtype = tensor->dtype;
 	matrix->cols = cols;
 	matrix->run = rows->run;
 	matrix->stride = rows->stride;

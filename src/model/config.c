@@ -265,11 +265,11 @@ read_compute(SrmConfigReader *reader, const SrmJson *json, int *compute)
 	*compute = SRM_COMPUTE_AUTO;
 	if (strcmp(name, "auto") == 0)
 		return true;
-	for (*compute = SRM_COMPUTE_F32; *compute <= SRM_COMPUTE_INT8; (*compute)++)
+	for (*compute = SRM_COMPUTE_F32; *compute < SRM_N_COMPUTES; (*compute)++)
 		if (strcmp(name, srm_compute_name((SrmCompute) *compute)) == 0)
 			return true;
 	srm_fail(reader->status, SRM_NOT_SUPPORTED, "arithmetic \"%s\" of the model is not supported", name);
-	return srm_fail_detail(reader->status, "\"compute\" is \"auto\", \"f32\", \"bf16\" or \"int8\".");
+	return srm_fail_detail(reader->status, "\"compute\" is \"auto\", \"f32\", \"bf16\", \"int8\" or \"w8\".");
 }
 
 /* What stands in for the tokenizer's chat template, and its calendar. */
@@ -446,7 +446,7 @@ read_settings(SrmConfigReader *reader)
 		srm_config_fail_support(reader, "layout of markers", settings->marker_layout);
 		return srm_fail_key(reader->status, "marker_layout");
 	}
-	if (settings->quantization != NULL && strcmp(settings->quantization, "int8") != 0)
+	if (settings->quantization != NULL && strcmp(settings->quantization, "int8") != 0 && strcmp(settings->quantization, "w8") != 0)
 	{
 		srm_config_fail_support(reader, "quantization", settings->quantization);
 		return srm_fail_key(reader->status, "quantization");

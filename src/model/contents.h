@@ -39,7 +39,7 @@ typedef struct SrmModelOptions
 /* The weights of the layers as products read them. */
 typedef struct SrmPrepared
 {
-	const char *compute;		/* "f32", "bf16", "int8" or "mixed"; NULL: not prepared */
+	const char *compute;		/* "f32", "bf16", "int8", "w8" or "mixed"; NULL: not prepared */
 	size_t		bytes;
 	bool		is_private;		/* in this process's memory, not in a file */
 	SrmStatus	problem;		/* why it is, where a directory was given */
@@ -83,7 +83,7 @@ typedef struct SrmModelSettings
 	double		threshold;		/* of a segmenter: of the probability that a sentence ends; */
 	size_t		stride;			/* and tokens from one chunk to the next */
 	int			compute;		/* SRM_COMPUTE_AUTO or an SrmCompute */
-	const char *quantization;	/* NULL, or "int8": maps of the layers have scales */
+	const char *quantization;	/* NULL, or "int8" or "w8": maps of the layers have scales */
 	SrmAgreement agreement;
 	bool		has_scale;		/* mean and std are given */
 	double		mean;

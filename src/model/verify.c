@@ -18,7 +18,7 @@
 #include "model/prepared/prepared_verify.h"
 
 /* Names of kinds of arithmetic, see model->prepared.compute. */
-static const char *const kinds[] = {"f32", "bf16", "int8", "mixed"};
+static const char *const kinds[] = {"f32", "bf16", "int8", "w8", "mixed"};
 
 #define N_KINDS		(sizeof(kinds) / sizeof(kinds[0]))
 

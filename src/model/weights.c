@@ -231,6 +231,14 @@ srm_weights_find_scales(const SrmWeights *weights, const SrmTensor *tensor)
 	return srm_weights_find(weights, name);
 }
 
+SrmDtype
+srm_weights_scaled_dtype(const SrmTensor *scales, const char *quantization)
+{
+	bool		has_groups = scales->n_dims == 2 && scales->shape[1] != 1;
+
+	return has_groups || (quantization != NULL && strcmp(quantization, "w8") == 0) ? SRM_W8 : SRM_INT8;
+}
+
 bool
 srm_weights_is_scales(const SrmWeights *weights, const SrmTensor *tensor)
 {
@@ -247,7 +255,7 @@ srm_weights_is_scales(const SrmWeights *weights, const SrmTensor *tensor)
 void
 srm_weights_count(SrmWeights *weights)
 {
-	uint64_t	n_of_type[] = {[SRM_F32] = 0,[SRM_F16] = 0,[SRM_BF16] = 0,[SRM_INT8] = 0};
+	uint64_t	n_of_type[] = {[SRM_F32] = 0,[SRM_F16] = 0,[SRM_BF16] = 0,[SRM_INT8] = 0,[SRM_W8] = 0};
 
 	weights->n_parameters = 0;
 	for (size_t i = 0; i < weights->n; i++)

@@ -51,12 +51,21 @@ extern const char *srm_weights_unwrap(const char *name, SrmArena *arena, SrmStat
 /* Counts the parameters, and finds the type of most of them. */
 extern void srm_weights_count(SrmWeights *weights);
 
-/* Behind the name of an int8 tensor: that of its scales, one for each row, (rows) or (rows, 1). */
+/*
+ * Behind the name of an int8 tensor (rows, cols): that of its scales, one for each row, (rows) or (rows, 1), or
+ * of w8 one for each SRM_SCALE_COLS columns, (rows, srm_scales_count()).
+ */
 #define SRM_SCALES_SUFFIX	"_scale"
 
 /* The scales of an int8 tensor, or NULL. */
 extern const SrmTensor *srm_weights_find_scales(const SrmWeights *weights,
 												const SrmTensor *tensor);
+
+/*
+ * How a tensor that has such scales is stored, given the model's "quantization" or NULL: that decides where
+ * w8 has no more than a scale for a row.
+ */
+extern SrmDtype srm_weights_scaled_dtype(const SrmTensor *scales, const char *quantization);
 
 /* Whether a tensor is the scales of an int8 tensor; they are no parameters. */
 extern bool srm_weights_is_scales(const SrmWeights *weights, const SrmTensor *tensor);

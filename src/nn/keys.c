@@ -17,7 +17,7 @@
 SrmCompute
 srm_keys_compute(SrmCompute weights)
 {
-	return weights == SRM_COMPUTE_F32 || !srm_kernels->fast_bf16 ? SRM_COMPUTE_F32 : SRM_COMPUTE_BF16;
+	return srm_compute_products(weights) == SRM_COMPUTE_F32 || !srm_kernels->fast_bf16 ? SRM_COMPUTE_F32 : SRM_COMPUTE_BF16;
 }
 
 size_t

@@ -62,6 +62,7 @@ static const struct config_enum_entry compute_options[] = {
 	{"f32", SRM_COMPUTE_F32, false},
 	{"bf16", SRM_COMPUTE_BF16, false},
 	{"int8", SRM_COMPUTE_INT8, false},
+	{"w8", SRM_COMPUTE_W8, false},
 	{NULL, 0, false}
 };
 

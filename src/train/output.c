@@ -296,16 +296,17 @@ lay_part(const Part *part, float *out)
 	}
 }
 
-/* Reads the scales of a matrix of 8 bits, whose tensor is loaded. */
+/* Reads the scales of a matrix of 8 bits, whose tensor is loaded, and sets how it is stored. */
 static bool
 read_scales(Output *output, const SrmTensor *tensor, SrmMatrix *matrix, SrmArena *scratch)
 {
 	const SrmTensor *scales = srm_weights_find_scales(output->base->weights, tensor);
-	float	   *values = srm_arena_array(scratch, matrix->rows, sizeof(float), output->status);
+	float	   *values = srm_arena_array(scratch, scales->n_elements, sizeof(float), output->status);
 
 	if (values == NULL || !srm_weights_load(output->base->files, scales, output->status))
 		return false;
-	srm_tensor_read(scales, 0, matrix->rows, values);
+	srm_tensor_read(scales, 0, scales->n_elements, values);
+	matrix->dtype = srm_weights_scaled_dtype(scales, output->base->config->settings.quantization);
 	matrix->scales = values;
 	return true;
 }

@@ -31,13 +31,15 @@ typedef struct Quantizer
 {
 	SrmWriter  *writer;
 	SrmModelFiles *files;
-	bool		embedding;		/* too */
+	const SrmQuantizeOptions *options;
 	SrmConfig	config;
 	SrmWeights	weights;
 	SrmTensorPlan *plans;		/* (n_plans); tag is the tensor's index * N_PARTS + part */
 	size_t		n_plans;
 	int8_t	   *values;			/* (chunk_size) */
 	size_t		chunk_size;
+	float	   *scales;			/* (n_scales), of the row that has most */
+	size_t		n_scales;
 	SrmArena   *arena;
 	const SrmStop *stop;
 	SrmStatus  *status;
@@ -80,7 +82,7 @@ is_quantized(const Quantizer *quantizer, const SrmTensor *tensor)
 {
 	return tensor->is_weight && tensor->n_dims == 2 &&
 		(srm_bind_is_layer_map(&quantizer->config, tensor->name) ||
-		 (quantizer->embedding && srm_bind_is_embedding(&quantizer->config, tensor->name)));
+		 (quantizer->options->embedding && srm_bind_is_embedding(&quantizer->config, tensor->name)));
 }
 
 static bool
@@ -88,6 +90,7 @@ plan_tensor(Quantizer *quantizer, size_t index)
 {
 	const SrmTensor *tensor = &quantizer->weights.tensors[index];
 	bool		is_map = is_quantized(quantizer, tensor);
+	size_t		n_scales;
 	SrmTensorPlan *plan = &quantizer->plans[quantizer->n_plans++];
 
 	if (srm_weights_find_scales(&quantizer->weights, tensor) != NULL)
@@ -103,15 +106,18 @@ plan_tensor(Quantizer *quantizer, size_t index)
 		return srm_fail(quantizer->status, SRM_NOT_SUPPORTED,
 						"unaligned tensor \"%s\" in model file \"%s\" is not supported",
 						tensor->name, tensor->path);
+	n_scales = srm_scales_count(tensor->shape[1], quantizer->options->dtype);
 	if (tensor->shape[1] > quantizer->chunk_size)
 		quantizer->chunk_size = tensor->shape[1];
+	if (n_scales > quantizer->n_scales)
+		quantizer->n_scales = n_scales;
 
 	plan = &quantizer->plans[quantizer->n_plans++];
 	plan->name = scales_name(quantizer, tensor);
 	plan->type = "F32";
 	plan->n_dims = 2;
 	plan->shape[0] = tensor->shape[0];
-	plan->shape[1] = 1;
+	plan->shape[1] = n_scales;
 	plan->tag = index * N_PARTS + PART_SCALES;
 	return plan->name != NULL;
 }
@@ -131,7 +137,8 @@ plan_tensors(Quantizer *quantizer)
 			return false;
 	quantizer->values = srm_arena_alloc(quantizer->arena, quantizer->chunk_size,
 										quantizer->status);
-	return quantizer->values != NULL;
+	quantizer->scales = srm_arena_array(quantizer->arena, quantizer->n_scales, sizeof(float), quantizer->status);
+	return quantizer->values != NULL && quantizer->scales != NULL;
 }
 
 static bool
@@ -148,7 +155,7 @@ write_values(Quantizer *quantizer, const SrmMatrix *matrix)
 				return false;
 			filled = 0;
 		}
-		srm_pack_quantize_row(quantizer->values + filled, matrix, row);
+		srm_pack_quantize_row(quantizer->values + filled, quantizer->scales, matrix, row, quantizer->options->dtype);
 		filled += matrix->cols;
 	}
 	return srm_writer_append(quantizer->writer, quantizer->values, filled, quantizer->stop,
@@ -158,15 +165,17 @@ write_values(Quantizer *quantizer, const SrmMatrix *matrix)
 static bool
 write_scales(Quantizer *quantizer, const SrmMatrix *matrix, const SrmTensor *tensor)
 {
+	size_t		n = srm_scales_count(matrix->cols, quantizer->options->dtype);
+
 	for (size_t row = 0; row < matrix->rows; row++)
 	{
-		float		scale = srm_pack_quantize_row(quantizer->values, matrix, row);
-
-		if (!isfinite(scale))
-			return srm_fail(quantizer->status, SRM_INVALID_MODEL,
-							"tensor \"%s\" in model file \"%s\" has values that are not finite",
-							tensor->name, tensor->path);
-		if (!srm_writer_append(quantizer->writer, &scale, sizeof(scale), quantizer->stop,
+		srm_pack_quantize_row(quantizer->values, quantizer->scales, matrix, row, quantizer->options->dtype);
+		for (size_t i = 0; i < n; i++)
+			if (!isfinite(quantizer->scales[i]))
+				return srm_fail(quantizer->status, SRM_INVALID_MODEL,
+								"tensor \"%s\" in model file \"%s\" has values that are not finite",
+								tensor->name, tensor->path);
+		if (!srm_writer_append(quantizer->writer, quantizer->scales, n * sizeof(float), quantizer->stop,
 							   quantizer->status))
 			return false;
 	}
@@ -221,16 +230,23 @@ write_weights(Quantizer *quantizer)
 	return srm_writer_end_tensors(quantizer->writer, quantizer->status);
 }
 
-/* How the package compressed-tensors describes weights of bytes with a scale a row. */
-#define DESCRIPTION(targets) \
+/* How the package compressed-tensors describes weights of bytes with a scale a row, or a group of columns. */
+#define DESCRIPTION(targets, strategy) \
 	"{\"quant_method\": \"compressed-tensors\", \"format\": \"int-quantized\"," \
 	" \"quantization_status\": \"compressed\", \"ignore\": [\"score\"]," \
 	" \"config_groups\": {\"group_0\": {\"targets\": [" targets "], \"format\": \"int-quantized\"," \
 	" \"input_activations\": null, \"output_activations\": null, \"weights\": {\"num_bits\": 8, \"type\": \"int\"," \
-	" \"symmetric\": true, \"strategy\": \"channel\", \"dynamic\": false}}}}"
+	" \"symmetric\": true, " strategy ", \"dynamic\": false}}}}"
+#define ROWS	"\"strategy\": \"channel\""
+#define GROUPS	"\"strategy\": \"group\", \"group_size\": 64"
 
-static const char description[] = DESCRIPTION("\"Linear\"");
-static const char description_with_embedding[] = DESCRIPTION("\"Linear\", \"Embedding\"");
+_Static_assert(SRM_SCALE_COLS == 64, "GROUPS says so");
+
+/* By kind, int8 and w8, and whether the embedding is of bytes, too. */
+static const char *const descriptions[2][2] = {
+	{DESCRIPTION("\"Linear\"", ROWS), DESCRIPTION("\"Linear\", \"Embedding\"", ROWS)},
+	{DESCRIPTION("\"Linear\"", GROUPS), DESCRIPTION("\"Linear\", \"Embedding\"", GROUPS)}
+};
 
 /* A score that an adapter brought need not have as many rows as its base says. */
 static bool
@@ -263,32 +279,33 @@ set_agreement(SrmJson *config, const SrmAgreement *agreement, SrmArena *arena, S
 }
 
 static bool
-write_config(Quantizer *quantizer, const SrmAgreement *agreement)
+write_config(Quantizer *quantizer)
 {
+	bool		has_groups = quantizer->options->dtype == SRM_W8;
 	SrmArena   *arena = quantizer->arena;
 	SrmStatus  *status = quantizer->status;
 	SrmJson    *config = srm_config_tree(quantizer->files, NULL, arena, status);
-	const char *text = quantizer->embedding ? description_with_embedding : description;
+	const char *text = descriptions[has_groups][quantizer->options->embedding];
 	SrmJson    *layout = srm_json_parse(text, strlen(text), "the layout", arena, status);
 
 	return config != NULL && layout != NULL && set_labels(quantizer, config) &&
-		srm_writer_set_config(config, "quantization", srm_json_make_string("int8", arena, status),
+		srm_writer_set_config(config, "quantization", srm_json_make_string(has_groups ? "w8" : "int8", arena, status),
 							  arena, status) &&
-		set_agreement(config, agreement, arena, status) &&
+		set_agreement(config, quantizer->options->agreement, arena, status) &&
 		srm_json_set(config, "quantization_config", layout, arena, status) &&
 		srm_writer_put_json(quantizer->writer, SRM_CONFIG_FILE, config, status);
 }
 
 bool
-srm_model_quantize(SrmWriter *writer, const char *directory, const SrmModelPath *path, bool embedding,
-				   const SrmAgreement *agreement, const SrmStop *stop, SrmStatus *status)
+srm_model_quantize(SrmWriter *writer, const char *directory, const SrmModelPath *path,
+				   const SrmQuantizeOptions *options, const SrmStop *stop, SrmStatus *status)
 {
-	Quantizer	quantizer = {.writer = writer,.embedding = embedding,.stop = stop,.status = status};
+	Quantizer	quantizer = {.writer = writer,.options = options,.stop = stop,.status = status};
 	bool		done;
 
 	quantizer.arena = srm_arena_create(status);
 	done = quantizer.arena != NULL && read_model(&quantizer, directory, path) &&
-		plan_tensors(&quantizer) && write_config(&quantizer, agreement) &&
+		plan_tensors(&quantizer) && write_config(&quantizer) &&
 		srm_writer_copy_texts(writer, srm_files_of_tokenizer(quantizer.files), stop, status) &&
 		write_weights(&quantizer) && srm_files_check(quantizer.files, status);
 	srm_files_close(quantizer.files);

@@ -78,7 +78,7 @@ static bool
 read_compute(const char *text, Options *options)
 {
 	options->packed = true;
-	for (options->compute = SRM_COMPUTE_F32; options->compute <= SRM_COMPUTE_INT8; options->compute++)
+	for (options->compute = SRM_COMPUTE_F32; options->compute < SRM_N_COMPUTES; options->compute++)
 		if (strcmp(text, srm_compute_name(options->compute)) == 0)
 			return true;
 	return false;

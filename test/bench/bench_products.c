@@ -144,7 +144,7 @@ main(int argc, char **argv)
 	choose_kernels_of_environment();
 	srm_status_init(&status);
 	threads = srm_threads_start(n_threads, &status);
-	for (SrmCompute compute = SRM_COMPUTE_F32; threads != NULL && compute <= SRM_COMPUTE_INT8; compute++)
+	for (SrmCompute compute = SRM_COMPUTE_F32; threads != NULL && compute < SRM_N_PRODUCTS; compute++)
 		for (size_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++)
 		{
 			SrmArena   *arena = srm_arena_create(&status);

@@ -29,7 +29,7 @@ quantize(void)
 
 	srm_status_init(&status);
 	writer = srm_writer_begin(place, "quantized", false, 0700, &status);
-	check_status(writer != NULL && srm_model_quantize(writer, "test/data/models/llama", NULL, false, NULL, NULL, &status) &&
+	check_status(writer != NULL && srm_model_quantize(writer, "test/data/models/llama", NULL, &(SrmQuantizeOptions) {.dtype = SRM_INT8}, NULL, &status) &&
 				 srm_writer_commit(writer, &status), &status);
 	srm_writer_close(writer);
 }

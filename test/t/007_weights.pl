@@ -221,7 +221,7 @@ fails_with("SET srm.output_path = '/dev/null/x'; SELECT srm_quantize('tiny', 'sm
 is(join(',', glob("$output/* $output/.??*")), '', 'nothing is left of that');
 
 make_path("$output/.dead.tmp.1");
-$node->safe_psql('postgres', "GRANT EXECUTE ON FUNCTION srm_quantize(text, text, boolean, boolean) TO reader;
+$node->safe_psql('postgres', "GRANT EXECUTE ON FUNCTION srm_quantize(text, text, boolean, boolean, text) TO reader;
 	SET ROLE reader; SELECT srm_quantize('tiny', 'small')");
 is(join(',', glob("$output/* $output/.??*")), "$output/small", 'what a crash left is gone');
 is(score('', 'small'), $int8, 'the scores of int8 products');

@@ -29,7 +29,7 @@ $node->safe_psql('postgres', q{
 	CREATE ROLE nobody LOGIN;
 	GRANT SELECT ON pairs TO trainers;
 	GRANT EXECUTE ON PROCEDURE srm_train TO trainers;
-	GRANT EXECUTE ON FUNCTION srm_calibrate, srm_quantize(text, text, boolean, boolean), srm_drop_model, srm_rename_model TO trainers;
+	GRANT EXECUTE ON FUNCTION srm_calibrate, srm_quantize(text, text, boolean, boolean, text), srm_drop_model, srm_rename_model TO trainers;
 });
 
 my $long = "base => 'attention-marker', batch => 4, learning_rate => 0.001, epochs => 200, log_every => 1";

@@ -44,7 +44,9 @@ read_packed(const void *packed, SrmCompute compute, size_t cols, size_t row, siz
 	}
 	else
 	{
-		memcpy(&value, panel + lanes_bytes + row % SRM_PANEL * sizeof(float), sizeof(value));
+		size_t		scale = compute == SRM_COMPUTE_W8 ? col / SRM_SCALE_COLS : 0;
+
+		memcpy(&value, panel + lanes_bytes + (scale * SRM_PANEL + row % SRM_PANEL) * sizeof(float), sizeof(value));
 		value *= (float) ((const int8_t *) lane)[col % 4];
 	}
 	return value;

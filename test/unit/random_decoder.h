@@ -127,14 +127,14 @@ random_matrix(RandomState *state, size_t rows, size_t cols, SrmDtype dtype)
 			((float *) data)[i] = value;
 		else if (dtype == SRM_F16)
 			((uint16_t *) data)[i] = half_of_float(value);
-		else if (dtype == SRM_INT8)
+		else if (dtype == SRM_INT8 || dtype == SRM_W8)
 			((int8_t *) data)[i] = (int8_t) lrintf(127 * value / spread);
 		else
 			((uint16_t *) data)[i] = bfloat_of_float(value);
 	}
 	matrix.data = data;
-	if (dtype == SRM_INT8)
-		matrix.scales = random_vector(state, rows, spread / 127, 0.1f * spread / 127);
+	if (srm_scales_count(cols, dtype) > 0)
+		matrix.scales = random_vector(state, rows * srm_scales_count(cols, dtype), spread / 127, 0.1f * spread / 127);
 	return matrix;
 }
 

@@ -154,7 +154,7 @@ test_quantized_base(void **state)
 
 	(void) state;
 	assert_non_null(writer);
-	assert_true(srm_model_quantize(writer, "test/data/models/llama", NULL, false, NULL, NULL, &status));
+	assert_true(srm_model_quantize(writer, "test/data/models/llama", NULL, &(SrmQuantizeOptions) {.dtype = SRM_INT8}, NULL, &status));
 	assert_true(srm_writer_commit(writer, &status));
 	srm_writer_close(writer);
 	compare_weights();
@@ -284,7 +284,7 @@ test_written(void **state)
 	SrmModelOptions options = {.compute = SRM_COMPUTE_INT8};
 
 	(void) state;
-	assert_true(srm_model_quantize(writer, fixture, NULL, false, NULL, NULL, &status));
+	assert_true(srm_model_quantize(writer, fixture, NULL, &(SrmQuantizeOptions) {.dtype = SRM_INT8}, NULL, &status));
 	assert_true(srm_writer_commit(writer, &status));
 	srm_writer_close(writer);
 	written = srm_model_open(beside("bytes"), &options, NULL, &status);

@@ -294,7 +294,7 @@ mean_distance(const float *a, const double *b, size_t n)
 static void
 test_decoder_compute(void **state)
 {
-	static const double limits[] = {1e-5, 0.04, 0.12};
+	static const double limits[] = {1e-5, 0.04, 0.12, 0.06};
 
 	(void) state;
 	for (size_t i = 0; i < N_SHAPES; i++)
@@ -307,7 +307,7 @@ test_decoder_compute(void **state)
 		fill_tokens(decoder->vocab_size);
 		plain_decoder_forward(expected, decoder, tokens, 150);
 		run_block(decoder, NULL, 0, 150, first, 1);
-		for (int kind = SRM_COMPUTE_F32; kind <= SRM_COMPUTE_INT8; kind++)
+		for (int kind = SRM_COMPUTE_F32; kind < SRM_N_COMPUTES; kind++)
 		{
 			pack_decoder(decoder, (SrmCompute) kind, arena);
 			run_block(decoder, NULL, 0, 150, hidden, 2);

@@ -13,7 +13,9 @@
 #include "products.h"
 #include "random_decoder.h"
 
-static const SrmCompute all_kinds[] = {SRM_COMPUTE_F32, SRM_COMPUTE_BF16, SRM_COMPUTE_INT8};
+static const SrmCompute all_kinds[] = {SRM_COMPUTE_F32, SRM_COMPUTE_BF16, SRM_COMPUTE_INT8, SRM_COMPUTE_W8};
+
+#define N_KINDS	(sizeof(all_kinds) / sizeof(all_kinds[0]))
 
 /* packed weights */
 
@@ -48,14 +50,18 @@ check_pack(size_t rows, size_t cols, SrmDtype dtype, SrmCompute compute)
 
 	for (size_t i = 0; i < rows; i++)
 	{
-		float		greatest = 0;
+		size_t		width = compute == SRM_COMPUTE_W8 ? SRM_SCALE_COLS : cols;	/* that share a scale */
 
 		srm_matrix_read(&w, i * cols, cols, row);
 		for (size_t j = 0; j < cols; j++)
-			greatest = fmaxf(greatest, fabsf(row[j]));
-		for (size_t j = 0; j < cols; j++)
+		{
+			float		greatest = 0;
+
+			for (size_t k = j / width * width; k < cols && k < (j / width + 1) * width; k++)
+				greatest = fmaxf(greatest, fabsf(row[k]));
 			assert_true(fabsf(read_packed(packed, compute, cols, i, j) - row[j]) <=
 						packing_error(compute, row[j], greatest));
+		}
 	}
 	for (size_t i = rows; i % SRM_PANEL != 0; i++)
 		for (size_t j = 0; j < cols; j++)
@@ -70,7 +76,7 @@ test_pack(void **state)
 
 	(void) state;
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
-		for (size_t kind = 0; kind < 3; kind++)
+		for (size_t kind = 0; kind < N_KINDS; kind++)
 		{
 			check_pack(sizes[i][0], sizes[i][1], SRM_F32, all_kinds[kind]);
 			check_pack(sizes[i][0], sizes[i][1], SRM_F16, all_kinds[kind]);
@@ -86,7 +92,9 @@ test_pack_exactly(void **state)
 	SrmMatrix	bfloats = random_matrix(&random, 37, 45, SRM_BF16);
 	SrmMatrix	bytes = random_matrix(&random, 37, 45, SRM_INT8);
 	const void *packed_bfloats = pack(&bfloats, SRM_COMPUTE_BF16);
+	SrmMatrix	groups = random_matrix(&random, 37, 145, SRM_W8);
 	const void *packed_bytes = pack(&bytes, SRM_COMPUTE_INT8);
+	const void *packed_groups = pack(&groups, SRM_COMPUTE_W8);
 
 	(void) state;
 	for (size_t i = 0; i < 37; i++)
@@ -100,6 +108,14 @@ test_pack_exactly(void **state)
 			assert_true(read_packed(packed_bfloats, SRM_COMPUTE_BF16, 45, i, j) == bfloat);
 			assert_true(read_packed(packed_bytes, SRM_COMPUTE_INT8, 45, i, j) == byte);
 		}
+	for (size_t i = 0; i < 37; i++)
+		for (size_t j = 0; j < 145; j++)
+		{
+			float		byte;
+
+			srm_matrix_read(&groups, i * 145 + j, 1, &byte);
+			assert_true(read_packed(packed_groups, SRM_COMPUTE_W8, 145, i, j) == byte);
+		}
 }
 
 /* pieces give the same bytes as the whole */
@@ -110,7 +126,7 @@ test_pack_rows(void **state)
 	SrmMatrix	w = random_matrix(&random, 101, 77, SRM_BF16);
 
 	(void) state;
-	for (size_t kind = 0; kind < 3; kind++)
+	for (size_t kind = 0; kind < N_KINDS; kind++)
 	{
 		size_t		size = srm_pack_bytes(all_kinds[kind], 101, 77);
 		void	   *whole = pack(&w, all_kinds[kind]);
@@ -131,7 +147,7 @@ test_pack_extremes(void **state)
 	static const float values[] = {NAN, INFINITY, -INFINITY, 3e38f, 0.0f, 1e-42f};
 
 	(void) state;
-	for (size_t kind = 0; kind < 3; kind++)
+	for (size_t kind = 0; kind < N_KINDS; kind++)
 		for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++)
 		{
 			float		data[3] = {0.0f, values[i], 0.0f};
@@ -158,10 +174,13 @@ test_pack_sizes(void **state)
 	assert_int_equal(srm_pack_bytes(SRM_COMPUTE_F32, 33, 17), 2 * 32 * 32 * 4);
 	assert_int_equal(srm_pack_bytes(SRM_COMPUTE_BF16, 33, 17), 2 * 32 * 16 * 4);
 	assert_int_equal(srm_pack_bytes(SRM_COMPUTE_INT8, 33, 65), 2 * (32 * 32 * 4 + 256));
+	assert_int_equal(srm_pack_bytes(SRM_COMPUTE_W8, 33, 65), 2 * (32 * 32 * 4 + 256));
+	assert_int_equal(srm_pack_bytes(SRM_COMPUTE_W8, 33, 64), 2 * (32 * 16 * 4 + 128));
 	assert_int_equal(srm_pack_bytes(SRM_COMPUTE_F32, SIZE_MAX, 64), 0);
+	assert_int_equal(srm_pack_bytes(SRM_COMPUTE_W8, 1, SIZE_MAX), 0);
 	assert_int_equal(srm_pack_bytes(SRM_COMPUTE_F32, 1, SIZE_MAX), 0);
 	assert_int_equal(srm_pack_bytes(SRM_COMPUTE_INT8, SIZE_MAX / 2, SIZE_MAX), 0);
-	for (size_t kind = 0; kind < 3; kind++)
+	for (size_t kind = 0; kind < N_KINDS; kind++)
 		assert_int_equal(strncmp(srm_pack_layout(all_kinds[kind]),
 								 srm_compute_name(all_kinds[kind]),
 								 strlen(srm_compute_name(all_kinds[kind]))), 0);
@@ -419,6 +438,7 @@ check_layouts(SrmCompute compute)
 	{
 		check_unpacked_from(SRM_BF16, shapes[i][0], shapes[i][1]);
 		check_unpacked_from(SRM_INT8, shapes[i][0], shapes[i][1]);
+		check_unpacked_from(SRM_W8, shapes[i][0], shapes[i][1]);
 	}
 }
 

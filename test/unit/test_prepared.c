@@ -82,10 +82,10 @@ test_made_and_reused(void **state)
 static void
 test_kinds(void **state)
 {
-	static const SrmCompute kinds[] = {SRM_COMPUTE_F32, SRM_COMPUTE_BF16, SRM_COMPUTE_INT8};
+	static const SrmCompute kinds[] = {SRM_COMPUTE_F32, SRM_COMPUTE_BF16, SRM_COMPUTE_INT8, SRM_COMPUTE_W8};
 
 	(void) state;
-	for (int i = 0; i < 3; i++)
+	for (int i = 0; i < SRM_N_COMPUTES; i++)
 	{
 		SrmModel   *model;
 

@@ -52,15 +52,15 @@ in_parent(const char *name)
 	return path;
 }
 
-/* Writes "small" of a directory, with the embedding or without. */
+/* Writes "small" of a directory. */
 static bool
-quantize_with(const char *directory, bool embedding)
+quantize_with(const char *directory, SrmQuantizeOptions options)
 {
 	SrmWriter  *writer = srm_writer_begin(parent, "small", true, 0700, &status);
 	bool		done;
 
 	assert_non_null(writer);
-	done = srm_model_quantize(writer, directory, NULL, embedding, NULL, NULL, &status) && srm_writer_commit(writer, &status);
+	done = srm_model_quantize(writer, directory, NULL, &options, NULL, &status) && srm_writer_commit(writer, &status);
 	srm_writer_close(writer);
 	return done;
 }
@@ -68,7 +68,7 @@ quantize_with(const char *directory, bool embedding)
 static bool
 quantize(const char *directory)
 {
-	return quantize_with(directory, false);
+	return quantize_with(directory, (SrmQuantizeOptions) {.dtype = SRM_INT8});
 }
 
 static SrmModel *
@@ -83,39 +83,50 @@ open_model(const char *directory, int compute)
 	return model;
 }
 
+/* The kinds, and the arithmetic whose weights they keep. */
+static const struct Kind
+{
+	SrmDtype	dtype;
+	SrmCompute	compute;
+	const char *name;
+}			kinds[] = {{SRM_INT8, SRM_COMPUTE_INT8, "int8"}, {SRM_W8, SRM_COMPUTE_W8, "w8"}};
+static const struct Kind *kind;
+
 static void
 check_matrix(const SrmMatrix *small, const SrmMatrix *large)
 {
-	assert_int_equal(small->dtype, SRM_INT8);
-	assert_int_equal(small->compute, SRM_COMPUTE_INT8);
+	assert_int_equal(small->dtype, kind->dtype);
+	assert_int_equal(small->compute, kind->compute);
 	assert_memory_equal(small->packed, large->packed,
-						srm_pack_bytes(SRM_COMPUTE_INT8, small->rows, small->cols));
+						srm_pack_bytes(kind->compute, small->rows, small->cols));
 	for (size_t row = 0; row < small->rows; row++)
 		for (size_t col = 0; col < small->cols; col++)
 		{
 			float		value;
 
 			srm_matrix_read(small, row * small->cols + col, 1, &value);
-			assert_true(value == read_packed(large->packed, SRM_COMPUTE_INT8, large->cols, row, col));
+			assert_true(value == read_packed(large->packed, kind->compute, large->cols, row, col));
 		}
 }
 
 /* an embedding of bytes is within half a step of each row, and is read by all that reads one */
 static void
-test_embedding(void **state)
+check_embedding(SrmDtype dtype)
 {
 	SrmModel   *small;
 	SrmModel   *large;
 	const SrmMatrix *a;
 	const SrmMatrix *b;
+	size_t		n_scales;
 
-	(void) state;
-	assert_true(quantize_with("test/data/models/llama", true));
+	srm_status_init(&status);
+	assert_true(quantize_with("test/data/models/llama", (SrmQuantizeOptions) {.dtype = dtype,.embedding = true}));
 	small = open_model(in_parent("small"), SRM_COMPUTE_F32);
 	large = open_model("test/data/models/llama", SRM_COMPUTE_F32);
 	a = &small->decoder.embedding;
 	b = &large->decoder.embedding;
-	assert_int_equal(a->dtype, SRM_INT8);
+	assert_int_equal(a->dtype, dtype);
+	n_scales = srm_scales_count(a->cols, dtype);
 	for (size_t row = 0; row < b->rows; row++)
 		for (size_t col = 0; col < b->cols; col++)
 		{
@@ -124,15 +135,23 @@ test_embedding(void **state)
 
 			srm_matrix_read(a, row * a->cols + col, 1, &x);
 			srm_matrix_read(b, row * b->cols + col, 1, &y);
-			assert_true(fabsf(x - y) <= 0.5001f * a->scales[row]);
+			assert_true(fabsf(x - y) <= 0.5001f * a->scales[row * n_scales + col / SRM_SCALE_COLS * (n_scales > 1)]);
 		}
 	assert_int_equal(small->n_parameters, large->n_parameters);
 	srm_model_close(small);
 	srm_model_close(large);
-	assert_false(quantize_with(in_parent("small"), true));
+	assert_false(quantize_with(in_parent("small"), (SrmQuantizeOptions) {.dtype = dtype}));
 }
 
-/* A directory of bytes computes what int8 products with the model itself do, bit by bit. */
+static void
+test_embedding(void **state)
+{
+	(void) state;
+	check_embedding(SRM_INT8);
+	check_embedding(SRM_W8);
+}
+
+/* A directory of bytes computes what the same arithmetic with the model itself does, bit by bit. */
 static void
 check_model(const char *name)
 {
@@ -141,12 +160,12 @@ check_model(const char *name)
 	SrmModel   *large;
 
 	snprintf(source, sizeof(source), "test/data/models/%s", name);
-	if (!quantize(source))
+	if (!quantize_with(source, (SrmQuantizeOptions) {.dtype = kind->dtype}))
 		fail_msg("%s: %s %s", name, status.message, status.detail);
 	small = open_model(in_parent("small"), SRM_COMPUTE_AUTO);
-	large = open_model(source, SRM_COMPUTE_INT8);
-	assert_string_equal(small->prepared.compute, "int8");
-	assert_string_equal(small->settings.quantization, "int8");
+	large = open_model(source, (int) kind->compute);
+	assert_string_equal(small->prepared.compute, kind->name);
+	assert_string_equal(small->settings.quantization, kind->name);
 	assert_int_equal(small->n_parameters, large->n_parameters);
 	assert_int_equal(small->decoder.embedding.dtype, large->decoder.embedding.dtype);
 	assert_memory_equal(small->decoder.embedding.data, large->decoder.embedding.data,
@@ -181,9 +200,8 @@ check_model(const char *name)
 }
 
 static void
-test_models(void **state)
+check_models(void)
 {
-	(void) state;
 	check_model("llama");
 	check_model("llama-bias");
 	check_model("attention-offset");
@@ -198,6 +216,14 @@ test_models(void **state)
 	check_model("cross-deberta");
 	check_model("mixtral");
 	check_model("qwen2-moe");
+}
+
+static void
+test_models(void **state)
+{
+	(void) state;
+	for (kind = kinds; kind < kinds + 2; kind++)
+		check_models();
 }
 
 static char source[100];
@@ -229,7 +255,7 @@ test_cut(void **state)
 		SrmWriter  *writer = srm_writer_begin(parent, "small", true, 0700, &status);
 
 		copy_model("llama");
-		done = srm_model_quantize(writer, source, NULL, false, NULL, &stop, &status);
+		done = srm_model_quantize(writer, source, NULL, &(SrmQuantizeOptions) {.dtype = SRM_INT8}, &stop, &status);
 		assert_true(done || status.code == SRM_INVALID_MODEL);
 		assert_int_equal(done, left > 0);
 		srm_writer_close(writer);
@@ -359,7 +385,7 @@ test_stopped(void **state)
 		SrmWriter  *writer = srm_writer_begin(parent, "small", false, 0700, &status);
 
 		assert_non_null(writer);
-		done = srm_model_quantize(writer, "test/data/models/llama", NULL, false, NULL, &stop, &status);
+		done = srm_model_quantize(writer, "test/data/models/llama", NULL, &(SrmQuantizeOptions) {.dtype = SRM_INT8}, &stop, &status);
 		n_stopped += status.code == SRM_STOPPED;
 		srm_writer_close(writer);
 		assert_int_equal(rmdir(parent), 0);

@@ -26,7 +26,8 @@ static const SrmModelOptions arithmetics[] = {
 	{.compute = SRM_COMPUTE_AUTO},
 	{.compute = SRM_COMPUTE_F32},
 	{.compute = SRM_COMPUTE_BF16},
-	{.compute = SRM_COMPUTE_INT8}
+	{.compute = SRM_COMPUTE_INT8},
+	{.compute = SRM_COMPUTE_W8}
 };
 
 #define N_ARITHMETICS	(sizeof(arithmetics) / sizeof(arithmetics[0]))

@@ -643,7 +643,7 @@ test_quantized_base(void **state)
 
 		start_options(&run);
 		writer = srm_writer_begin(run.directory, "bytes", false, 0700, &run.status);
-		assert_true(writer != NULL && srm_model_quantize(writer, BASE, NULL, true, NULL, NULL, &run.status) &&
+		assert_true(writer != NULL && srm_model_quantize(writer, BASE, NULL, &(SrmQuantizeOptions) {.dtype = SRM_INT8,.embedding = true}, NULL, &run.status) &&
 					srm_writer_commit(writer, &run.status));
 		srm_writer_close(writer);
 		run.options.part = parts[i];

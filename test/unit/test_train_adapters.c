@@ -213,7 +213,7 @@ test_over_bytes(void **state)
 	start_options(&run);
 	writer = srm_writer_begin(run.directory, "bytes", false, 0700, &run.status);
 	assert_non_null(writer);
-	assert_true(srm_model_quantize(writer, BASE, NULL, false, NULL, NULL, &run.status));
+	assert_true(srm_model_quantize(writer, BASE, NULL, &(SrmQuantizeOptions) {.dtype = SRM_INT8}, NULL, &run.status));
 	assert_true(srm_writer_commit(writer, &run.status));
 	srm_writer_close(writer);
 	snprintf(base, sizeof(base), "%s/bytes", run.directory);

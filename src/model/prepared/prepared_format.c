@@ -80,7 +80,7 @@ stored_bytes(const SrmPreparedMatrix *entry)
 static SrmCompute
 auto_compute(const SrmMatrix *matrix)
 {
-	return srm_compute_auto(matrix->change != NULL && matrix->dtype == SRM_INT8 ? SRM_BF16 : matrix->dtype);
+	return srm_compute_auto(matrix->change != NULL && srm_scales_count(matrix->cols, matrix->dtype) > 0 ? SRM_BF16 : matrix->dtype);
 }
 
 static bool
@@ -161,8 +161,8 @@ srm_prepared_plan(SrmPreparedPlan *plan, SrmModel *model, int compute, SrmArena 
 static void
 print_layout(char *out, size_t size)
 {
-	snprintf(out, size, "%s %s %s", srm_pack_layout(SRM_COMPUTE_F32),
-			 srm_pack_layout(SRM_COMPUTE_BF16), srm_pack_layout(SRM_COMPUTE_INT8));
+	snprintf(out, size, "%s %s %s %s", srm_pack_layout(SRM_COMPUTE_F32),
+			 srm_pack_layout(SRM_COMPUTE_BF16), srm_pack_layout(SRM_COMPUTE_INT8), srm_pack_layout(SRM_COMPUTE_W8));
 }
 
 uint64_t

@@ -84,16 +84,32 @@ check_not_quantized(const SrmOpenModel *model)
 				 errmsg("model \"%s\" is quantized already", srm_call_text(model->name))));
 }
 
+/* Of the argument "kind". */
+static SrmDtype
+parse_kind(Datum argument)
+{
+	char	   *kind = srm_cstring_of_datum(argument);
+
+	if (strcmp(kind, "int8") == 0)
+		return SRM_INT8;
+	if (strcmp(kind, "w8") == 0)
+		return SRM_W8;
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("invalid kind of quantization \"%s\"", srm_call_text(kind)),
+			 errhint("Kinds are \"int8\" and \"w8\".")));
+}
+
 /* The scores of the copy are those that the model itself has in this arithmetic. */
 static void
-measure(const char *model, const char *query, SrmAgreement *agreement)
+measure(const char *model, const char *query, SrmDtype dtype, SrmAgreement *agreement)
 {
 	Scores		scores = {.context = CurrentMemoryContext};
 	SrmCall    *call;
 
 	srm_judge_begin_own(&scores.exact, model);
 	check_not_quantized(scores.exact.model);
-	srm_judge_begin_computing(&scores.bytes, model, SRM_COMPUTE_INT8);
+	srm_judge_begin_computing(&scores.bytes, model, dtype == SRM_W8 ? SRM_COMPUTE_W8 : SRM_COMPUTE_INT8);
 	score_query(&scores, query);
 	call = scores.exact.call;
 	srm_call_check(call, srm_agreement_measure(agreement, scores.scores, scores.others, scores.n / 2, &call->status));
@@ -120,35 +136,38 @@ tell_unmeasured(const char *model, const char *name)
 	ereport(NOTICE,
 			(errmsg("how far scores of model \"%s\" agree with those of \"%s\" was not measured",
 					srm_call_text(name), srm_call_text(model)),
-			 errhint("Give a query of preference pairs as third argument of srm_quantize.")));
+			 errhint("Give a query of preference pairs as third argument of srm_quantize. Kind \"w8\" is closer than \"int8\", and slower.")));
 }
 
 static void
-write_model(SrmCall *call, SrmOutput *output, const char *model, bool embedding, const SrmAgreement *agreement)
+write_model(SrmCall *call, SrmOutput *output, const char *model, const SrmQuantizeOptions *options)
 {
 	char	   *directory = srm_models_resolve(call, model);
 	SrmModelPath path;
 
 	srm_models_path(&path);
-	srm_call_check(call, srm_model_quantize(output->writer, directory, &path, embedding, agreement, &call->stop, &call->status));
+	srm_call_check(call, srm_model_quantize(output->writer, directory, &path, options, &call->stop, &call->status));
 	srm_output_commit(call, output);
 }
 
 /*
- * srm_quantize(model text, name text, replace boolean, embedding boolean); srm 0.1 declared it
- * without the last
+ * srm_quantize(model text, name text, replace boolean, embedding boolean, kind text); srm 0.1 declared it
+ * without the last two
  */
 SRM_FUNCTION(srm_sql_quantize)
 {
 	SrmCall    *call = srm_call_begin();
 	char	   *model = srm_cstring_of_datum(PG_GETARG_DATUM(0));
 	char	   *name = srm_cstring_of_datum(PG_GETARG_DATUM(1));
-	bool		embedding = PG_NARGS() > 3 && PG_GETARG_BOOL(3);
+	SrmQuantizeOptions options = {
+		.dtype = PG_NARGS() > 4 ? parse_kind(PG_GETARG_DATUM(4)) : SRM_INT8,
+		.embedding = PG_NARGS() > 3 && PG_GETARG_BOOL(3)
+	};
 	SrmOutput  *output;
 
 	(void) srm_models_resolve(call, model);
 	output = srm_output_begin(call, name, PG_GETARG_BOOL(2));
-	write_model(call, output, model, embedding, NULL);
+	write_model(call, output, model, &options);
 	srm_output_end(output);
 	srm_call_end(call);
 	tell_unmeasured(model, name);
@@ -171,18 +190,19 @@ make_result(FunctionCallInfo fcinfo, const SrmAgreement *agreement)
 	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(descriptor), values, nulls));
 }
 
-/* srm_quantize(model text, name text, query text, replace boolean): one row */
+/* srm_quantize(model text, name text, query text, replace boolean, kind text): one row */
 SRM_FUNCTION(srm_sql_quantize_measured)
 {
 	SrmCall    *call = srm_call_begin();
 	char	   *model = srm_cstring_of_datum(PG_GETARG_DATUM(0));
 	SrmOutput  *output;
 	SrmAgreement agreement;
+	SrmQuantizeOptions options = {.dtype = parse_kind(PG_GETARG_DATUM(4)),.agreement = &agreement};
 
 	(void) srm_models_resolve(call, model);
 	output = srm_output_begin(call, srm_cstring_of_datum(PG_GETARG_DATUM(1)), PG_GETARG_BOOL(3));
-	measure(model, TextDatumGetCString(PG_GETARG_DATUM(2)), &agreement);
-	write_model(call, output, model, false, &agreement);
+	measure(model, TextDatumGetCString(PG_GETARG_DATUM(2)), options.dtype, &agreement);
+	write_model(call, output, model, &options);
 	srm_output_end(output);
 	srm_call_end(call);
 	warn_flips(model, &agreement);
