@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 #
-# Says how far scores in bf16 and int8 are from scores in f32, on real pairs,
+# Says how far scores in bf16, int8 and w8 are from scores in f32, on real pairs,
 # with the model in srm.model.  Connects as psql does; the database has the extension.
 #
 # usage: test/bench/agreement.sh FILE.jsonl[.gz] [PAIRS]	1000 pairs by default
 #
-# Exit status 1 where a rank correlation is below 0.9995 (bf16) or 0.995
-# (int8), or more than 0.3 % or 1 % of the preferences flip.
+# Exit status 1 where a rank correlation is below 0.9995 (bf16), 0.995 (int8) or 0.999 (w8), or
+# more than 0.3 %, 1 % or 1 % of the preferences flip.
 set -euo pipefail
 
 FILE=${1:?usage: agreement.sh FILE.jsonl[.gz] [PAIRS]}
@@ -21,7 +21,7 @@ gzip -dcf -- "$FILE" | psql -X -q -v ON_ERROR_STOP=1 -v lines=agreement_lines -v
 			round(100 * flips, 2) AS flips_percent, round(largest_difference::numeric, 4) AS largest_difference
 		FROM agreement" \
 	-c "DO \$\$ BEGIN
-			IF EXISTS (SELECT FROM agreement WHERE correlation < CASE kind WHEN 'bf16' THEN 0.9995 ELSE 0.995 END
+			IF EXISTS (SELECT FROM agreement WHERE correlation < CASE kind WHEN 'bf16' THEN 0.9995 WHEN 'w8' THEN 0.999 ELSE 0.995 END
 				OR flips > CASE kind WHEN 'bf16' THEN 0.003 ELSE 0.01 END) THEN
 				RAISE 'agreement is below the bounds';
 			END IF;

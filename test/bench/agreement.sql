@@ -1,4 +1,4 @@
--- How far scores with srm.compute = bf16 and int8 are from those with f32, on the pairs of
+-- How far scores with srm.compute = bf16, int8 and w8 are from those with f32, on the pairs of
 -- a text file of JSON lines with "prompt", "chosen" and "rejected".
 --
 -- psql variables: "lines", a table (line text), and "n", the most pairs to take.  Gives a row for
@@ -20,6 +20,9 @@ INSERT INTO agreement_scores SELECT 'bf16', id, s[1], s[2]
 FROM (SELECT id, srm_scores(prompt, ARRAY[chosen, rejected]) AS s FROM agreement_pairs) p;
 SET srm.compute = int8;
 INSERT INTO agreement_scores SELECT 'int8', id, s[1], s[2]
+FROM (SELECT id, srm_scores(prompt, ARRAY[chosen, rejected]) AS s FROM agreement_pairs) p;
+SET srm.compute = w8;
+INSERT INTO agreement_scores SELECT 'w8', id, s[1], s[2]
 FROM (SELECT id, srm_scores(prompt, ARRAY[chosen, rejected]) AS s FROM agreement_pairs) p;
 RESET srm.compute;
 

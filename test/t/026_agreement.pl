@@ -71,6 +71,20 @@ unlike($stderr, qr/WARNING/, 'and none');
 
 unlike($stderr, qr/NOTICE/, 'what was measured needs no notice');
 
+# weights alone in 8 bits
+($ret, $stdout, $stderr) = $node->psql('postgres', "SELECT pairs, largest_difference < $difference, largest_difference > 0 FROM srm_quantize('tiny', 'w8', '$query', kind => 'w8')");
+is($stdout, '60|t|t', 'kind w8') or diag $stderr;
+is($node->safe_psql('postgres', q{SELECT i->>'quantization', i->>'compute', i->'agreement'->>'pairs' FROM srm_model_info('w8') AS i}), 'w8|w8|60', 'and what stands in the copy');
+is($node->safe_psql('postgres', q{
+	CREATE TEMP TABLE copies AS SELECT i, srm_scores('w8', prompt, ARRAY[chosen, rejected]) AS s FROM pairs;
+	SET srm.model = 'tiny'; SET srm.compute = w8;
+	SELECT count(*) FROM copies JOIN pairs USING (i) WHERE s = srm_scores(prompt, ARRAY[chosen, rejected])}), '60', 'which has the scores of the same arithmetic with its source');
+$node->safe_psql('postgres', q{
+	CALL srm_train('w8_head', 'SELECT prompt, chosen, rejected FROM pairs ORDER BY i', base => 'w8', train => 'head', epochs => 1);
+	CALL srm_train('w8_all', 'SELECT prompt, chosen, rejected FROM pairs ORDER BY i LIMIT 4', base => 'w8', epochs => 1, batch => 4, learning_rate => 1e-12)});
+is($node->safe_psql('postgres', q{SELECT string_agg(coalesce(srm_model_info(m)->>'quantization', ''), ' ' ORDER BY m) FROM unnest(ARRAY['w8_all', 'w8_head']) AS m}), ' w8', 'a trained head leaves the bytes, and others do not');
+is($node->safe_psql('postgres', q{SELECT max(abs(srm_score('w8_all', prompt, chosen) - srm_score('w8', prompt, chosen))) < 0.1 FROM pairs}), 't', 'weights that were trained begin where the bytes are');
+
 # no query: nobody takes the copy for the model unawares
 ($ret, $stdout, $stderr) = $node->psql('postgres', q{SELECT srm_quantize('llama', 'unmeasured')});
 is($ret, 0, 'quantizing without a query') or diag $stderr;
@@ -91,6 +105,7 @@ fails_with(q{SELECT srm_quantize('llama', 'small', 'SELECT prompt, chosen, 1 / (
 fails_with(q{SET statement_timeout = '50ms'; SELECT srm_quantize('llama', 'small', 'SELECT prompt, chosen, rejected FROM pairs, generate_series(1, 100000)', true)}, qr/57014: canceling statement/, 'a cancelled one');
 is($node->safe_psql('postgres', q{SELECT srm_model_info('small')->'agreement'->>'pairs'}), '60', 'all of that leaves the copy as it was');
 is_deeply([grep { /tmp/ } slurp_dir($node->data_dir . '/srm/models')], [], 'and nothing besides');
+fails_with(q{SELECT srm_quantize('llama', 'small', kind => 'w4')}, qr/22023: invalid kind of quantization "w4".*HINT:  Kinds are/s, 'no kind');
 fails_with("SET ROLE reader; SELECT srm_quantize('llama', 'mine', '$query')", qr/42501: permission denied for function srm_quantize/, 'it has to be granted');
 is($node->safe_psql('postgres', q{SELECT srm_quantize('llama', 'small', true)}), '', 'without a query it is as before');
 is(decode_json(slurp_file($node->data_dir . '/srm/models/small/config.json'))->{srm}{agreement}, undef, 'and nothing is told');

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 """What 8 bits cost a model, by what is rounded: a simulation in torch, with weights and activations apart.
 
-    tools/study/rounding.py MODEL_DIRECTORY PAIRS.jsonl [--pairs 40] [--group 64 --group 32] [--behind MARKER]
+    tools/study/rounding.py MODEL_DIRECTORY PAIRS.jsonl [--pairs 40] [--group 64 --group 32] [--behind MARKER] [--by map|layer]
 
 MODEL_DIRECTORY is a model of transformers with a linear head "score" that is read at the last token, such as
 srm_train writes with aggregation "last", whose marker --behind then names; pairs have "prompt" (text), "chosen" and "rejected", and are rendered by its chat template.  Each linear map's weights, or
 its inputs, are rounded to 8 bits with one scale a row (group 0) or one for each group of so many
-inputs, and multiplied in f32.  A line for each way: the root mean square of the change of a score and of a
+inputs, and multiplied in f32; --by rounds those of one map of all layers at a time, or of one layer.  A line for each way: the root mean square of the change of a score and of a
 margin, beside their standard deviations, Spearman's rank correlation of scores, and flips.
 """
 
@@ -36,19 +36,30 @@ class Rounded:
         self.model = AutoModel.from_pretrained(directory, dtype=torch.float32).eval()
         with safe_open(f"{directory}/model.safetensors", "pt") as file:
             self.head = file.get_tensor("score.weight").float().flatten()
-        self.maps = [module for module in self.model.modules() if isinstance(module, torch.nn.Linear)]
-        self.exact = [module.weight.data.clone() for module in self.maps]
+        self.maps = {name: module for name, module in self.model.named_modules() if isinstance(module, torch.nn.Linear)}
+        self.exact = {name: module.weight.data.clone() for name, module in self.maps.items()}
         self.inputs = None          # the group of activations, or None
-        for module in self.maps:
-            module.register_forward_pre_hook(self.round_inputs)
+        self.rounded = set()        # names of the maps whose inputs are
+        for name, module in self.maps.items():
+            module.register_forward_pre_hook(lambda _, inputs, name=name: self.round_inputs(name, inputs))
 
-    def round_inputs(self, _, inputs):
-        return None if self.inputs is None else (round_to_bytes(inputs[0], self.inputs),)
+    def round_inputs(self, name, inputs):
+        return None if self.inputs is None or name not in self.rounded else (round_to_bytes(inputs[0], self.inputs),)
 
-    def set(self, weights, inputs):
-        for module, exact in zip(self.maps, self.exact):
-            module.weight.data = exact if weights is None else round_to_bytes(exact, weights)
-        self.inputs = inputs
+    def parts(self, by):
+        """Names of maps to be rounded together, by what they have in common; all of them if by is None."""
+        parts = {}
+        for name in self.maps:
+            words = name.split(".")
+            key = "" if by is None else words[-1] if by == "map" else "layer " + next(word for word in words if word.isdigit())
+            parts.setdefault(key, set()).add(name)
+        return parts
+
+    def set(self, weights, inputs, names):
+        for name, module in self.maps.items():
+            exact = self.exact[name]
+            module.weight.data = exact if weights is None or name not in names else round_to_bytes(exact, weights)
+        self.inputs, self.rounded = inputs, names
 
     def ids(self, prompt, response):
         text = self.tokenizer.apply_chat_template(
@@ -88,6 +99,7 @@ def main():
     parser.add_argument("pairs_file")
     parser.add_argument("--pairs", type=int, default=40)
     parser.add_argument("--group", type=int, action="append", help="of 64 and 32 by default")
+    parser.add_argument("--by", choices=("map", "layer"))
     parser.add_argument("--behind", default="", help="text behind each conversation")
     arguments = parser.parse_args()
     rounded = Rounded(arguments.model, arguments.behind)
@@ -97,10 +109,11 @@ def main():
     groups = [0] + (arguments.group or [64, 32])
     ways = [(group, None) for group in groups] + [(None, group) for group in groups] + [(group, group) for group in groups]
     for weights, inputs in ways:
-        rounded.set(weights, inputs)
         named = [f"{what} by {'row' if group == 0 else group}" for what, group in (("weights", weights), ("inputs", inputs))
                  if group is not None]
-        tell(", ".join(named), rounded.scores(ids), exact)
+        for part, names in rounded.parts(arguments.by).items():
+            rounded.set(weights, inputs, names)
+            tell(" ".join([", ".join(named), part]).strip(), rounded.scores(ids), exact)
 
 
 if __name__ == "__main__":
