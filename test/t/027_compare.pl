@@ -46,5 +46,15 @@ like($output, qr/0 differ in score\nlargest difference of scores: \S+e-0\d; 0 of
 is($status, 1, 'one that does not');
 like($output, qr/1: scores differ.*\n1: hidden states differ first at token \d+ 'Y' of the response/, 'and where it begins');
 
+# an adapter over the base that lies beside it, with a head of its own
+
+SKIP:
+{
+	system("$python -c 'import peft' >/dev/null 2>&1") == 0 or skip('no peft', 2);
+	($status, $output) = compare("$given/adapter-continued");
+	is($status, 0, 'an adapter that agrees');
+	like($output, qr/0 differ in score\nlargest difference of scores: \S+e-0\d; 0 of 1 preferences flip/, 'and how far');
+}
+
 $node->stop;
 done_testing();

@@ -10,7 +10,7 @@ PGUSER, PGDATABASE), must have the extension, and a model of the directory's nam
 Three things are compared for each conversation, in this order: the rendered text, the ids of its tokens, and the
 score.  The first of them that differs is counted.  Where scores of equal ids differ, the rewards of the response's
 tokens say at which of them the hidden states part.  A directory with an adapter_config.json is loaded with peft, over
-the base that --base names.  Exits with 1 where anything differs.
+the base that --base names, or that lies beside it by the name that the file has.  Exits with 1 where anything differs.
 
 Two differences are meant: srm reads no special tokens in a user's text, and models with markers (boundary "marker" or
 "step") have tokens that transformers knows nothing of.  Of these the text is compared, and, where the score is the
@@ -86,17 +86,44 @@ def run_srm_tokens(name, messages):
     return json.loads(done.stdout) if done.returncode == 0 and done.stdout.strip() else None
 
 
+def read_json(directory, name):
+    path = os.path.join(directory, name)
+    if not os.path.exists(path):
+        return {}
+    with open(path, encoding="utf-8") as file:
+        return json.load(file)
+
+
+def find_base(directory):
+    """The directory of an adapter's base: beside the adapter, or what transformers makes of the name."""
+    config = read_json(directory, "adapter_config.json")
+    named = config.get("srm", {}).get("base") or config["base_model_name_or_path"]
+    beside = os.path.join(os.path.dirname(os.path.abspath(directory)), os.path.basename(os.path.normpath(named)))
+    return beside if os.path.isdir(beside) else named
+
+
+def load_adapter(directory, base):
+    """An adapter over its base, which may have no head: then it gets one as large as that of the adapter."""
+    from peft import PeftModel
+    from safetensors import safe_open
+    from transformers import AutoModelForSequenceClassification
+    how = {}
+    with safe_open(os.path.join(directory, "adapter_model.safetensors"), "pt") as file:
+        if "base_model.model.score.weight" in file.keys():
+            how = {"num_labels": file.get_slice("base_model.model.score.weight").get_shape()[0]}
+    return PeftModel.from_pretrained(AutoModelForSequenceClassification.from_pretrained(base, **how), directory)
+
+
 def load(directory, base, dtype):
     """Tokenizer and model; the model is None where transformers has no class for it."""
     import torch
     from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
-    tokenizer = AutoTokenizer.from_pretrained(directory)
+    has_tokenizer = os.path.exists(os.path.join(directory, "tokenizer_config.json"))
+    tokenizer = AutoTokenizer.from_pretrained(directory if has_tokenizer or base is None else base)
     how = {}
     try:
-        if os.path.exists(os.path.join(directory, "adapter_config.json")):
-            from peft import AutoPeftModelForSequenceClassification, PeftModel
-            model = AutoPeftModelForSequenceClassification.from_pretrained(directory) if base is None else \
-                PeftModel.from_pretrained(AutoModelForSequenceClassification.from_pretrained(base), directory)
+        if base is not None:
+            model = load_adapter(directory, base)
         else:
             if (getattr(AutoConfig.from_pretrained(directory), "quantization_config", None) or {}).get("quant_method") == "compressed-tensors":
                 from transformers import CompressedTensorsConfig
@@ -108,17 +135,17 @@ def load(directory, base, dtype):
     return tokenizer, model.to(getattr(torch, dtype)).eval()
 
 
-def settings_of(directory):
-    path = os.path.join(directory, "config.json")
-    if not os.path.exists(path):
-        return {}
-    with open(path, encoding="utf-8") as file:
-        return json.load(file).get("srm", {})
+def settings_of(directory, base):
+    """The object "srm"; that of an adapter, member by member, before that of its base."""
+    if base is None:
+        return read_json(directory, "config.json").get("srm", {})
+    return {**settings_of(base, None), **read_json(directory, "adapter_config.json").get("srm", {})}
 
 
 def values_of(model, ids, label):
     """The head's value at each token, or None where transformers has another kind of head."""
     import torch
+    model = model.get_base_model() if hasattr(model, "get_base_model") else model
     if not hasattr(model, "score"):
         return None
     with torch.no_grad():
@@ -235,15 +262,17 @@ def main():
     parser.add_argument("directory", metavar="MODEL_DIR")
     parser.add_argument("pairs", metavar="PAIRS.jsonl")
     parser.add_argument("--name", help="the model's name in srm [that of the directory]")
-    parser.add_argument("--base", help="directory of an adapter's base [that of adapter_config.json]")
+    parser.add_argument("--base", help="directory of an adapter's base [beside it, by the name in adapter_config.json]")
     parser.add_argument("--dtype", default="float32", help="of the computation in transformers [float32]")
     parser.add_argument("--limit", type=int, default=1000, help="conversations at most [1000]")
     parser.add_argument("--tolerance", type=float, default=1e-3, help="of scores, relative to the score or 1 [1e-3]")
     options = parser.parse_args()
     conversations, pairs = read_conversations(options.pairs, options.limit)
-    settings = settings_of(options.directory)
+    is_adapter = os.path.exists(os.path.join(options.directory, "adapter_config.json"))
+    base = (options.base or find_base(options.directory)) if is_adapter else None
+    settings = settings_of(options.directory, base)
     has_markers = settings.get("boundary", "offset") != "offset"
-    tokenizer, model = load(options.directory, options.base, options.dtype)
+    tokenizer, model = load(options.directory, base, options.dtype)
     name = options.name or os.path.basename(os.path.normpath(options.directory))
     ours = run_srm(name, conversations)
     for our, messages in zip(ours, conversations):
