@@ -82,7 +82,7 @@ bind_scales(SrmBinder *binder, const SrmTensor *tensor, const SrmPackedRows *row
 	const SrmTensor *scales = srm_weights_find_scales(binder->weights, tensor);
 	SrmDtype	dtype = srm_weights_scaled_dtype(scales, binder->config->settings.quantization);
 	const size_t shape[] = {rows->total, srm_scales_count(tensor->shape[1], dtype)};
-	const float *copy = srm_binder_copy(binder, scales->name, shape, scales->n_dims == 1 ? 1 : 2);
+	const float *copy = srm_binder_copy(binder, scales->name, shape, scales->n_dims == 1 && shape[1] == 1 ? 1 : 2);
 
 	if (copy == NULL)
 		return false;

@@ -362,6 +362,22 @@ test_damaged(void **state)
 	refuse_fixture("quantization \"compressed-tensors\" is not supported");
 }
 
+/* nor are scales of groups too few of them */
+static void
+test_damaged_groups(void **state)
+{
+	(void) state;
+	assert_true(quantize("test/data/models/tiny"));
+	assert_int_equal(rename(in_parent("small"), fixture), 0);
+	edit_file("config.json", "\"quantization\": \"int8\"", "\"quantization\": \"w8\"");
+	refuse_fixture("wrong shape of tensor");
+	for (int i = 0; i < 4 * 7; i++)
+		edit_header(WEIGHTS, ",1]", "  ]");
+	refuse_fixture("wrong shape of tensor");
+	edit_file("config.json", "\"quantization\": \"w8\"", "\"quantization\": \"int8\"");
+	srm_model_close(open_model(fixture, SRM_COMPUTE_AUTO));
+}
+
 static bool
 say_stop(void *arg)
 {
@@ -433,6 +449,7 @@ main(void)
 		TEST(test_twice),
 		TEST(test_not_finite),
 		TEST(test_damaged),
+		TEST(test_damaged_groups),
 		TEST(test_stopped),
 		TEST(test_agreement),
 	};
