@@ -375,6 +375,7 @@ test_damaged_groups(void **state)
 		edit_header(WEIGHTS, ",1]", "  ]");
 	refuse_fixture("wrong shape of tensor");
 	edit_file("config.json", "\"quantization\": \"w8\"", "\"quantization\": \"int8\"");
+	srm_status_init(&status);
 	srm_model_close(open_model(fixture, SRM_COMPUTE_AUTO));
 }
 
