@@ -10,14 +10,14 @@
 #include <stdio.h>
 #include <string.h>
 
-/* The tensor of a weight, and where there is one only with a step, or that packs several. */
+/* The tensor of a weight, and where there is one only with a feature, or that packs several. */
 #define TENSOR(file_name, number)	{.name = file_name, .weight = SRM_WEIGHT_ ## number}
 #define OPTION(file_name, which, number) \
-	{.name = file_name, .weight = SRM_WEIGHT_ ## number, .step = SRM_STEP_ ## which}
+	{.name = file_name, .weight = SRM_WEIGHT_ ## number, .feature = SRM_FEATURE_ ## which}
 #define PART(file_name, number, packed_as, place) \
 	{.name = file_name, .weight = SRM_WEIGHT_ ## number, .packing = &packed_as, .part = place}
 #define OPTION_PART(file_name, which, number, packed_as, place) \
-	{.name = file_name, .weight = SRM_WEIGHT_ ## number, .step = SRM_STEP_ ## which, \
+	{.name = file_name, .weight = SRM_WEIGHT_ ## number, .feature = SRM_FEATURE_ ## which, \
 		.packing = &packed_as, .part = place}
 #define END_OF_LIST	{.name = NULL}
 
@@ -90,7 +90,7 @@ static const SrmLayerTensor phi3_layer[] = {
 
 static const SrmPacking by_key_head = {query_key_value, true};
 
-/* One norm is read by attention and by the feed-forward step. */
+/* One norm is read by attention and by the feed-forward network. */
 static const SrmLayerTensor cohere_layer[] = {
 	LLAMA_ATTENTION,
 	TENSOR("input_layernorm.weight", FFN_NORM),
@@ -146,7 +146,7 @@ static const SrmLayerTensor deberta_layer[] = {
 /* The embeddings are normed, so that the first layer needs no norm of its own. */
 static const SrmLayerTensor modernbert_layer[] = {
 	{.name = "attn_norm.weight", .weight = SRM_WEIGHT_ATTENTION_NORM, .first_layer = 1},
-	{.name = "attn_norm.bias", .weight = SRM_WEIGHT_ATTENTION_NORM_BIAS, .step = SRM_STEP_NORM_BIAS, .first_layer = 1},
+	{.name = "attn_norm.bias", .weight = SRM_WEIGHT_ATTENTION_NORM_BIAS, .feature = SRM_FEATURE_NORM_BIAS, .first_layer = 1},
 	PART("attn.Wqkv.weight", QUERY, by_map, 0),
 	PART("attn.Wqkv.weight", KEY, by_map, 1),
 	PART("attn.Wqkv.weight", VALUE, by_map, 2),
@@ -224,19 +224,19 @@ static const SrmLayerTensor internlm2_layer[] = {
 	.embedding = "embed_tokens.weight", \
 	.layer_prefix = "layers.", \
 	.final_norm = "norm.weight"
-#define LLAMA_STEPS \
-	.steps = { \
-		[SRM_STEP_ALWAYS] = "", \
-		[SRM_STEP_QKV_BIAS] = "attention_bias", \
-		[SRM_STEP_OUTPUT_BIAS] = "attention_bias", \
-		[SRM_STEP_MLP_BIAS] = "mlp_bias" \
+#define LLAMA_FEATURES \
+	.features = { \
+		[SRM_FEATURE_ALWAYS] = "", \
+		[SRM_FEATURE_QKV_BIAS] = "attention_bias", \
+		[SRM_FEATURE_OUTPUT_BIAS] = "attention_bias", \
+		[SRM_FEATURE_MLP_BIAS] = "mlp_bias" \
 	}
-#define OLMO2_STEPS \
-	.steps = { \
-		[SRM_STEP_ALWAYS] = "", \
-		[SRM_STEP_QKV_BIAS] = "attention_bias", \
-		[SRM_STEP_OUTPUT_BIAS] = "attention_bias", \
-		[SRM_STEP_HEAD_NORM] = "" \
+#define OLMO2_FEATURES \
+	.features = { \
+		[SRM_FEATURE_ALWAYS] = "", \
+		[SRM_FEATURE_QKV_BIAS] = "attention_bias", \
+		[SRM_FEATURE_OUTPUT_BIAS] = "attention_bias", \
+		[SRM_FEATURE_HEAD_NORM] = "" \
 	}
 #define SILU	.activation_key = "hidden_act", .activation = "silu"
 
@@ -248,7 +248,7 @@ static const SrmLayerTensor internlm2_layer[] = {
 	.embedding_norm = "embeddings.LayerNorm.weight", .embedding_norm_bias = "embeddings.LayerNorm.bias"
 
 #define ENCODER_LAYERS \
-	.steps = {[SRM_STEP_ALWAYS] = "", [SRM_STEP_NORM_BIAS] = ""}, \
+	.features = {[SRM_FEATURE_ALWAYS] = "", [SRM_FEATURE_NORM_BIAS] = ""}, \
 	.activation_key = "hidden_act", .activation = "gelu", .norm_eps_key = "layer_norm_eps", \
 	.norm_kind = SRM_NORM_LAYER, .post_norms_sum = true, .has_no_rope = true, .sees_all = true, \
 	.max_positions = 512
@@ -269,23 +269,23 @@ static const SrmArchitecture architectures[] = {
 	{
 		.family = "Llama", .model_type = "llama",
 		LLAMA_NAMES, .layer_tensors = llama_layer,
-		LLAMA_STEPS,
+		LLAMA_FEATURES,
 		.gate_pattern = "<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\n",
 		SILU, .max_positions = 2048, .norm_eps = 1e-6
 	},
 	{
 		.family = "Mistral", .model_type = "mistral",
 		LLAMA_NAMES, .layer_tensors = llama_layer,
-		.steps = {[SRM_STEP_ALWAYS] = ""},
+		.features = {[SRM_FEATURE_ALWAYS] = ""},
 		.window_rule = SRM_WINDOW_ALL, .window = 4096,
 		SILU, .n_kv_heads = 8, .max_positions = 131072, .norm_eps = 1e-6
 	},
 	{
 		.family = "Qwen2", .model_type = "qwen2",
 		LLAMA_NAMES, .layer_tensors = llama_layer,
-		.steps = {
-			[SRM_STEP_ALWAYS] = "",
-			[SRM_STEP_QKV_BIAS] = ""
+		.features = {
+			[SRM_FEATURE_ALWAYS] = "",
+			[SRM_FEATURE_QKV_BIAS] = ""
 		},
 		.window_rule = SRM_WINDOW_UPPER, .window = 4096,
 		SILU, .n_kv_heads = 32, .max_positions = 32768, .norm_eps = 1e-6
@@ -293,11 +293,11 @@ static const SrmArchitecture architectures[] = {
 	{
 		.family = "Qwen3", .model_type = "qwen3",
 		LLAMA_NAMES, .layer_tensors = llama_layer,
-		.steps = {
-			[SRM_STEP_ALWAYS] = "",
-			[SRM_STEP_QKV_BIAS] = "attention_bias",
-			[SRM_STEP_OUTPUT_BIAS] = "attention_bias",
-			[SRM_STEP_HEAD_NORM] = ""
+		.features = {
+			[SRM_FEATURE_ALWAYS] = "",
+			[SRM_FEATURE_QKV_BIAS] = "attention_bias",
+			[SRM_FEATURE_OUTPUT_BIAS] = "attention_bias",
+			[SRM_FEATURE_HEAD_NORM] = ""
 		},
 		.window_rule = SRM_WINDOW_UPPER, .window = 4096,
 		SILU, .head_dim = 128, .n_kv_heads = 32, .max_positions = 32768, .norm_eps = 1e-6
@@ -305,16 +305,16 @@ static const SrmArchitecture architectures[] = {
 	{
 		.family = "Mixtral", .model_type = "mixtral",
 		LLAMA_NAMES, .layer_tensors = mixtral_layer, .experts = &mixtral_experts,
-		.steps = {[SRM_STEP_ALWAYS] = ""},
+		.features = {[SRM_FEATURE_ALWAYS] = ""},
 		.window_rule = SRM_WINDOW_ALL,
 		SILU, .rope_theta = 1000000, .n_kv_heads = 8, .max_positions = 131072, .norm_eps = 1e-5
 	},
 	{
 		.family = "Qwen2Moe", .model_type = "qwen2_moe",
 		LLAMA_NAMES, .layer_tensors = qwen_moe_layer, .experts = &qwen2_experts,
-		.steps = {
-			[SRM_STEP_ALWAYS] = "",
-			[SRM_STEP_QKV_BIAS] = "qkv_bias"
+		.features = {
+			[SRM_FEATURE_ALWAYS] = "",
+			[SRM_FEATURE_QKV_BIAS] = "qkv_bias"
 		},
 		.has_attention_bias = true,
 		SILU, .n_kv_heads = 16, .max_positions = 32768, .norm_eps = 1e-6
@@ -322,21 +322,21 @@ static const SrmArchitecture architectures[] = {
 	{
 		.family = "Qwen3Moe", .model_type = "qwen3_moe",
 		LLAMA_NAMES, .layer_tensors = qwen_moe_layer, .experts = &qwen3_experts,
-		.steps = {
-			[SRM_STEP_ALWAYS] = "",
-			[SRM_STEP_QKV_BIAS] = "attention_bias",
-			[SRM_STEP_OUTPUT_BIAS] = "attention_bias",
-			[SRM_STEP_HEAD_NORM] = ""
+		.features = {
+			[SRM_FEATURE_ALWAYS] = "",
+			[SRM_FEATURE_QKV_BIAS] = "attention_bias",
+			[SRM_FEATURE_OUTPUT_BIAS] = "attention_bias",
+			[SRM_FEATURE_HEAD_NORM] = ""
 		},
 		SILU, .n_kv_heads = 4, .max_positions = 32768, .norm_eps = 1e-6
 	},
 	{
 		.family = "Gemma", .model_type = "gemma",
 		LLAMA_NAMES, .layer_tensors = llama_layer,
-		.steps = {
-			[SRM_STEP_ALWAYS] = "",
-			[SRM_STEP_QKV_BIAS] = "attention_bias",
-			[SRM_STEP_OUTPUT_BIAS] = "attention_bias"
+		.features = {
+			[SRM_FEATURE_ALWAYS] = "",
+			[SRM_FEATURE_QKV_BIAS] = "attention_bias",
+			[SRM_FEATURE_OUTPUT_BIAS] = "attention_bias"
 		},
 		.activation_key = "hidden_act", .activation = "gelu_pytorch_tanh",
 		.gelu_is_tanh = true, .norms_from_one = true, .scales_embedding = true,
@@ -345,10 +345,10 @@ static const SrmArchitecture architectures[] = {
 	{
 		.family = "Gemma2", .model_type = "gemma2",
 		LLAMA_NAMES, .layer_tensors = gemma2_layer,
-		.steps = {
-			[SRM_STEP_ALWAYS] = "",
-			[SRM_STEP_QKV_BIAS] = "attention_bias",
-			[SRM_STEP_OUTPUT_BIAS] = "attention_bias"
+		.features = {
+			[SRM_FEATURE_ALWAYS] = "",
+			[SRM_FEATURE_QKV_BIAS] = "attention_bias",
+			[SRM_FEATURE_OUTPUT_BIAS] = "attention_bias"
 		},
 		.activation_key = "hidden_activation", .activation = "gelu_pytorch_tanh",
 		.norms_from_one = true, .scales_embedding = true, .caps_attention = true,
@@ -359,11 +359,11 @@ static const SrmArchitecture architectures[] = {
 	{
 		.family = "Gemma3Text", .model_type = "gemma3_text",
 		LLAMA_NAMES, .layer_tensors = gemma2_layer,
-		.steps = {
-			[SRM_STEP_ALWAYS] = "",
-			[SRM_STEP_QKV_BIAS] = "attention_bias",
-			[SRM_STEP_OUTPUT_BIAS] = "attention_bias",
-			[SRM_STEP_HEAD_NORM] = ""
+		.features = {
+			[SRM_FEATURE_ALWAYS] = "",
+			[SRM_FEATURE_QKV_BIAS] = "attention_bias",
+			[SRM_FEATURE_OUTPUT_BIAS] = "attention_bias",
+			[SRM_FEATURE_HEAD_NORM] = ""
 		},
 		.activation_key = "hidden_activation", .activation = "gelu_pytorch_tanh",
 		.norms_from_one = true, .scales_embedding = true, .caps_attention = true,
@@ -375,13 +375,13 @@ static const SrmArchitecture architectures[] = {
 	{
 		.family = "Olmo2", .model_type = "olmo2",
 		LLAMA_NAMES, .layer_tensors = olmo2_layer,
-		OLMO2_STEPS,
+		OLMO2_FEATURES,
 		SILU, .head_norm = SRM_HEAD_NORM_WHOLE, .max_positions = 2048, .norm_eps = 1e-5
 	},
 	{
 		.family = "Olmo3", .model_type = "olmo3",
 		LLAMA_NAMES, .layer_tensors = olmo2_layer,
-		OLMO2_STEPS,
+		OLMO2_FEATURES,
 		.has_local_rope = true, .local_theta_key = "rope_theta", .rope_theta = 500000, .local_theta = 500000,
 		.window_rule = SRM_WINDOW_PERIODIC, .window_period = 4, .window = 4096,
 		SILU, .head_norm = SRM_HEAD_NORM_WHOLE, .max_positions = 2048, .norm_eps = 1e-5
@@ -389,20 +389,20 @@ static const SrmArchitecture architectures[] = {
 	{
 		.family = "Granite", .model_type = "granite",
 		LLAMA_NAMES, .layer_tensors = llama_layer,
-		LLAMA_STEPS, .has_multipliers = true,
+		LLAMA_FEATURES, .has_multipliers = true,
 		SILU, .max_positions = 2048, .norm_eps = 1e-6
 	},
 	{
 		.family = "SmolLM3", .model_type = "smollm3",
 		LLAMA_NAMES, .layer_tensors = llama_layer,
-		LLAMA_STEPS, .may_lack_rope = true, .rope_theta = 2000000,
+		LLAMA_FEATURES, .may_lack_rope = true, .rope_theta = 2000000,
 		.window_rule = SRM_WINDOW_WITHOUT_ROPE,
 		SILU, .n_kv_heads = 4, .max_positions = 32768, .norm_eps = 1e-6
 	},
 	{
 		.family = "Phi3", .model_type = "phi3",
 		LLAMA_NAMES, .layer_tensors = phi3_layer,
-		.steps = {[SRM_STEP_ALWAYS] = ""},
+		.features = {[SRM_FEATURE_ALWAYS] = ""},
 		.window_rule = SRM_WINDOW_ALL,
 		SILU, .rotary_part = 1, .max_positions = 4096, .norm_eps = 1e-5
 	},
@@ -410,21 +410,21 @@ static const SrmArchitecture architectures[] = {
 		.family = "InternLM2", .model_type = "internlm2",
 		.embedding = "tok_embeddings.weight", .layer_prefix = "layers.",
 		.layer_tensors = internlm2_layer, .final_norm = "norm.weight",
-		.steps = {
-			[SRM_STEP_ALWAYS] = "",
-			[SRM_STEP_QKV_BIAS] = "bias",
-			[SRM_STEP_OUTPUT_BIAS] = "bias"
+		.features = {
+			[SRM_FEATURE_ALWAYS] = "",
+			[SRM_FEATURE_QKV_BIAS] = "bias",
+			[SRM_FEATURE_OUTPUT_BIAS] = "bias"
 		},
 		SILU, .max_positions = 2048, .norm_eps = 1e-6
 	},
 	{
 		.family = "Cohere", .model_type = "cohere",
 		LLAMA_NAMES, .layer_tensors = cohere_layer,
-		.steps = {
-			[SRM_STEP_ALWAYS] = "",
-			[SRM_STEP_QKV_BIAS] = "attention_bias",
-			[SRM_STEP_OUTPUT_BIAS] = "attention_bias",
-			[SRM_STEP_HEAD_NORM] = "use_qk_norm"
+		.features = {
+			[SRM_FEATURE_ALWAYS] = "",
+			[SRM_FEATURE_QKV_BIAS] = "attention_bias",
+			[SRM_FEATURE_OUTPUT_BIAS] = "attention_bias",
+			[SRM_FEATURE_HEAD_NORM] = "use_qk_norm"
 		},
 		.norm_eps_key = "layer_norm_eps", .parallel_key = "",
 		.norm_kind = SRM_NORM_LAYER, .head_norm = SRM_HEAD_NORM_OWN, .ropes_interleave = true,
@@ -434,11 +434,11 @@ static const SrmArchitecture architectures[] = {
 		.family = "GPTNeoX", .model_type = "gpt_neox", .prefix = "gpt_neox.",
 		.embedding = "embed_in.weight", .layer_prefix = "layers.", .layer_tensors = neox_layer,
 		.final_norm = "final_layer_norm.weight", .final_norm_bias = "final_layer_norm.bias",
-		.steps = {
-			[SRM_STEP_ALWAYS] = "",
-			[SRM_STEP_QKV_BIAS] = "attention_bias",
-			[SRM_STEP_OUTPUT_BIAS] = "attention_bias",
-			[SRM_STEP_NORM_BIAS] = ""
+		.features = {
+			[SRM_FEATURE_ALWAYS] = "",
+			[SRM_FEATURE_QKV_BIAS] = "attention_bias",
+			[SRM_FEATURE_OUTPUT_BIAS] = "attention_bias",
+			[SRM_FEATURE_NORM_BIAS] = ""
 		},
 		.has_attention_bias = true,
 		.activation_key = "hidden_act", .activation = "gelu", .norm_eps_key = "layer_norm_eps",
@@ -474,12 +474,12 @@ static const SrmArchitecture architectures[] = {
 		.embedding = "embeddings.tok_embeddings.weight", .layer_prefix = "layers.", .layer_tensors = modernbert_layer,
 		.embedding_norm = "embeddings.norm.weight", .embedding_norm_bias = "embeddings.norm.bias",
 		.final_norm = "final_norm.weight", .final_norm_bias = "final_norm.bias",
-		.steps = {
-			[SRM_STEP_ALWAYS] = "",
-			[SRM_STEP_QKV_BIAS] = "attention_bias",
-			[SRM_STEP_OUTPUT_BIAS] = "attention_bias",
-			[SRM_STEP_MLP_BIAS] = "mlp_bias",
-			[SRM_STEP_NORM_BIAS] = "norm_bias"
+		.features = {
+			[SRM_FEATURE_ALWAYS] = "",
+			[SRM_FEATURE_QKV_BIAS] = "attention_bias",
+			[SRM_FEATURE_OUTPUT_BIAS] = "attention_bias",
+			[SRM_FEATURE_MLP_BIAS] = "mlp_bias",
+			[SRM_FEATURE_NORM_BIAS] = "norm_bias"
 		},
 		.activation_key = "hidden_activation", .activation = "gelu", .norm_eps_key = "norm_eps",
 		.norm_kind = SRM_NORM_LAYER, .sees_all = true,

@@ -12,17 +12,17 @@
 
 #include "nn/layer.h"
 
-/* Steps of a layer that not every model has. */
-typedef enum SrmStep
+/* What layers of not every model have. */
+typedef enum SrmFeature
 {
-	SRM_STEP_ALWAYS,
-	SRM_STEP_QKV_BIAS,
-	SRM_STEP_OUTPUT_BIAS,
-	SRM_STEP_MLP_BIAS,
-	SRM_STEP_HEAD_NORM,
-	SRM_STEP_NORM_BIAS,
-	SRM_N_STEPS
-} SrmStep;
+	SRM_FEATURE_ALWAYS,
+	SRM_FEATURE_QKV_BIAS,
+	SRM_FEATURE_OUTPUT_BIAS,
+	SRM_FEATURE_MLP_BIAS,
+	SRM_FEATURE_HEAD_NORM,
+	SRM_FEATURE_NORM_BIAS,
+	SRM_N_FEATURES
+} SrmFeature;
 
 /*
  * Several maps in one tensor: the rows of one behind those of another, or so
@@ -63,7 +63,7 @@ typedef struct SrmLayerTensor
 {
 	const char *name;			/* behind the layer's number; NULL ends a list */
 	SrmWeightNumber weight;
-	SrmStep		step;
+	SrmFeature	feature;
 	const SrmPacking *packing;	/* NULL: the tensor holds nothing else */
 	int			part;			/* which of the packed maps it is */
 	size_t		first_layer;	/* those before have none */
@@ -107,14 +107,14 @@ typedef struct SrmArchitecture
 	const char *relative_norm;
 	const char *relative_norm_bias;
 
-	/* Which steps there are: "" always, NULL never, or the setting that tells */
-	const char *steps[SRM_N_STEPS];
+	/* Which of them there are: "" always, NULL never, or the setting that tells */
+	const char *features[SRM_N_FEATURES];
 
 	const char *activation_key; /* in config.json */
 	const char *norm_eps_key;	/* NULL: "rms_norm_eps" */
 	const char *theta_key;		/* NULL: "rope_theta" */
 	const char *rotary_part_key;	/* NULL: "partial_rotary_factor", where a part of heads may be turned at all */
-	const char *parallel_key;	/* feed-forward steps stand beside attention; "": always; NULL: never */
+	const char *parallel_key;	/* feed-forward networks stand beside attention; "": always; NULL: never */
 	bool		gelu_is_tanh;	/* "gelu" stands for its approximation */
 	bool		norms_from_one; /* checkpoints store the norms' weights less one */
 	bool		scales_embedding;	/* by the root of dim */

@@ -87,7 +87,7 @@ has_tensor(const SrmConfig *config, const SrmLayerTensor *tensor, const SrmDecod
 {
 	bool		is_sparse = config->layers[number].n_experts > 0;
 
-	return config->steps[tensor->step] && number >= tensor->first_layer &&
+	return config->features[tensor->feature] && number >= tensor->first_layer &&
 		(tensor->kind == SRM_LAYER_ANY ||
 		 (tensor->kind == SRM_LAYER_SPARSE ? is_sparse && sizes->ffn_dim > 0 : !is_sparse));
 }
@@ -243,7 +243,7 @@ bind_outer_norm(SrmBinder *binder, const char *name, const char *bias_name, cons
 	snprintf(full, sizeof(full), "%s%s", binder->prefix, name);
 	if (!bind_norm(binder, full, binder->model->decoder.dim, norm))
 		return false;
-	if (bias_name == NULL || !binder->config->steps[SRM_STEP_NORM_BIAS])
+	if (bias_name == NULL || !binder->config->features[SRM_FEATURE_NORM_BIAS])
 		return true;
 	snprintf(full, sizeof(full), "%s%s", binder->prefix, bias_name);
 	return srm_binder_vector(binder, full, binder->model->decoder.dim, bias);

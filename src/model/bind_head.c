@@ -255,7 +255,7 @@ bind_head_norm(SrmBinder *binder, SrmDense *layer)
 	layer->norm_eps = binder->model->decoder.norm_eps;
 	return name == NULL ||
 		(srm_binder_vector(binder, print_name(full, "%s.weight", name), layer->weight.rows, &layer->norm) &&
-		 (!binder->config->steps[SRM_STEP_NORM_BIAS] ||
+		 (!binder->config->features[SRM_FEATURE_NORM_BIAS] ||
 		  srm_binder_vector(binder, print_name(full, "%s.bias", name), layer->weight.rows, &layer->norm_bias)));
 }
 

@@ -117,21 +117,21 @@ read_sizes(SrmConfigReader *reader)
 	return read_heads(reader, decoder);
 }
 
-/* Settings that turn on the steps which a row of the table leaves open. */
+/* Settings that turn on the features which a row of the table leaves open. */
 static bool
-read_steps(SrmConfigReader *reader)
+read_features(SrmConfigReader *reader)
 {
 	bool		is_default = reader->config->architecture->has_attention_bias;
 
-	for (int i = 0; i < SRM_N_STEPS; i++)
+	for (int i = 0; i < SRM_N_FEATURES; i++)
 	{
-		const char *key = reader->config->architecture->steps[i];
-		bool	   *step = &reader->config->steps[i];
+		const char *key = reader->config->architecture->features[i];
+		bool	   *is_on = &reader->config->features[i];
 
-		*step = key != NULL;
+		*is_on = key != NULL;
 		if (key != NULL && key[0] != '\0' &&
-			!srm_json_get_bool(reader->root, key, is_default && (i == SRM_STEP_QKV_BIAS || i == SRM_STEP_OUTPUT_BIAS),
-							   step, reader->status))
+			!srm_json_get_bool(reader->root, key, is_default && (i == SRM_FEATURE_QKV_BIAS || i == SRM_FEATURE_OUTPUT_BIAS),
+							   is_on, reader->status))
 			return false;
 	}
 	return true;
@@ -468,7 +468,7 @@ read_tree(SrmConfig *config, const char *path, const SrmJson *root, SrmArena *ar
 	return (read_architecture(&reader) && srm_config_read_labels(&reader) &&
 			srm_config_read_head(&reader) &&
 			check_supported(&reader) && read_activation(&reader) && read_sizes(&reader) &&
-			srm_config_read_layers(&reader) && read_steps(&reader) &&
+			srm_config_read_layers(&reader) && read_features(&reader) &&
 			srm_config_read_rope(&reader) && read_settings(&reader)) ||
 		srm_fail_place(status, path);
 }

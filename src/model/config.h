@@ -49,7 +49,7 @@ typedef struct SrmConfig
 	SrmLayer   *layers;			/* (n_layers): what they are besides weights, which are NULL */
 	SrmLabels	labels;
 	SrmHeadConfig head;
-	bool		steps[SRM_N_STEPS]; /* which of them the layers have */
+	bool		features[SRM_N_FEATURES];	/* which of them the layers have */
 	bool		has_token_types;
 	bool		norms_relative; /* the embeddings of relative positions are normed */
 	size_t		max_tokens;

@@ -213,7 +213,7 @@ read_attention(SrmConfigReader *reader)
 	return true;
 }
 
-/* Whether feed-forward steps stand beside attention. */
+/* Whether feed-forward networks stand beside attention. */
 static bool
 read_order(SrmConfigReader *reader)
 {

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * activation.c
- *	  The activation of a feed-forward step.
+ *	  The activation of a feed-forward network.
  *
  *-------------------------------------------------------------------------
  */

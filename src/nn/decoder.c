@@ -3,7 +3,7 @@
  * decoder.c
  *	  One transformer decoder, driven by a description.
  *
- * A block runs through a layer in chunks: the buffers of a feed-forward step
+ * A block runs through a layer in chunks: the buffers of a feed-forward network
  * are those of a chunk and stay in a processor's caches, and its products leave off soon
  * enough for a stop.  A chunk attends to the keys of those before it.
  *
@@ -30,7 +30,7 @@ typedef struct Chunk
 	SrmPass    *pass;
 	const float *hidden;		/* (n, dim) */
 	float	   *middle;			/* (n, dim) behind attention; may be hidden */
-	float	   *next;			/* (n, dim) behind the feed-forward step; may be hidden */
+	float	   *next;			/* (n, dim) behind the feed-forward network; may be hidden */
 	const uint32_t *rows;		/* (n): which rows of the pass, ascending */
 	const uint32_t *index;		/* (n): theirs */
 	size_t		n;
@@ -430,7 +430,7 @@ map_attended(Chunk *chunk)
 	return srm_linears_forward(&map, 1, chunk->n, pass->threads, pass->stop, pass->status);
 }
 
-/* Adds that to the residual stream, and change = the feed-forward step from there. */
+/* Adds that to the residual stream, and change = the feed-forward network from there. */
 static bool
 feed_forward(Chunk *chunk)
 {

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * experts.c
- *	  Feed-forward steps of which each token takes a few.
+ *	  Feed-forward networks of which each token takes a few.
  *
  *-------------------------------------------------------------------------
  */
@@ -24,7 +24,7 @@ typedef struct Work
 	SrmPass    *pass;
 	const uint32_t *slots;		/* (n) places among the choices of all rows */
 	size_t		n;
-	size_t		width;			/* of the feed-forward step */
+	size_t		width;			/* of the feed-forward network */
 } Work;
 
 /* shares (n_experts) of one row, all by the same factor */

@@ -73,7 +73,7 @@ typedef struct SrmRelative
 	bool		by_key;			/* and keys with their queries; there is one of both */
 } SrmRelative;
 
-/* Of a feed-forward step. */
+/* Of a feed-forward network. */
 typedef enum SrmActivation
 {
 	SRM_ACTIVATION_SILU,		/* x sigmoid(x) */
@@ -97,7 +97,7 @@ typedef enum SrmHeadNorm
 	SRM_HEAD_NORM_WHOLE			/* all heads of a token are normed together */
 } SrmHeadNorm;
 
-/* One of several feed-forward steps, of which each token takes a few; see nn/experts.h. */
+/* One of several feed-forward networks, of which each token takes a few; see nn/experts.h. */
 typedef struct SrmExpert
 {
 	SrmMatrix	gate;			/* (expert_dim, dim) */
@@ -137,9 +137,9 @@ typedef struct SrmLayer
 	const float *gate_bias;
 	const float *up_bias;
 	const float *down_bias;
-	const float *post_ffn_norm; /* or NULL: of what the feed-forward step adds */
+	const float *post_ffn_norm; /* or NULL: of what the feed-forward network adds */
 	const float *post_ffn_norm_bias;
-	size_t		n_experts;		/* 0: the feed-forward step is gate, up and down; else these are what all tokens
+	size_t		n_experts;		/* 0: the feed-forward network is gate, up and down; else these are what all tokens
 								 * take besides, where they have rows */
 	const float *router;		/* (n_experts, dim) */
 	const float *shared_gate;	/* (dim) of what all tokens take; NULL where there is none */
@@ -156,7 +156,7 @@ typedef struct SrmDecoder
 	size_t		ffn_dim;
 	size_t		n_experts_used; /* of each token, in layers that have experts */
 	bool		normalizes_experts; /* their weights add up to one */
-	size_t		expert_dim;		/* of the feed-forward step of one; */
+	size_t		expert_dim;		/* of the feed-forward network of one; */
 	size_t		shared_dim;		/* and of the one that all tokens take besides; 0: there is none */
 	size_t		vocab_size;
 	float		norm_eps;
@@ -168,7 +168,7 @@ typedef struct SrmDecoder
 	SrmNormKind norm_kind;
 	SrmHeadNorm head_norm;
 	bool		post_norms_sum; /* norms behind steps are of the residual stream with what they added */
-	bool		is_parallel;	/* the feed-forward step reads the stream from before attention */
+	bool		is_parallel;	/* the feed-forward network reads the stream from before attention */
 	SrmRope		ropes[SRM_N_ROPES];
 	SrmRelative relative;		/* with as many heads of keys as of queries */
 	SrmMatrix	embedding;		/* (vocab_size, dim) */
@@ -269,7 +269,7 @@ extern size_t srm_decoder_plain_tokens(const SrmDecoder *decoder);
 /* The most experts of a layer. */
 extern size_t srm_decoder_most_experts(const SrmDecoder *decoder);
 
-/* The widest feed-forward step. */
+/* The widest feed-forward network. */
 extern size_t srm_decoder_widest_step(const SrmDecoder *decoder);
 
 /* Whether any layer has that rotary position. */

@@ -31,7 +31,7 @@ const char *
 srm_decoder_train_obstacle(const SrmDecoder *decoder)
 {
 	if (decoder->is_parallel)
-		return "Its feed-forward steps are beside attention, not behind it.";
+		return "Its feed-forward networks are beside attention, not behind it.";
 	if (decoder->norm_kind != SRM_NORM_RMS)
 		return "Its norms are layer norms.";
 	if (decoder->activation == SRM_ACTIVATION_GELU)
@@ -51,7 +51,7 @@ srm_decoder_train_obstacle(const SrmDecoder *decoder)
 		if (layer->query_norm != NULL && decoder->head_norm != SRM_HEAD_NORM_SHARED)
 			return "Heads have norms of their own, or one together.";
 		if (layer->gate.rows == 0)
-			return "Its feed-forward steps have no gate.";
+			return "Its feed-forward networks have no gate.";
 	}
 	return NULL;
 }
@@ -174,7 +174,7 @@ map_rows_backward(const SrmDecoderTrain *train, SrmWeightNumber map, float *dx, 
 	srm_kernels->multiply_columns(dx, w->cols, dout, w->rows, 1, train->tape.packed[map], n, w->cols, w->rows, add);
 }
 
-/* The feed-forward step of active rows first .. first + n - 1: dmiddle from dout. */
+/* The feed-forward network of active rows first .. first + n - 1: dmiddle from dout. */
 static void
 ffn_backward(const SrmDecoderTrain *train, float *dact, float *dnormed, size_t chunk, size_t first, size_t n)
 {

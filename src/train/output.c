@@ -86,7 +86,7 @@ add_layer(Output *output, size_t number)
 		const SrmWeight *weight = &srm_layer_weights[tensor->weight];
 		Part		part = {.rows = srm_weight_rows(decoder, tensor->weight)};
 
-		if (!output->base->config->steps[tensor->step])
+		if (!output->base->config->features[tensor->feature])
 			continue;
 		part.cols = srm_weight_is_matrix(tensor->weight) ? srm_size_of(decoder, weight->cols) : 1;
 		part.less_one = weight->role == SRM_ROLE_NORM && row->norms_from_one;

@@ -147,7 +147,7 @@ check_base(const SrmTrainer *trainer, SrmStatus *status)
 	if (srm_decoder_most_experts(&model->decoder) > 0)
 	{
 		srm_fail(status, SRM_NOT_SUPPORTED, "a model of architecture \"%s\" cannot be trained", model->architecture);
-		return srm_fail_detail(status, "Its feed-forward steps are experts.");
+		return srm_fail_detail(status, "Its feed-forward networks are experts.");
 	}
 	if (obstacle != NULL)
 	{

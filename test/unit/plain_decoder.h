@@ -287,7 +287,7 @@ plain_activation(double x, SrmActivation activation)
 	return x / 2 * (1 + tanh(sqrt(2 / acos(-1)) * (x + 0.044715 * x * x * x)));
 }
 
-/* out (dim) += weight * the feed-forward step of those maps */
+/* out (dim) += weight * the feed-forward network of those maps */
 static inline void
 plain_gated(double *out, const double *input, const SrmMatrix *gate, const SrmMatrix *up, const SrmMatrix *down,
 			const SrmDecoder *decoder, double weight)

@@ -216,7 +216,7 @@ random_layer(RandomState *state, const RandomShape *shape, const SrmDecoder *dec
 		random_packed_maps(state, shape, layer);
 }
 
-/* Experts in place of the feed-forward step, which becomes the one that all tokens take, or is left out. */
+/* Experts in place of the feed-forward network, which becomes the one that all tokens take, or is left out. */
 static inline void
 random_experts(RandomState *state, const RandomShape *shape, SrmLayer *layer)
 {

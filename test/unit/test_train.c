@@ -141,8 +141,8 @@ test_no_backward(void **state)
 		const char *why;
 	} models[] = {
 		{"olmo2", "Olmo2ForSequenceClassification", "Its layers have no norms before their steps."},
-		{"gptneox", "GPTNeoXForSequenceClassification", "Its feed-forward steps are beside attention, not behind it."},
-		{"cohere", "CohereForSequenceClassification", "Its feed-forward steps are beside attention, not behind it."},
+		{"gptneox", "GPTNeoXForSequenceClassification", "Its feed-forward networks are beside attention, not behind it."},
+		{"cohere", "CohereForSequenceClassification", "Its feed-forward networks are beside attention, not behind it."},
 		{"gptneox-old", "GPTNeoXForSequenceClassification", "Its norms are layer norms."}
 	};
 	Run			run;
@@ -183,7 +183,7 @@ test_no_backward(void **state)
 	assert_null(srm_trainer_open(&run.options, NULL, &run.status));
 	assert_int_equal(run.status.code, SRM_NOT_SUPPORTED);
 	assert_string_equal(run.status.message, "a model of architecture \"MixtralForSequenceClassification\" cannot be trained");
-	assert_string_equal(run.status.detail, "Its feed-forward steps are experts.");
+	assert_string_equal(run.status.detail, "Its feed-forward networks are experts.");
 }
 
 static void
