@@ -16,6 +16,7 @@
 #ifndef SRM_GEMM_H
 #define SRM_GEMM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -64,6 +65,8 @@ typedef struct SrmTile
 	size_t		m;				/* 1 .. the set's tile_rows */
 	size_t		n;				/* 1 .. SRM_PANEL */
 	const float *bias;			/* (n) or NULL */
+	bool		adds;			/* products of floats: to sums of the lanes before, which are in out */
+	bool		is_part;		/* of those: lanes behind are still to come, and so is the bias */
 	const char *prefetch;		/* what will be read soon, step bytes of it a lane */
 	size_t		prefetch_step;
 } SrmTile;

@@ -77,13 +77,33 @@ choose_prefetch(const SrmTile *tile, bool is_first, size_t *step)
 	return fetches ? tile->prefetch : tile->x;
 }
 
-/* 2 vectors of a row of out from column first on, or what the tile has of them = sums + bias */
+/* sums += 2 vectors of a row of out from column first on, or what the tile has of them */
+INLINE void
+add_sums_before(const SrmTile *tile, Floats *sums, size_t row, size_t first)
+{
+	const float *out = tile->out + row * tile->out_stride + first;
+	float		values[2 * N_FLOATS] = {0};
+	const LooseFloats *before = (const LooseFloats *) (first + 2 * N_FLOATS <= tile->n ? out : values);
+
+	for (size_t c = 0; first + c < tile->n && first + 2 * N_FLOATS > tile->n; c++)
+		values[c] = out[c];
+	sums[0] += before[0];
+	sums[1] += before[1];
+}
+
+/* The same of out = sums + bias, or sums alone where more are to come */
 INLINE void
 write_sums(const SrmTile *tile, const Floats *sums, size_t row, size_t first)
 {
 	float	   *out = tile->out + row * tile->out_stride + first;
 	float		values[2 * N_FLOATS];
 
+	if (tile->is_part && first + 2 * N_FLOATS <= tile->n)
+	{
+		((LooseFloats *) out)[0] = sums[0];
+		((LooseFloats *) out)[1] = sums[1];
+		return;
+	}
 	if (first + 2 * N_FLOATS <= tile->n)
 	{
 		static const float zeros[2 * N_FLOATS];
@@ -95,7 +115,7 @@ write_sums(const SrmTile *tile, const Floats *sums, size_t row, size_t first)
 	}
 	memcpy(values, sums, sizeof(values));
 	for (size_t c = 0; c < 2 * N_FLOATS && first + c < tile->n; c++)
-		out[c] = values[c] + (tile->bias == NULL ? 0.0f : tile->bias[first + c]);
+		out[c] = tile->is_part ? values[c] : values[c] + (tile->bias == NULL ? 0.0f : tile->bias[first + c]);
 }
 
 /* sums (rows, 2) = lanes start to end of rows of x times the panel from w on, which moves on */
@@ -139,6 +159,8 @@ multiply_strip(const SrmTile *tile, SrmCompute compute, const int rows, size_t r
 	/* Most narrow models have one block, whose sums are the totals */
 	add_lanes_of_block(totals, x, tile->x_stride, &w, 0, tile->lanes < start ? tile->lanes : start,
 					   &prefetch, step, compute, rows);
+	for (int r = 0; tile->adds && r < rows; r++)
+		add_sums_before(tile, totals[r], row + (size_t) r, first);
 	for (; start < tile->lanes; start += SRM_LANES_BLOCK)
 	{
 		size_t		end = start + SRM_LANES_BLOCK < tile->lanes ? start + SRM_LANES_BLOCK : tile->lanes;

@@ -119,6 +119,7 @@ choose_kernels(void)
 	add_set(&srm_kernels_portable, "portable");
 	set = add_set(&srm_kernels_portable, "openblas");
 	set->tile_rows = SRM_OPENBLAS_ROWS;
+	set->part_lanes = 0;
 	set->multiply[SRM_COMPUTE_F32] = srm_multiply_f32_openblas;
 #ifdef SRM_HAVE_KERNELS_AVX2
 	add_sets_of_x86();

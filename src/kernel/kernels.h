@@ -55,6 +55,7 @@ typedef struct SrmKernels
 	const char *name;
 	bool		fast_bf16;		/* has products of bfloats */
 	size_t		tile_rows;		/* that a tile may have: SRM_TILE_ROWS at least */
+	size_t		part_lanes;		/* of floats, whose panels stay in the second cache: blocks of SRM_LANES_BLOCK; 0: all */
 
 	/* out (n) = values (n), exactly; a signalling NaN may become a quiet one */
 	void		(*read_f16) (float *out, const uint16_t *values, size_t n);

@@ -14,6 +14,7 @@
 const SrmKernels srm_kernels_portable = {
 	.name = "portable",
 	.tile_rows = SRM_TILE_ROWS,
+	.part_lanes = 2 * SRM_LANES_BLOCK,
 	.read_f16 = read_f16,
 	.read_bf16 = read_bf16,
 	.sum_squares = sum_squares,

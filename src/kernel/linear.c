@@ -17,6 +17,7 @@
 #include "kernel/pack.h"
 
 #define ROWS_PER_TASK	8			/* to be packed */
+#define LANE_BYTES		4
 #define MIN_GROUP_ROWS	32
 #define TASKS_PER_THREAD	8		/* and group of rows */
 #define TASK_BYTES		(192 * 1024) /* of panels, which stay in a processor's second cache */
@@ -139,44 +140,67 @@ group_of(const LinearTask *linear, size_t number)
 	return (Group) {first, (number + 1) * linear->m / linear->n_groups - first};
 }
 
+/* Lanes from start on that a group of rows is multiplied with at a time */
+static size_t
+part_of(const Map *map, size_t start)
+{
+	size_t		left = srm_pack_lanes(map->compute, map->linear.w->cols) - start;
+
+	return map->compute == SRM_COMPUTE_F32 && srm_kernels->part_lanes > 0 ?
+		srm_smaller(left, srm_kernels->part_lanes) : left;
+}
+
 /*
- * A group of rows, in tiles as equal as can be, times n panels from number first on:
- * each tile with all of them, so that rows are fetched once.
+ * A group of rows, in tiles as equal as can be, times lanes from start on of n panels from
+ * number first on: each tile with all of them, so that rows are fetched once.
  */
 static void
-multiply_panels(const Map *map, Group group, size_t first, size_t n,
-				const char *panels, const char *next)
+multiply_part(const Map *map, Group group, size_t first, size_t n, size_t start,
+			  const char *panels, const char *next)
 {
 	const SrmMatrix *w = map->linear.w;
+	size_t		all = srm_pack_lanes(map->compute, w->cols);
 	size_t		n_tiles = srm_divide_up(group.m, srm_kernels->tile_rows);
 	size_t		height = group.m / n_tiles;
 	size_t		n_higher = group.m % n_tiles;	/* tiles that take one row more */
 	SrmTile		tile = {
-		.out_stride = w->rows, .x = map->x + group.first * map->x_stride, .x_stride = map->x_stride,
-		.lanes = srm_pack_lanes(map->compute, w->cols)
+		.out_stride = w->rows, .x = map->x + group.first * map->x_stride + start * LANE_BYTES,
+		.x_stride = map->x_stride, .lanes = part_of(map, start), .adds = start > 0
 	};
 	size_t		row = group.first;
 
-	/* Each tile fetches its share of the next panels, spread over its lanes */
-	tile.prefetch_step = next == NULL ? 0 : srm_divide_up(map->stored_bytes, tile.lanes * n_tiles);
+	/* Each tile of each part fetches its share of the next panels, spread over its lanes */
+	tile.is_part = start + tile.lanes < all;
+	tile.prefetch_step = next == NULL ? 0 : srm_divide_up(map->stored_bytes, all * n_tiles);
 	for (size_t i = 0; i < n_tiles; i++)
 	{
 		tile.m = height + (i < n_higher);
 		for (size_t j = 0; j < n; j++)
 		{
-			size_t		start = (first + j) * SRM_PANEL;
+			size_t		column = (first + j) * SRM_PANEL;
 
-			tile.panel = panels + j * map->panel_bytes;
-			tile.n = srm_smaller(w->rows - start, SRM_PANEL);
-			tile.bias = map->linear.bias == NULL ? NULL : map->linear.bias + start;
-			tile.out = map->linear.out + row * w->rows + start;
+			tile.panel = panels + j * map->panel_bytes + start * SRM_PANEL * LANE_BYTES;
+			tile.n = srm_smaller(w->rows - column, SRM_PANEL);
+			tile.bias = map->linear.bias == NULL ? NULL : map->linear.bias + column;
+			tile.out = map->linear.out + row * w->rows + column;
 			tile.prefetch = next == NULL ? tile.x :
-				next + j * map->stored_bytes + i * tile.prefetch_step * tile.lanes;
+				next + j * map->stored_bytes + (start * n_tiles + i * tile.lanes) * tile.prefetch_step;
 			srm_kernels->multiply[map->compute] (&tile);
 		}
 		row += tile.m;
 		tile.x += tile.m * map->x_stride;
 	}
+}
+
+/* The same of all lanes */
+static void
+multiply_panels(const Map *map, Group group, size_t first, size_t n,
+				const char *panels, const char *next)
+{
+	size_t		lanes = srm_pack_lanes(map->compute, map->linear.w->cols);
+
+	for (size_t start = 0; start < lanes; start += part_of(map, start))
+		multiply_part(map, group, first, n, start, panels, next);
 }
 
 /* Tasks count the panels of all maps for the first group of rows, then for the next. */

@@ -392,6 +392,42 @@ test_rows(void **state)
 	with_each_set(check_rows);
 }
 
+/* Lanes taken part by part give the bits of all at once, at all edges, with a bias and without. */
+static void
+check_parts(SrmCompute compute)
+{
+	static const size_t sizes[][3] = {{1, 1, 513}, {13, 33, 1024}, {7, 70, 1025}, {25, 48, 2100}, {12, 90, 1536}};
+	const SrmKernels *set = srm_kernels;
+	SrmKernels	changed = *set;
+
+	for (size_t i = 0; i < 2 * sizeof(sizes) / sizeof(sizes[0]) && set->part_lanes > 0; i++)
+	{
+		const size_t *size = sizes[i / 2];
+		Product		product = random_product(size[0], size[1], size[2], compute, i);
+		size_t		bytes = size[0] * size[1] * sizeof(float);
+		float	   *whole = allocate(bytes);
+
+		srm_kernels = &changed;
+		changed.part_lanes = 0;
+		multiply(&product, 1);
+		memcpy(whole, product.out, bytes);
+		for (changed.part_lanes = SRM_LANES_BLOCK; changed.part_lanes <= 2 * SRM_LANES_BLOCK; changed.part_lanes *= 2)
+		{
+			multiply(&product, 2);
+			assert_memory_equal(product.out, whole, bytes);
+		}
+	}
+	srm_kernels = set;
+}
+
+static void
+test_parts(void **state)
+{
+	(void) state;
+	assert_int_not_equal(srm_kernels_portable.part_lanes, 0);
+	with_each_set(check_parts);
+}
+
 /* a weight that is not packed gives the same bits as one packed for f32 */
 static void
 test_unpacked(void **state)
@@ -623,6 +659,7 @@ main(void)
 		TEST(test_openblas),
 		TEST(test_products),
 		TEST(test_rows),
+		TEST(test_parts),
 		TEST(test_unpacked),
 		TEST(test_layouts),
 		TEST(test_not_finite),
