@@ -67,6 +67,12 @@ class Extension(Engine):
         self.texts = self.bench.texts(self.shape)
         self.session = self.bench.session(model, n_threads, self.kind)
 
+    def pair_scores(self, condition):
+        """Of the chosen and the rejected response of each pair in turn."""
+        lines = self.session.ask("SELECT array_to_json(srm_scores(prompt, ARRAY[chosen, rejected])) FROM pairs "
+                                 f"WHERE {condition} ORDER BY id")
+        return [score for line in lines for score in json.loads(line)]
+
     def passes(self, lengths):
         seconds = []
         for n_tokens in lengths:
@@ -92,22 +98,32 @@ class Extension(Engine):
 class Worker(Engine):
     """A peer that runs in Python."""
 
+    binds = False
+
+    def arguments(self, n_threads):
+        """Of peers.py and of service.py."""
+        return [self.name, str(n_threads), *self.paths()]
+
     def open(self, n_threads, binding):
         self.binding = binding if self.binds else ""
         self.process = subprocess.Popen(
-            [self.bench.python, os.path.join(HERE, "peers.py"), self.name, str(n_threads), self.path()],
+            [self.bench.python, os.path.join(HERE, "peers.py"), *self.arguments(n_threads)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.bench.log, text=True,
             env=peer_environment(binding))
         if self.process.stdout.readline().strip() != "ready":
-            raise Unavailable(f"{self.name} does not start; see {self.bench.log.name}")
+            raise Unavailable(self.bench.last_words())
+
+    def ask(self, command, what):
+        self.process.stdin.write(f"{command} {what}\n")
+        self.process.stdin.flush()
+        return json.loads(self.process.stdout.readline())
 
     def passes(self, lengths):
-        seconds = []
-        for n_tokens in lengths:
-            self.process.stdin.write(f"{n_tokens}\n")
-            self.process.stdin.flush()
-            seconds.append(float(self.process.stdout.readline()))
-        return seconds
+        return [self.ask("pass", n_tokens) for n_tokens in lengths]
+
+    def scores(self, ids):
+        """Of lists of token ids."""
+        return self.ask("scores", self.bench.write_json("token_ids.json", ids))
 
     def close(self):
         self.process.stdin.close()
@@ -119,16 +135,22 @@ class Torch(Worker):
     family = "torch"
     binds = True
 
-    def path(self):
-        return self.bench.model_path(self.shape, "bfloat16" if self.kind == "bf16" else "float32")
+    def paths(self):
+        return [self.bench.model_path(self.shape, "bfloat16" if self.kind == "bf16" else "float32")]
 
 
 class OnnxRuntime(Worker):
     family = "ort"
-    binds = False
+    form = "onnx"
 
-    def path(self):
-        return self.bench.peer_file(self.shape, self.kind, "onnx")
+    def paths(self):
+        return [self.bench.model_path(self.shape, "float32"), self.bench.peer_file(self.shape, self.kind, self.form)]
+
+
+class OpenVino(OnnxRuntime):
+    family = "ov"
+    form = "xml"
+    binds = True
 
 
 class LlamaCpp(Engine):
@@ -160,19 +182,19 @@ class LlamaCpp(Engine):
         return {test["n_prompt"]: 1e-9 * test["samples_ns"][-1] for test in json.loads(out)}
 
 
-FAMILIES = {cls.family: cls for cls in (Extension, Torch, OnnxRuntime, LlamaCpp)}
+FAMILIES = {cls.family: cls for cls in (Extension, Torch, OnnxRuntime, OpenVino, LlamaCpp)}
 
 # By the precision in which they compete
 ENGINES = {
-    "f32": ["srm-f32", "torch-f32", "ort-f32", "llama-f32"],
-    "16 bit": ["srm-bf16", "torch-bf16", "llama-bf16", "llama-f16"],
-    "8 bit": ["srm-int8", "torch-int8", "ort-int8", "ort-nbits8", "llama-q8_0", "llama-q4_0"],
+    "f32": ["srm-f32", "torch-f32", "ort-f32", "ov-f32", "llama-f32"],
+    "16 bit": ["srm-bf16", "torch-bf16", "ov-bf16", "llama-bf16", "llama-f16"],
+    "8 bit": ["srm-int8", "srm-w8", "torch-int8", "ort-int8", "ort-nbits8", "ov-int8", "llama-q8_0", "llama-q4_0"],
 }
 
 # Known, but slower than another of the same library and precision
 SLOWER = ["llama-f16", "torch-int8", "ort-nbits8"]
 if "avx512_bf16" not in machine.cpu_flags():
-    SLOWER.append("torch-bf16")     # by a way round that is 30 times slower
+    SLOWER += ["torch-bf16", "ov-bf16"]     # by a way round, that of PyTorch 30 times slower
 
 
 def make(bench, shape, name):
@@ -188,7 +210,7 @@ def open_all(bench, shape, names, n_threads):
         try:
             engine.probe(n_threads)
             engine.passes([PROBE_TOKENS])
-        except (Unavailable, OSError, subprocess.CalledProcessError, bench.SqlError, ImportError) as error:
+        except (Unavailable, OSError, subprocess.CalledProcessError, bench.SqlError, ImportError, ValueError) as error:
             bench.note(f"{name} is left out: {error}")
             continue
         opened.append(engine)

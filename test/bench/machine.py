@@ -128,7 +128,7 @@ def versions():
 
     found = {"kernel": platform.release(), "compiler": first_line("gcc", "--version"),
              "python": platform.python_version()}
-    for package in ("torch", "transformers", "onnxruntime", "tokenizers", "numpy"):
+    for package in ("torch", "transformers", "onnxruntime", "openvino", "tokenizers", "numpy"):
         try:
             found[package] = metadata.version(package)
         except metadata.PackageNotFoundError:

@@ -23,6 +23,8 @@ PATTERN = (r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}|"
 SHAPES = {
     # that of a 0.6 B model: 0.44 B without the embedding
     "small": dict(layers=28, dim=1024, heads=16, kv_heads=8, head_dim=128, ffn=3072, head_norms=True),
+    # four of its layers, for long texts
+    "long": dict(layers=4, dim=1024, heads=16, kv_heads=8, head_dim=128, ffn=3072, head_norms=True),
     # two layers of a 7 B model
     "large": dict(layers=2, dim=4096, heads=32, kv_heads=8, head_dim=128, ffn=14336, head_norms=True),
 }

@@ -1,7 +1,8 @@
 """The random model as an ONNX graph, of the operators that ONNX Runtime is fastest with.
 
-Hidden states go in, and those of the last token come out: embedding and head are left out,
-and so are the norms of query and key heads.  Weights lie beside the graph, in files of
+Hidden states go in for a batch of texts that are padded behind; those before the last norm come out,
+of all tokens ("sum") or of the last ("out").  Embedding and head are left out, and so are the norms
+of query and key heads.  Weights lie beside the graph, in files of
 their own, as a graph may not be larger than 2 GB.
 """
 
@@ -11,8 +12,12 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
+import machine
+
 MICROSOFT = "com.microsoft"
-MAX_POSITIONS = 4096
+MAX_POSITIONS = 32768
+# ONNX Runtime's advice for processors whose products of bytes overflow 16 bits: weights of 7 bits
+TOP = 127 if machine.cpu_flags() & {"avx512_vnni", "avx_vnni"} else 63
 
 
 class Graph:
@@ -53,7 +58,7 @@ class Graph:
 
     def product_int8(self, x, name, weight):
         """u8 activations with one scale a tensor, s8 weights with one an output channel."""
-        scales = np.abs(weight).max(axis=1) / 127
+        scales = np.abs(weight).max(axis=1) / TOP
         rounded = np.rint(weight / scales[:, None]).astype(np.int8)
         return self.node("DynamicQuantizeMatMul",
                          [x, self.constant(name, rounded.T), self.constant(name + ".scale", scales)],
@@ -81,11 +86,11 @@ def add_layer(graph, weights, i, x, skip, shape):
     norm = [graph.constant(f"{i}.norm", weights(name + "input_layernorm.weight"))]
     if skip is None:
         normed, stream = graph.node("SimplifiedLayerNormalization", [x] + norm, f"{i}.normed",
-                                    epsilon=1e-6, axis=-1), x
+                                    epsilon=shape["eps"], axis=-1), x
     else:
         normed, stream = f"{i}.normed", f"{i}.stream"
         graph.node("SkipSimplifiedLayerNormalization", [x, skip] + norm,
-                   [normed, "", "", stream], MICROSOFT, epsilon=1e-6)
+                   [normed, "", "", stream], MICROSOFT, epsilon=shape["eps"])
     qkv = graph.product(normed, f"{i}.qkv", np.concatenate(
         [weights(f"{name}self_attn.{part}_proj.weight") for part in "qkv"]))
     graph.node("GroupQueryAttention",
@@ -95,7 +100,7 @@ def add_layer(graph, weights, i, x, skip, shape):
     output = graph.product(f"{i}.attention", f"{i}.o", weights(name + "self_attn.o_proj.weight"))
     graph.node("SkipSimplifiedLayerNormalization",
                [output, stream, graph.constant(f"{i}.norm2", weights(name + "post_attention_layernorm.weight"))],
-               [f"{i}.normed2", "", "", f"{i}.stream2"], MICROSOFT, epsilon=1e-6)
+               [f"{i}.normed2", "", "", f"{i}.stream2"], MICROSOFT, epsilon=shape["eps"])
     gate = graph.product(f"{i}.normed2", f"{i}.gate", weights(name + "mlp.gate_proj.weight"))
     up = graph.product(f"{i}.normed2", f"{i}.up", weights(name + "mlp.up_proj.weight"))
     active = graph.node("QuickGelu", [gate], f"{i}.silu", MICROSOFT, alpha=1.0)
@@ -103,15 +108,15 @@ def add_layer(graph, weights, i, x, skip, shape):
     return graph.product(product, f"{i}.down", weights(name + "mlp.down_proj.weight")), f"{i}.stream2"
 
 
-def rotations(head_dim):
-    angles = np.outer(np.arange(MAX_POSITIONS), 1e6 ** (-np.arange(0, head_dim, 2) / head_dim))
+def rotations(head_dim, theta):
+    angles = np.outer(np.arange(MAX_POSITIONS), theta ** (-np.arange(0, head_dim, 2) / head_dim))
     return np.cos(angles).astype(np.float32), np.sin(angles).astype(np.float32)
 
 
 def make(path, kind, weights, shape):
     """weights: a function from a tensor's name to f32 values."""
     graph = Graph(path, kind)
-    cos, sin = rotations(shape["head_dim"])
+    cos, sin = rotations(shape["head_dim"], shape["theta"])
     graph.constant("cos", cos)
     graph.constant("sin", sin)
     x, skip = "hidden", None
@@ -121,14 +126,15 @@ def make(path, kind, weights, shape):
     graph.initializers.append(helper.make_tensor("at", TensorProto.INT64, [1], [-1]))
     graph.node("Gather", ["sum", "at"], "out", axis=1)
     graph.data.close()
-    past = helper.make_tensor_value_info("past", TensorProto.FLOAT, [1, shape["kv_heads"], 0, shape["head_dim"]])
+    past = helper.make_tensor_value_info("past", TensorProto.FLOAT, ["b", shape["kv_heads"], 0, shape["head_dim"]])
     model = helper.make_model(
         helper.make_graph(
             graph.nodes, "bench",
-            [helper.make_tensor_value_info("hidden", TensorProto.FLOAT, [1, "n", shape["dim"]]), past,
-             helper.make_tensor_value_info("last", TensorProto.INT32, [1]),
+            [helper.make_tensor_value_info("hidden", TensorProto.FLOAT, ["b", "n", shape["dim"]]), past,
+             helper.make_tensor_value_info("last", TensorProto.INT32, ["b"]),
              helper.make_tensor_value_info("total", TensorProto.INT32, [1])],
-            [helper.make_tensor_value_info("out", TensorProto.FLOAT, [1, 1, shape["dim"]])],
+            [helper.make_tensor_value_info("out", TensorProto.FLOAT, ["b", 1, shape["dim"]]),
+             helper.make_tensor_value_info("sum", TensorProto.FLOAT, ["b", "n", shape["dim"]])],
             graph.initializers),
         opset_imports=[helper.make_opsetid("", 21), helper.make_opsetid(MICROSOFT, 1)], ir_version=10)
     with open(path, "wb") as file:

@@ -20,8 +20,8 @@ STYLE = """
 text { font: 12px system-ui, sans-serif } .title { font-size: 14px; font-weight: 600 }
 path { fill: none } .own { stroke-width: 3.2; stroke-linejoin: round } .peer { stroke-width: 1.4 }
 """
-DASHES = {"srm": "", "torch": "7 3", "ort": "2 3", "llama": "8 3 2 3"}
-NAMES = {"srm": "srm", "torch": "PyTorch", "ort": "ONNX Runtime", "llama": "llama.cpp"}
+DASHES = {"srm": "", "torch": "7 3", "ort": "2 3", "ov": "4 2 1 2", "llama": "8 3 2 3"}
+NAMES = {"srm": "srm", "torch": "PyTorch", "ort": "ONNX Runtime", "ov": "OpenVINO", "llama": "llama.cpp"}
 
 
 def colour(name):

@@ -3,6 +3,7 @@
 import json
 import os
 
+import decisive
 import engines
 import picture
 from findings import format_target, format_value, spread
@@ -74,7 +75,10 @@ def markdown(result, bench):
     text = (f"Measured {result['time']} in {result['minutes']:.0f} minutes on {result['machine']['processor']}, "
             f"{result['machine']['memory']} GB.\n\n```sh\n{result['command']}\n```\n\n" +
             ", ".join(f"{name} {version}" for name, version in result["versions"].items()) + ".\n\n" +
+            f"### What decides\n\n{decisive.section(bench, table)}\n### All findings\n\n" +
             findings_table(result["findings"]) + "\n")
+    for title, section in bench.sections:
+        text += f"### {title}\n\n{section}\n"
     if bench.speeds is not None:
         text += speed_section(bench.speeds, "Tokens in a second, 0.44 B model") + "\n"
     if bench.large_speeds is not None:

@@ -1,9 +1,7 @@
 """Real pairs, scored with the model that ships with the extension."""
 
 import json
-import os
 import statistics
-import subprocess
 
 import engines
 import models
@@ -51,32 +49,30 @@ def compare(bench, session, kind, n):
     return {"correlation": correlation, "flips": flips, "largest": largest}
 
 
-def token_ids(session, n):
+def token_ids(session, condition):
     """What the model reads of the pairs, for engines that have no text side."""
     lines = session.ask(f"""
         SELECT array_to_json(array_agg(t.token_id ORDER BY t.token_no))
         FROM pairs, unnest(ARRAY[chosen, rejected]) WITH ORDINALITY AS r(response, no),
             srm_tokenize(jsonb_build_array(jsonb_build_object('role', 'user', 'content', prompt),
                 jsonb_build_object('role', 'assistant', 'content', response))) AS t
-        WHERE id <= {n} GROUP BY id, no ORDER BY id, no""")
+        WHERE {condition} GROUP BY id, no ORDER BY id, no""")
     return [json.loads(line) for line in lines]
 
 
 def torch_seconds(bench, ids, dtype, n_threads, binding):
-    path = os.path.join(bench.work, "token_ids.json")
-    with open(path, "w", encoding="utf-8") as file:
-        json.dump(ids, file)
-    out = subprocess.run([bench.python, os.path.join(engines.HERE, "peers.py"), f"batch-{dtype}", str(n_threads),
-                          bench.default_model, path], check=True, stdout=subprocess.PIPE, stderr=bench.log,
-                         text=True, env=engines.peer_environment(binding)).stdout
-    return float(out.split()[-1])
+    engine = engines.make(bench, "default", f"torch-{dtype}")
+    engine.open(n_threads, binding)
+    seconds = engine.ask("batches", bench.write_json("token_ids.json", ids))
+    engine.close()
+    return seconds
 
 
 def default_model(bench):
     """pairs in a second with the default model, beside PyTorch at batch 32"""
     table, n = bench.pairs_table(2000)
     session = bench.session("default", 1, None)
-    ids = token_ids(session, n)
+    ids = token_ids(session, f"id <= {n}")
     raw = {"pairs": n, "tokens": sum(map(len, ids))}
     for n_threads in bench.threads:
         session.ask(f"ALTER TABLE {table} SET (parallel_workers = {n_threads}); SET parallel_setup_cost = 0; "
@@ -107,7 +103,7 @@ def measure_pairs(bench, session, query, ids, n_threads):
             for binding in bindings:
                 try:
                     taken = torch_seconds(bench, ids, dtype, n_threads, binding)
-                except (OSError, subprocess.CalledProcessError) as error:
+                except (engines.Unavailable, OSError, ValueError) as error:
                     bench.note(f"PyTorch is left out: {error}")
                     continue
                 seconds["torch"].setdefault(f"{dtype}, {binding}", []).append(taken)

@@ -5,19 +5,16 @@ import statistics
 import engines
 import machine
 import models
+import targets
 from findings import spread
 
 KEY_LENGTHS = (128, 512)
-PRECISIONS = {"f32": "srm-f32", "16 bit": "srm-bf16", "8 bit": "srm-int8"}
+OWN = ("srm-f32", "srm-bf16", "srm-int8", "srm-w8")
 
-# What is wanted, by the kind of processor: least ratios, and shares of the roofline by threads
-TARGETS = {
-    "AVX2": {"f32": 1.05, "16 bit": 1.05, "8 bit": 1.15, "roofline": {"srm-f32": {1: 0.87, 2: 0.83}}},
-    "AVX-512": {"f32": 1.15, "16 bit": 1.40, "8 bit": 1.30,
-                "roofline": {"srm-f32": {1: 0.89, 2: 0.86}, "srm-bf16": {1: 0.88, 2: 0.82},
-                             "srm-int8": {1: 0.78, 2: 0.68}}},
-    None: {"roofline": {}},
-}
+OVER_F32 = "f32 over the best peer in f32"
+OVER_16 = "bf16 weights over the best peer with 16 or 32 bits"
+SHARE = "share of the roofline"
+MULTIPLIED_IN = {"w8": "f32"}     # weights of 8 bits, multiplied in f32
 
 
 def roofline(shape, n_tokens, peaks, kind, whole=True):
@@ -66,6 +63,7 @@ class Speeds:
     def roofline(self, n_threads, n_tokens, kind, whole=True):
         """At the peak of what computes a kind here: f32 for weights in bf16 where that is faster."""
         computed = self.computed.get(f"srm-{kind}", kind)
+        computed = MULTIPLIED_IN.get(computed, computed)
         return roofline(models.SHAPES[self.shape_name], n_tokens, machine.best_peaks(self.peak(n_threads)),
                         computed, whole)
 
@@ -113,7 +111,7 @@ def measure_threads(bench, speeds, names, lengths, n_threads):
             if engine.family == "srm":
                 engine.check_tokens(lengths)
                 speeds.computed[engine.name] = engine.computed()
-        for i in range(bench.repetitions):
+        for i in bench.rounds():
             bench.progress(f"{n_threads} thread(s), round {i + 1} of {bench.repetitions}")
             measure_round(bench, speeds, opened, lengths, n_threads)
     finally:
@@ -146,21 +144,18 @@ def add_ratio(bench, speeds, row, own, others, key, least=None):
 
 def add_ratios(bench, speeds):
     f32, bits_16, bits_8 = (peers(group) for group in engines.ENGINES.values())
-    wanted = TARGETS[machine.reference()]
     for key in [(threads, n) for threads, n in speeds.keys() if n in KEY_LENGTHS]:
-        add_ratio(bench, speeds, "f32 over the best peer in f32", "srm-f32", f32, key, wanted.get("f32"))
-        add_ratio(bench, speeds, "bf16 weights over the best peer with 16 or 32 bits", "srm-bf16", bits_16 + f32,
-                  key, wanted.get("16 bit"))
+        add_ratio(bench, speeds, OVER_F32, "srm-f32", f32, key, targets.wanted("f32"))
+        add_ratio(bench, speeds, OVER_16, "srm-bf16", bits_16 + f32, key, targets.wanted("16 bit"))
         add_ratio(bench, speeds, "bf16 weights over llama.cpp", "srm-bf16",
                   [name for name in bits_16 if name.startswith("llama")], key)
-        add_ratio(bench, speeds, "int8 over the best peer with 8 bits or fewer", "srm-int8", bits_8, key,
-                  wanted.get("8 bit"))
+        add_ratio(bench, speeds, "int8 over the best peer with 8 bits or fewer", "srm-int8", bits_8, key)
         add_ratio(bench, speeds, "int8 over llama.cpp Q8_0", "srm-int8", ["llama-q8_0"], key)
 
 
 def add_shares(bench, speeds):
-    wanted = TARGETS[machine.reference()]["roofline"]
-    for own in PRECISIONS.values():
+    wanted = targets.wanted("roofline") or {}
+    for own in OWN:
         for n_threads, n_tokens in speeds.keys():
             rate, kind = speeds.median(own, n_threads, n_tokens), own.split("-")[1]
             if rate is None or n_tokens not in KEY_LENGTHS:
@@ -169,7 +164,7 @@ def add_shares(bench, speeds):
             if top is None:
                 bench.note(f"the roofline of {own} is left out: bench_peak has no loop for {speeds.computed[own]} here")
                 continue
-            bench.findings.add("share of the roofline", f"{own[4:]}, {n_tokens} tokens, {n_threads} thread(s)",
+            bench.findings.add(SHARE, f"{own[4:]}, {n_tokens} tokens, {n_threads} thread(s)",
                                rate / top, "%", least=wanted.get(own, {}).get(n_threads),
                                detail=f"{rate:.0f} of {top:.0f} tokens/s in {speeds.computed[own]}; without what is not "
                                       "needed of the last layer "

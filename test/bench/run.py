@@ -4,10 +4,7 @@
 Start it with run.sh, which builds what is measured.  README.md says how to get the peers.
 """
 
-import argparse
-import csv
 import fnmatch
-import gzip
 import json
 import os
 import random
@@ -17,23 +14,31 @@ import subprocess
 import sys
 import time
 
+import checkpoint
+import decisive
 import engines
 import findings
 import machine
 import models
+import options
+import pairs
 import report
 import rows_calls
 import rows_data
+import rows_long
+import rows_packed
 import rows_profile
+import rows_real
 import rows_server
 import rows_speed
+import rows_table
 import server
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-ROOT = os.path.dirname(os.path.dirname(HERE))
 
 # In the order in which they run
 ROWS = {
+    "real": rows_real.real,
     "speed": rows_speed.speed,
     "large": rows_speed.large,
     "agreement": rows_data.agreement,
@@ -42,6 +47,9 @@ ROWS = {
     "best-of-8": rows_calls.best_of_8,
     "short": rows_calls.short_responses,
     "parallel": rows_server.parallel,
+    "table": rows_table.table,
+    "packed": rows_packed.packed,
+    "long": rows_long.long_texts,
     "sql": rows_calls.sql_over_engine,
     "memory": rows_server.memory,
     "first": rows_server.first_score,
@@ -50,45 +58,6 @@ ROWS = {
     "cost-tokens": rows_data.cost_by_tokens,
     "profile": rows_profile.profile,
 }
-
-
-def split(convert):
-    return lambda text: [convert(part) for part in text.split(",")]
-
-
-def parse_arguments():
-    parser = argparse.ArgumentParser(
-        description="Measures the extension through SQL, beside other engines.",
-        epilog="rows:\n" + "\n".join(f"  {name:12} {row.__doc__}" for name, row in ROWS.items()),
-        formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", type=split(str), default=list(ROWS), metavar="ROW[,ROW]")
-    parser.add_argument("--quick", action="store_true", help="128 and 512 tokens only in row speed")
-    parser.add_argument("--lengths", type=split(int), default=[64, 128, 256, 512, 1024, 2048], metavar="N[,N]")
-    parser.add_argument("--threads", type=split(int), default=[1, 2], metavar="N[,N]")
-    parser.add_argument("--repetitions", type=int, default=5)
-    parser.add_argument("--engines", type=split(str), metavar="PATTERN[,PATTERN]",
-                        default=[name for group in engines.ENGINES.values() for name in group
-                                 if name not in engines.SLOWER],
-                        help="such as srm-*,torch-bf16; '*' for all that are known")
-    parser.add_argument("--data", nargs="+", metavar="FILE",
-                        default=[os.path.join(ROOT, "test/data/demo/pairs.jsonl")],
-                        help="pairs as JSON lines with prompt, chosen, rejected; may be .gz")
-    parser.add_argument("--llama", metavar="PATH", help="llama.cpp: a checkout that is built, or its llama-bench")
-    parser.add_argument("--work", default="/tmp/srm-bench", help="folder for models, about 12 GB (%(default)s)")
-    parser.add_argument("--build", default=os.path.join(ROOT, "build"), help="where the C programs are")
-    parser.add_argument("--pg-config", default=os.environ.get("PG_CONFIG", "pg_config"))
-    parser.add_argument("--results", default=os.path.join(ROOT, "results"))
-    parser.add_argument("--picture", help="draws tokens in a second as SVG")
-    parser.add_argument("--quiet", type=float, default=0.15, metavar="CORES",
-                        help="a pass is measured again when others used more (%(default)s)")
-    parser.add_argument("--attempts", type=int, default=3)
-    arguments = parser.parse_args()
-    unknown = [name for name in arguments.only if name not in ROWS]
-    if unknown:
-        parser.error(f"no such row: {', '.join(unknown)}")
-    if arguments.quick:
-        arguments.lengths = list(rows_speed.KEY_LENGTHS)
-    return arguments
 
 
 class Bench:
@@ -103,9 +72,12 @@ class Bench:
         self.arguments = arguments
         for name in ("threads", "lengths", "repetitions", "quiet", "attempts", "work"):
             setattr(self, name, getattr(arguments, name))
+        self.start = time.monotonic()
         self.findings = findings.Findings()
         self.notes = []
         self.speeds = self.large_speeds = None
+        self.agreement = {}         # by engine, on real weights
+        self.sections = []          # of the report: (title, Markdown)
         self.known_texts = {}
         self.loaded = 0
         os.makedirs(os.path.join(self.work, "peers"), exist_ok=True)
@@ -115,8 +87,19 @@ class Bench:
                                     {"srm.model_path": f"{self.work}/models:$system"})
         shared = subprocess.run([arguments.pg_config, "--sharedir"], check=True, capture_output=True,
                                 text=True).stdout.strip()
-        self.default_model = os.path.join(shared, "srm/models/default")
-        self.start = time.monotonic()
+        default_model = os.path.join(shared, "srm/models/default")
+        self.sources = {"default": default_model, "real": arguments.real or default_model, "table": arguments.table_model or default_model}
+
+    def late(self):
+        return bool(self.arguments.budget) and time.monotonic() - self.start > 60 * self.arguments.budget
+
+    def rounds(self, n=None):
+        """Numbers of rounds, of which the budget ends all but the first."""
+        for i in range(n or self.repetitions):
+            if i > 0 and self.late():
+                self.note(f"rounds ended after {i} of {n or self.repetitions}: the budget was used up")
+                return
+            yield i
 
     def note(self, text):
         if text not in self.notes:
@@ -139,7 +122,16 @@ class Bench:
         return os.path.join(self.arguments.build, name)
 
     def model_path(self, shape, dtype):
-        return models.make_models(os.path.join(self.work, "models"), shape)[dtype]
+        folder = os.path.join(self.work, "models")
+        if shape in self.sources:
+            return checkpoint.make_copies(self.sources[shape], folder, shape, shape == "table")[dtype]
+        return models.make_models(folder, shape)[dtype]
+
+    def write_json(self, name, what):
+        path = os.path.join(self.work, name)
+        with open(path, "w", encoding="utf-8") as file:
+            json.dump(what, file)
+        return path
 
     def texts(self, shape):
         """One for each shape, so that no text comes twice."""
@@ -152,7 +144,7 @@ class Bench:
         if model.startswith("bench-"):
             self.model_path(model.split("-")[1], "bfloat16")
         session = self.server.session(srm__model=model, srm__threads=n_threads)
-        if compute is not None and compute == "int8":
+        if compute in ("int8", "w8"):
             session.set("srm.compute", compute)
         return session
 
@@ -162,17 +154,25 @@ class Bench:
         if os.path.exists(path):
             return path
         self.progress(f"making {path}")
-        subprocess.run([self.python, os.path.join(HERE, "peer_files.py"), self.model_path(shape, "float32"),
-                        shape, kind, form, path, self.gguf_package or ""],
-                       check=True, stdout=self.log, stderr=self.log)
+        done = subprocess.run([self.python, os.path.join(HERE, "peer_files.py"), self.model_path(shape, "float32"),
+                               kind, form, path, self.gguf_package or ""],
+                              check=False, stdout=self.log, stderr=self.log)
+        if done.returncode != 0:
+            raise engines.Unavailable(f"{path} cannot be made: {self.last_words()}")
         return path
+
+    def last_words(self):
+        """Of the peer that has just failed."""
+        with open(self.log.name, encoding="utf-8", errors="replace") as file:
+            lines = [line.strip() for line in file if line.strip()]
+        return f"{lines[-1] if lines else 'it said nothing'} ({self.log.name})"
 
     def load_pairs(self, n):
         """Loads pairs from the data once, in an order of their own; returns how many of n there are."""
         if self.loaded == 0:
-            pairs = [pair for path in self.arguments.data for pair in read_pairs(path)]
-            random.Random(models.SEED).shuffle(pairs)
-            self.loaded = load_pairs(self.server, pairs, os.path.join(self.work, "pairs.csv"))
+            found = [pair for path in self.arguments.data for pair in pairs.read(path)]
+            random.Random(models.SEED).shuffle(found)
+            self.loaded = pairs.load(self.server, found, os.path.join(self.work, "pairs.csv"))
             self.progress(f"{self.loaded:,} pairs from {' '.join(self.arguments.data)}")
         return min(n, self.loaded)
 
@@ -190,26 +190,6 @@ class Bench:
         return name, n
 
 
-def read_pairs(path):
-    opener = gzip.open if path.endswith(".gz") else open
-    with opener(path, "rt", encoding="utf-8") as file:
-        for line in file:
-            pair = json.loads(line)
-            if isinstance(pair["prompt"], str) and pair["prompt"] and "\0" not in line:
-                yield pair["prompt"], pair["chosen"], pair["rejected"]
-
-
-def load_pairs(own_server, pairs, path):
-    with open(path, "w", encoding="utf-8", newline="") as file:
-        csv.writer(file, quoting=csv.QUOTE_ALL).writerows(
-            (i + 1, *pair) for i, pair in enumerate(pairs))
-    with own_server.session() as session:
-        session.ask("CREATE TABLE pairs (id int PRIMARY KEY, prompt text, chosen text, rejected text)")
-        session.ask(f"\\copy pairs FROM {server.literal(path)} CSV")
-        session.ask("VACUUM ANALYZE pairs")
-        return int(session.value("SELECT count(*) FROM pairs"))
-
-
 def find_llama(path):
     """(llama-bench or None, the gguf package's folder or None where it is installed)"""
     if path is None:
@@ -224,11 +204,14 @@ def find_llama(path):
 def run_rows(bench, names):
     raw, foreign = {}, {}
     for name in names:
+        if bench.late():
+            bench.note(f"row {name} is left out: the budget was used up")
+            continue
         bench.progress(f"row {name}: {ROWS[name].__doc__}")
         try:
             with machine.Watch(bench.own_seconds) as watch:
                 raw[name] = ROWS[name](bench)
-        except (bench.SqlError, AssertionError, OSError, subprocess.CalledProcessError, RuntimeError) as error:
+        except (bench.SqlError, AssertionError, OSError, subprocess.CalledProcessError, RuntimeError, ValueError) as error:
             bench.note(f"row {name} failed: {type(error).__name__}: {error}")
         foreign[name] = round(watch.foreign, 3)
         bench.progress(f"row {name}: others used {watch.foreign:.2f} cores on average")
@@ -236,7 +219,7 @@ def run_rows(bench, names):
 
 
 def main():
-    arguments = parse_arguments()
+    arguments = options.parse_arguments(ROWS)
     # The server must not stay behind
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))
     bench = Bench(arguments)
@@ -244,6 +227,7 @@ def main():
         raw, foreign = run_rows(bench, arguments.only)
     finally:
         bench.server.stop()
+    decisive.add_ratios_of_same_agreement(bench)
     if machine.reference() is None:
         bench.note("nothing is wanted of this processor: targets are for AVX2 alone, and for AVX-512 with BF16 and VNNI")
     result = {
