@@ -153,6 +153,15 @@ class OpenVino(OnnxRuntime):
     binds = True
 
 
+class Rounded(Worker):
+    """What stands for llama.cpp where scores are compared."""
+
+    family = "rounded"
+
+    def paths(self):
+        return [self.bench.model_path(self.shape, "float32"), self.bench.gguf_package or ""]
+
+
 class LlamaCpp(Engine):
     """llama-bench loads the model for each call, and gives the time of the passes alone."""
 
@@ -182,7 +191,7 @@ class LlamaCpp(Engine):
         return {test["n_prompt"]: 1e-9 * test["samples_ns"][-1] for test in json.loads(out)}
 
 
-FAMILIES = {cls.family: cls for cls in (Extension, Torch, OnnxRuntime, OpenVino, LlamaCpp)}
+FAMILIES = {cls.family: cls for cls in (Extension, Torch, OnnxRuntime, OpenVino, Rounded, LlamaCpp)}
 
 # By the precision in which they compete
 ENGINES = {

@@ -3,7 +3,8 @@
 
 usage: peers.py ENGINE THREADS MODEL_DIRECTORY [GRAPH]
 
-ENGINE is torch-f32, torch-bf16, torch-int8, or with a graph ort-KIND, ov-KIND.  Each line of the
+ENGINE is torch-f32, torch-bf16, torch-int8, or with a graph ort-KIND, ov-KIND, or rounded-KIND with the
+folder of the gguf package, or nothing, instead.  Each line of the
 input is answered by one of the output
 
 	pass N			seconds of a pass over N tokens
@@ -139,6 +140,10 @@ def open_peer(engine, n_threads, directory, graph=None):
     library, kind = engine.split("-")
     if library == "torch":
         return TorchPeer(kind, n_threads, directory)
+    if library == "rounded":
+        from rounded_peer import RoundedPeer
+
+        return RoundedPeer(kind, n_threads, directory, graph)
     if library == "ort":
         return OnnxPeer(n_threads, directory, graph)
     return OpenVinoPeer(kind, n_threads, directory, graph)

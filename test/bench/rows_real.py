@@ -72,7 +72,9 @@ def peer_scores(bench, kept, name, ids):
     scores = kept.get(name)
     if scores is not None:
         return scores
-    engine = engines.make(bench, "real", name)
+    if name.startswith("llama-") and bench.llama_bench is None:
+        raise engines.Unavailable("no llama-bench; see --llama")
+    engine = engines.make(bench, "real", name.replace("llama-", "rounded-"))
     engine.open(max(bench.threads), "unbound")
     try:
         scores = engine.scores(ids)
@@ -111,7 +113,7 @@ def add_peer(bench, kept, name, ids, exact):
     if kind == "f32" and agreement["largest"] > SAME * np.std(exact):
         bench.note(f"{library} is left out of agreement: in f32 it gives other scores, by {agreement['largest']:.3g}")
         return False
-    add(bench, name, agreement)
+    add(bench, name, agreement, "; simulated in torch" if library == "llama" else "")
     return True
 
 
