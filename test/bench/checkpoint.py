@@ -52,7 +52,8 @@ class Checkpoint:
         config = self.config
         bias = [name for name in self.tensors if name.endswith("proj.bias")]
         if config["architectures"][0] not in KNOWN or bias or config.get("rope_scaling"):
-            raise RuntimeError(f"{self.directory}: the bench knows {', '.join(KNOWN)} only, without biases and scaled positions")
+            raise RuntimeError(f"{self.directory}: the bench knows {', '.join(KNOWN)} only, "
+                               "without biases and scaled positions")
         heads = config["num_attention_heads"]
         return dict(layers=config["num_hidden_layers"], dim=config["hidden_size"], heads=heads,
                     kv_heads=config["num_key_value_heads"], ffn=config["intermediate_size"],

@@ -26,7 +26,8 @@ def parse_arguments(rows):
     parser.add_argument("--threads", type=split(int), default=[1, 2], metavar="N[,N]")
     parser.add_argument("--repetitions", type=int, default=5)
     parser.add_argument("--decisive", action="store_true",
-                        help="what fills the table of README.md: " + " ".join(f"{name} {value}" for name, value in decisive.PRESET.items()))
+                        help="what fills the table of README.md: " +
+                        ", ".join(f"{name} {value}" for name, value in decisive.PRESET.items()))
     parser.add_argument("--budget", type=float, default=0, metavar="MINUTES",
                         help="afterwards no row and no second round is begun")
     parser.add_argument("--engines", type=split(str), metavar="PATTERN[,PATTERN]",
@@ -35,7 +36,8 @@ def parse_arguments(rows):
                         help="such as srm-*,torch-bf16; '*' for all that are known")
     parser.add_argument("--data", nargs="+", metavar="FILE",
                         default=[os.path.join(ROOT, "test/data/demo/pairs.jsonl")],
-                        help="pairs as JSON lines with prompt (or messages, of which those with one are taken), chosen, rejected; may be .gz")
+                        help="pairs as JSON lines with prompt (or messages, of which those with one are taken), "
+                        "chosen, rejected; may be .gz")
     parser.add_argument("--real", metavar="DIR", help="a reward model with real weights for row real, not quantized "
                         "and not an adapter; without it the one that is installed")
     parser.add_argument("--pairs", type=int, default=1000, help="real pairs at most in row real (%(default)s)")
@@ -47,7 +49,7 @@ def parse_arguments(rows):
     parser.add_argument("--long", type=split(int), default=[4096, 8192, 16384], metavar="N[,N]",
                         help="tokens in row long, at most 32768")
     parser.add_argument("--llama", metavar="PATH", help="llama.cpp: a checkout that is built, or its llama-bench")
-    parser.add_argument("--work", default="/tmp/srm-bench", help="folder for models, about 12 GB (%(default)s)")
+    parser.add_argument("--work", default="/tmp/srm-bench", help="folder for models, about 18 GB (%(default)s)")
     parser.add_argument("--build", default=os.path.join(ROOT, "build"), help="where the C programs are")
     parser.add_argument("--pg-config", default=os.environ.get("PG_CONFIG", "pg_config"))
     parser.add_argument("--results", default=os.path.join(ROOT, "results"))

@@ -5,6 +5,7 @@ its library.  The picture follows the reader's light or dark theme.
 """
 
 import math
+from xml.sax.saxutils import escape
 
 WIDTH, HEIGHT = 470, 400            # of a panel's plot
 LEFT, TOP, RIGHT, BOTTOM = 60, 60, 110, 60
@@ -107,7 +108,7 @@ class Panel:
                    f"{NAMES[family]} {kind.upper() if family == 'llama' else kind}</text>")
 
 
-def draw(speeds, path):
+def draw(speeds, path, processor):
     threads = sorted({n for n, _ in speeds.keys()})
     step = LEFT + WIDTH + RIGHT + 20
     width, height = step * len(threads), TOP + HEIGHT + BOTTOM
@@ -116,7 +117,7 @@ def draw(speeds, path):
              "<title>Tokens in a second by length of the conversation</title>",
              f"<style>{STYLE}</style>", f'<rect class="back" width="{width}" height="{height}"/>',
              f'<text class="soft" x="{LEFT}" y="22">Tokens in a second, one conversation at a time; '
-             "a decoder of 28 layers and 0.44 billion parameters</text>"]
+             f"a decoder of 28 layers and 0.44 billion parameters; {escape(processor)}</text>"]
     for i, n_threads in enumerate(threads):
         parts += Panel(speeds, n_threads, LEFT + i * step).draw()
     with open(path, "w", encoding="utf-8") as file:

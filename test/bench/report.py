@@ -99,5 +99,5 @@ def write(result, bench, arguments):
     with open(path + ".md", "w", encoding="utf-8") as file:
         file.write(text)
     if bench.speeds is not None:
-        picture.draw(bench.speeds, arguments.picture or path + ".svg")
+        picture.draw(bench.speeds, arguments.picture or path + ".svg", result["machine"]["processor"])
     print("\n" + text + f"\nwritten to {path}.md and .json")

@@ -88,7 +88,8 @@ class Bench:
         shared = subprocess.run([arguments.pg_config, "--sharedir"], check=True, capture_output=True,
                                 text=True).stdout.strip()
         default_model = os.path.join(shared, "srm/models/default")
-        self.sources = {"default": default_model, "real": arguments.real or default_model, "table": arguments.table_model or default_model}
+        self.sources = {"default": default_model, "real": arguments.real or default_model,
+                        "table": arguments.table_model or default_model}
 
     def late(self):
         return bool(self.arguments.budget) and time.monotonic() - self.start > 60 * self.arguments.budget
