@@ -1,8 +1,8 @@
 """What llama.cpp's formats do to scores: a simulation in torch of how it rounds.
 
-Weights of the layers are written and read back by its own gguf package; the inputs of their products are rounded
-as its kernels for processors do it: in blocks of 32 to 8 bits with a scale of 16 bits, or to bf16.  Products are
-summed in f32, where llama.cpp sums integers of a block first, which is exact as well.
+Weights of the layers are written and read back by its own gguf package; the inputs of their products are
+rounded as its kernels for processors do it: in blocks of 32 to 8 bits with a scale of 16 bits, or to the 16
+bits of weights.  Products are summed in f32, where llama.cpp sums integers of a block first.
 """
 
 import sys
@@ -23,15 +23,13 @@ def round_blocks(x):
     return (torch.round(blocks * inverse) * scale.half().float()).reshape(x.shape)
 
 
-def round_bf16(x):
-    return x.bfloat16().float()
+# Of inputs, by the format of weights; round_blocks for all others
+ROUND_INPUTS = {"f32": None, "bf16": lambda x: x.bfloat16().float(), "f16": lambda x: x.half().float()}
 
 
 def round_weights(weight, kind):
     import gguf
 
-    if kind in ("f32", "bf16"):
-        return weight if kind == "f32" else round_bf16(weight)
     format_ = gguf.GGMLQuantizationType[kind.upper()]
     data = gguf.quants.quantize(np.ascontiguousarray(weight.numpy()), format_)
     return torch.from_numpy(np.ascontiguousarray(gguf.quants.dequantize(data, format_)))
@@ -42,7 +40,7 @@ class RoundedPeer(peers.TorchPeer):
         super().__init__("f32", n_threads, directory)
         if package:
             sys.path.insert(0, package)
-        round_inputs = {"f32": None, "bf16": round_bf16}.get(kind, round_blocks)
+        round_inputs = ROUND_INPUTS.get(kind, round_blocks)
         for module in self.model.model.layers.modules():
             if isinstance(module, torch.nn.Linear):
                 module.weight.data = round_weights(module.weight.data, kind)

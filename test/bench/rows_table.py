@@ -21,18 +21,19 @@ SAME = 0.001                    # largest difference of scores in f32, over thei
 
 
 def make_rows(bench, n):
-    """Responses of real pairs in a table, with a number in the prompt where one comes again."""
-    n_pairs = bench.load_pairs(n)
+    """
+    Responses of real pairs in a table.  No prompt comes twice, as the extension would compute it once: where there
+    are more rows than pairs, a number is put before it.
+    """
+    bench.load_pairs(n)
     with bench.server.session() as session:
         session.ask(f"""
             CREATE TABLE rows AS
-            SELECT i AS id, CASE WHEN i > 2 * {n_pairs} THEN i || '. ' ELSE '' END || prompt AS prompt,
-                CASE WHEN i % 2 = 1 THEN chosen ELSE rejected END AS response
-            FROM generate_series(1, {n}) AS i
-            JOIN (SELECT row_number() OVER (ORDER BY id) AS no, * FROM pairs
-                WHERE length(prompt || chosen || rejected) <= {rows_real.LONGEST}) AS p
-            ON p.no = ((i - 1) / 2) % (SELECT count(*) FROM pairs
-                WHERE length(prompt || chosen || rejected) <= {rows_real.LONGEST}) + 1""")
+            WITH numbered AS (SELECT row_number() OVER (ORDER BY id) - 1 AS no, count(*) OVER () AS n, * FROM pairs
+                WHERE length(prompt || chosen || rejected) <= {rows_real.LONGEST})
+            SELECT i + 1 AS id, CASE WHEN i >= n THEN i || '. ' ELSE '' END || prompt AS prompt,
+                CASE WHEN i / n % 2 = 0 THEN chosen ELSE rejected END AS response
+            FROM generate_series(0, {n} - 1) AS i JOIN numbered ON no = i % n""")
         session.ask("ALTER TABLE rows ADD PRIMARY KEY (id)")
         session.ask("VACUUM ANALYZE rows")
         count, tokens = session.value("SELECT count(*), sum(srm_token_count('bench-table-f32', prompt, response)) "
@@ -42,7 +43,8 @@ def make_rows(bench, n):
 
 def services(bench):
     """Peers that can be one here."""
-    return [name for name in bench.engine_names() if name.split("-")[0] in ("torch", "ort", "ov")]
+    return [name for name in bench.engine_names()
+            if not name.startswith(("srm-", "llama-")) or name in ("llama-f32", "llama-q8_0")]
 
 
 def ways_to_score(bench, n_threads):
@@ -56,7 +58,7 @@ def ways_to_score(bench, n_threads):
         except bench.SqlError as error:
             bench.note(f"srm-{kind} is left out of table: {error}")
     for name in services(bench):
-        service = clients.Service(bench, name, n_threads)
+        service = clients.make_service(bench, name, n_threads)
         try:
             service.open()
         except (engines.Unavailable, OSError) as error:
@@ -129,7 +131,7 @@ def add_ratio(bench, where, own, others, rates, least):
 
 def add_ratios(bench, n, rates):
     add_ratio(bench, f"f32, {n:,} rows", [label for label in rates if label.startswith("srm-f32")],
-              ["torch-f32, service", "ort-f32, service", "ov-f32, service"], rates, targets.wanted("table"))
+              [f"{name}, service" for name in engines.ENGINES["f32"]], rates, targets.wanted("table"))
     for kind in ("int8", "w8"):
         own = bench.agreement.get(f"srm-{kind}")
         eligible = [f"{name}, service" for name in engines.ENGINES["8 bit"]

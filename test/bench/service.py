@@ -20,22 +20,32 @@ from tokenizers import Tokenizer
 import peers
 
 
-class Service:
-    def __init__(self, engine, n_threads, directory, *graph):
+class Reader:
+    """What a model reads of conversations."""
+
+    def __init__(self, directory):
         with open(os.path.join(directory, "tokenizer_config.json"), encoding="utf-8") as file:
             template = json.load(file)["chat_template"]
         self.template = jinja2.Environment(trim_blocks=True, lstrip_blocks=True).from_string(template)
         self.tokenizer = Tokenizer.from_file(os.path.join(directory, "tokenizer.json"))
-        self.peer = peers.open_peer(engine, n_threads, directory, *graph)
-        self.lock = threading.Lock()
 
     def render(self, prompt, response):
         return self.template.render(messages=[{"role": "user", "content": prompt},
                                               {"role": "assistant", "content": response}])
 
-    def scores(self, conversations):
+    def ids(self, conversations):
         texts = [self.render(*conversation) for conversation in conversations]
-        ids = [encoding.ids for encoding in self.tokenizer.encode_batch(texts, add_special_tokens=False)]
+        return [encoding.ids for encoding in self.tokenizer.encode_batch(texts, add_special_tokens=False)]
+
+
+class Service:
+    def __init__(self, engine, n_threads, directory, *graph):
+        self.reader = Reader(directory)
+        self.peer = peers.open_peer(engine, n_threads, directory, *graph)
+        self.lock = threading.Lock()
+
+    def scores(self, conversations):
+        ids = self.reader.ids(conversations)
         with self.lock:
             return peers.in_batches(self.peer, ids)
 
