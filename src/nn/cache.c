@@ -86,7 +86,8 @@ enlarge(SrmKeys *keys, size_t n_used, size_t capacity, SrmStatus *status)
 	if (memory == NULL)
 		return srm_fail_memory(status, bytes == 0 ? SIZE_MAX / 4 : bytes);
 	srm_keys_place(&larger, memory, capacity);
-	srm_keys_copy(&larger, keys, n_used);
+	srm_keys_copy(&larger, 0, keys, 0, n_used);
+	srm_keys_truncate(&larger, n_used);
 	free(keys->keys);
 	*keys = larger;
 	return true;

@@ -66,7 +66,7 @@ static void
 read_embedding(const SrmPass *pass, size_t i)
 {
 	const SrmDecoder *decoder = pass->decoder;
-	size_t		position = decoder->first_position + pass->n_cached + pass->position[i];
+	size_t		position = decoder->first_position + pass->first_position + pass->position[i];
 	float	   *row = pass->hidden + i * decoder->dim;
 
 	srm_matrix_read(&decoder->embedding, (size_t) pass->tokens[i] * decoder->dim, decoder->dim, row);
@@ -80,25 +80,22 @@ read_embedding(const SrmPass *pass, size_t i)
 	srm_decoder_norm_forward(row, row, decoder->embedding_norm, decoder->embedding_norm_bias, decoder, 1, decoder->dim);
 }
 
-/* The embeddings of tokens, and what depends on their positions alone. */
+/* The embeddings of tokens, and what depends on positions alone. */
 static void
 start_rows(void *arg, size_t task, int thread)
 {
-	Chunk	   *chunk = arg;
-	SrmPass    *pass = chunk->pass;
+	SrmPass    *pass = arg;
 	const SrmDecoder *decoder = pass->decoder;
 	size_t		first = task * ROWS_PER_TASK;
-	size_t		n = task_rows(chunk, task);
 	size_t		half = decoder->head_dim / 2;
 
 	(void) thread;
-	/* There are no more positions than rows */
 	for (int i = 0; i < SRM_N_ROPES && first < pass->n_positions; i++)
 		if (srm_decoder_uses_rope(decoder, i))
 			srm_rope_table(pass->cosines[i] + first * half, pass->sines[i] + first * half, pass->frequencies[i],
-						   &decoder->ropes[i], decoder->head_dim, pass->n_cached + first,
-						   srm_smaller(n, pass->n_positions - first));
-	for (size_t i = first; i < first + n; i++)
+						   &decoder->ropes[i], decoder->head_dim, pass->first_position + first,
+						   srm_smaller(ROWS_PER_TASK, pass->n_positions - first));
+	for (size_t i = first; i < srm_smaller(first + ROWS_PER_TASK, pass->n_rows); i++)
 		read_embedding(pass, i);
 }
 
@@ -266,12 +263,57 @@ keep_run(void *arg, size_t number, int thread)
 	srm_keys_write(run->keys, run->token, run->n, pass->keys + start, pass->values + start);
 }
 
-/* Where the keys of a block's token lie, with the layer at work. */
+/* Where the keys of a block lie from own_first on, with the layer at work. */
 static SrmKeys *
-keys_of(SrmPass *pass, const SrmBlock *block, size_t index, size_t *token)
+keys_of(SrmPass *pass, const SrmBlock *block)
 {
-	*token = (block->is_kept ? 0 : block->own_first) + index;
-	return block->is_kept ? &pass->cache->layers[pass->layer_number] : &pass->own;
+	return block == pass->kept ? &pass->cache->layers[pass->layer_number] : &pass->own;
+}
+
+/*
+ * Puts the keys that the text of a block has in common with another's, or with the cache, before
+ * its own, so that attention finds those of a text in one place.
+ */
+static void
+join_beginning(SrmPass *pass, const SrmBlock *block)
+{
+	SrmKeys    *keys = keys_of(pass, block);
+	size_t		n = block->sequence->n_common;
+
+	if (block->common != NULL)
+		srm_keys_copy(keys, block->own_first, keys_of(pass, block->common), block->common->own_first, n);
+	else if (block != pass->kept && n > 0)
+		srm_keys_copy(keys, block->own_first, &pass->cache->layers[pass->layer_number], 0, n);
+	if (block->sequence->n_tokens == 0)
+		srm_keys_truncate(keys, block->own_first + n);
+}
+
+/* Those of the cache, before a block that is kept writes there. */
+static void
+join_cache(SrmPass *pass)
+{
+	pass->n_joined = 0;
+	for (size_t i = 0; i < pass->n_blocks; i++)
+		if (pass->blocks[i].sequence->n_common > 0 && pass->blocks[i].common == NULL)
+			join_beginning(pass, &pass->blocks[i]);
+}
+
+/* Those of other texts, for the blocks that a chunk of all rows begins, once all keys up to its end are written. */
+static void
+join_texts(const Chunk *chunk)
+{
+	SrmPass    *pass = chunk->pass;
+	size_t		end = chunk->first + chunk->n;
+
+	for (; pass->n_joined < pass->n_blocks; pass->n_joined++)
+	{
+		const SrmBlock *block = &pass->blocks[pass->n_joined];
+
+		if (block->first >= end && end < pass->n_rows)
+			break;
+		if (block->common != NULL)
+			join_beginning(pass, block);
+	}
 }
 
 /* Cuts a chunk of all rows of the pass into runs. */
@@ -291,7 +333,8 @@ cut_into_runs(const Chunk *chunk)
 			block++;
 		left = block->first + block->sequence->n_tokens - chunk->rows[first];
 		run->first = first;
-		run->keys = keys_of(pass, block, chunk->index[first], &run->token);
+		run->keys = keys_of(pass, block);
+		run->token = block->own_first + chunk->index[first];
 		run->n = srm_smaller(srm_smaller(left, chunk->n - first), SRM_PANEL - run->token % SRM_PANEL);
 		first += run->n;
 	}
@@ -321,6 +364,19 @@ relate_queries(Chunk *chunk)
 							   pass->threads, pass->stop, pass->status);
 }
 
+/* Cuts a chunk of all rows into runs, and puts their keys and values where attention reads them. */
+static bool
+keep_chunk(Chunk *chunk)
+{
+	SrmPass    *pass = chunk->pass;
+
+	cut_into_runs(chunk);
+	if (!srm_threads_run_or_stop(pass->threads, pass->n_runs, keep_run, chunk, pass->stop, pass->status))
+		return false;
+	join_texts(chunk);
+	return relate_keys(chunk);
+}
+
 /* Keys and values of a chunk of all rows, from its hidden states, and its queries where they are wanted. */
 static bool
 project_chunk(Chunk *chunk, bool with_queries)
@@ -334,12 +390,9 @@ project_chunk(Chunk *chunk, bool with_queries)
 		{pass->queries, NULL, &layer->query, layer->query_bias}
 	};
 
-	cut_into_runs(chunk);
 	return srm_linears_forward_from(maps, with_queries ? 3 : 2, chunk->n, &source, pass->threads,
 									pass->stop, pass->status) &&
-		srm_threads_run_or_stop(pass->threads, pass->n_runs, keep_run, chunk,
-								pass->stop, pass->status) &&
-		relate_keys(chunk) &&
+		keep_chunk(chunk) &&
 		(!with_queries || run_rows(chunk, turn_queries));
 }
 
@@ -357,9 +410,9 @@ project_queries(Chunk *chunk)
 }
 
 /*
- * What the rows of a block attend to.  Tokens of the prompt count from the
- * cache's first one, so that it does not matter how many of them were there;
- * those of other sequences count from their own first one.
+ * What the rows of a block attend to.  Tokens of one that begins a text count from the
+ * text's first one, so that it does not matter how many of them were there;
+ * those of one that goes on from it count from their own first one.
  */
 static SrmAttention
 attention_of(SrmPass *pass, const SrmBlock *block)
@@ -369,17 +422,15 @@ attention_of(SrmPass *pass, const SrmBlock *block)
 		.n_heads = decoder->n_heads,.scale = decoder->attention_scale,
 		.softcap = decoder->attention_softcap,.window = pass->layer->window,
 		.ahead = pass->layer->ahead,.n_own = block->sequence->n_tokens,
-		.n_past = block->is_kept ? 0 : pass->n_cached + block->position
+		.n_past = block->past == NULL ? 0 : block->position,
+		.own = keys_of(pass, block),.own_first = block->own_first
 	};
 
-	if (block->past != NULL)
+	if (attention.n_past > 0)
 	{
-		attention.past = &pass->own;
+		attention.past = keys_of(pass, block->past);
 		attention.past_first = block->past->own_first;
 	}
-	else if (attention.n_past > 0)
-		attention.past = &pass->cache->layers[pass->layer_number];
-	attention.own = keys_of(pass, block, 0, &attention.own_first);
 	if (decoder->relative.span > 0)
 		attention.distances = &pass->distances;
 	if (decoder->relative.by_key)
@@ -543,8 +594,8 @@ number_rows(SrmPass *pass, const SrmBlock *block)
 
 		pass->tokens[row] = sequence->tokens[i];
 		pass->rows[row] = (uint32_t) row;
-		pass->index[row] = (uint32_t) (block->is_kept ? pass->n_cached + i : i);
-		pass->position[row] = (uint32_t) (block->position + i);
+		pass->index[row] = (uint32_t) (sequence->n_common + i);
+		pass->position[row] = (uint32_t) (block->position + i - pass->first_position);
 		if (pass->type != NULL)
 			pass->type[row] = sequence->n_first > 0 && i >= sequence->n_first && pass->decoder->n_token_types > 1;
 	}
@@ -553,7 +604,7 @@ number_rows(SrmPass *pass, const SrmBlock *block)
 static bool
 start_pass(SrmPass *pass)
 {
-	Chunk		chunk = {.pass = pass, .n = pass->n_rows};
+	size_t		n_rows = pass->n_rows > pass->n_positions ? pass->n_rows : pass->n_positions;
 	size_t		n_wanted = 0;
 
 	for (size_t i = 0; i < pass->n_blocks; i++)
@@ -572,7 +623,8 @@ start_pass(SrmPass *pass)
 	for (int i = 0; i < SRM_N_ROPES; i++)
 		if (srm_decoder_uses_rope(pass->decoder, i))
 			srm_rope_frequencies(pass->frequencies[i], &pass->decoder->ropes[i], pass->decoder->head_dim, pass->rope_length);
-	return run_rows(&chunk, start_rows);
+	return srm_threads_run_or_stop(pass->threads, srm_divide_up(n_rows, ROWS_PER_TASK), start_rows, pass,
+								   pass->stop, pass->status);
 }
 
 /* Keys and values of all rows. */
@@ -641,6 +693,7 @@ enter_layer(SrmPass *pass, size_t number)
 	pass->own = srm_decoder_keys(pass->decoder, pass->layer);
 	if (pass->own_capacity > 0)
 		srm_keys_place(&pass->own, pass->own_memory, pass->own_capacity);
+	join_cache(pass);
 	if (pass->decoder->relative.span > 0 &&
 		!srm_distances_enter(&pass->distances, pass->decoder, pass->layer, pass->threads, pass->stop, pass->status))
 		return false;
@@ -669,14 +722,10 @@ give_hidden(const SrmPass *pass)
 }
 
 static bool
-check_cache(const SrmDecoder *decoder, const SrmCache *cache, bool keep, SrmStatus *status)
+check_cache(const SrmDecoder *decoder, const SrmCache *cache, SrmStatus *status)
 {
 	if (decoder->n_layers == 0)
 		return srm_fail(status, SRM_INTERNAL, "decoder has no layers");
-	if (cache == NULL && keep)
-		return srm_fail(status, SRM_INTERNAL, "no cache to keep a prompt in");
-	if (srm_decoder_looks_ahead(decoder) && (keep || (cache != NULL && cache->n_tokens > 0)))
-		return srm_fail(status, SRM_INTERNAL, "the tokens of a prompt see those behind it");
 	if (cache != NULL && (cache->n_layers != decoder->n_layers ||
 						  cache->layers[0].n_heads != decoder->n_kv_heads ||
 						  cache->layers[0].head_dim != decoder->head_dim))
@@ -701,43 +750,52 @@ run_pass(SrmPass *pass, size_t first_layer, size_t end_layer)
 	return true;
 }
 
+/* Tokens of the cache that stay as they are, whatever the pass writes there. */
+static size_t
+tokens_that_stay(const SrmPass *pass)
+{
+	size_t		n = pass->cache->n_tokens;
+
+	for (const SrmBlock *block = pass->kept; block != NULL; block = block->common)
+		n = srm_smaller(n, block->sequence->n_common);
+	return n;
+}
+
 /* Runs the blocks of a pass with what they need for it. */
 static bool
-run_blocks(SrmPass *pass, SrmCache *cache, SrmArena *arena, int n_threads)
+run_blocks(SrmPass *pass, SrmArena *arena, int n_threads)
 {
 	bool		done;
 
 	if (pass->n_rows == 0)
 		return true;
-	if (pass->n_kept > 0 &&
-		!srm_cache_reserve(cache, pass->n_cached + pass->n_kept, pass->status))
+	if (pass->kept != NULL && !srm_cache_reserve(pass->cache, pass->kept->end, pass->status))
 		return false;
 	pass->threads = srm_threads_start(n_threads, pass->status);
 	done = pass->threads != NULL && srm_pass_allocate(pass, arena) &&
 		run_pass(pass, 0, pass->decoder->n_layers);
 	srm_threads_end(pass->threads);
 	srm_pass_free(pass);
-	if (done && pass->n_kept > 0)
-		cache->n_tokens += pass->n_kept;
+	if (pass->kept != NULL && done)
+		pass->cache->n_tokens = pass->kept->end;
+	else if (pass->kept != NULL)
+		srm_cache_truncate(pass->cache, tokens_that_stay(pass));
 	return done;
 }
 
 bool
-srm_decoder_forward_batch(const SrmDecoder *decoder, SrmCache *cache, const SrmSequence *prompt,
-						  const SrmSequence *sequences, size_t n_sequences, int n_threads,
-						  const SrmStop *stop, SrmStatus *status)
+srm_decoder_forward_batch(const SrmDecoder *decoder, SrmCache *cache, const SrmSequence *sequences,
+						  size_t n_sequences, int n_threads, const SrmStop *stop, SrmStatus *status)
 {
-	SrmPass		pass = {.decoder = decoder,.stop = stop,.status = status,.cache = cache,
-		.n_cached = cache == NULL ? 0 : cache->n_tokens
-	};
+	SrmPass		pass = {.decoder = decoder,.stop = stop,.status = status,.cache = cache};
 	SrmArena   *arena;
 	bool		done;
 
-	if (!check_cache(decoder, cache, prompt != NULL, status))
+	if (!check_cache(decoder, cache, status))
 		return false;
 	arena = srm_arena_create(status);
-	done = arena != NULL && srm_pass_add_blocks(&pass, prompt, sequences, n_sequences, arena) &&
-		run_blocks(&pass, cache, arena, n_threads);
+	done = arena != NULL && srm_pass_add_blocks(&pass, sequences, n_sequences, arena) &&
+		run_blocks(&pass, arena, n_threads);
 	srm_arena_free(arena);
 	return done;
 }
@@ -753,7 +811,7 @@ srm_decoder_forward_tape(const SrmDecoder *decoder, const SrmTape *tape, size_t 
 
 	if (arena == NULL)
 		return false;
-	done = srm_pass_add_blocks(&pass, NULL, sequences, n_sequences, arena) &&
+	done = srm_pass_add_blocks(&pass, sequences, n_sequences, arena) &&
 		(pass.n_rows == 0 ||
 		 (srm_pass_allocate(&pass, arena) && run_pass(&pass, first_layer, first_layer + n_layers)));
 	srm_pass_free(&pass);

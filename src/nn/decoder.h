@@ -14,25 +14,26 @@
 #include "nn/tape.h"
 
 /*
- * One pass over the rest of a prompt and n_sequences texts that follow it.
+ * One pass over sequences, which stand in an order in which each comes behind those that it names: texts, and what
+ * goes on from them.
  *
- * The prompt goes on where the cache's tokens end, and its keys and values are added to the
- * cache; NULL where the cache has all of it.  Each of the sequences goes on where the
- * prompt ends: it attends to the cache's tokens, the prompt, and itself, and knows
- * nothing of the others.  After a failure the cache is as it was before.  cache may be
- * NULL where there is no prompt: no tokens before.
+ * A sequence that begins a text attends to the tokens that the text has before it, which are those
+ * of another text or of the cache, and to itself; one that goes on from it attends to that text, and to itself.
+ * None knows anything of the others.  cache may be NULL where no sequence names it.
+ *
+ * The cache gets the text of the sequence that is kept in the place of its own.  After a failure it has
+ * those of its tokens that all the texts that led to that one begin with.
  *
  * A sequence gets the same bits whatever the number of threads, the sequences beside it, and
- * the number of the prompt's tokens that were in the cache; that is, as far
+ * the number of its text's tokens that were there; that is, as far
  * as products and attention give each row the same bits whatever rows are beside it.
  *
- * Temporary memory is bounded by O(rows * dim), and freed on return; rows are the
- * tokens of the prompt and all sequences.  Stop is asked at least
+ * Temporary memory is bounded by O(rows * dim) and the keys of one layer, and freed on return; rows are the
+ * tokens of all sequences.  Stop is asked at least
  * once a layer, and within long layers once a panel of work of about 50 ms.
  * Token ids must be below vocab_size: SRM_INVALID_MODEL if not.
  */
 extern bool srm_decoder_forward_batch(const SrmDecoder *decoder, SrmCache *cache,
-									  const SrmSequence *prompt,
 									  const SrmSequence *sequences, size_t n_sequences,
 									  int n_threads, const SrmStop *stop, SrmStatus *status);
 

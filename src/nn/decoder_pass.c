@@ -45,53 +45,85 @@ check_sequence(const SrmDecoder *decoder, const SrmSequence *sequence, SrmStatus
 	return check_tokens(decoder, sequence->tokens, sequence->n_tokens, status);
 }
 
-/* Appends a sequence, which goes on where a block ends if past is not NULL, to the rows of the pass. */
+/* Whether what comes before a sequence is there. */
 static bool
-add_block(SrmPass *pass, const SrmSequence *sequence, bool is_kept, const SrmBlock *past)
+check_beginning(const SrmPass *pass, const SrmSequence *sequence, const SrmBlock *past, const SrmBlock *common)
 {
-	size_t		n = sequence->n_tokens;
-	size_t		position = past != NULL ? past->sequence->n_tokens : pass->n_kept;
-	size_t		limit = pass->decoder->positions == NULL ? MAX_TOKENS :
-		srm_smaller(MAX_TOKENS, pass->decoder->n_positions - pass->decoder->first_position);
+	bool		has_beginning = past != NULL || sequence->n_common > 0 || sequence->is_kept;
 
-	if (!check_sequence(pass->decoder, sequence, pass->status))
-		return false;
-	if (n > limit || pass->n_rows > MAX_TOKENS - n || pass->n_cached + position > limit - n)
-		return srm_fail(pass->status, SRM_LIMIT_EXCEEDED, "text has more than %zu tokens", limit);
-	if (past != NULL && (past->past != NULL || pass->n_cached + pass->n_kept > 0))
+	if (srm_decoder_looks_ahead(pass->decoder) && has_beginning && pass->tape == NULL)
+		return srm_fail(pass->status, SRM_INTERNAL, "the tokens of a prompt see those behind it");
+	if (past != NULL && (past->past != NULL || sequence->n_common > 0 || sequence->is_kept))
 		return srm_fail(pass->status, SRM_INTERNAL, "a sequence goes on from another that has tokens before it");
-	pass->blocks[pass->n_blocks++] = (SrmBlock) {
-		.sequence = sequence,.first = pass->n_rows,.is_kept = is_kept,.own_first = pass->own_capacity,
-		.position = position,.past = past
-	};
-	pass->n_rows += n;
-	pass->n_wanted += sequence->n_wanted;
-	if (is_kept)
-		pass->n_kept = n;
-	else
-		pass->own_capacity += srm_keys_capacity(n);
-	if (pass->n_positions < position + n)
-		pass->n_positions = position + n;
+	if (sequence->is_kept && (pass->cache == NULL || pass->kept != NULL))
+		return srm_fail(pass->status, SRM_INTERNAL, "no cache to keep a prompt in");
+	if (sequence->n_common > (common != NULL ? (common->past != NULL ? 0 : common->end) :
+							  pass->cache != NULL ? pass->cache->n_tokens : 0))
+		return srm_fail(pass->status, SRM_INTERNAL, "the beginning of a text is not there");
 	return true;
 }
 
+/* Appends a sequence to the rows of the pass. */
+static bool
+add_block(SrmPass *pass, const SrmSequence *sequence, const SrmBlock *past, const SrmBlock *common)
+{
+	SrmBlock   *block = &pass->blocks[pass->n_blocks];
+	size_t		n = sequence->n_tokens;
+	size_t		position = past != NULL ? past->end : sequence->n_common;
+	size_t		limit = pass->decoder->positions == NULL ? MAX_TOKENS :
+		srm_smaller(MAX_TOKENS, pass->decoder->n_positions - pass->decoder->first_position);
+
+	if (!check_beginning(pass, sequence, past, common) || !check_sequence(pass->decoder, sequence, pass->status))
+		return false;
+	if (n > limit || pass->n_rows > MAX_TOKENS - n || position > limit - n)
+		return srm_fail(pass->status, SRM_LIMIT_EXCEEDED, "text has more than %zu tokens", limit);
+	*block = (SrmBlock) {
+		.sequence = sequence,.first = pass->n_rows,.own_first = sequence->is_kept ? 0 : pass->own_capacity,
+		.position = position,.end = position + n,.past = past,.common = common
+	};
+	pass->n_blocks++;
+	pass->n_rows += n;
+	pass->n_wanted += sequence->n_wanted;
+	if (sequence->is_kept)
+		pass->kept = block;
+	else
+		pass->own_capacity += srm_keys_capacity(sequence->n_common + n);
+	return true;
+}
+
+/* From the first position of all blocks to the last. */
+static void
+find_positions(SrmPass *pass)
+{
+	size_t		end = 0;
+
+	pass->first_position = SIZE_MAX;
+	for (size_t i = 0; i < pass->n_blocks; i++)
+	{
+		pass->first_position = srm_smaller(pass->first_position, pass->blocks[i].position);
+		end = end < pass->blocks[i].end ? pass->blocks[i].end : end;
+	}
+	pass->n_positions = pass->n_blocks == 0 ? 0 : end - pass->first_position;
+}
+
 bool
-srm_pass_add_blocks(SrmPass *pass, const SrmSequence *prompt, const SrmSequence *sequences,
-					size_t n_sequences, SrmArena *arena)
+srm_pass_add_blocks(SrmPass *pass, const SrmSequence *sequences, size_t n_sequences, SrmArena *arena)
 {
 	pass->n_experts = srm_decoder_most_experts(pass->decoder);
-	pass->rope_length = n_sequences > 0 ? sequences[0].rope_length : prompt != NULL ? prompt->rope_length : 0;
-	pass->blocks = srm_arena_array(arena, n_sequences + 1, sizeof(SrmBlock), pass->status);
-	if (pass->blocks == NULL || (prompt != NULL && !add_block(pass, prompt, true, NULL)))
+	pass->rope_length = n_sequences > 0 ? sequences[0].rope_length : 0;
+	pass->blocks = srm_arena_array(arena, n_sequences, sizeof(SrmBlock), pass->status);
+	if (pass->blocks == NULL)
 		return false;
 	for (size_t i = 0; i < n_sequences; i++)
 	{
 		const SrmSequence *past = sequences[i].past;
+		const SrmSequence *common = sequences[i].common;
 
-		if (!add_block(pass, &sequences[i], false,
-					   past == NULL ? NULL : &pass->blocks[past - sequences + (prompt != NULL)]))
+		if (!add_block(pass, &sequences[i], past == NULL ? NULL : &pass->blocks[past - sequences],
+					   common == NULL ? NULL : &pass->blocks[common - sequences]))
 			return false;
 	}
+	find_positions(pass);
 	return true;
 }
 

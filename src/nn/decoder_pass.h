@@ -20,10 +20,11 @@ typedef struct SrmBlock
 {
 	const SrmSequence *sequence;
 	size_t		first;			/* row of the pass */
-	bool		is_kept;		/* the prompt: goes to the cache */
-	size_t		own_first;		/* else: where its keys begin in the pass's own */
-	size_t		position;		/* of its first token, less n_cached */
-	const struct SrmBlock *past;	/* whose keys in the pass's own come before its; or NULL */
+	size_t		own_first;		/* where its keys begin in the pass's own; those of one that is kept, in the cache */
+	size_t		position;		/* of its first token, and */
+	size_t		end;			/* of the one behind its last */
+	const struct SrmBlock *past;	/* whose text it goes on, or NULL */
+	const struct SrmBlock *common;	/* with whose text its own begins alike, or NULL */
 } SrmBlock;
 
 /* Rows of a chunk whose keys lie in one panel. */
@@ -45,12 +46,12 @@ typedef struct SrmPass
 	void	   *memory;			/* of the workspace, for what follows */
 
 	SrmCache   *cache;			/* NULL: no tokens before */
-	size_t		n_cached;		/* tokens of the cache before the pass */
-	SrmBlock   *blocks;			/* (n_blocks) the prompt first */
+	SrmBlock   *blocks;			/* (n_blocks) */
 	size_t		n_blocks;
+	const SrmBlock *kept;		/* that goes to the cache; or NULL */
 	size_t		n_rows;			/* of all blocks */
-	size_t		n_kept;			/* rows of the prompt: the first ones */
-	size_t		n_positions;	/* from n_cached on */
+	size_t		first_position; /* of all tokens */
+	size_t		n_positions;	/* from there on */
 	size_t		rope_length;	/* of the texts */
 	size_t		n_wanted;
 	size_t		chunk_rows;		/* at most, of a chunk */
@@ -62,7 +63,7 @@ typedef struct SrmPass
 	int32_t    *tokens;			/* (n_rows) */
 	uint32_t   *rows;			/* (n_rows): 0, 1, 2 ... */
 	uint32_t   *index;			/* (n_rows): as attention counts, see attention_of() */
-	uint32_t   *position;		/* (n_rows): less n_cached */
+	uint32_t   *position;		/* (n_rows): less first_position */
 	uint32_t   *type;			/* (n_rows): of tokens; NULL where they have none */
 	float	   *cosines[SRM_N_ROPES];	/* (n_positions, head_dim / 2); none where no layer has it */
 	float	   *sines[SRM_N_ROPES];
@@ -100,12 +101,12 @@ typedef struct SrmPass
 	/* Of the layer at work */
 	size_t		layer_number;
 	const SrmLayer *layer;
+	size_t		n_joined;		/* blocks whose keys have those before them */
 	SrmLayer	packed_layer;	/* with a tape */
 } SrmPass;
 
-/* Takes the rest of a prompt, or NULL, and the sequences behind it, once they are checked. */
-extern bool srm_pass_add_blocks(SrmPass *pass, const SrmSequence *prompt, const SrmSequence *sequences,
-								size_t n_sequences, SrmArena *arena);
+/* Takes sequences, once they are checked. */
+extern bool srm_pass_add_blocks(SrmPass *pass, const SrmSequence *sequences, size_t n_sequences, SrmArena *arena);
 
 /* All memory of a pass whose blocks and threads are known, and how long its chunks are. */
 extern bool srm_pass_allocate(SrmPass *pass, SrmArena *arena);

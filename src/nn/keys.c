@@ -144,18 +144,43 @@ srm_keys_truncate(SrmKeys *keys, size_t n)
 		write_values(keys, head, n, 0, NULL);
 }
 
-void
-srm_keys_copy(SrmKeys *to, const SrmKeys *from, size_t n)
+/* The first n tokens of a panel of keys, whose lanes have a token beside the other. */
+static void
+copy_key_columns(char *to, const char *from, size_t n_lanes, size_t n)
 {
-	size_t		n_padded = srm_keys_capacity(n);
-	size_t		key_bytes = n_padded * srm_pack_lanes(from->compute, from->head_dim) * LANE_BYTES;
-	size_t		value_bytes = n_padded / srm_pack_group(from->compute) * SRM_PANEL * LANE_BYTES;
+	for (size_t i = 0; i < n_lanes; i++)
+		memcpy(to + i * SRM_PANEL * LANE_BYTES, from + i * SRM_PANEL * LANE_BYTES, n * LANE_BYTES);
+}
+
+/* The first n tokens of a panel of values, whose lanes have a token behind the other, or in bf16 two of them. */
+static void
+copy_value_lanes(char *to, const char *from, size_t group, size_t n)
+{
+	size_t		bytes = n / group * SRM_PANEL * LANE_BYTES;
+	uint32_t   *lane = (uint32_t *) (void *) (to + bytes);
+	const uint32_t *other = (const uint32_t *) (const void *) (from + bytes);
+
+	memcpy(to, from, bytes);
+	for (size_t i = 0; n % group != 0 && i < SRM_PANEL; i++)
+		lane[i] = (lane[i] & 0xFFFF0000) | (other[i] & 0xFFFF);
+}
+
+void
+srm_keys_copy(SrmKeys *to, size_t to_first, const SrmKeys *from, size_t from_first, size_t n)
+{
+	size_t		group = srm_pack_group(from->compute);
+	size_t		n_lanes = srm_pack_lanes(from->compute, from->head_dim);
+	size_t		n_whole = n / SRM_PANEL * SRM_PANEL;
 
 	for (size_t head = 0; n > 0 && head < from->n_heads; head++)
 	{
-		memcpy((char *) srm_keys_panel(to, head, 0), srm_keys_panel(from, head, 0), key_bytes);
+		memcpy((char *) srm_keys_panel(to, head, to_first), srm_keys_panel(from, head, from_first),
+			   n_whole * n_lanes * LANE_BYTES);
+		if (n_whole < n)
+			copy_key_columns((char *) srm_keys_panel(to, head, to_first + n_whole),
+							 srm_keys_panel(from, head, from_first + n_whole), n_lanes, n - n_whole);
 		for (size_t number = 0; number < srm_value_panels(from); number++)
-			memcpy((char *) srm_value_panel_at(to, head, number, 0),
-				   srm_value_panel_at(from, head, number, 0), value_bytes);
+			copy_value_lanes((char *) srm_value_panel_at(to, head, number, to_first),
+							 srm_value_panel_at(from, head, number, from_first), group, n);
 	}
 }

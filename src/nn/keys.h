@@ -57,8 +57,11 @@ extern void srm_keys_write_keys(SrmKeys *keys, size_t first, size_t n, const flo
 /* Forgets the tokens from n on. */
 extern void srm_keys_truncate(SrmKeys *keys, size_t n);
 
-/* Copies the first n tokens; both have room for them. */
-extern void srm_keys_copy(SrmKeys *to, const SrmKeys *from, size_t n);
+/*
+ * Copies n tokens from from_first on to where to_first is, both the first of a panel; those behind
+ * them in their last panel stay.  Both have room for them, and are of one shape.
+ */
+extern void srm_keys_copy(SrmKeys *to, size_t to_first, const SrmKeys *from, size_t from_first, size_t n);
 
 /* The panel of a head's keys that a token is in. */
 static inline const char *

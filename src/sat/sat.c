@@ -201,7 +201,7 @@ read_chunks(Reading *reading)
 			next += reading->stride;
 			n_chunks++;
 		}
-		if (!srm_decoder_forward_batch(&reading->sat->model->decoder, NULL, NULL, chunks, n_chunks,
+		if (!srm_decoder_forward_batch(&reading->sat->model->decoder, NULL, chunks, n_chunks,
 									   reading->n_threads, reading->stop, reading->status))
 			return false;
 		for (size_t i = 0; i < n_chunks; i++)

@@ -22,8 +22,8 @@ srm_prompt_create(const SrmDecoder *decoder, SrmStatus *status)
 		return NULL;
 	}
 	prompt->dim = decoder->dim;
-	prompt->hidden = calloc(SRM_MAX_READ * decoder->dim, sizeof(float));
-	if (prompt->hidden == NULL)
+	prompt->text.hidden = calloc(SRM_MAX_READ * decoder->dim, sizeof(float));
+	if (prompt->text.hidden == NULL)
 		srm_fail_memory(status, SRM_MAX_READ * decoder->dim * sizeof(float));
 	else
 		prompt->cache = srm_cache_create(decoder, status);
@@ -42,36 +42,60 @@ srm_prompt_free(SrmPrompt *prompt)
 		return;
 	srm_cache_free(prompt->cache);
 	free(prompt->tokens);
-	free(prompt->hidden);
+	free(prompt->text.hidden);
 	free(prompt);
 }
 
 static size_t
-count_common(const SrmPrompt *prompt, const SrmPromptRest *rest)
+count_common(const SrmPromptText *a, const SrmPromptText *b)
 {
 	size_t		n = 0;
 
 	/* Other angles make other states */
-	if (prompt->rope_length != rest->rope_length)
+	if (a->rope_length != b->rope_length)
 		return 0;
-	while (n < prompt->n_tokens && n < rest->n_tokens && prompt->tokens[n] == rest->tokens[n])
+	while (n < a->n_tokens && n < b->n_tokens && a->tokens[n] == b->tokens[n])
 		n++;
 	return n;
 }
 
 /* The number of a token's hidden state, or n_read. */
 static size_t
-find_hidden(const SrmPrompt *prompt, uint32_t token)
+find_hidden(const SrmPromptText *text, uint32_t token)
 {
 	size_t		i = 0;
 
-	while (i < prompt->n_read && prompt->read[i] != token)
+	while (i < text->n_read && text->read[i] != token)
 		i++;
 	return i;
 }
 
-static bool
-make_room(SrmPrompt *prompt, size_t n_tokens, SrmStatus *status)
+void
+srm_prompt_compare(SrmPromptRest *rest, const SrmPromptText *text, const SrmPromptText *before)
+{
+	size_t		n = count_common(text, before);
+	size_t		n_before = 0;
+
+	while (n_before < text->n_read && text->read[n_before] < n &&
+		   find_hidden(before, text->read[n_before]) < before->n_read)
+		n_before++;
+	if (n_before < text->n_read && text->read[n_before] < n)
+		n = text->read[n_before];
+	for (size_t i = n_before; i < text->n_read; i++)
+		rest->wanted[i - n_before] = text->read[i] - (uint32_t) n;
+	rest->n_common = n;
+	rest->n_read_before = n_before;
+}
+
+void
+srm_prompt_take_hidden(SrmPromptText *text, const SrmPromptRest *rest, const SrmPromptText *before, size_t dim)
+{
+	for (size_t i = 0; i < rest->n_read_before; i++)
+		memcpy(text->hidden + i * dim, before->hidden + find_hidden(before, text->read[i]) * dim, dim * sizeof(float));
+}
+
+bool
+srm_prompt_reserve(SrmPrompt *prompt, size_t n_tokens, SrmStatus *status)
 {
 	int32_t    *tokens;
 
@@ -80,58 +104,32 @@ make_room(SrmPrompt *prompt, size_t n_tokens, SrmStatus *status)
 	tokens = realloc(prompt->tokens, n_tokens * sizeof(int32_t));
 	if (tokens == NULL)
 		return srm_fail_memory(status, n_tokens * sizeof(int32_t));
-	prompt->tokens = tokens;
+	prompt->text.tokens = prompt->tokens = tokens;
 	prompt->capacity = n_tokens;
 	return true;
 }
 
-bool
-srm_prompt_begin(SrmPrompt *prompt, SrmPromptRest *rest, SrmStatus *status)
+void
+srm_prompt_keep(SrmPrompt *prompt, const SrmPromptText *text)
 {
-	size_t		n = count_common(prompt, rest);
-	size_t		n_before = 0;
-	size_t		n_kept = 0;
+	float	   *hidden = prompt->text.hidden;
 
-	if (!make_room(prompt, rest->n_tokens, status))
-		return false;
-	while (n_before < rest->n_read && rest->read[n_before] < n &&
-		   find_hidden(prompt, rest->read[n_before]) < prompt->n_read)
-		n_before++;
-	if (n_before < rest->n_read && rest->read[n_before] < n)
-		n = rest->read[n_before];
-	for (size_t i = n_before; i < rest->n_read; i++)
-		rest->wanted[i - n_before] = rest->read[i] - (uint32_t) n;
-	rest->n_common = n;
-	rest->n_read_before = n_before;
-
-	while (n_kept < prompt->n_read && prompt->read[n_kept] < n)
-		n_kept++;
-	prompt->n_read = n_kept;
-	prompt->n_tokens = n;
-	prompt->rope_length = rest->rope_length;
-	srm_cache_truncate(prompt->cache, n);
-	return true;
+	memcpy(hidden, text->hidden, text->n_read * prompt->dim * sizeof(float));
+	memcpy(prompt->tokens, text->tokens, text->n_tokens * sizeof(int32_t));
+	prompt->text = *text;
+	prompt->text.tokens = prompt->tokens;
+	prompt->text.hidden = hidden;
 }
 
 void
-srm_prompt_end(SrmPrompt *prompt, const SrmPromptRest *rest, const float *hidden)
+srm_prompt_shorten(SrmPrompt *prompt)
 {
-	size_t		bytes = prompt->dim * sizeof(float);
+	SrmPromptText *text = &prompt->text;
 
-	/* Both ascend, so that a state moves to the front or stays */
-	for (size_t i = 0; i < rest->n_read_before; i++)
-		memmove(prompt->hidden + i * prompt->dim,
-				prompt->hidden + find_hidden(prompt, rest->read[i]) * prompt->dim, bytes);
-	for (size_t i = rest->n_read_before; i < rest->n_read; i++)
-		memcpy(prompt->hidden + i * prompt->dim,
-			   hidden + (i - rest->n_read_before) * prompt->dim, bytes);
-	for (size_t i = 0; i < rest->n_read; i++)
-		prompt->read[i] = rest->read[i];
-	prompt->n_read = rest->n_read;
-	if (rest->n_common < rest->n_tokens)
-		memcpy(prompt->tokens + rest->n_common, rest->tokens + rest->n_common,
-			   (rest->n_tokens - rest->n_common) * sizeof(int32_t));
-	prompt->n_tokens = rest->n_tokens;
+	if (text->n_tokens > prompt->cache->n_tokens)
+		text->n_tokens = prompt->cache->n_tokens;
+	while (text->n_read > 0 && text->read[text->n_read - 1] >= text->n_tokens)
+		text->n_read--;
 }
 
 void
@@ -142,8 +140,7 @@ srm_prompt_trim(SrmPrompt *prompt, const SrmDecoder *decoder, size_t limit)
 
 	if (srm_cache_bytes(prompt->cache) <= limit)
 		return;
-	prompt->n_tokens = 0;
-	prompt->n_read = 0;
+	prompt->text.n_tokens = prompt->text.n_read = 0;
 	srm_status_init(&status);
 	empty = srm_cache_create(decoder, &status);
 	if (empty == NULL)

@@ -14,29 +14,31 @@
 /* Tokens of a prompt whose hidden states are read, at most. */
 #define SRM_MAX_READ	4
 
+/* A prompt, and those of its tokens that are read. */
+typedef struct SrmPromptText
+{
+	const int32_t *tokens;		/* (n_tokens) */
+	size_t		n_tokens;
+	size_t		rope_length;	/* of the texts that it begins */
+	uint32_t	read[SRM_MAX_READ]; /* (n_read) ascending */
+	size_t		n_read;
+	float	   *hidden;			/* (n_read, dim) their states, with room for SRM_MAX_READ */
+} SrmPromptText;
+
 typedef struct SrmPrompt
 {
 	SrmCache   *cache;			/* keys and values of the tokens */
-	int32_t    *tokens;			/* (n_tokens) */
-	size_t		n_tokens;
+	SrmPromptText text;			/* whose tokens are these */
+	int32_t    *tokens;			/* (capacity) */
 	size_t		capacity;
-	size_t		rope_length;	/* of the texts that they began */
 	size_t		dim;
-	size_t		n_read;
-	uint32_t	read[SRM_MAX_READ]; /* (n_read) tokens with hidden states */
-	float	   *hidden;			/* (n_read, dim), room for SRM_MAX_READ */
 } SrmPrompt;
 
-/* What is to be computed of a prompt. */
+/* What is to be computed of a prompt, where another's states are there. */
 typedef struct SrmPromptRest
 {
-	const int32_t *tokens;		/* (n_tokens) of the whole prompt */
-	size_t		n_tokens;
-	size_t		rope_length;	/* of the text that it begins */
-	const uint32_t *read;		/* (n_read) tokens to read, ascending */
-	size_t		n_read;
 	size_t		n_common;		/* tokens whose states are there */
-	size_t		n_read_before;	/* of read[], those whose hidden states are there */
+	size_t		n_read_before;	/* of those to be read, the first ones whose hidden states are there */
 	uint32_t	wanted[SRM_MAX_READ];	/* the others, counted from n_common */
 } SrmPromptRest;
 
@@ -45,18 +47,22 @@ extern SrmPrompt *srm_prompt_create(const SrmDecoder *decoder, SrmStatus *status
 extern void srm_prompt_free(SrmPrompt *prompt); /* NULL is allowed */
 
 /*
- * Keeps the beginning that the states have in common with the prompt that the first
- * five members of rest describe, n_tokens > 0, n_read <= SRM_MAX_READ; forgets the others,
- * and sets what is left to be computed.  A token that is to be read, but was not, is left, too.
+ * What is left of text behind the beginning that before has in common with it.  A token that is to be read, but was
+ * not, is left, too.
  */
-extern bool srm_prompt_begin(SrmPrompt *prompt, SrmPromptRest *rest, SrmStatus *status);
+extern void srm_prompt_compare(SrmPromptRest *rest, const SrmPromptText *text, const SrmPromptText *before);
 
-/*
- * The rest is in the cache.  hidden (n_read - n_read_before, dim) are the states
- * wanted; afterwards those of all tokens to be read are in prompt->hidden.
- * Without this call, the states are those of the common beginning.
- */
-extern void srm_prompt_end(SrmPrompt *prompt, const SrmPromptRest *rest, const float *hidden);
+/* Copies the hidden states that are there, of dim floats; those wanted belong behind them. */
+extern void srm_prompt_take_hidden(SrmPromptText *text, const SrmPromptRest *rest, const SrmPromptText *before, size_t dim);
+
+/* Room for the tokens of a prompt that is to be kept. */
+extern bool srm_prompt_reserve(SrmPrompt *prompt, size_t n_tokens, SrmStatus *status);
+
+/* The states of text are in the cache now, where room was made for it; its hidden states are copied. */
+extern void srm_prompt_keep(SrmPrompt *prompt, const SrmPromptText *text);
+
+/* After a failure of the decoder, the tokens whose states are still there. */
+extern void srm_prompt_shorten(SrmPrompt *prompt);
 
 /* Gives memory above a limit back, and the states with it. */
 extern void srm_prompt_trim(SrmPrompt *prompt, const SrmDecoder *decoder, size_t limit);

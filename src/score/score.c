@@ -4,7 +4,7 @@
  *	  The corridor from a conversation to a scored response.
  *
  * read_responses(), near the end, shows the whole way of the responses of one
- * pass; srm_scorer_score_responses() decides which go together.
+ * pass; fits() decides which go together.
  *
  *-------------------------------------------------------------------------
  */
@@ -13,29 +13,39 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/sizes.h"
 #include "reward/aggregator.h"
 #include "score/memo.h"
 #include "score/prompt.h"
 #include "score/values.h"
 
 /*
- * Responses go into one pass up to so many tokens: more do not make products
- * faster, but take memory.
+ * Responses go into one pass up to so many tokens, with their prompts where these are not the same: more do
+ * not make products faster, but take memory.
  */
 #define MAX_ROWS		1024
 #define MAX_READINGS	256
+#define MAX_PROMPT_TOKENS	4096	/* of prompts that are not the same; their keys lie in memory, layer by layer */
 
-/* What the responses of one call have in common. */
+/* What the requests of one call have in common. */
 typedef struct Call
 {
 	SrmScorer  *scorer;
+	SrmScoreRequest *requests;
 	const SrmScoreOptions *options;
-	SrmMessage *messages;		/* (n_messages), the last is the response at hand */
-	size_t		n_messages;
+	bool		needs_all;		/* the first failure ends the call */
+	SrmMessage *messages;		/* room for those of any request */
 	SrmArena   *arena;
 	const SrmStop *stop;
-	SrmStatus  *status;
+	SrmStatus  *status;			/* of the request at hand */
 } Call;
+
+/* A prompt of a pass. */
+typedef struct Prompt
+{
+	SrmPromptText text;
+	SrmPromptRest rest;			/* behind what the one before it, or the cache, has in common with it */
+} Prompt;
 
 /* One response on its way. */
 typedef struct Reading
@@ -43,9 +53,8 @@ typedef struct Reading
 	SrmMemoKey	key;
 	SrmLayout	layout;
 	int32_t    *ids;			/* (layout.tokens.n) */
-	size_t		rope_length;	/* of them */
-	uint32_t	read_prompt[SRM_MAX_READ];	/* (n_read_prompt) tokens of the prompt to read */
-	size_t		n_read_prompt;
+	SrmPromptText prompt;		/* without hidden states; */
+	size_t		prompt_number;	/* of the batch's, which has them */
 	uint32_t   *wanted;			/* (n_wanted) tokens of the response's block to read */
 	size_t		n_wanted;
 	float	   *states;			/* (n_wanted, dim) theirs */
@@ -53,15 +62,19 @@ typedef struct Reading
 	double	   *values;			/* v (n + 1) at the boundaries */
 	double	   *token_values;	/* (n_token_rewards) at the response's tokens */
 	SrmScored  *scored;
-	size_t		number;			/* of the responses of the call */
+	size_t		number;			/* of the request */
 } Reading;
 
-/* Responses that go through the decoder together: they have the same prompt, and the same angles. */
+/* Responses that go through the decoder together: they have the same angles. */
 typedef struct Batch
 {
 	Reading    *readings;		/* (n) */
 	size_t		n;
-	size_t		n_rows;			/* tokens behind the prompt */
+	size_t		n_rows;			/* tokens behind prompts */
+	Prompt	   *prompts;		/* (n_prompts) of which no two are the same */
+	size_t		n_prompts;
+	size_t		n_prompt_rows;	/* tokens of prompts that are to be computed, */
+	size_t		n_prompt_tokens;	/* and all of them */
 } Batch;
 
 static bool
@@ -88,7 +101,10 @@ collect_ids(const Call *call, Reading *reading)
 		return false;
 	for (size_t i = 0; i < tokens->n; i++)
 		reading->ids[i] = tokens->items[i].id;
-	reading->rope_length = srm_decoder_rope_length(&call->scorer->model->decoder, tokens->n);
+	reading->prompt = (SrmPromptText) {
+		.tokens = reading->ids,.n_tokens = reading->layout.n_prompt,
+		.rope_length = srm_decoder_rope_length(&call->scorer->model->decoder, tokens->n)
+	};
 	return true;
 }
 
@@ -101,13 +117,14 @@ static bool
 choose_tokens(const Call *call, Reading *reading)
 {
 	const SrmLayout *layout = &reading->layout;
+	SrmPromptText *prompt = &reading->prompt;
 	size_t		n_block = layout->tokens.n - layout->n_prompt;
 	bool		all = needs_states(call);
 
 	if (layout->gate < layout->n_prompt && layout->gate != layout->n_prompt - 1)
-		reading->read_prompt[reading->n_read_prompt++] = (uint32_t) layout->gate;
+		prompt->read[prompt->n_read++] = (uint32_t) layout->gate;
 	if (layout->n_prompt > 0)
-		reading->read_prompt[reading->n_read_prompt++] = (uint32_t) layout->n_prompt - 1;
+		prompt->read[prompt->n_read++] = (uint32_t) layout->n_prompt - 1;
 	reading->n_wanted = all ? n_block : layout->n;
 	reading->wanted = srm_arena_array(call->arena, reading->n_wanted, sizeof(uint32_t), call->status);
 	if (reading->wanted == NULL)
@@ -138,89 +155,135 @@ allocate_results(const Call *call, Reading *reading)
 	return call->status->code == SRM_OK;
 }
 
+/* The messages of a request with the response, which are as many as the result says. */
+static size_t
+join_messages(const Call *call, const SrmScoreRequest *request)
+{
+	if (request->n_messages > 0)
+		memcpy(call->messages, request->messages, request->n_messages * sizeof(SrmMessage));
+	call->messages[request->n_messages] = *request->response;
+	return request->n_messages + 1;
+}
+
 /* The layout, unless srm_scorer_check() has left it. */
 static bool
-lay_out(const Call *call, Reading *reading)
+lay_out(const Call *call, Reading *reading, size_t n_messages)
 {
 	bool		found;
 
 	return srm_memo_take_layout(call->scorer->memo, &reading->key, call->arena, &reading->layout,
 								&found, call->status) &&
 		(found ||
-		 srm_scorer_layout(call->scorer, call->messages, call->n_messages, call->options,
+		 srm_scorer_layout(call->scorer, call->messages, n_messages, call->options,
 						   call->arena, &reading->layout, call->stop, call->status));
 }
 
 /* The first half of the way: all that comes before the decoder. */
 static bool
-begin_reading(const Call *call, Reading *reading)
+begin_reading(const Call *call, Reading *reading, size_t n_messages)
 {
-	return lay_out(call, reading) &&
+	return lay_out(call, reading, n_messages) &&
 		collect_ids(call, reading) &&
 		choose_tokens(call, reading) &&
 		allocate_results(call, reading);
 }
 
-/* One pass: what is not there of the prompt's states, and the responses behind it. */
-static bool
-run_pass(const Call *call, const Batch *batch, const SrmSequence *rest)
+/* The prompt before number, or that of the cache, of which the scorer may know nothing. */
+static const SrmPromptText *
+prompt_before(const Call *call, const Batch *batch, size_t number)
 {
-	SrmScorer  *scorer = call->scorer;
-	bool		has_prompt = rest->tokens != NULL;
-	SrmSequence *texts = srm_arena_array(call->arena, batch->n, sizeof(SrmSequence), call->status);
-	bool		done;
+	return number > 0 ? &batch->prompts[number - 1].text : &call->scorer->prompt->text;
+}
 
-	if (texts == NULL)
+/* The sequence of a prompt: what is not there of its states. */
+static bool
+list_prompt(const Call *call, Batch *batch, size_t number, SrmSequence *sequences)
+{
+	Prompt	   *prompt = &batch->prompts[number];
+	SrmPromptText *text = &prompt->text;
+	SrmPromptRest *rest = &prompt->rest;
+	size_t		dim = call->scorer->model->decoder.dim;
+
+	srm_prompt_compare(rest, text, prompt_before(call, batch, number));
+	text->hidden = srm_arena_array(call->arena, SRM_MAX_READ * dim, sizeof(float), call->status);
+	if (text->hidden == NULL)
 		return false;
+	sequences[number] = (SrmSequence) {
+		.tokens = text->tokens + rest->n_common,.n_tokens = text->n_tokens - rest->n_common,
+		.wanted = rest->wanted,.n_wanted = text->n_read - rest->n_read_before,
+		.hidden = text->hidden + rest->n_read_before * dim,
+		.n_common = rest->n_common,.common = number > 0 ? &sequences[number - 1] : NULL,
+		.is_kept = text->n_tokens > 0 && number + 1 == batch->n_prompts,.rope_length = text->rope_length
+	};
+	return true;
+}
+
+/* All prompts, and behind them all responses. */
+static SrmSequence *
+list_sequences(const Call *call, Batch *batch)
+{
+	SrmSequence *sequences = srm_arena_array(call->arena, batch->n_prompts + batch->n, sizeof(SrmSequence), call->status);
+
+	if (sequences == NULL)
+		return NULL;
+	for (size_t i = 0; i < batch->n_prompts; i++)
+		if (!list_prompt(call, batch, i, sequences))
+			return NULL;
 	for (size_t i = 0; i < batch->n; i++)
 	{
 		const Reading *reading = &batch->readings[i];
 		size_t		n_prompt = reading->layout.n_prompt;
 
-		texts[i] = (SrmSequence) {
+		/* A template may put nothing before the response: no state, value 0 */
+		sequences[batch->n_prompts + i] = (SrmSequence) {
 			.tokens = reading->ids + n_prompt,.n_tokens = reading->layout.tokens.n - n_prompt,
 			.wanted = reading->wanted,.n_wanted = reading->n_wanted,.n_first = reading->layout.n_first,
-			.hidden = reading->states,.rope_length = reading->rope_length
+			.hidden = reading->states,.past = n_prompt > 0 ? &sequences[reading->prompt_number] : NULL,
+			.rope_length = reading->prompt.rope_length
 		};
 	}
-	/* A template may put nothing before the response: no state, value 0 */
-	done = srm_decoder_forward_batch(&scorer->model->decoder,
-									 has_prompt ? scorer->prompt->cache : NULL,
-									 rest->n_tokens > 0 ? rest : NULL, texts, batch->n,
-									 call->options->n_threads, call->stop, call->status);
-	srm_model_release(scorer->model);
-	if (!done)
-		return false;
-	scorer->n_passes++;
-	scorer->n_computed += rest->n_tokens + batch->n_rows;
-	return true;
+	return sequences;
 }
 
-/* Runs the responses, with the prompt that they share. */
-static bool
-run_decoder(const Call *call, const Batch *batch)
+/* The prompts' hidden states that were there, and the last one for the next call. */
+static void
+end_prompts(const Call *call, Batch *batch)
 {
-	SrmPrompt  *prompt = call->scorer->prompt;
-	const Reading *first = &batch->readings[0];
-	SrmPromptRest rest = {
-		.tokens = first->ids,.n_tokens = first->layout.n_prompt,.rope_length = first->rope_length,
-		.read = first->read_prompt,.n_read = first->n_read_prompt
-	};
-	SrmSequence sequence = {0};
+	SrmScorer  *scorer = call->scorer;
+	const SrmPromptText *last = &batch->prompts[batch->n_prompts - 1].text;
 
-	if (rest.n_tokens == 0)
-		return run_pass(call, batch, &sequence);
-	if (!srm_prompt_begin(prompt, &rest, call->status))
+	for (size_t i = 0; i < batch->n_prompts; i++)
+		srm_prompt_take_hidden(&batch->prompts[i].text, &batch->prompts[i].rest,
+							   prompt_before(call, batch, i), scorer->model->decoder.dim);
+	if (last->n_tokens > 0)
+		srm_prompt_keep(scorer->prompt, last);
+}
+
+/* One pass: what is not there of the prompts' states, and the responses behind them. */
+static bool
+run_decoder(const Call *call, Batch *batch)
+{
+	SrmScorer  *scorer = call->scorer;
+	bool		has_prompt = batch->prompts[batch->n_prompts - 1].text.n_tokens > 0;
+	SrmSequence *sequences = list_sequences(call, batch);
+	size_t		n_sequences = batch->n_prompts + batch->n;
+	bool		done;
+
+	if (sequences == NULL ||
+		!srm_prompt_reserve(scorer->prompt, batch->prompts[batch->n_prompts - 1].text.n_tokens, call->status))
 		return false;
-	sequence.tokens = rest.tokens + rest.n_common;
-	sequence.n_tokens = rest.n_tokens - rest.n_common;
-	sequence.wanted = rest.wanted;
-	sequence.n_wanted = rest.n_read - rest.n_read_before;
-	sequence.hidden = srm_arena_array(call->arena, SRM_MAX_READ * prompt->dim, sizeof(float),
-									  call->status);
-	if (sequence.hidden == NULL || !run_pass(call, batch, &sequence))
+	done = srm_decoder_forward_batch(&scorer->model->decoder, has_prompt ? scorer->prompt->cache : NULL, sequences,
+									 n_sequences, call->options->n_threads, call->stop, call->status);
+	srm_model_release(scorer->model);
+	if (!done)
+	{
+		srm_prompt_shorten(scorer->prompt);
 		return false;
-	srm_prompt_end(prompt, &rest, sequence.hidden);
+	}
+	end_prompts(call, batch);
+	scorer->n_passes++;
+	for (size_t i = 0; i < n_sequences; i++)
+		scorer->n_computed += sequences[i].n_tokens;
 	return true;
 }
 
@@ -241,11 +304,10 @@ check_finite(const double *values, size_t n, SrmStatus *status)
 static bool
 read_values(const Call *call, const Reading *reading, double *values, const float *states, size_t n)
 {
-	const SrmScorer *scorer = call->scorer;
 	bool		has_gate = reading->layout.gate < reading->layout.n_prompt;
 
-	return srm_model_values(values, states, has_gate ? scorer->prompt->hidden : NULL,
-							scorer->model, n, call->arena, call->status);
+	return srm_model_values(values, states, has_gate ? reading->prompt.hidden : NULL,
+							call->scorer->model, n, call->arena, call->status);
 }
 
 /* mean (dim) = that of states (n, dim) */
@@ -274,7 +336,7 @@ read_boundaries(const Call *call, Reading *reading)
 	bool		all = needs_states(call);
 
 	if (layout->n_prompt > 0)
-		memcpy(reading->hidden, call->scorer->prompt->hidden + (reading->n_read_prompt - 1) * dim, dim * sizeof(float));
+		memcpy(reading->hidden, reading->prompt.hidden + (reading->prompt.n_read - 1) * dim, dim * sizeof(float));
 	for (size_t i = 1; i <= layout->n; i++)
 	{
 		size_t		row = all ? layout->boundaries[i] - layout->n_prompt : i - 1;
@@ -313,7 +375,7 @@ read_tokens(const Call *call, Reading *reading)
 	for (size_t i = 0; i < reading->n_wanted; i++)
 	{
 		const SrmToken *token = &layout->tokens.items[layout->n_prompt + i];
-		SrmRange	bytes = srm_layout_response_bytes(layout, call->n_messages - 1, token);
+		SrmRange	bytes = srm_layout_response_bytes(layout, call->requests[reading->number].n_messages, token);
 
 		if (bytes.start < bytes.end)
 		{
@@ -420,100 +482,267 @@ finish_reading(const Call *call, Reading *reading)
 	return true;
 }
 
-/* The responses of a batch, from tokens to results; empties it. */
-static bool
-read_responses(const Call *call, Batch *batch)
+static void
+empty_batch(Batch *batch)
 {
-	size_t		n = batch->n;
+	memset(batch->readings, 0, batch->n * sizeof(Reading));
+	batch->n = batch->n_rows = batch->n_prompts = batch->n_prompt_rows = batch->n_prompt_tokens = 0;
+}
 
-	call->scorer->at = SIZE_MAX;
-	if (n == 0)
-		return true;
-	if (!run_decoder(call, batch))
-		return false;
-	for (size_t i = 0; i < n; i++)
+/* Makes a request the one at hand, whose failures are its own; whether it has not failed. */
+static bool
+turn_to(Call *call, size_t number)
+{
+	call->scorer->at = number;
+	call->status = &call->requests[number].status;
+	return call->status->code == SRM_OK;
+}
+
+/* Whether the call goes on after a failure of the request at hand. */
+static bool
+goes_on(const Call *call)
+{
+	return !call->needs_all && call->status->code != SRM_STOPPED;
+}
+
+static void add_to_batch(const Call *call, Batch *batch, const Reading *reading);
+
+/* After a failure that may be due to any of them, each by itself. */
+static bool
+run_one_by_one(Call *call, const Batch *batch)
+{
+	for (size_t i = 0; i < batch->n; i++)
 	{
-		call->scorer->at = batch->readings[i].number;
-		if (!finish_reading(call, &batch->readings[i]))
+		Reading		alone;
+		Prompt		prompt;
+		Batch		one = {.readings = &alone,.prompts = &prompt};
+
+		(void) turn_to(call, batch->readings[i].number);
+		add_to_batch(call, &one, &batch->readings[i]);
+		if (run_decoder(call, &one))
+			batch->prompts[batch->readings[i].prompt_number].text.hidden = prompt.text.hidden;
+		else if (!goes_on(call))
 			return false;
 	}
-	memset(batch->readings, 0, n * sizeof(Reading));
-	batch->n = batch->n_rows = 0;
 	return true;
 }
 
-/* Whether a response may go into the pass of those that wait. */
+/* The responses of a batch through the decoder; a failure is that of the request, where the call goes on. */
 static bool
-fits(const Batch *batch, const Reading *reading)
+run_batch(Call *call, Batch *batch)
 {
-	const Reading *first = &batch->readings[0];
-	size_t		n_prompt = reading->layout.n_prompt;
+	(void) turn_to(call, batch->readings[0].number);
+	call->scorer->at = SIZE_MAX;
+	if (run_decoder(call, batch))
+		return true;
+	if (batch->n == 1 || !goes_on(call))
+		return goes_on(call);
+	srm_status_init(call->status);
+	return run_one_by_one(call, batch);
+}
+
+/* The responses of a batch, from tokens to results; empties it. */
+static bool
+read_responses(Call *call, Batch *batch)
+{
+	if (batch->n == 0)
+		return true;
+	if (!run_batch(call, batch))
+		return false;
+	for (size_t i = 0; i < batch->n; i++)
+	{
+		Reading    *reading = &batch->readings[i];
+
+		reading->prompt.hidden = batch->prompts[reading->prompt_number].text.hidden;
+		if (turn_to(call, reading->number) && !finish_reading(call, reading) && !goes_on(call))
+			return false;
+	}
+	empty_batch(batch);
+	return true;
+}
+
+/* Whether they are one, with the same tokens read. */
+static bool
+same_prompt(const SrmPromptText *a, const SrmPromptText *b)
+{
+	return a->n_tokens == b->n_tokens && a->n_read == b->n_read &&
+		memcmp(a->read, b->read, sizeof(a->read)) == 0 &&
+		memcmp(a->tokens, b->tokens, a->n_tokens * sizeof(int32_t)) == 0;
+}
+
+/* The number of a reading's prompt, or n_prompts. */
+static size_t
+find_prompt(const Batch *batch, const Reading *reading)
+{
+	size_t		i = batch->n_prompts;
+
+	/* That of the last one, most often */
+	while (i > 0)
+		if (same_prompt(&batch->prompts[--i].text, &reading->prompt))
+			return i;
+	return batch->n_prompts;
+}
+
+/* Tokens of a reading's prompt that come to those of the batch. */
+static size_t
+count_prompt_rows(const Call *call, const Batch *batch, const Reading *reading)
+{
+	SrmPromptRest rest;
+
+	srm_prompt_compare(&rest, &reading->prompt, prompt_before(call, batch, batch->n_prompts));
+	return reading->prompt.n_tokens - rest.n_common;
+}
+
+/*
+ * Whether a response may go into the pass of those that wait.  A prompt that all of them share may have any length.
+ */
+static bool
+fits(const Call *call, const Batch *batch, const Reading *reading)
+{
+	size_t		n_rows = batch->n_rows + reading->layout.tokens.n - reading->layout.n_prompt;
 
 	if (batch->n == 0)
 		return true;
-	return batch->n < MAX_READINGS && first->layout.n_prompt == n_prompt &&
-		first->rope_length == reading->rope_length &&
-		batch->n_rows + reading->layout.tokens.n - n_prompt <= MAX_ROWS &&
-		first->n_read_prompt == reading->n_read_prompt &&
-		memcmp(first->read_prompt, reading->read_prompt, sizeof(reading->read_prompt)) == 0 &&
-		memcmp(first->ids, reading->ids, n_prompt * sizeof(int32_t)) == 0;
+	if (batch->n == MAX_READINGS || batch->readings[0].prompt.rope_length != reading->prompt.rope_length)
+		return false;
+	if (find_prompt(batch, reading) < batch->n_prompts)
+		return n_rows + (batch->n_prompts > 1 ? batch->n_prompt_rows : 0) <= MAX_ROWS;
+	return (batch->n_prompt_tokens > 0) == (reading->prompt.n_tokens > 0) &&
+		batch->n_prompt_tokens + reading->prompt.n_tokens <= MAX_PROMPT_TOKENS &&
+		n_rows + batch->n_prompt_rows + count_prompt_rows(call, batch, reading) <= MAX_ROWS;
+}
+
+static void
+add_to_batch(const Call *call, Batch *batch, const Reading *reading)
+{
+	Reading    *added = &batch->readings[batch->n++];
+
+	*added = *reading;
+	added->prompt_number = find_prompt(batch, reading);
+	batch->n_rows += reading->layout.tokens.n - reading->layout.n_prompt;
+	if (added->prompt_number < batch->n_prompts)
+		return;
+	batch->n_prompt_rows += count_prompt_rows(call, batch, reading);
+	batch->n_prompt_tokens += reading->prompt.n_tokens;
+	batch->prompts[batch->n_prompts++].text = reading->prompt;
 }
 
 /* Puts a response with those that wait, or finds its result at once. */
 static bool
-add_response(Call *call, Batch *batch, const SrmMessage *response, size_t number, SrmScored *scored)
+add_response(Call *call, Batch *batch, size_t number)
 {
-	Reading		reading = {.scored = scored,.number = number};
+	SrmScoreRequest *request = &call->requests[number];
+	Reading		reading = {.scored = &request->scored,.number = number};
+	size_t		n_messages = join_messages(call, request);
 	bool		found = false;
 
-	call->scorer->at = number;
-	call->messages[call->n_messages - 1] = *response;
-	memset(scored, 0, sizeof(SrmScored));
+	(void) turn_to(call, number);
+	memset(&request->scored, 0, sizeof(SrmScored));
 	if (call->options->cache_bytes > 0 &&
-		(!srm_memo_key(&reading.key, call->messages, call->n_messages, call->options,
-					   call->arena, call->status) ||
-		 !srm_memo_get(call->scorer->memo, &reading.key, call->arena, scored, &found, call->status)))
-		return false;
+		(!srm_memo_key(&reading.key, call->messages, n_messages, call->options, call->arena, call->status) ||
+		 !srm_memo_get(call->scorer->memo, &reading.key, call->arena, &request->scored, &found, call->status)))
+		return goes_on(call);
 	if (found)
 		return true;
-	if (!begin_reading(call, &reading) ||
-		(!fits(batch, &reading) && !read_responses(call, batch)))
+	if (!begin_reading(call, &reading, n_messages))
+		return goes_on(call);
+	if (!fits(call, batch, &reading) && !read_responses(call, batch))
 		return false;
-	batch->readings[batch->n++] = reading;
-	batch->n_rows += reading.layout.tokens.n - reading.layout.n_prompt;
+	add_to_batch(call, batch, &reading);
 	return true;
 }
 
-/* The first response that is the same, or number itself. */
+static bool
+same_conversation(const SrmScoreRequest *a, const SrmScoreRequest *b)
+{
+	bool		same = a->n_messages == b->n_messages && srm_message_equal(a->response, b->response);
+
+	for (size_t i = 0; same && a->messages != b->messages && i < a->n_messages; i++)
+		same = srm_message_equal(&a->messages[i], &b->messages[i]);
+	return same;
+}
+
+/* The first request that is the same, or number itself. */
 static size_t
-find_twin(const SrmMessage *responses, size_t number)
+find_twin(const SrmScoreRequest *requests, size_t number)
 {
 	size_t		i = 0;
 
-	while (i < number && !srm_message_equal(&responses[i], &responses[number]))
+	while (i < number && !same_conversation(&requests[i], &requests[number]))
 		i++;
 	return i;
 }
 
 static bool
-score_responses(Call *call, Batch *batch, const SrmMessage *responses, size_t n_responses,
-				SrmScored *scored)
+score_requests(Call *call, Batch *batch, size_t n)
 {
-	for (size_t i = 0; i < n_responses; i++)
-		if (find_twin(responses, i) == i &&
-			!add_response(call, batch, &responses[i], i, &scored[i]))
+	for (size_t i = 0; i < n; i++)
+		if (find_twin(call->requests, i) == i && !add_response(call, batch, i))
 			return false;
 	if (!read_responses(call, batch))
 		return false;
-	for (size_t i = 0; i < n_responses; i++)
+	for (size_t i = 0; i < n; i++)
 	{
-		size_t		twin = find_twin(responses, i);
+		SrmScoreRequest *request = &call->requests[i];
+		const SrmScoreRequest *twin = &call->requests[find_twin(call->requests, i)];
 
-		if (twin != i &&
-			!srm_scored_copy(&scored[i], &scored[twin], call->arena, call->status))
+		if (twin == request)
+			continue;
+		request->status = twin->status;
+		if (turn_to(call, i) && !srm_scored_copy(&request->scored, &twin->scored, call->arena, call->status) &&
+			!goes_on(call))
 			return false;
 	}
 	return true;
+}
+
+/* Room for what waits, and for the messages of any request. */
+static bool
+allocate_batch(Call *call, Batch *batch, size_t n, SrmStatus *status)
+{
+	size_t		n_waiting = srm_smaller(n, MAX_READINGS);
+	size_t		n_messages = 0;
+
+	for (size_t i = 0; i < n; i++)
+		n_messages = call->requests[i].n_messages > n_messages ? call->requests[i].n_messages : n_messages;
+	call->messages = srm_arena_array(call->arena, n_messages + 1, sizeof(SrmMessage), status);
+	batch->readings = srm_arena_array(call->arena, n_waiting, sizeof(Reading), status);
+	batch->prompts = srm_arena_array(call->arena, n_waiting, sizeof(Prompt), status);
+	return status->code == SRM_OK;
+}
+
+static bool
+run_call(Call *call, size_t n, SrmStatus *status)
+{
+	SrmScorer  *scorer = call->scorer;
+	size_t		cache_bytes = call->options->cache_bytes;
+	Batch		batch = {0};
+	bool		done;
+
+	scorer->at = SIZE_MAX;
+	call->status = status;
+	if (!check_aggregation(call) || !allocate_batch(call, &batch, n, status))
+		return false;
+	for (size_t i = 0; i < n; i++)
+		srm_status_init(&call->requests[i].status);
+	/* What is above the limit is left from calls with another one */
+	srm_prompt_trim(scorer->prompt, &scorer->model->decoder, cache_bytes);
+	done = score_requests(call, &batch, n);
+	if (!done)
+		*status = *call->status;
+	srm_prompt_trim(scorer->prompt, &scorer->model->decoder, cache_bytes);
+	if (cache_bytes == 0)
+		srm_memo_clear(scorer->memo);
+	return done;
+}
+
+bool
+srm_scorer_score_requests(SrmScorer *scorer, SrmScoreRequest *requests, size_t n, const SrmScoreOptions *options,
+						  SrmArena *arena, const SrmStop *stop, SrmStatus *status)
+{
+	Call		call = {.scorer = scorer,.requests = requests,.options = options,.arena = arena,.stop = stop};
+
+	return run_call(&call, n, status);
 }
 
 bool
@@ -522,30 +751,18 @@ srm_scorer_score_responses(SrmScorer *scorer, const SrmMessage *messages, size_t
 						   const SrmScoreOptions *options, SrmArena *arena,
 						   SrmScored *scored, const SrmStop *stop, SrmStatus *status)
 {
-	Call		call = {
-		.scorer = scorer,.options = options,.n_messages = n_messages + 1,
-		.arena = arena,.stop = stop,.status = status
-	};
-	Batch		batch = {0};
-	bool		done;
+	Call		call = {.scorer = scorer,.options = options,.needs_all = true,.arena = arena,.stop = stop};
 
-	scorer->at = SIZE_MAX;
-	if (!check_aggregation(&call))
+	call.requests = srm_arena_array(arena, n_responses, sizeof(SrmScoreRequest), status);
+	if (call.requests == NULL)
 		return false;
-	call.messages = srm_arena_array(arena, n_messages + 1, sizeof(SrmMessage), status);
-	batch.readings = srm_arena_array(arena, n_responses < MAX_READINGS ? n_responses : MAX_READINGS,
-									 sizeof(Reading), status);
-	if (call.messages == NULL || batch.readings == NULL)
+	for (size_t i = 0; i < n_responses; i++)
+		call.requests[i] = (SrmScoreRequest) {.messages = messages,.n_messages = n_messages,.response = &responses[i]};
+	if (!run_call(&call, n_responses, status))
 		return false;
-	if (n_messages > 0)
-		memcpy(call.messages, messages, n_messages * sizeof(SrmMessage));
-	/* What is above the limit is left from calls with another one */
-	srm_prompt_trim(scorer->prompt, &scorer->model->decoder, options->cache_bytes);
-	done = score_responses(&call, &batch, responses, n_responses, scored);
-	srm_prompt_trim(scorer->prompt, &scorer->model->decoder, options->cache_bytes);
-	if (options->cache_bytes == 0)
-		srm_memo_clear(scorer->memo);
-	return done;
+	for (size_t i = 0; i < n_responses; i++)
+		scored[i] = call.requests[i].scored;
+	return true;
 }
 
 bool

@@ -50,10 +50,29 @@ extern bool srm_scorer_score(SrmScorer *scorer, const SrmMessage *messages, size
 							 const SrmScoreOptions *options, SrmArena *arena,
 							 SrmScored *scored, const SrmStop *stop, SrmStatus *status);
 
+/* One of the conversations that are scored together. */
+typedef struct SrmScoreRequest
+{
+	const SrmMessage *messages; /* (n_messages) before the response */
+	size_t		n_messages;
+	const SrmMessage *response;
+	SrmScored	scored;			/* what srm_scorer_score() gives; */
+	SrmStatus	status;			/* or why it gives nothing */
+} SrmScoreRequest;
+
 /*
- * Scores several responses, each as the last message behind the same n_messages
- * before it.  They share the prompt, and run side by side in as few passes as
- * their lengths allow; scored (n_responses) are what srm_scorer_score() gives.
+ * Scores n conversations.  Short ones run side by side, in passes of a bounded number of tokens, and
+ * those with the same prompt share it; each gets the bits that it would get alone, and a failure is that of
+ * its own request.  False, with the status set, where all are at an end: the model cannot do what the options say, or
+ * a stop.
+ */
+extern bool srm_scorer_score_requests(SrmScorer *scorer, SrmScoreRequest *requests, size_t n,
+									  const SrmScoreOptions *options, SrmArena *arena,
+									  const SrmStop *stop, SrmStatus *status);
+
+/*
+ * The same of responses, each the last message behind the same n_messages
+ * before it, of which all are to succeed: the first failure ends the call.
  */
 extern bool srm_scorer_score_responses(SrmScorer *scorer,
 									   const SrmMessage *messages, size_t n_messages,

@@ -104,13 +104,23 @@ own_reads(const SrmPair *pair, const SrmEnding *ending, size_t *n, SrmArena *scr
 	return own;
 }
 
-/* The endings' sequences, with places for their states behind that of t_0 where both share it. */
+/*
+ * What a pair has in common, and its endings, with places for their states behind that of t_0, which
+ * goes to t0, where both share it.
+ */
 static bool
-list_sequences(const SrmPair *pair, size_t dim, SrmSequence *prompt, SrmSequence *endings,
-			   SrmArena *scratch, SrmStatus *status)
+list_sequences(SrmPair *pair, size_t dim, SrmSequence *sequences, float *t0, SrmArena *scratch, SrmStatus *status)
 {
+	SrmSequence *shared = &sequences[0];
+	uint32_t   *last = srm_arena_array(scratch, 1, sizeof(uint32_t), status);
 	float	   *states = pair->states;
 
+	if (last == NULL)
+		return false;
+	*shared = (SrmSequence) {.tokens = pair->shared,.n_tokens = pair->n_shared,.wanted = last,
+		.n_wanted = pair->n_shared > 0,.hidden = t0
+	};
+	*last = pair->n_shared - 1;
 	for (int i = 0; i < 2; i++)
 	{
 		const SrmEnding *ending = &pair->endings[i];
@@ -119,44 +129,75 @@ list_sequences(const SrmPair *pair, size_t dim, SrmSequence *prompt, SrmSequence
 
 		if (own == NULL)
 			return false;
-		endings[i] = (SrmSequence) {.tokens = ending->tokens,.n_tokens = ending->n_tokens,
-			.wanted = own,.n_wanted = n_own,.hidden = states + (ending->n_reads - n_own) * dim
+		sequences[1 + i] = (SrmSequence) {.tokens = ending->tokens,.n_tokens = ending->n_tokens,
+			.wanted = own,.n_wanted = n_own,.hidden = states + (ending->n_reads - n_own) * dim,
+			.past = pair->n_shared > 0 ? shared : NULL
 		};
 		states += ending->n_reads * dim;
 	}
-	*prompt = (SrmSequence) {.tokens = pair->shared,.n_tokens = pair->n_shared};
 	return true;
 }
 
-bool
-srm_pair_compute_states(SrmPair *pair, const SrmModel *model, SrmDataset *dataset,
-						int n_threads, SrmArena *scratch, const SrmStop *stop, SrmStatus *status)
+/* Puts the state of t_0 before those of the endings that share it. */
+static void
+copy_t0(const SrmPair *pair, const float *t0, size_t dim)
 {
-	size_t		dim = model->decoder.dim;
-	uint32_t	last = pair->n_shared - 1;
-	SrmSequence prompt;
-	SrmSequence endings[2];
-	float	   *t0;
-	SrmCache   *cache;
-	bool		done;
-
-	pair->states = srm_arena_array(dataset->arena, pair_reads(pair), dim * sizeof(float), status);
-	t0 = srm_arena_array(scratch, 1, dim * sizeof(float), status);
-	if (pair->states == NULL || t0 == NULL || !list_sequences(pair, dim, &prompt, endings, scratch, status))
-		return false;
-	if (pair->n_shared == 0)
-		return srm_decoder_forward_batch(&model->decoder, NULL, NULL, &endings[0], 1, n_threads, stop, status) &&
-			srm_decoder_forward_batch(&model->decoder, NULL, NULL, &endings[1], 1, n_threads, stop, status);
-	prompt.wanted = &last;
-	prompt.n_wanted = 1;
-	prompt.hidden = t0;
-	cache = srm_cache_create(&model->decoder, status);
-	done = cache != NULL &&
-		srm_decoder_forward_batch(&model->decoder, cache, &prompt, endings, 2, n_threads, stop, status);
-	srm_cache_free(cache);
-	for (int i = 0; done && i < 2; i++)
+	for (int i = 0; i < 2; i++)
 		if (pair->endings[i].reads[0] < pair->n_shared)
 			memcpy(pair->states + (i == 0 ? 0 : pair->endings[0].n_reads * dim), t0, dim * sizeof(float));
+}
+
+/* The states of n pairs, in one pass. */
+static bool
+compute_states(SrmPair *pairs, size_t n, const SrmModel *model, SrmDataset *dataset,
+			   int n_threads, SrmArena *scratch, const SrmStop *stop, SrmStatus *status)
+{
+	size_t		dim = model->decoder.dim;
+	SrmSequence *sequences = srm_arena_array(scratch, 3 * n, sizeof(SrmSequence), status);
+	float	   *t0 = srm_arena_array(scratch, n, dim * sizeof(float), status);
+
+	if (sequences == NULL || t0 == NULL)
+		return false;
+	for (size_t i = 0; i < n; i++)
+	{
+		pairs[i].states = srm_arena_array(dataset->arena, pair_reads(&pairs[i]), dim * sizeof(float), status);
+		if (pairs[i].states == NULL ||
+			!list_sequences(&pairs[i], dim, &sequences[3 * i], t0 + i * dim, scratch, status))
+			return false;
+	}
+	if (!srm_decoder_forward_batch(&model->decoder, NULL, sequences, 3 * n, n_threads, stop, status))
+		return false;
+	for (size_t i = 0; i < n; i++)
+		copy_t0(&pairs[i], t0 + i * dim, dim);
+	return true;
+}
+
+/* The end of the pairs from first on that go into a batch together. */
+static size_t
+batch_end(const SrmPair *pairs, size_t first, size_t n)
+{
+	size_t		rows = srm_pair_rows(&pairs[first]);
+	size_t		end = first + 1;
+
+	while (end < n && rows + srm_pair_rows(&pairs[end]) <= BATCH_ROWS)
+		rows += srm_pair_rows(&pairs[end++]);
+	return end;
+}
+
+bool
+srm_dataset_compute_states(SrmDataset *dataset, const SrmModel *model, int n_threads, const SrmStop *stop, SrmStatus *status)
+{
+	SrmArena   *scratch = srm_arena_create(status);
+	bool		done = scratch != NULL;
+	size_t		end;
+
+	for (size_t first = 0; done && first < dataset->n; first = end)
+	{
+		end = batch_end(dataset->pairs, first, dataset->n);
+		srm_arena_reset(scratch);
+		done = compute_states(&dataset->pairs[first], end - first, model, dataset, n_threads, scratch, stop, status);
+	}
+	srm_arena_free(scratch);
 	return done;
 }
 

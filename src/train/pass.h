@@ -43,10 +43,9 @@ extern SrmPasses *srm_passes_create(const SrmModel *model, const SrmTrainOptions
 									SrmParameters *parameters, const SrmTrainSize *size, SrmStatus *status);
 extern void srm_passes_free(SrmPasses *passes); /* NULL is allowed */
 
-/* Computes and keeps the states of a pair, for SRM_TRAIN_HEAD. */
-extern bool srm_pair_compute_states(SrmPair *pair, const SrmModel *model, SrmDataset *dataset,
-									int n_threads, SrmArena *scratch,
-									const SrmStop *stop, SrmStatus *status);
+/* Computes and keeps the states of all pairs, for SRM_TRAIN_HEAD. */
+extern bool srm_dataset_compute_states(SrmDataset *dataset, const SrmModel *model, int n_threads,
+									   const SrmStop *stop, SrmStatus *status);
 
 /*
  * Runs pairs (n) forth and, with backward, adds to the gradients of their

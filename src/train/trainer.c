@@ -358,22 +358,6 @@ hash_run(const SrmTrainer *trainer)
 	return hash;
 }
 
-static bool
-compute_states(SrmTrainer *trainer, const SrmStop *stop, SrmStatus *status)
-{
-	SrmArena   *scratch = srm_arena_create(status);
-	bool		done = scratch != NULL;
-
-	for (size_t i = 0; done && i < trainer->dataset->n; i++)
-	{
-		srm_arena_reset(scratch);
-		done = srm_pair_compute_states(&trainer->dataset->pairs[i], trainer->model, trainer->dataset,
-									   trainer->options.n_threads, scratch, stop, status);
-	}
-	srm_arena_free(scratch);
-	return done;
-}
-
 static SrmCheckpoint
 checkpoint_of(const SrmTrainer *trainer)
 {
@@ -444,7 +428,8 @@ start_run(SrmTrainer *trainer, const SrmTrainSize *size, const SrmStop *stop, Sr
 		done = resume(trainer, status) && srm_parameters_merge(parameters, threads, stop, status);
 	srm_threads_end(threads);
 	return done && check_room(trainer, stop, status) &&
-		(trainer->options.part != SRM_TRAIN_HEAD || compute_states(trainer, stop, status));
+		(trainer->options.part != SRM_TRAIN_HEAD || srm_dataset_compute_states(trainer->dataset, trainer->model,
+																	 trainer->options.n_threads, stop, status));
 }
 
 /* Whether the last step is to be evaluated, and has not been: it may have been stopped there. */

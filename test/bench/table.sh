@@ -1,13 +1,15 @@
 #!/usr/bin/env bash
 #
 # What it costs to score a table by srm_score_table: beside one INSERT ...
-# SELECT, by one worker and by two, in memory, and when workers are killed.
+# SELECT, by one worker and by two, in short rows beside long ones, in memory,
+# and when workers are killed.
 # Starts a throwaway server of its own with the installed extension.
 #
 # usage: test/bench/table.sh PAIRS.jsonl MODEL [PART [ROWS [ROUNDS]]]
 #
 #	speed		one worker beside INSERT ... SELECT, and two beside one	20000 rows, 3 rounds
 #	problem		srm_problem before srm_score, beside srm_score alone	2000 rows, 3 rounds
+#	packed		rows of 100 tokens beside as many tokens in rows of 512	2000 rows, 3 rounds
 #	memory		of a worker, as it goes on								100000 rows
 #	kill		a worker every 5 s for two minutes ($KILL_SECONDS)		40000 rows
 #
@@ -20,7 +22,7 @@
 # session, which other work on the machine changes less.
 set -euo pipefail
 
-USAGE="usage: table.sh PAIRS.jsonl MODEL [speed|problem|memory|kill [ROWS [ROUNDS]]]"
+USAGE="usage: table.sh PAIRS.jsonl MODEL [speed|problem|packed|memory|kill [ROWS [ROUNDS]]]"
 PAIRS=$(readlink -f "${1:?$USAGE}")
 MODEL=${2:?$USAGE}
 PART=${3:-all}
@@ -108,6 +110,49 @@ compare_problem() {
 	echo "srm_problem before srm_score, over it alone: $(ratio "$WORK/problem" "$WORK/alone" 1) of the time, $(ratio "$WORK/problem" "$WORK/alone" 2) of the processor"
 }
 
+# usage: cut_rows TABLE ROWS TOKENS	rows of about so many tokens, half of them the prompt's, cut out of the texts in turn
+cut_rows() {
+	sql <<-SQL
+		SET client_min_messages = error;
+		DROP TABLE IF EXISTS $1;
+		CREATE TABLE $1 AS
+		WITH corpus AS MATERIALIZED (SELECT regexp_replace(string_agg(prompt || ' ' || response, ' '), '\s+', ' ', 'g') AS corpus
+				FROM (SELECT prompt, response FROM texts ORDER BY id LIMIT 150) AS t),
+			measure AS MATERIALIZED (SELECT corpus, length(corpus) AS n, srm_token_count('$MODEL', '.', '.') AS template,
+				20000.0 / srm_token_count('$MODEL', '.', substr(corpus, 1, 20000)) AS per_token FROM corpus),
+			half AS MATERIALIZED (SELECT corpus, n, (per_token * ($3 - template) / 2)::int AS half FROM measure)
+		SELECT i AS id, i || '. ' || substr(corpus, 1 + 2 * half * i % (n - 2 * half), half - 5) AS prompt,
+			substr(corpus, 1 + 2 * half * i % (n - 2 * half) + half, half) AS response
+		FROM half, generate_series(1, $2) AS i;
+		ALTER TABLE $1 ADD PRIMARY KEY (id);
+		VACUUM ANALYZE $1;
+	SQL
+}
+
+# usage: of_tokens FILE TABLE	seconds of the processor for 1000 tokens, in each round
+of_tokens() { awk -v n="$(sql -c "SELECT sum(n_tokens) FROM $2")" '{print $2 * 1000 / n, 1}' "$1"; }
+
+# Short rows, packed and each by itself, and long ones, in turn
+compare_lengths() {
+	cut_rows short "$ROWS" 100
+	cut_rows long "$((ROWS * 100 / 512))" 512
+	for _ in $(seq "$ROUNDS"); do
+		sql -c 'SET client_min_messages = error' -c 'DROP TABLE IF EXISTS scored_short, scored_long, alone' -c 'CREATE TABLE alone (id integer PRIMARY KEY, score real)'
+		call scored_short | sed "s/'texts'/'short'/" | timed >>"$WORK/short"
+		call scored_long | sed "s/'texts'/'long'/" | timed >>"$WORK/long"
+		timed <<<"INSERT INTO alone SELECT id, srm_score('$MODEL', prompt, response) FROM short;" >>"$WORK/alone"
+	done
+	of_tokens "$WORK/short" scored_short >"$WORK/short.per"
+	of_tokens "$WORK/long" scored_long >"$WORK/long.per"
+	of_tokens "$WORK/alone" scored_short >"$WORK/alone.per"
+	for table in short long; do
+		echo "$table rows: $(sql -c "SELECT count(*) || ', of ' || round(avg(n_tokens)) || ' tokens, ' || count(problem) || ' with a problem' FROM scored_$table"), processor s for 1000 tokens: $(cut -d' ' -f1 "$WORK/$table.per" | paste -sd' ')"
+	done
+	echo "equal scores: $(sql -c 'SELECT count(*) FROM scored_short JOIN alone USING (id) WHERE scored_short.score = alone.score')"
+	echo "tokens a second of the processor, in short rows over long ones: $(ratio "$WORK/long.per" "$WORK/short.per" 1)"
+	echo "the same of short rows in one INSERT ... SELECT: $(ratio "$WORK/long.per" "$WORK/alone.per" 1)"
+}
+
 # Memory that is a worker's alone, each time that so many rows are committed, and when it was seen last
 show_memory() {
 	local done_rows pid last=
@@ -163,12 +208,13 @@ part() {
 }
 
 case "$PART" in
-all | speed | problem | memory | kill) ;;
+all | speed | problem | packed | memory | kill) ;;
 *) echo "$USAGE" >&2; exit 2 ;;
 esac
 mkdir "$WORK/server"
 start_server "$WORK/server" "srm.threads = 1" ${SRM_MODEL_PATH:+"srm.model_path = '$SRM_MODEL_PATH'"} >/dev/null
 part speed 20000 compare_speeds
 part problem 2000 compare_problem
+part packed 2000 compare_lengths
 part memory 100000 show_memory
 part kill 40000 kill_workers

@@ -318,6 +318,54 @@ test_truncated(void **state)
 	with_each_set(check_truncated);
 }
 
+/* Keys and values of the first tokens of a whole panel, which may be fewer. */
+static void
+check_panel(const SrmKeys *a, size_t a_first, const SrmKeys *b, size_t b_first, size_t head, size_t n)
+{
+	size_t		n_lanes = srm_pack_lanes(a->compute, a->head_dim);
+	size_t		bytes = SRM_PANEL / srm_pack_group(a->compute) * SRM_PANEL * 4;
+
+	for (size_t i = 0; i < n_lanes; i++)
+		assert_memory_equal(srm_keys_panel(a, head, a_first) + i * SRM_PANEL * 4,
+							srm_keys_panel(b, head, b_first) + i * SRM_PANEL * 4, n * 4);
+	for (size_t number = 0; number < srm_value_panels(a); number++)
+		assert_memory_equal(srm_value_panel_at(a, head, number, a_first), srm_value_panel_at(b, head, number, b_first), bytes);
+}
+
+/* a beginning that was copied before tokens that are there makes the keys that all of them make in a row */
+static void
+check_copied(Shape shape, size_t n)
+{
+	Case		c = random_case(shape, n, 4);
+	size_t		width = shape.n_kv_heads * shape.head_dim;
+	size_t		first = 2 * SRM_PANEL;
+	SrmKeys		whole = pack(&shape, 0, n, c.keys, c.values);
+
+	for (size_t n_common = 0; n_common < n; n_common += 1 + n_common / 3)
+	{
+		SrmKeys		joined = pack(&shape, first, n, c.keys, c.values);
+		size_t		left;
+
+		memset(joined.keys, 0xFF, srm_keys_bytes(&joined, joined.capacity));
+		for (size_t start = n_common; start < n; start += left)
+		{
+			left = SRM_PANEL - start % SRM_PANEL < n - start ? SRM_PANEL - start % SRM_PANEL : n - start;
+			srm_keys_write(&joined, first + start, left, c.keys + start * width, c.values + start * width);
+		}
+		srm_keys_copy(&joined, first, &whole, 0, n_common);
+		for (size_t head = 0; head < shape.n_kv_heads; head++)
+			for (size_t start = 0; start < n; start += SRM_PANEL)
+				check_panel(&joined, first + start, &whole, start, head, n - start < SRM_PANEL ? n - start : SRM_PANEL);
+	}
+}
+
+static void
+test_copied(void **state)
+{
+	(void) state;
+	with_each_set(check_copied);
+}
+
 #define TEST(name)	cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int
@@ -328,6 +376,7 @@ main(void)
 		TEST(test_rows),
 		TEST(test_not_finite),
 		TEST(test_truncated),
+		TEST(test_copied),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -346,18 +346,20 @@ check_branch(const Fixture *fixture, const SrmDecoder *packed, const SrmBranch *
 	SrmCache   *cache;
 	uint32_t	wanted[MAX_ROWS];
 	float	   *hidden = malloc(MAX_ROWS * packed->dim * sizeof(float));
-	SrmSequence prompt = {.tokens = fixture->tokens + tree->segments[0].first,.n_tokens = branch->n_past};
-	SrmSequence rest = {.tokens = fixture->tokens + branch->first,.n_tokens = branch->n,
-		.wanted = wanted,.hidden = hidden
+	SrmSequence sequences[2] = {
+		{.tokens = fixture->tokens + tree->segments[0].first,.n_tokens = branch->n_past,.is_kept = true},
+		{.tokens = fixture->tokens + branch->first,.n_tokens = branch->n,.wanted = wanted,.hidden = hidden}
 	};
-	size_t		first = find_wanted(fixture, branch, wanted, &rest.n_wanted);
+	size_t		first = find_wanted(fixture, branch, wanted, &sequences[1].n_wanted);
+	bool		has_past = branch->n_past > 0;
 
 	srm_status_init(&status);
 	cache = srm_cache_create(packed, &status);
 	assert_non_null(cache);
-	if (!srm_decoder_forward_batch(packed, cache, branch->n_past > 0 ? &prompt : NULL, &rest, 1, 1, NULL, &status))
+	sequences[1].past = has_past ? &sequences[0] : NULL;
+	if (!srm_decoder_forward_batch(packed, cache, has_past ? sequences : sequences + 1, has_past ? 2 : 1, 1, NULL, &status))
 		fail_msg("%s", status.message);
-	assert_memory_equal(hidden, fixture->hidden + first * packed->dim, rest.n_wanted * packed->dim * sizeof(float));
+	assert_memory_equal(hidden, fixture->hidden + first * packed->dim, sequences[1].n_wanted * packed->dim * sizeof(float));
 	srm_cache_free(cache);
 	free(hidden);
 }

@@ -438,11 +438,11 @@ check_text(const SrmDecoder *decoder, const SrmSequence *text)
 static void
 check_alone(const SrmDecoder *decoder, SrmCache *cache, const SrmSequence *text)
 {
-	SrmSequence alone = *text;
+	float	   *hidden = allocate(text->n_tokens * decoder->dim * sizeof(float));
 
-	alone.hidden = allocate(text->n_tokens * decoder->dim * sizeof(float));
-	assert_true(srm_decoder_forward_batch(decoder, cache, NULL, &alone, 1, 1, NULL, &status));
-	assert_memory_equal(text->hidden, alone.hidden, text->n_tokens * decoder->dim * sizeof(float));
+	assert_true(forward_text(decoder, cache, false, text->tokens, text->n_tokens, text->wanted, text->n_wanted,
+							 hidden, 1, NULL, &status));
+	assert_memory_equal(text->hidden, hidden, text->n_tokens * decoder->dim * sizeof(float));
 }
 
 /*
@@ -459,26 +459,144 @@ test_decoder_batch(void **state)
 	{
 		SrmDecoder *decoder = random_decoder(&shapes[i], i, arena);
 		float	   *hidden = allocate(N_PROMPT * decoder->dim * sizeof(float));
-		SrmSequence texts[N_TEXTS];
+		SrmSequence texts[1 + N_TEXTS];
 
 		fill_tokens(decoder->vocab_size);
 		for (size_t j = 0; j < sizeof(cached) / sizeof(cached[0]); j++)
 		{
 			SrmCache   *cache = srm_cache_create(decoder, &status);
 			size_t		n_left = N_PROMPT - cached[j];
-			SrmSequence rest = {.tokens = tokens + cached[j],.n_tokens = n_left,.wanted = all_tokens,
-				.n_wanted = n_left,.hidden = hidden};
 
-			make_texts(texts, decoder->dim);
+			texts[0] = (SrmSequence) {.tokens = tokens + cached[j],.n_tokens = n_left,.wanted = all_tokens,
+				.n_wanted = n_left,.hidden = hidden,.n_common = cached[j],.is_kept = true};
+			make_texts(texts + 1, decoder->dim);
+			for (size_t k = 1; k <= N_TEXTS; k++)
+				texts[k].past = &texts[0];
 			run_block(decoder, cache, 0, cached[j], hidden, 1);
-			assert_true(srm_decoder_forward_batch(decoder, cache, n_left == 0 ? NULL : &rest,
-												  texts, N_TEXTS, (int) j % 3 + 1, NULL, &status));
+			assert_true(srm_decoder_forward_batch(decoder, cache, texts, N_TEXTS + 1, (int) j % 3 + 1, NULL, &status));
 			assert_int_equal(cache->n_tokens, N_PROMPT);
-			for (size_t k = 0; k < N_TEXTS; k++)
+			for (size_t k = 1; k <= N_TEXTS; k++)
 			{
 				check_text(decoder, &texts[k]);
 				check_alone(decoder, cache, &texts[k]);
 			}
+			srm_cache_free(cache);
+		}
+	}
+}
+
+/* Prompts of which each begins as the one before it does, with so many of its tokens. */
+static const size_t prompt_lengths[N_TEXTS] = {70, 40, 33, 90, 257};
+static const size_t common_lengths[N_TEXTS] = {0, 17, 33, 16, 89};
+
+typedef struct Texts
+{
+	int32_t		prompts[N_TEXTS][300];
+	SrmSequence sequences[2 * N_TEXTS]; /* each prompt, and a text behind it */
+} Texts;
+
+/* The cache has n_cached tokens of the first prompt; the last one is kept. */
+static void
+make_prompts(Texts *made, const SrmDecoder *decoder, size_t n_cached)
+{
+	SrmSequence texts[N_TEXTS];
+
+	make_texts(texts, decoder->dim);
+	for (size_t i = 0; i < N_TEXTS; i++)
+	{
+		size_t		n_common = i == 0 ? n_cached : common_lengths[i];
+		size_t		n = prompt_lengths[i] - n_common;
+
+		memcpy(made->prompts[i], tokens + 11 * i, prompt_lengths[i] * sizeof(int32_t));
+		if (i > 0)
+			memcpy(made->prompts[i], made->prompts[i - 1], n_common * sizeof(int32_t));
+		made->sequences[2 * i] = (SrmSequence) {
+			.tokens = made->prompts[i] + n_common,.n_tokens = n,.wanted = all_tokens,.n_wanted = n,
+			.hidden = allocate(n * decoder->dim * sizeof(float)),
+			.n_common = n_common,.common = i == 0 ? NULL : &made->sequences[2 * i - 2],.is_kept = i == N_TEXTS - 1
+		};
+		texts[i].past = &made->sequences[2 * i];
+		made->sequences[2 * i + 1] = texts[i];
+	}
+}
+
+/* Each prompt and text has the bits that it has alone, and the cache those of the last prompt. */
+static void
+check_prompts(const Texts *made, const SrmDecoder *decoder, SrmCache *last)
+{
+	for (size_t i = 0; i < N_TEXTS; i++)
+	{
+		const SrmSequence *prompt = &made->sequences[2 * i];
+		SrmCache   *cache = srm_cache_create(decoder, &status);
+		float	   *hidden = allocate(prompt_lengths[i] * decoder->dim * sizeof(float));
+
+		assert_true(forward_text(decoder, cache, true, made->prompts[i], prompt_lengths[i], all_tokens,
+								 prompt_lengths[i], hidden, 1, NULL, &status));
+		assert_memory_equal(prompt->hidden, hidden + prompt->n_common * decoder->dim,
+							prompt->n_tokens * decoder->dim * sizeof(float));
+		check_alone(decoder, cache, &made->sequences[2 * i + 1]);
+		if (i == N_TEXTS - 1)
+			check_alone(decoder, last, &made->sequences[2 * i + 1]);
+		srm_cache_free(cache);
+	}
+}
+
+static bool
+stop_later(void *arg)
+{
+	int		   *left = arg;
+
+	return (*left)-- <= 0;
+}
+
+/* A pass that was stopped leaves what all prompts begin with, whose states are as good as before. */
+static void
+check_stopped(const Texts *made, const SrmDecoder *decoder, SrmCache *cache)
+{
+	for (int n = 0; n < 40; n += 3)
+	{
+		int			left = n;
+		SrmStop		stop = {stop_later, &left, NULL};
+		size_t		n_before = cache->n_tokens;
+
+		if (srm_decoder_forward_batch(decoder, cache, made->sequences, 2 * N_TEXTS, 1, &stop, &status))
+			return;
+		assert_int_equal(status.code, SRM_STOPPED);
+		srm_status_init(&status);
+		assert_int_equal(cache->n_tokens, n_before < 16 ? n_before : 16);
+		assert_true(forward_text(decoder, cache, true, made->prompts[0] + cache->n_tokens, n_before - cache->n_tokens,
+								 NULL, 0, NULL, 1, NULL, &status));
+	}
+}
+
+/*
+ * texts behind prompts of their own, which begin alike, get the bits that they have alone in one pass,
+ * however much of the first prompt is in the cache
+ */
+static void
+test_decoder_prompts(void **state)
+{
+	static const size_t cached[] = {0, 5, 32, 70};
+
+	(void) state;
+	for (size_t i = 0; i < N_SHAPES; i++)
+	{
+		SrmDecoder *decoder = random_decoder(&shapes[i], i, arena);
+		float	   *hidden = allocate(70 * decoder->dim * sizeof(float));
+
+		fill_tokens(decoder->vocab_size);
+		for (size_t j = 0; j < sizeof(cached) / sizeof(cached[0]); j++)
+		{
+			SrmCache   *cache = srm_cache_create(decoder, &status);
+			Texts	   *made = allocate(sizeof(Texts));
+
+			if (cached[j] > 0)
+				run_block(decoder, cache, 0, cached[j], hidden, 1);
+			make_prompts(made, decoder, cached[j]);
+			check_stopped(made, decoder, cache);
+			assert_true(srm_decoder_forward_batch(decoder, cache, made->sequences, 2 * N_TEXTS, (int) j % 3 + 1, NULL, &status));
+			assert_int_equal(cache->n_tokens, prompt_lengths[N_TEXTS - 1]);
+			check_prompts(made, decoder, cache);
 			srm_cache_free(cache);
 		}
 	}
@@ -706,6 +824,7 @@ main(void)
 		TEST(test_decoder_ahead),
 		TEST(test_relative_rows),
 		TEST(test_decoder_batch),
+		TEST(test_decoder_prompts),
 		TEST(test_decoder_same_bits),
 		TEST(test_decoder_wanted),
 		TEST(test_decoder_stop),
