@@ -28,7 +28,7 @@ allowed_inside() {
 	pg/score) echo "pg/models" ;;
 	pg/pairs) echo "pg/models pg/score" ;;
 	pg/report) echo "pg/models pg/score pg/pairs" ;;
-	pg/table) echo "" ;;
+	pg/table) echo "pg/models pg/score pg/pairs" ;;
 	pg) echo "pg/models" ;;
 	pg/*) return 1 ;;
 	*) echo "$(ls -d "src/$1"/*/ 2>/dev/null | sed 's,^src/,,; s,/$,,')" ;;

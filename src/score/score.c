@@ -32,6 +32,7 @@ typedef struct Call
 {
 	SrmScorer  *scorer;
 	SrmScoreRequest *requests;
+	size_t	   *twins;			/* for each, the first that asks for the same */
 	const SrmScoreOptions *options;
 	bool		needs_all;		/* the first failure ends the call */
 	SrmMessage *messages;		/* room for those of any request */
@@ -655,7 +656,8 @@ add_response(Call *call, Batch *batch, size_t number)
 static bool
 same_conversation(const SrmScoreRequest *a, const SrmScoreRequest *b)
 {
-	bool		same = a->n_messages == b->n_messages && srm_message_equal(a->response, b->response);
+	bool		same = a->response->content_length == b->response->content_length &&
+		a->n_messages == b->n_messages && srm_message_equal(a->response, b->response);
 
 	for (size_t i = 0; same && a->messages != b->messages && i < a->n_messages; i++)
 		same = srm_message_equal(&a->messages[i], &b->messages[i]);
@@ -677,14 +679,17 @@ static bool
 score_requests(Call *call, Batch *batch, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		if (find_twin(call->requests, i) == i && !add_response(call, batch, i))
+	{
+		call->twins[i] = find_twin(call->requests, i);
+		if (call->twins[i] == i && !add_response(call, batch, i))
 			return false;
+	}
 	if (!read_responses(call, batch))
 		return false;
 	for (size_t i = 0; i < n; i++)
 	{
 		SrmScoreRequest *request = &call->requests[i];
-		const SrmScoreRequest *twin = &call->requests[find_twin(call->requests, i)];
+		const SrmScoreRequest *twin = &call->requests[call->twins[i]];
 
 		if (twin == request)
 			continue;
@@ -706,6 +711,7 @@ allocate_batch(Call *call, Batch *batch, size_t n, SrmStatus *status)
 	for (size_t i = 0; i < n; i++)
 		n_messages = call->requests[i].n_messages > n_messages ? call->requests[i].n_messages : n_messages;
 	call->messages = srm_arena_array(call->arena, n_messages + 1, sizeof(SrmMessage), status);
+	call->twins = srm_arena_array(call->arena, n, sizeof(size_t), status);
 	batch->readings = srm_arena_array(call->arena, n_waiting, sizeof(Reading), status);
 	batch->prompts = srm_arena_array(call->arena, n_waiting, sizeof(Prompt), status);
 	return status->code == SRM_OK;

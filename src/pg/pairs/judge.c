@@ -77,6 +77,25 @@ srm_judge_begin_computing(SrmJudge *judge, const char *model, int compute)
 	begin_judge(judge, model, NULL, false, compute);
 }
 
+void
+srm_judge_score_requests(SrmJudge *judge, SrmScoreRequest *requests, size_t n, uint64 n_batches)
+{
+	SrmCall    *call = judge->call;
+
+	if (judge->n_batches != n_batches)
+		look_up(judge);
+	judge->n_batches = n_batches;
+	srm_call_check(call, srm_scorer_score_requests(judge->model->scorer, requests, n, &judge->options, call->arena,
+												   &call->stop, &call->status));
+}
+
+void
+srm_judge_raise(SrmJudge *judge, const SrmScoreRequest *request)
+{
+	judge->call->status = request->status;
+	srm_call_raise(judge->call);
+}
+
 double
 srm_judge_score_sentences(SrmJudge *judge, const SrmConversation *conversation, uint64 n_batches,
 						  SrmScored *scored)

@@ -51,6 +51,15 @@ extern double srm_judge_score(SrmJudge *judge, const SrmConversation *conversati
 extern double srm_judge_score_sentences(SrmJudge *judge, const SrmConversation *conversation,
 										uint64 n_batches, SrmScored *scored);
 
+/*
+ * Scores n conversations, of which short ones go through the model together; each has its result, good until
+ * srm_judge_forget(), or a status of its own.
+ */
+extern void srm_judge_score_requests(SrmJudge *judge, SrmScoreRequest *requests, size_t n, uint64 n_batches);
+
+/* Raises the failure of a request. */
+extern void srm_judge_raise(SrmJudge *judge, const SrmScoreRequest *request);
+
 /* Gives the memory of the last sentences back. */
 extern void srm_judge_forget(SrmJudge *judge);
 

@@ -3,7 +3,7 @@
  * score_batch.c
  *	  Batches of srm_score_table(), as each participant runs them.
  *
- * A batch is one statement in a subtransaction.  If that fails, its rows are
+ * A batch runs in a subtransaction.  If that fails, its rows are
  * scored one by one, and those that fail alone have the error for a problem.
  *
  *-------------------------------------------------------------------------
@@ -21,19 +21,20 @@
 #include "utils/resowner.h"
 
 #include "pg/table/score_batch.h"
+#include "pg/table/score_rows.h"
 
-static SPIPlanPtr
-prepare(const char *statement, int n_arguments)
+static void
+prepare(SrmScoreRunner *runner, SrmScoreStatement statement, int n_arguments, const Oid *types)
 {
-	Oid			types[] = {TIDARRAYOID, TEXTOID};
+	const char *sql = runner->job->statements[statement];
 	SPIPlanPtr	plan;
 
-	if (*statement == '\0')
-		return NULL;
-	plan = SPI_prepare(statement, n_arguments, types);
+	if (*sql == '\0')
+		return;
+	plan = SPI_prepare(sql, n_arguments, (Oid *) types);
 	if (plan == NULL || SPI_keepplan(plan) != 0)
-		elog(ERROR, "could not prepare statement \"%s\"", statement);
-	return plan;
+		elog(ERROR, "could not prepare statement \"%s\"", sql);
+	runner->plans[statement] = plan;
 }
 
 static void
@@ -49,7 +50,7 @@ free_plans(void *arg)
 SrmScoreRunner *
 srm_score_batch_begin(const SrmScoreJob *job, MemoryContext context)
 {
-	static const int n_arguments[] = {0, 1, 1, 2};
+	static const Oid place[] = {TIDARRAYOID, TEXTOID};
 	SrmScoreRunner *runner = MemoryContextAllocZero(context, sizeof(SrmScoreRunner));
 
 	runner->job = job;
@@ -57,8 +58,12 @@ srm_score_batch_begin(const SrmScoreJob *job, MemoryContext context)
 	runner->callback.func = free_plans;
 	runner->callback.arg = runner;
 	MemoryContextRegisterResetCallback(context, &runner->callback);
-	for (int i = 0; i < SRM_SCORE_N_STATEMENTS; i++)
-		runner->plans[i] = prepare(job->statements[i], n_arguments[i]);
+	prepare(runner, SRM_SCORE_PICK, 0, NULL);
+	prepare(runner, SRM_SCORE_CLEAR, 1, place);
+	prepare(runner, SRM_SCORE_READ, 1, place);
+	prepare(runner, SRM_SCORE_KEEP, SRM_SCORE_N_COLUMNS, srm_score_sentence_types);
+	prepare(runner, SRM_SCORE_WRITE, SRM_SCORE_N_COLUMNS, srm_score_row_types);
+	prepare(runner, SRM_SCORE_FAIL, 2, place);
 	return runner;
 }
 
@@ -95,18 +100,9 @@ static void
 score_rows(const SrmScoreRunner *runner, ArrayType *places, SrmScoreCounts *counts)
 {
 	Datum		values[] = {PointerGetDatum(places)};
-	HeapTuple	row;
-	TupleDesc	columns;
-	bool		is_null;
 
 	execute(runner, SRM_SCORE_CLEAR, values, SPI_OK_DELETE);
-	execute(runner, SRM_SCORE_ROWS, values, SPI_OK_SELECT);
-	row = SPI_tuptable->vals[0];
-	columns = SPI_tuptable->tupdesc;
-	counts->n_rows += DatumGetInt64(SPI_getbinval(row, columns, 1, &is_null));
-	counts->n_tokens += DatumGetInt64(SPI_getbinval(row, columns, 2, &is_null));
-	counts->n_bad += DatumGetInt64(SPI_getbinval(row, columns, 3, &is_null));
-	SPI_freetuptable(SPI_tuptable);
+	srm_score_rows(runner->job, runner->plans, places, counts);
 }
 
 /*

@@ -76,14 +76,13 @@ add_job(Datum statements, const char *search_path, const char *source, const cha
 }
 
 void
-srm_score_job_begin(SrmScoreJob *job, const char *source, const char *target,
-					const char *model, int64 n_rows)
+srm_score_job_begin(SrmScoreJob *job, const char *source, const char *target, int64 n_rows)
 {
 	Datum		statements = array_of_statements(job);
 
 	job->number = find_job(statements, job->search_path);
 	if (job->number == 0)
-		job->number = add_job(statements, job->search_path, source, target, model, n_rows);
+		job->number = add_job(statements, job->search_path, source, target, job->model, n_rows);
 }
 
 void
@@ -97,7 +96,7 @@ srm_score_job_read(SrmScoreJob *job, int64 number)
 	Datum	   *elements;
 	int			n = 0;
 
-	srm_owner_execute("SELECT statements, search_path FROM srm.score_job WHERE job OPERATOR(pg_catalog.=) $1",
+	srm_owner_execute("SELECT statements, search_path, model FROM srm.score_job WHERE job OPERATOR(pg_catalog.=) $1",
 					  1, types, values, NULL, SPI_OK_SELECT);
 	if (SPI_processed == 1)
 		array = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &is_null);
@@ -108,6 +107,7 @@ srm_score_job_read(SrmScoreJob *job, int64 number)
 	job->number = number;
 	MemoryContextSwitchTo(caller);
 	job->search_path = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2);
+	job->model = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 3);
 	for (int i = 0; i < n; i++)
 		job->statements[i] = TextDatumGetCString(elements[i]);
 }

@@ -15,7 +15,9 @@ typedef enum SrmScoreStatement
 {
 	SRM_SCORE_PICK,				/* () -> places (tid[]) of rows to do, locked; NULL if there are none */
 	SRM_SCORE_CLEAR,			/* (places): removes their old sentences; "" if none are kept */
-	SRM_SCORE_ROWS,				/* (places) -> rows, tokens, rows with a problem */
+	SRM_SCORE_READ,				/* (places) -> place, whether the source has the row, its hash, and its inputs by their names */
+	SRM_SCORE_KEEP,				/* (places, ...): writes sentences, see score_rows.c; "" if none are kept */
+	SRM_SCORE_WRITE,			/* (places, ...): writes scores or problems */
 	SRM_SCORE_FAIL,				/* (places, problem): records what the rows cannot be scored for */
 	SRM_SCORE_N_STATEMENTS
 } SrmScoreStatement;
@@ -24,6 +26,7 @@ typedef struct SrmScoreJob
 {
 	int64		number;
 	char	   *statements[SRM_SCORE_N_STATEMENTS];
+	char	   *model;
 	char	   *search_path;	/* of the session that called */
 } SrmScoreJob;
 
@@ -39,8 +42,7 @@ typedef struct SrmScoreCounts
  * Puts a job on record, or joins the one that a live session runs with the same statements;
  * n_rows are to be done.  Needs SPI, as the functions below do.
  */
-extern void srm_score_job_begin(SrmScoreJob *job, const char *source, const char *target,
-								const char *model, int64 n_rows);
+extern void srm_score_job_begin(SrmScoreJob *job, const char *source, const char *target, int64 n_rows);
 
 /* The statements of a job on record, allocated in the current context. */
 extern void srm_score_job_read(SrmScoreJob *job, int64 number);

@@ -90,19 +90,10 @@ fail_statement(const SrmScorePlan *plan)
 					" text_hash = (SELECT %s FROM %s AS s %s AND %s), scored_at = pg_catalog.clock_timestamp()"
 					" WHERE t.ctid = ANY ($1)",
 					plan->target_name,
-					plan->n_items == 1 ? "score = NULL" : "margin = NULL, chosen_score = NULL, rejected_score = NULL",
+					!plan->has_pairs ? "score = NULL" : "margin = NULL, chosen_score = NULL, rejected_score = NULL",
 					quote_literal_cstr(plan->model), quote_literal_cstr(plan->digest),
 					srm_score_plan_hash(plan), plan->source_name, srm_score_plan_where(plan),
 					srm_score_plan_match(plan, "s", "t"));
-}
-
-/* The arguments of a function that takes a conversation by a named model. */
-static char *
-arguments(const char *model, const SrmScoreItem *item)
-{
-	char	   *first = psprintf("%s, i.a%d", model, item->first);
-
-	return item->second < 0 ? first : psprintf("%s, i.a%d", first, item->second);
 }
 
 /*
@@ -149,109 +140,52 @@ add_inputs(StringInfo sql, const SrmScorePlan *plan)
 	appendStringInfo(sql, " CROSS JOIN LATERAL (SELECT f.\"srm found\" AS found,"
 					 " CASE WHEN f.\"srm found\" THEN %s END AS text_hash", srm_score_plan_hash(plan));
 	for (int i = 0; i < plan->n_inputs; i++)
-		appendStringInfo(sql, ", CASE WHEN f.\"srm found\" THEN (%s\n) END AS a%d", plan->inputs[i], i);
+		appendStringInfo(sql, ", CASE WHEN f.\"srm found\" THEN (%s\n)::pg_catalog.%s END AS a%d", plan->inputs[i], plan->types[i], i);
 	appendStringInfo(sql, " FROM (SELECT (s.%s = k.\"srm key 0\") IS TRUE) AS f(\"srm found\") OFFSET 0) AS i", plan->keys[0]);
 }
 
-/* q: why row k cannot be scored, as far as that shows before it is tried; or NULL */
-static void
-add_problem(StringInfo sql, const SrmScorePlan *plan)
-{
-	appendStringInfoString(sql, " CROSS JOIN LATERAL (SELECT CASE"
-						   " WHEN NOT i.found THEN 'row is not in the source any more'");
-	for (int i = 0; i < plan->n_inputs; i++)
-		appendStringInfo(sql, " WHEN i.a%d IS NULL THEN '%s is null'", i, plan->names[i]);
-	appendStringInfoString(sql, " ELSE COALESCE(");
-	for (int i = 0; i < plan->n_items; i++)
-		appendStringInfo(sql, "%s%s%s.srm_problem(%s)", i > 0 ? ", " : "",
-						 plan->n_items == 1 ? "" : psprintf("'%s: ' || ", plan->items[i].label),
-						 plan->schema, arguments(quote_literal_cstr(plan->model), &plan->items[i]));
-	appendStringInfoString(sql, ") END AS problem OFFSET 0) AS q");
-}
-
-/* The pair at once: its responses go through the model side by side, and d1 and d2 find what came out. */
-static void
-add_margin(StringInfo sql, const SrmScorePlan *plan)
-{
-	appendStringInfo(sql, " CROSS JOIN LATERAL (SELECT CASE WHEN q.problem IS NULL THEN %s.srm_margin(%s",
-					 plan->schema, quote_literal_cstr(plan->model));
-	for (int i = 0; i < plan->n_inputs; i++)
-		appendStringInfo(sql, ", i.a%d", i);
-	appendStringInfoString(sql, ") END AS margin OFFSET 0) AS m");
-}
-
-/*
- * d1, d2: the scores of the items; n1, n2: their sentences.  No model is named where there is a problem: a
- * strict function is not called then, whereas a condition may be looked at after the call.
- */
-static void
-add_scores(StringInfo sql, const SrmScorePlan *plan)
-{
-	char	   *model = psprintf("CASE WHEN q.problem IS NULL THEN %s END", quote_literal_cstr(plan->model));
-
-	if (plan->n_items > 1)
-		add_margin(sql, plan);
-	for (int i = 0; i < plan->n_items; i++)
-	{
-		char	   *call = arguments(model, &plan->items[i]);
-
-		appendStringInfo(sql, " CROSS JOIN LATERAL %s.srm_score_details(%s) AS d%d", plan->schema, call, i + 1);
-		if (plan->sentences_name != NULL)
-			appendStringInfo(sql, " CROSS JOIN LATERAL (SELECT array_agg(sentence_no) AS no%d, array_agg(start_pos) AS start%d,"
-							 " array_agg(end_pos) AS end%d, array_agg(sentence) AS sentence%d,"
-							 " array_agg(reward) AS reward%d, array_agg(weight) AS weight%d"
-							 " FROM %s.srm_sentence_rewards(%s)) AS n%d",
-							 i + 1, i + 1, i + 1, i + 1, i + 1, i + 1, plan->schema, call, i + 1);
-	}
-}
-
-static void
-add_sentences(StringInfo sql, const SrmScorePlan *plan)
-{
-	for (int i = 0; i < plan->n_items; i++)
-		appendStringInfo(sql, ", kept%d AS (INSERT INTO %s (%s, response, sentence_no, start_pos, end_pos, sentence, reward, weight)"
-						 " SELECT %s, '%s', u.* FROM scored AS r,"
-						 " ROWS FROM (unnest(r.no%d), unnest(r.start%d), unnest(r.end%d), unnest(r.sentence%d),"
-						 " unnest(r.reward%d), unnest(r.weight%d)) AS u)",
-						 i + 1, plan->sentences_name, srm_score_plan_keys(plan, ""), number_keys(plan, "r"),
-						 plan->items[i].label, i + 1, i + 1, i + 1, i + 1, i + 1, i + 1);
-}
-
-/* What a row of the target becomes, from scored as r. */
-static const char *
-assignments(const SrmScorePlan *plan)
-{
-	return plan->n_items == 1 ? "score = r.score1" :
-		"margin = r.margin, chosen_score = r.score1, rejected_score = r.score2";
-}
-
+/* All inputs of a batch are read before the first row comes, so that one which raises an error does so before any is scored. */
 static char *
-rows_statement(const SrmScorePlan *plan)
+read_statement(const SrmScorePlan *plan)
 {
 	StringInfoData sql;
 
 	initStringInfo(&sql);
-	appendStringInfoString(&sql, "WITH given AS MATERIALIZED (SELECT b.\"srm at\", k.*, i.*");
+	appendStringInfoString(&sql, "SELECT b.\"srm at\", i.found, i.text_hash");
+	for (int i = 0; i < plan->n_inputs; i++)
+		appendStringInfo(&sql, ", i.a%d AS %s", i, plan->names[i]);
 	add_rows(&sql, plan);
 	add_inputs(&sql, plan);
-	appendStringInfo(&sql, " ORDER BY %s), scored AS MATERIALIZED (SELECT i.*, q.problem, d1.score AS score1, %s", number_keys(plan, "k"),
-					 plan->n_items == 1 ? "d1.n_tokens AS n_tokens, d1.truncated AS truncated" :
-					 "d2.score AS score2, m.margin, d1.n_tokens + d2.n_tokens AS n_tokens, d1.truncated OR d2.truncated AS truncated");
-	for (int i = 0; plan->sentences_name != NULL && i < plan->n_items; i++)
-		appendStringInfo(&sql, ", n%d.*", i + 1);
-	appendStringInfoString(&sql, " FROM given AS i");
-	add_problem(&sql, plan);
-	add_scores(&sql, plan);
-	appendStringInfoChar(&sql, ')');
-	if (plan->sentences_name != NULL)
-		add_sentences(&sql, plan);
-	appendStringInfo(&sql, ", done AS (UPDATE %s AS t SET %s, n_tokens = r.n_tokens, truncated = r.truncated,"
-					 " problem = r.problem, text_hash = r.text_hash, model = %s, digest = %s, scored_at = pg_catalog.clock_timestamp()"
-					 " FROM scored AS r WHERE t.ctid = r.\"srm at\" AND t.ctid = ANY ($1) RETURNING t.n_tokens, t.problem)"
-					 " SELECT pg_catalog.count(*), COALESCE(pg_catalog.sum(n_tokens), 0)::pg_catalog.int8, pg_catalog.count(problem) FROM done",
-					 plan->target_name, assignments(plan),
-					 quote_literal_cstr(plan->model), quote_literal_cstr(plan->digest));
+	appendStringInfo(&sql, " ORDER BY %s", number_keys(plan, "k"));
 	return sql.data;
+}
+
+static char *
+keep_statement(const SrmScorePlan *plan)
+{
+	if (plan->sentences_name == NULL)
+		return "";
+	return psprintf("INSERT INTO %s (%s, response, sentence_no, start_pos, end_pos, sentence, reward, weight)"
+					" SELECT %s, r.response, r.sentence_no, r.start_pos, r.end_pos, r.sentence, r.reward, r.weight"
+					" FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2), pg_catalog.unnest($3), pg_catalog.unnest($4),"
+					" pg_catalog.unnest($5), pg_catalog.unnest($6), pg_catalog.unnest($7), pg_catalog.unnest($8))"
+					" AS r(at, response, sentence_no, start_pos, end_pos, sentence, reward, weight)"
+					" JOIN %s AS t ON t.ctid = r.at AND t.ctid = ANY ($1)",
+					plan->sentences_name, srm_score_plan_keys(plan, ""), srm_score_plan_keys(plan, "t"), plan->target_name);
+}
+
+static char *
+write_statement(const SrmScorePlan *plan)
+{
+	return psprintf("UPDATE %s AS t SET %s, n_tokens = r.n_tokens, truncated = r.truncated,"
+					" problem = r.problem, text_hash = r.text_hash, model = %s, digest = %s, scored_at = pg_catalog.clock_timestamp()"
+					" FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2), pg_catalog.unnest($3), pg_catalog.unnest($4),"
+					" pg_catalog.unnest($5), pg_catalog.unnest($6), pg_catalog.unnest($7), pg_catalog.unnest($8))"
+					" AS r(at, text_hash, problem, n_tokens, truncated, score, other, margin)"
+					" WHERE t.ctid = r.at AND t.ctid = ANY ($1)",
+					plan->target_name,
+					!plan->has_pairs ? "score = r.score" : "margin = r.margin, chosen_score = r.score, rejected_score = r.other",
+					quote_literal_cstr(plan->model), quote_literal_cstr(plan->digest));
 }
 
 void
@@ -259,6 +193,8 @@ srm_score_plan_statements(const SrmScorePlan *plan, SrmScoreJob *job)
 {
 	job->statements[SRM_SCORE_PICK] = pick_statement(plan);
 	job->statements[SRM_SCORE_CLEAR] = clear_statement(plan);
-	job->statements[SRM_SCORE_ROWS] = rows_statement(plan);
+	job->statements[SRM_SCORE_READ] = read_statement(plan);
+	job->statements[SRM_SCORE_KEEP] = keep_statement(plan);
+	job->statements[SRM_SCORE_WRITE] = write_statement(plan);
 	job->statements[SRM_SCORE_FAIL] = fail_statement(plan);
 }

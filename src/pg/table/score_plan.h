@@ -14,14 +14,6 @@
 
 #define SRM_SCORE_MAX_INPUTS	3
 
-/* One response of a row: which of its inputs make up the conversation. */
-typedef struct SrmScoreItem
-{
-	const char *label;			/* "response", "chosen" or "rejected" */
-	int			first;			/* input: a prompt, or messages */
-	int			second;			/* input: a response, or -1 */
-} SrmScoreItem;
-
 /*
  * All strings are SQL, in the encoding of the database: names are quoted,
  * expressions are those of the caller.
@@ -37,10 +29,10 @@ typedef struct SrmScorePlan
 	char	  **keys;
 	bool		has_index;		/* of the source, that finds the first of them */
 	int			n_inputs;
-	const char *names[SRM_SCORE_MAX_INPUTS];	/* of the arguments, for messages */
+	const char *names[SRM_SCORE_MAX_INPUTS];	/* of the arguments */
 	char	   *inputs[SRM_SCORE_MAX_INPUTS];
-	int			n_items;		/* 1, or 2 of a pair */
-	SrmScoreItem items[2];
+	const char *types[SRM_SCORE_MAX_INPUTS];	/* what they are read as: "text" or "jsonb" */
+	bool		has_pairs;		/* of chosen and rejected */
 	char	   *filter;			/* NULL: all rows */
 	char	   *model;			/* with its digest */
 	char	   *digest;

@@ -193,23 +193,16 @@ check_type(const char *name, Oid type, bool takes_text, bool takes_messages)
 					 "texts have a prompt before them.")));
 }
 
-/* The scoring functions take jsonb, and no json. */
-static int
+static void
 add_input(SrmScorePlan *plan, const char *name, char *expression, bool takes_text, bool takes_messages)
 {
 	Oid			type = type_of(plan, expression);
 
 	check_type(name, type, takes_text, takes_messages);
 	plan->names[plan->n_inputs] = name;
-	plan->inputs[plan->n_inputs] = type == JSONOID ?
-		psprintf("(%s\n)::pg_catalog.jsonb", expression) : expression;
-	return plan->n_inputs++;
-}
-
-static void
-add_item(SrmScorePlan *plan, const char *label, int first, int second)
-{
-	plan->items[plan->n_items++] = (SrmScoreItem) {label, first, second};
+	plan->inputs[plan->n_inputs] = expression;
+	plan->types[plan->n_inputs] = type == JSONBOID || type == JSONOID ? "jsonb" : "text";
+	plan->n_inputs++;
 }
 
 static void
@@ -231,23 +224,23 @@ read_inputs(FunctionCallInfo fcinfo, SrmScorePlan *plan)
 	char	   *messages = get_text(fcinfo, ARGUMENT_MESSAGES);
 	char	   *chosen = get_text(fcinfo, ARGUMENT_CHOSEN);
 	char	   *rejected = get_text(fcinfo, ARGUMENT_REJECTED);
-	int			first = prompt == NULL ? -1 : add_input(plan, "prompt", prompt, true, true);
+	bool		has_prompt = prompt != NULL;
 
 	if ((response != NULL) + (messages != NULL) + (chosen != NULL) != 1 ||
 		(chosen == NULL) != (rejected == NULL) ||
 		(response != NULL && prompt == NULL) || (messages != NULL && prompt != NULL))
 		fail_inputs();
+	if (has_prompt)
+		add_input(plan, "prompt", prompt, true, true);
 	if (response != NULL)
-		add_item(plan, "response", first, add_input(plan, "response", response, true, false));
+		add_input(plan, "response", response, true, false);
 	else if (messages != NULL)
-		add_item(plan, "response", add_input(plan, "messages", messages, false, true), -1);
+		add_input(plan, "messages", messages, false, true);
 	else
 	{
-		int			a = add_input(plan, "chosen", chosen, first >= 0, first < 0);
-		int			b = add_input(plan, "rejected", rejected, first >= 0, first < 0);
-
-		add_item(plan, "chosen", first < 0 ? a : first, first < 0 ? -1 : a);
-		add_item(plan, "rejected", first < 0 ? b : first, first < 0 ? -1 : b);
+		plan->has_pairs = true;
+		add_input(plan, "chosen", chosen, has_prompt, !has_prompt);
+		add_input(plan, "rejected", rejected, has_prompt, !has_prompt);
 	}
 }
 
@@ -340,7 +333,7 @@ make_target(const SrmScorePlan *plan)
 	run(psprintf("ALTER TABLE %s ADD PRIMARY KEY (%s), %s, ADD COLUMN n_tokens integer,"
 				 " ADD COLUMN truncated boolean, ADD COLUMN problem text, ADD COLUMN model text, ADD COLUMN digest text,"
 				 " ADD COLUMN text_hash bigint, ADD COLUMN scored_at timestamptz",
-				 plan->target_name, keys, plan->n_items == 1 ? "ADD COLUMN score real" :
+				 plan->target_name, keys, !plan->has_pairs ? "ADD COLUMN score real" :
 				 "ADD COLUMN margin real, ADD COLUMN chosen_score real, ADD COLUMN rejected_score real"),
 		SPI_OK_UTILITY);
 	run(psprintf("CREATE INDEX ON %s (%s) WHERE scored_at IS NULL", plan->target_name, keys), SPI_OK_UTILITY);
@@ -366,7 +359,7 @@ check_target(const SrmScorePlan *plan)
 	char	   *missing = get_value(psprintf("SELECT pg_catalog.string_agg(c, ', ') FROM unnest(%s::pg_catalog.text[]) AS c"
 											 " WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_attribute WHERE attrelid = %s::pg_catalog.regclass"
 											 " AND attname = c AND NOT attisdropped)",
-											 plan->n_items == 1 ? "'{score,n_tokens,truncated,problem,model,digest,text_hash,scored_at}'" :
+											 !plan->has_pairs ? "'{score,n_tokens,truncated,problem,model,digest,text_hash,scored_at}'" :
 											 "'{margin,chosen_score,rejected_score,n_tokens,truncated,problem,model,digest,text_hash,scored_at}'",
 											 quote_literal_cstr(plan->target_name)));
 
@@ -559,10 +552,11 @@ SRM_FUNCTION(srm_sql_score_table)
 	MemoryContextSwitchTo(context);
 	plan = make_plan(fcinfo);
 	srm_score_plan_statements(plan, &job);
+	job.model = plan->model;
 	job.search_path = namespace_search_path;
 	n_rows = prepare_target(plan);
 	check_workers(plan, n_workers);
-	srm_score_job_begin(&job, plan->source_name, plan->target_name, plan->model, n_rows);
+	srm_score_job_begin(&job, plan->source_name, plan->target_name, n_rows);
 	srm_score_job_join(&job);
 	/* What is wrong with the statements shows before anything is committed */
 	runner = srm_score_batch_begin(&job, context);

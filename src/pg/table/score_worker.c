@@ -143,7 +143,7 @@ work(int64 number)
 	srm_score_job_join(&job);
 	runner = srm_score_batch_begin(&job, context);
 	end_transaction();
-	pgstat_report_activity(STATE_RUNNING, job.statements[SRM_SCORE_ROWS]);
+	pgstat_report_activity(STATE_RUNNING, job.statements[SRM_SCORE_READ]);
 	while (run_batch(runner))
 		CHECK_FOR_INTERRUPTS();
 }
