@@ -4,11 +4,11 @@
  *	  The corridor from a conversation to a scored response.
  *
  * read_responses(), near the end, shows the whole way of the responses of one
- * pass; fits() decides which go together.
+ * pass; srm_readings_fit() decides which go together.
  *
  *-------------------------------------------------------------------------
  */
-#include "score/scorer.h"
+#include "score/readings.h"
 
 #include <math.h>
 #include <string.h>
@@ -16,70 +16,10 @@
 #include "base/sizes.h"
 #include "reward/aggregator.h"
 #include "score/memo.h"
-#include "score/prompt.h"
 #include "score/values.h"
 
-/*
- * Responses go into one pass up to so many tokens, with their prompts where these are not the same: more do
- * not make products faster, but take memory.
- */
-#define MAX_ROWS		1024
-#define MAX_READINGS	256
-#define MAX_PROMPT_TOKENS	4096	/* of prompts that are not the same; their keys lie in memory, layer by layer */
-
-/* What the requests of one call have in common. */
-typedef struct Call
-{
-	SrmScorer  *scorer;
-	SrmScoreRequest *requests;
-	size_t	   *twins;			/* for each, the first that asks for the same */
-	const SrmScoreOptions *options;
-	bool		needs_all;		/* the first failure ends the call */
-	SrmMessage *messages;		/* room for those of any request */
-	SrmArena   *arena;
-	const SrmStop *stop;
-	SrmStatus  *status;			/* of the request at hand */
-} Call;
-
-/* A prompt of a pass. */
-typedef struct Prompt
-{
-	SrmPromptText text;
-	SrmPromptRest rest;			/* behind what the one before it, or the cache, has in common with it */
-} Prompt;
-
-/* One response on its way. */
-typedef struct Reading
-{
-	SrmMemoKey	key;
-	SrmLayout	layout;
-	int32_t    *ids;			/* (layout.tokens.n) */
-	SrmPromptText prompt;		/* without hidden states; */
-	size_t		prompt_number;	/* of the batch's, which has them */
-	uint32_t   *wanted;			/* (n_wanted) tokens of the response's block to read */
-	size_t		n_wanted;
-	float	   *states;			/* (n_wanted, dim) theirs */
-	float	   *hidden;			/* (n + 1, dim) at the boundaries */
-	double	   *values;			/* v (n + 1) at the boundaries */
-	double	   *token_values;	/* (n_token_rewards) at the response's tokens */
-	SrmScored  *scored;
-	size_t		number;			/* of the request */
-} Reading;
-
-/* Responses that go through the decoder together: they have the same angles. */
-typedef struct Batch
-{
-	Reading    *readings;		/* (n) */
-	size_t		n;
-	size_t		n_rows;			/* tokens behind prompts */
-	Prompt	   *prompts;		/* (n_prompts) of which no two are the same */
-	size_t		n_prompts;
-	size_t		n_prompt_rows;	/* tokens of prompts that are to be computed, */
-	size_t		n_prompt_tokens;	/* and all of them */
-} Batch;
-
 static bool
-needs_tokens(const Call *call)
+needs_tokens(const SrmScoreCall *call)
 {
 	return call->options->want_tokens ||
 		call->options->aggregation == SRM_AGGREGATE_TOKEN_MEAN;
@@ -87,13 +27,13 @@ needs_tokens(const Call *call)
 
 /* Whether the states of all tokens behind the prompt are wanted. */
 static bool
-needs_states(const Call *call)
+needs_states(const SrmScoreCall *call)
 {
 	return needs_tokens(call) || call->scorer->model->head.pools_mean;
 }
 
 static bool
-collect_ids(const Call *call, Reading *reading)
+collect_ids(const SrmScoreCall *call, SrmReading *reading)
 {
 	const SrmTokens *tokens = &reading->layout.tokens;
 
@@ -115,7 +55,7 @@ collect_ids(const Call *call, Reading *reading)
  * tokens are asked for.
  */
 static bool
-choose_tokens(const Call *call, Reading *reading)
+choose_tokens(const SrmScoreCall *call, SrmReading *reading)
 {
 	const SrmLayout *layout = &reading->layout;
 	SrmPromptText *prompt = &reading->prompt;
@@ -137,7 +77,7 @@ choose_tokens(const Call *call, Reading *reading)
 }
 
 static bool
-allocate_results(const Call *call, Reading *reading)
+allocate_results(const SrmScoreCall *call, SrmReading *reading)
 {
 	size_t		n = reading->layout.n;
 	size_t		dim = call->scorer->model->decoder.dim;
@@ -158,7 +98,7 @@ allocate_results(const Call *call, Reading *reading)
 
 /* The messages of a request with the response, which are as many as the result says. */
 static size_t
-join_messages(const Call *call, const SrmScoreRequest *request)
+join_messages(const SrmScoreCall *call, const SrmScoreRequest *request)
 {
 	if (request->n_messages > 0)
 		memcpy(call->messages, request->messages, request->n_messages * sizeof(SrmMessage));
@@ -168,7 +108,7 @@ join_messages(const Call *call, const SrmScoreRequest *request)
 
 /* The layout, unless srm_scorer_check() has left it. */
 static bool
-lay_out(const Call *call, Reading *reading, size_t n_messages)
+lay_out(const SrmScoreCall *call, SrmReading *reading, size_t n_messages)
 {
 	bool		found;
 
@@ -181,111 +121,12 @@ lay_out(const Call *call, Reading *reading, size_t n_messages)
 
 /* The first half of the way: all that comes before the decoder. */
 static bool
-begin_reading(const Call *call, Reading *reading, size_t n_messages)
+begin_reading(const SrmScoreCall *call, SrmReading *reading, size_t n_messages)
 {
 	return lay_out(call, reading, n_messages) &&
 		collect_ids(call, reading) &&
 		choose_tokens(call, reading) &&
 		allocate_results(call, reading);
-}
-
-/* The prompt before number, or that of the cache, of which the scorer may know nothing. */
-static const SrmPromptText *
-prompt_before(const Call *call, const Batch *batch, size_t number)
-{
-	return number > 0 ? &batch->prompts[number - 1].text : &call->scorer->prompt->text;
-}
-
-/* The sequence of a prompt: what is not there of its states. */
-static bool
-list_prompt(const Call *call, Batch *batch, size_t number, SrmSequence *sequences)
-{
-	Prompt	   *prompt = &batch->prompts[number];
-	SrmPromptText *text = &prompt->text;
-	SrmPromptRest *rest = &prompt->rest;
-	size_t		dim = call->scorer->model->decoder.dim;
-
-	srm_prompt_compare(rest, text, prompt_before(call, batch, number));
-	text->hidden = srm_arena_array(call->arena, SRM_MAX_READ * dim, sizeof(float), call->status);
-	if (text->hidden == NULL)
-		return false;
-	sequences[number] = (SrmSequence) {
-		.tokens = text->tokens + rest->n_common,.n_tokens = text->n_tokens - rest->n_common,
-		.wanted = rest->wanted,.n_wanted = text->n_read - rest->n_read_before,
-		.hidden = text->hidden + rest->n_read_before * dim,
-		.n_common = rest->n_common,.common = number > 0 ? &sequences[number - 1] : NULL,
-		.is_kept = text->n_tokens > 0 && number + 1 == batch->n_prompts,.rope_length = text->rope_length
-	};
-	return true;
-}
-
-/* All prompts, and behind them all responses. */
-static SrmSequence *
-list_sequences(const Call *call, Batch *batch)
-{
-	SrmSequence *sequences = srm_arena_array(call->arena, batch->n_prompts + batch->n, sizeof(SrmSequence), call->status);
-
-	if (sequences == NULL)
-		return NULL;
-	for (size_t i = 0; i < batch->n_prompts; i++)
-		if (!list_prompt(call, batch, i, sequences))
-			return NULL;
-	for (size_t i = 0; i < batch->n; i++)
-	{
-		const Reading *reading = &batch->readings[i];
-		size_t		n_prompt = reading->layout.n_prompt;
-
-		/* A template may put nothing before the response: no state, value 0 */
-		sequences[batch->n_prompts + i] = (SrmSequence) {
-			.tokens = reading->ids + n_prompt,.n_tokens = reading->layout.tokens.n - n_prompt,
-			.wanted = reading->wanted,.n_wanted = reading->n_wanted,.n_first = reading->layout.n_first,
-			.hidden = reading->states,.past = n_prompt > 0 ? &sequences[reading->prompt_number] : NULL,
-			.rope_length = reading->prompt.rope_length
-		};
-	}
-	return sequences;
-}
-
-/* The prompts' hidden states that were there, and the last one for the next call. */
-static void
-end_prompts(const Call *call, Batch *batch)
-{
-	SrmScorer  *scorer = call->scorer;
-	const SrmPromptText *last = &batch->prompts[batch->n_prompts - 1].text;
-
-	for (size_t i = 0; i < batch->n_prompts; i++)
-		srm_prompt_take_hidden(&batch->prompts[i].text, &batch->prompts[i].rest,
-							   prompt_before(call, batch, i), scorer->model->decoder.dim);
-	if (last->n_tokens > 0)
-		srm_prompt_keep(scorer->prompt, last);
-}
-
-/* One pass: what is not there of the prompts' states, and the responses behind them. */
-static bool
-run_decoder(const Call *call, Batch *batch)
-{
-	SrmScorer  *scorer = call->scorer;
-	bool		has_prompt = batch->prompts[batch->n_prompts - 1].text.n_tokens > 0;
-	SrmSequence *sequences = list_sequences(call, batch);
-	size_t		n_sequences = batch->n_prompts + batch->n;
-	bool		done;
-
-	if (sequences == NULL ||
-		!srm_prompt_reserve(scorer->prompt, batch->prompts[batch->n_prompts - 1].text.n_tokens, call->status))
-		return false;
-	done = srm_decoder_forward_batch(&scorer->model->decoder, has_prompt ? scorer->prompt->cache : NULL, sequences,
-									 n_sequences, call->options->n_threads, call->stop, call->status);
-	srm_model_release(scorer->model);
-	if (!done)
-	{
-		srm_prompt_shorten(scorer->prompt);
-		return false;
-	}
-	end_prompts(call, batch);
-	scorer->n_passes++;
-	for (size_t i = 0; i < n_sequences; i++)
-		scorer->n_computed += sequences[i].n_tokens;
-	return true;
 }
 
 static bool
@@ -303,7 +144,7 @@ check_finite(const double *values, size_t n, SrmStatus *status)
 
 /* Values of states (n, dim); a gate reads the first of the prompt's states. */
 static bool
-read_values(const Call *call, const Reading *reading, double *values, const float *states, size_t n)
+read_values(const SrmScoreCall *call, const SrmReading *reading, double *values, const float *states, size_t n)
 {
 	bool		has_gate = reading->layout.gate < reading->layout.n_prompt;
 
@@ -330,7 +171,7 @@ pool_states(float *mean, const float *states, size_t n, size_t dim)
  * those of the response's block.
  */
 static bool
-read_boundaries(const Call *call, Reading *reading)
+read_boundaries(const SrmScoreCall *call, SrmReading *reading)
 {
 	const SrmLayout *layout = &reading->layout;
 	size_t		dim = call->scorer->model->decoder.dim;
@@ -359,7 +200,7 @@ read_boundaries(const Call *call, Reading *reading)
  * that the rewards of its tokens add up to the sentence's.
  */
 static bool
-read_tokens(const Call *call, Reading *reading)
+read_tokens(const SrmScoreCall *call, SrmReading *reading)
 {
 	const SrmLayout *layout = &reading->layout;
 	SrmScored  *scored = reading->scored;
@@ -391,7 +232,7 @@ read_tokens(const Call *call, Reading *reading)
 }
 
 static void
-reward_tokens(Reading *reading)
+reward_tokens(SrmReading *reading)
 {
 	double		before = reading->values[0];
 
@@ -404,7 +245,7 @@ reward_tokens(Reading *reading)
 
 /* Known before the pass, so that nobody waits for an error. */
 static bool
-check_aggregation(const Call *call)
+check_aggregation(const SrmScoreCall *call)
 {
 	if (call->scorer->model->head.is_of_steps &&
 		(needs_tokens(call) || call->options->aggregation == SRM_AGGREGATE_ATTENTION))
@@ -420,7 +261,7 @@ check_aggregation(const Call *call)
 }
 
 static bool
-attend(const Call *call, Reading *reading)
+attend(const SrmScoreCall *call, SrmReading *reading)
 {
 	const SrmModel *model = call->scorer->model;
 	const SrmModelAttention *attention = &model->attention;
@@ -436,7 +277,7 @@ attend(const Call *call, Reading *reading)
 
 /* From values to rewards, weights and the score. */
 static bool
-aggregate(const Call *call, Reading *reading)
+aggregate(const SrmScoreCall *call, SrmReading *reading)
 {
 	SrmScored  *scored = reading->scored;
 	SrmAggregation aggregation = call->options->aggregation;
@@ -470,7 +311,7 @@ aggregate(const Call *call, Reading *reading)
 
 /* The second half of the way: from hidden states to the score. */
 static bool
-finish_reading(const Call *call, Reading *reading)
+finish_reading(const SrmScoreCall *call, SrmReading *reading)
 {
 	if (!read_boundaries(call, reading) ||
 		(needs_tokens(call) && !read_tokens(call, reading)) ||
@@ -483,16 +324,9 @@ finish_reading(const Call *call, Reading *reading)
 	return true;
 }
 
-static void
-empty_batch(Batch *batch)
-{
-	memset(batch->readings, 0, batch->n * sizeof(Reading));
-	batch->n = batch->n_rows = batch->n_prompts = batch->n_prompt_rows = batch->n_prompt_tokens = 0;
-}
-
 /* Makes a request the one at hand, whose failures are its own; whether it has not failed. */
 static bool
-turn_to(Call *call, size_t number)
+turn_to(SrmScoreCall *call, size_t number)
 {
 	call->scorer->at = number;
 	call->status = &call->requests[number].status;
@@ -501,26 +335,24 @@ turn_to(Call *call, size_t number)
 
 /* Whether the call goes on after a failure of the request at hand. */
 static bool
-goes_on(const Call *call)
+goes_on(const SrmScoreCall *call)
 {
 	return !call->needs_all && call->status->code != SRM_STOPPED;
 }
 
-static void add_to_batch(const Call *call, Batch *batch, const Reading *reading);
-
 /* After a failure that may be due to any of them, each by itself. */
 static bool
-run_one_by_one(Call *call, const Batch *batch)
+run_one_by_one(SrmScoreCall *call, const SrmReadings *batch)
 {
 	for (size_t i = 0; i < batch->n; i++)
 	{
-		Reading		alone;
-		Prompt		prompt;
-		Batch		one = {.readings = &alone,.prompts = &prompt};
+		SrmReading	alone;
+		SrmReadPrompt prompt;
+		SrmReadings	one = {.readings = &alone,.prompts = &prompt};
 
 		(void) turn_to(call, batch->readings[i].number);
-		add_to_batch(call, &one, &batch->readings[i]);
-		if (run_decoder(call, &one))
+		srm_readings_add(call, &one, &batch->readings[i]);
+		if (srm_readings_run(call, &one))
 			batch->prompts[batch->readings[i].prompt_number].text.hidden = prompt.text.hidden;
 		else if (!goes_on(call))
 			return false;
@@ -530,11 +362,11 @@ run_one_by_one(Call *call, const Batch *batch)
 
 /* The responses of a batch through the decoder; a failure is that of the request, where the call goes on. */
 static bool
-run_batch(Call *call, Batch *batch)
+run_batch(SrmScoreCall *call, SrmReadings *batch)
 {
 	(void) turn_to(call, batch->readings[0].number);
 	call->scorer->at = SIZE_MAX;
-	if (run_decoder(call, batch))
+	if (srm_readings_run(call, batch))
 		return true;
 	if (batch->n == 1 || !goes_on(call))
 		return goes_on(call);
@@ -544,7 +376,7 @@ run_batch(Call *call, Batch *batch)
 
 /* The responses of a batch, from tokens to results; empties it. */
 static bool
-read_responses(Call *call, Batch *batch)
+read_responses(SrmScoreCall *call, SrmReadings *batch)
 {
 	if (batch->n == 0)
 		return true;
@@ -552,88 +384,22 @@ read_responses(Call *call, Batch *batch)
 		return false;
 	for (size_t i = 0; i < batch->n; i++)
 	{
-		Reading    *reading = &batch->readings[i];
+		SrmReading *reading = &batch->readings[i];
 
 		reading->prompt.hidden = batch->prompts[reading->prompt_number].text.hidden;
 		if (turn_to(call, reading->number) && !finish_reading(call, reading) && !goes_on(call))
 			return false;
 	}
-	empty_batch(batch);
+	srm_readings_clear(batch);
 	return true;
-}
-
-/* Whether they are one, with the same tokens read. */
-static bool
-same_prompt(const SrmPromptText *a, const SrmPromptText *b)
-{
-	return a->n_tokens == b->n_tokens && a->n_read == b->n_read &&
-		memcmp(a->read, b->read, sizeof(a->read)) == 0 &&
-		memcmp(a->tokens, b->tokens, a->n_tokens * sizeof(int32_t)) == 0;
-}
-
-/* The number of a reading's prompt, or n_prompts. */
-static size_t
-find_prompt(const Batch *batch, const Reading *reading)
-{
-	size_t		i = batch->n_prompts;
-
-	/* That of the last one, most often */
-	while (i > 0)
-		if (same_prompt(&batch->prompts[--i].text, &reading->prompt))
-			return i;
-	return batch->n_prompts;
-}
-
-/* Tokens of a reading's prompt that come to those of the batch. */
-static size_t
-count_prompt_rows(const Call *call, const Batch *batch, const Reading *reading)
-{
-	SrmPromptRest rest;
-
-	srm_prompt_compare(&rest, &reading->prompt, prompt_before(call, batch, batch->n_prompts));
-	return reading->prompt.n_tokens - rest.n_common;
-}
-
-/*
- * Whether a response may go into the pass of those that wait.  A prompt that all of them share may have any length.
- */
-static bool
-fits(const Call *call, const Batch *batch, const Reading *reading)
-{
-	size_t		n_rows = batch->n_rows + reading->layout.tokens.n - reading->layout.n_prompt;
-
-	if (batch->n == 0)
-		return true;
-	if (batch->n == MAX_READINGS || batch->readings[0].prompt.rope_length != reading->prompt.rope_length)
-		return false;
-	if (find_prompt(batch, reading) < batch->n_prompts)
-		return n_rows + (batch->n_prompts > 1 ? batch->n_prompt_rows : 0) <= MAX_ROWS;
-	return (batch->n_prompt_tokens > 0) == (reading->prompt.n_tokens > 0) &&
-		batch->n_prompt_tokens + reading->prompt.n_tokens <= MAX_PROMPT_TOKENS &&
-		n_rows + batch->n_prompt_rows + count_prompt_rows(call, batch, reading) <= MAX_ROWS;
-}
-
-static void
-add_to_batch(const Call *call, Batch *batch, const Reading *reading)
-{
-	Reading    *added = &batch->readings[batch->n++];
-
-	*added = *reading;
-	added->prompt_number = find_prompt(batch, reading);
-	batch->n_rows += reading->layout.tokens.n - reading->layout.n_prompt;
-	if (added->prompt_number < batch->n_prompts)
-		return;
-	batch->n_prompt_rows += count_prompt_rows(call, batch, reading);
-	batch->n_prompt_tokens += reading->prompt.n_tokens;
-	batch->prompts[batch->n_prompts++].text = reading->prompt;
 }
 
 /* Puts a response with those that wait, or finds its result at once. */
 static bool
-add_response(Call *call, Batch *batch, size_t number)
+add_response(SrmScoreCall *call, SrmReadings *batch, size_t number)
 {
 	SrmScoreRequest *request = &call->requests[number];
-	Reading		reading = {.scored = &request->scored,.number = number};
+	SrmReading	reading = {.scored = &request->scored,.number = number};
 	size_t		n_messages = join_messages(call, request);
 	bool		found = false;
 
@@ -647,9 +413,9 @@ add_response(Call *call, Batch *batch, size_t number)
 		return true;
 	if (!begin_reading(call, &reading, n_messages))
 		return goes_on(call);
-	if (!fits(call, batch, &reading) && !read_responses(call, batch))
+	if (!srm_readings_fit(call, batch, &reading) && !read_responses(call, batch))
 		return false;
-	add_to_batch(call, batch, &reading);
+	srm_readings_add(call, batch, &reading);
 	return true;
 }
 
@@ -676,7 +442,7 @@ find_twin(const SrmScoreRequest *requests, size_t number)
 }
 
 static bool
-score_requests(Call *call, Batch *batch, size_t n)
+score_requests(SrmScoreCall *call, SrmReadings *batch, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
 	{
@@ -703,26 +469,26 @@ score_requests(Call *call, Batch *batch, size_t n)
 
 /* Room for what waits, and for the messages of any request. */
 static bool
-allocate_batch(Call *call, Batch *batch, size_t n, SrmStatus *status)
+allocate_batch(SrmScoreCall *call, SrmReadings *batch, size_t n, SrmStatus *status)
 {
-	size_t		n_waiting = srm_smaller(n, MAX_READINGS);
+	size_t		n_waiting = srm_smaller(n, SRM_MAX_READINGS);
 	size_t		n_messages = 0;
 
 	for (size_t i = 0; i < n; i++)
 		n_messages = call->requests[i].n_messages > n_messages ? call->requests[i].n_messages : n_messages;
 	call->messages = srm_arena_array(call->arena, n_messages + 1, sizeof(SrmMessage), status);
 	call->twins = srm_arena_array(call->arena, n, sizeof(size_t), status);
-	batch->readings = srm_arena_array(call->arena, n_waiting, sizeof(Reading), status);
-	batch->prompts = srm_arena_array(call->arena, n_waiting, sizeof(Prompt), status);
+	batch->readings = srm_arena_array(call->arena, n_waiting, sizeof(SrmReading), status);
+	batch->prompts = srm_arena_array(call->arena, n_waiting, sizeof(SrmReadPrompt), status);
 	return status->code == SRM_OK;
 }
 
 static bool
-run_call(Call *call, size_t n, SrmStatus *status)
+run_call(SrmScoreCall *call, size_t n, SrmStatus *status)
 {
 	SrmScorer  *scorer = call->scorer;
 	size_t		cache_bytes = call->options->cache_bytes;
-	Batch		batch = {0};
+	SrmReadings	batch = {0};
 	bool		done;
 
 	scorer->at = SIZE_MAX;
@@ -746,7 +512,7 @@ bool
 srm_scorer_score_requests(SrmScorer *scorer, SrmScoreRequest *requests, size_t n, const SrmScoreOptions *options,
 						  SrmArena *arena, const SrmStop *stop, SrmStatus *status)
 {
-	Call		call = {.scorer = scorer,.requests = requests,.options = options,.arena = arena,.stop = stop};
+	SrmScoreCall		call = {.scorer = scorer,.requests = requests,.options = options,.arena = arena,.stop = stop};
 
 	return run_call(&call, n, status);
 }
@@ -757,7 +523,7 @@ srm_scorer_score_responses(SrmScorer *scorer, const SrmMessage *messages, size_t
 						   const SrmScoreOptions *options, SrmArena *arena,
 						   SrmScored *scored, const SrmStop *stop, SrmStatus *status)
 {
-	Call		call = {.scorer = scorer,.options = options,.needs_all = true,.arena = arena,.stop = stop};
+	SrmScoreCall		call = {.scorer = scorer,.options = options,.needs_all = true,.arena = arena,.stop = stop};
 
 	call.requests = srm_arena_array(arena, n_responses, sizeof(SrmScoreRequest), status);
 	if (call.requests == NULL)
