@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/words.h"
 #include "kernel/kernels.h"
 
 #define LANE_BYTES	4
@@ -48,7 +49,7 @@ write_columns(char *lanes, size_t column, size_t n, const char *from)
 	{
 		size_t		start = (i * SRM_PANEL + column) * LANE_BYTES;
 
-		memcpy(lanes + start, from + start, n * LANE_BYTES);
+		srm_copy_words(lanes + start, from + start, n);
 	}
 }
 
@@ -85,7 +86,7 @@ write_lane(uint32_t *lane, SrmCompute compute, bool keep, const float *a, const 
 	uint32_t	pairs[SRM_PANEL];
 
 	if (compute == SRM_COMPUTE_F32)
-		memcpy(lane, a, n * LANE_BYTES);
+		srm_copy_words(lane, a, n);
 	else if (!keep)
 		srm_kernels->pair_rows(lane, a, b, n);
 	else

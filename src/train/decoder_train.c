@@ -15,13 +15,14 @@
 #include <string.h>
 
 #include "base/sizes.h"
+#include "base/words.h"
 #include "nn/decoder.h"
 #include "nn/norm.h"
 #include "nn/rope.h"
 #include "train/decoder_adapters.h"
 
 /* A tile of a weight's gradient, and the rows that are added to it at a time. */
-#define TILE_ROWS	96
+#define TILE_ROWS	144
 #define TILE_COLS	256
 #define TILE_DEPTH	128
 
@@ -387,7 +388,7 @@ sum_tile(const MapSum *map, size_t row, size_t col, float *scratch)
 
 		/* A block of its own: rows that lie a power of two apart share few places of a cache */
 		for (size_t i = 0; i < depth; i++)
-			memcpy(scratch + i * TILE_ROWS, map->dout + (first + i) * map->rows + row, n_rows * sizeof(float));
+			srm_copy_words(scratch + i * TILE_ROWS, map->dout + (first + i) * map->rows + row, n_rows);
 		srm_kernels->pack_columns(panels, map->x + first * map->cols + col, map->cols, 1, n_cols, depth);
 		srm_kernels->multiply_columns(map->dw + row * map->cols + col, map->cols, scratch, 1, TILE_ROWS,
 									panels, n_rows, n_cols, depth, true);
