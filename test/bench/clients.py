@@ -5,13 +5,9 @@ import csv
 import http.client
 import json
 import os
-import socket
 import subprocess
 import threading
 import time
-import urllib.request
-
-import numpy as np
 
 import checkpoint
 import engines
@@ -77,13 +73,14 @@ class Connection:
     def __init__(self, port):
         self.connection = http.client.HTTPConnection("127.0.0.1", port)
 
-    def post(self, path, what):
-        self.connection.request("POST", path, json.dumps(what), {"Content-Type": "application/json"})
+    def scores(self, conversations):
+        body = json.dumps({"conversations": conversations})
+        self.connection.request("POST", "/", body, {"Content-Type": "application/json"})
         answer = self.connection.getresponse()
         text = answer.read()
         if answer.status != 200:
             raise OSError(f"the service answers {answer.status}: {text[:200]!r}")
-        return json.loads(text)
+        return json.loads(text)["scores"]
 
 
 class Service:
@@ -95,25 +92,17 @@ class Service:
         self.bench, self.name, self.n_threads = bench, name, n_threads
         self.engine = engines.make(bench, "table", name)
 
-    def start(self):
-        """The process, and the port at which it listens."""
-        process = subprocess.Popen(
+    def open(self):
+        self.process = subprocess.Popen(
             [self.bench.python, os.path.join(engines.HERE, "service.py"), *self.engine.arguments(self.n_threads)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.bench.log, text=True,
             env=engines.peer_environment("unbound"))
-        words = process.stdout.readline().split()
+        words = self.process.stdout.readline().split()
         if not words or words[0] != "ready":
             raise engines.Unavailable(self.bench.last_words())
-        return process, int(words[1])
-
-    def open(self):
-        self.process, self.port = self.start()
+        self.port = int(words[1])
         self.local = threading.local()
         self.request([["Warm.", "Up. " * 100]] * 4)
-
-    def ask(self, connection, conversations):
-        """The scores."""
-        return connection.post("/", {"conversations": conversations})["scores"]
 
     def close(self):
         self.process.stdin.close()
@@ -123,7 +112,7 @@ class Service:
     def request(self, conversations):
         if not hasattr(self.local, "connection"):
             self.local.connection = Connection(self.port)
-        return self.ask(self.local.connection, conversations)
+        return self.local.connection.scores(conversations)
 
     def score_table(self, n_threads):
         """n_threads is that of the service, which was started with it."""
@@ -148,58 +137,6 @@ class Service:
         connections = [Connection(self.port) for _ in range(n_clients)]
 
         def caller(connection):
-            return lambda prompt, response: self.ask(connection, [[prompt, response]])[0]
+            return lambda prompt, response: connection.scores([[prompt, response]])[0]
 
         return [caller(connection) for connection in connections], lambda: None
-
-
-class LlamaService(Service):
-    """llama-server, which gives the last token's hidden state; its client tokenizes, and has the head."""
-
-    def start(self):
-        import service
-
-        program = self.bench.llama_server
-        if program is None:
-            raise engines.Unavailable("no llama-server beside llama-bench; see --llama")
-        directory = self.bench.model_path("table", "float32")
-        model = self.bench.peer_file("table", self.engine.kind, "gguf")
-        self.reader = service.Reader(directory)
-        self.head, self.bias = checkpoint.Checkpoint(directory).head()
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
-        process = subprocess.Popen(
-            [program, "-m", model, "--embedding", "--pooling", "last", "--port", str(port), "-t", str(self.n_threads),
-             "-tb", str(self.n_threads), "-np", "8", "-c", "16384", "-b", "4096", "-ub", "4096"],
-            stdin=subprocess.PIPE, stdout=self.bench.log, stderr=self.bench.log,
-            env=engines.peer_environment("unbound"))
-        wait_for(process, port)
-        return process, port
-
-    def ask(self, connection, conversations):
-        answers = connection.post("/embedding", {"content": self.reader.ids(conversations), "embd_normalize": -1})
-        states = sorted(answers, key=lambda answer: answer["index"])
-        return [float(self.head @ np.array(answer["embedding"][0], np.float32)) + self.bias for answer in states]
-
-    def close(self):
-        self.process.terminate()
-        self.process.wait()
-
-
-def wait_for(process, port):
-    """Until it answers that it is well."""
-    for _ in range(600):
-        if process.poll() is not None:
-            break
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=1):
-                return
-        except OSError:
-            time.sleep(0.1)
-    process.kill()
-    raise engines.Unavailable("llama-server does not start")
-
-
-def make_service(bench, name, n_threads):
-    return (LlamaService if name.startswith("llama-") else Service)(bench, name, n_threads)

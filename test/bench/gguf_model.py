@@ -1,7 +1,6 @@
-"""A model as GGUF files for llama.cpp, written with its own gguf package.
+"""The random model as GGUF files for llama.cpp, written with its own gguf package.
 
-The vocabulary of a random model, which has norms of heads, is left small, as llama-bench computes the head that a
-reward model does not have.  A Llama keeps its own: it is for llama-server, which is given token ids.
+The vocabulary is left small, as llama.cpp computes the head, which a reward model does not have.
 """
 
 import numpy as np
@@ -21,7 +20,7 @@ def file_types(gguf):
             "q4_0": (gguf.GGMLQuantizationType.Q4_0, gguf.LlamaFileType.MOSTLY_Q4_0)}
 
 
-def add_description(writer, shape, file_type, vocabulary):
+def add_description(writer, shape, file_type):
     writer.add_context_length(32768)
     writer.add_embedding_length(shape["dim"])
     writer.add_block_count(shape["layers"])
@@ -30,31 +29,19 @@ def add_description(writer, shape, file_type, vocabulary):
     writer.add_head_count_kv(shape["kv_heads"])
     writer.add_key_length(shape["head_dim"])
     writer.add_value_length(shape["head_dim"])
-    writer.add_layer_norm_rms_eps(shape["eps"])
-    writer.add_rope_freq_base(shape["theta"])
-    writer.add_rope_dimension_count(shape["head_dim"])
+    writer.add_layer_norm_rms_eps(1e-6)
+    writer.add_rope_freq_base(1e6)
     writer.add_file_type(file_type)
     writer.add_tokenizer_model("none")
-    writer.add_vocab_size(vocabulary)
-
-
-def turn_pairs(weight, shape):
-    """Rows of queries or keys as llama.cpp turns them in a Llama: the halves of a head interleaved."""
-    pairs = weight.reshape(-1, 2, shape["head_dim"] // 2, weight.shape[1])
-    return pairs.swapaxes(1, 2).reshape(weight.shape)
+    writer.add_vocab_size(VOCABULARY)
 
 
 def tensors(weights, shape):
-    embedding = weights("model.embed_tokens.weight")
-    yield "token_embd.weight", embedding[:VOCABULARY] if shape["head_norms"] else embedding
+    yield "token_embd.weight", weights("model.embed_tokens.weight")[:VOCABULARY]
     for i in range(shape["layers"]):
         for name, there in NAMES.items():
-            if "norm" in name and not shape["head_norms"] and "layernorm" not in name:
-                continue
-            values = weights(f"model.layers.{i}.{name}.weight")
-            if there in ("attn_q", "attn_k") and not shape["head_norms"]:
-                values = turn_pairs(values, shape)
-            yield f"blk.{i}.{there}.weight", values
+            if "norm" not in name or shape["head_norms"] or "layernorm" in name:
+                yield f"blk.{i}.{there}.weight", weights(f"model.layers.{i}.{name}.weight")
     yield "output_norm.weight", weights("model.norm.weight")
 
 
@@ -63,10 +50,9 @@ def make(path, kind, weights, shape):
     import gguf
 
     tensor_type, file_type = file_types(gguf)[kind]
-    writer = gguf.GGUFWriter(path, "qwen3" if shape["head_norms"] else "llama")
-    found = list(tensors(weights, shape))
-    add_description(writer, shape, file_type, len(found[0][1]))
-    for name, values in found:
+    writer = gguf.GGUFWriter(path, "qwen3")
+    add_description(writer, shape, file_type)
+    for name, values in tensors(weights, shape):
         values = np.ascontiguousarray(values, dtype=np.float32)
         if values.ndim == 1:
             writer.add_tensor(name, values)

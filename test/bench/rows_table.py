@@ -43,8 +43,7 @@ def make_rows(bench, n):
 
 def services(bench):
     """Peers that can be one here."""
-    return [name for name in bench.engine_names()
-            if not name.startswith(("srm-", "llama-")) or name in ("llama-f32", "llama-q8_0")]
+    return [name for name in bench.engine_names() if not name.startswith(("srm-", "llama-"))]
 
 
 def ways_to_score(bench, n_threads):
@@ -58,7 +57,7 @@ def ways_to_score(bench, n_threads):
         except bench.SqlError as error:
             bench.note(f"srm-{kind} is left out of table: {error}")
     for name in services(bench):
-        service = clients.make_service(bench, name, n_threads)
+        service = clients.Service(bench, name, n_threads)
         try:
             service.open()
         except (engines.Unavailable, OSError) as error:

@@ -83,8 +83,6 @@ class Bench:
         os.makedirs(os.path.join(self.work, "peers"), exist_ok=True)
         self.log = open(os.path.join(self.work, "peers.log"), "w", encoding="utf-8")
         self.llama_bench, self.gguf_package = find_llama(arguments.llama)
-        server_path = os.path.join(os.path.dirname(self.llama_bench or ""), "llama-server")
-        self.llama_server = server_path if self.llama_bench and os.path.exists(server_path) else None
         self.server = server.Server(arguments.pg_config, os.path.join(self.work, "server"),
                                     {"srm.model_path": f"{self.work}/models:$system"})
         shared = subprocess.run([arguments.pg_config, "--sharedir"], check=True, capture_output=True,
