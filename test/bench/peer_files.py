@@ -10,8 +10,6 @@ PARTIAL = ".partial"
 
 
 def make(model_directory, kind, form, path, gguf_package):
-    if os.path.exists(path):
-        return
     model = Checkpoint(model_directory)
     shape = model.shape()
     if form == "onnx":

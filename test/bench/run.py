@@ -150,12 +150,12 @@ class Bench:
         return session
 
     def peer_file(self, shape, kind, form):
-        """Made when it is first wanted, in a process of its own, as it takes much memory."""
-        path = os.path.join(self.work, "peers", f"{shape}-{kind}.{form}")
-        if os.path.exists(path):
+        """Made when it is first wanted of a model, in a process of its own, as it takes much memory."""
+        path, model = os.path.join(self.work, "peers", f"{shape}-{kind}.{form}"), self.model_path(shape, "float32")
+        if os.path.exists(path) and os.path.getmtime(path) >= os.path.getmtime(os.path.join(model, "complete")):
             return path
         self.progress(f"making {path}")
-        done = subprocess.run([self.python, os.path.join(HERE, "peer_files.py"), self.model_path(shape, "float32"),
+        done = subprocess.run([self.python, os.path.join(HERE, "peer_files.py"), model,
                                kind, form, path, self.gguf_package or ""],
                               check=False, stdout=self.log, stderr=self.log)
         if done.returncode != 0:
