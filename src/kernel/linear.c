@@ -12,6 +12,8 @@
  */
 #include "kernel/linear.h"
 
+#include <string.h>
+
 #include "base/sizes.h"
 #include "kernel/kernels.h"
 #include "kernel/pack.h"
@@ -48,31 +50,46 @@ typedef struct LinearTask
 	SrmThreads *threads;
 } LinearTask;
 
+/* A row of the source: where it will lie packed if the first map wants floats, which are packed as they are. */
+static float *
+read_source(const LinearTask *linear, size_t row, int thread)
+{
+	const Map  *map = linear->maps;
+	float	   *place = srm_threads_scratch(linear->threads, thread);
+
+	if (map->compute == SRM_COMPUTE_F32)
+		place = (float *) (void *) (map->x + row * map->x_stride);
+	linear->source->read(linear->source->arg, row, place);
+	return place;
+}
+
+/* One row packed for one map, from x (cols), which may lie there already */
+static void
+pack_row(const Map *map, size_t row, const float *x)
+{
+	char	   *packed = map->x + row * map->x_stride;
+	size_t		cols = map->linear.w->cols;
+
+	if (x != (const float *) (const void *) packed)
+		srm_kernels->pack_row[map->compute] (packed, x, cols);
+	else
+		memset((float *) (void *) packed + cols, 0, (srm_pack_lanes(SRM_COMPUTE_F32, cols) - cols) * sizeof(float));
+}
+
 /* Packs some rows, once for each kind of arithmetic that reads them. */
 static void
 pack_rows(void *arg, size_t task, int thread)
 {
-	LinearTask *linear = arg;
+	const LinearTask *linear = arg;
 	size_t		end = srm_smaller((task + 1) * ROWS_PER_TASK, linear->m);
 
 	for (size_t row = task * ROWS_PER_TASK; row < end; row++)
 	{
-		float	   *read = NULL;
+		const float *read = linear->source == NULL ? NULL : read_source(linear, row, thread);
 
-		if (linear->source != NULL)
-		{
-			read = srm_threads_scratch(linear->threads, thread);
-			linear->source->read(linear->source->arg, row, read);
-		}
 		for (const Map *map = linear->maps; map < linear->maps + linear->n_maps; map++)
-		{
-			size_t		cols = map->linear.w->cols;
-
 			if (!map->shares_x)
-				srm_kernels->pack_row[map->compute] (map->x + row * map->x_stride,
-													 read != NULL ? read : map->linear.x + row * cols,
-													 cols);
-		}
+				pack_row(map, row, read != NULL ? read : map->linear.x + row * map->linear.w->cols);
 	}
 }
 

@@ -392,6 +392,50 @@ test_rows(void **state)
 	with_each_set(check_rows);
 }
 
+static void
+read_row(void *arg, size_t row, float *out)
+{
+	const Product *product = arg;
+
+	memcpy(out, product->x + row * product->w.cols, product->w.cols * sizeof(float));
+}
+
+/* Rows that a source makes where they are needed give the bits of those that lie there, for two kinds at once. */
+static void
+check_source(SrmCompute compute)
+{
+	for (size_t kind = 0; kind < 3; kind++)
+	{
+		Product		one = random_product(21, 40, 533, compute, 6);
+		Product		other = random_product(21, 33, 533, all_kinds[kind], 7);
+		size_t		bytes = one.m * one.w.rows * sizeof(float);
+		size_t		other_bytes = one.m * other.w.rows * sizeof(float);
+		float	   *out = allocate(bytes);
+		float	   *other_out = allocate(other_bytes);
+		SrmRowSource source = {read_row, &one};
+		SrmLinear	maps[2] = {{out, NULL, &one.w, one.bias}, {other_out, NULL, &other.w, other.bias}};
+		SrmThreads *threads = srm_threads_start(2, &status);
+
+		assert_non_null(threads);
+		other.x = one.x;
+		multiply(&one, 1);
+		multiply(&other, 1);
+		/* What a pass before left in the memory of packed rows */
+		memset(srm_threads_shared(threads, 1 << 20, &status), 0xFF, 1 << 20);
+		assert_true(srm_linears_forward_from(maps, 2, one.m, &source, threads, NULL, &status));
+		srm_threads_end(threads);
+		assert_memory_equal(out, one.out, bytes);
+		assert_memory_equal(other_out, other.out, other_bytes);
+	}
+}
+
+static void
+test_source(void **state)
+{
+	(void) state;
+	with_each_set(check_source);
+}
+
 /* Lanes taken part by part give the bits of all at once, at all edges, with a bias and without. */
 static void
 check_parts(SrmCompute compute)
@@ -660,6 +704,7 @@ main(void)
 		TEST(test_products),
 		TEST(test_rows),
 		TEST(test_parts),
+		TEST(test_source),
 		TEST(test_unpacked),
 		TEST(test_layouts),
 		TEST(test_not_finite),
