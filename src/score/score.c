@@ -368,7 +368,7 @@ run_batch(SrmScoreCall *call, SrmReadings *batch)
 	call->scorer->at = SIZE_MAX;
 	if (srm_readings_run(call, batch))
 		return true;
-	if (batch->n == 1 || !goes_on(call))
+	if (batch->n == 1 || call->status->code == SRM_STOPPED)
 		return goes_on(call);
 	srm_status_init(call->status);
 	return run_one_by_one(call, batch);
@@ -509,10 +509,10 @@ run_call(SrmScoreCall *call, size_t n, SrmStatus *status)
 }
 
 bool
-srm_scorer_score_requests(SrmScorer *scorer, SrmScoreRequest *requests, size_t n, const SrmScoreOptions *options,
-						  SrmArena *arena, const SrmStop *stop, SrmStatus *status)
+srm_scorer_score_requests(SrmScorer *scorer, SrmScoreRequest *requests, size_t n, bool needs_all,
+						  const SrmScoreOptions *options, SrmArena *arena, const SrmStop *stop, SrmStatus *status)
 {
-	SrmScoreCall		call = {.scorer = scorer,.requests = requests,.options = options,.arena = arena,.stop = stop};
+	SrmScoreCall		call = {.scorer = scorer,.requests = requests,.options = options,.needs_all = needs_all,.arena = arena,.stop = stop};
 
 	return run_call(&call, n, status);
 }
@@ -523,17 +523,16 @@ srm_scorer_score_responses(SrmScorer *scorer, const SrmMessage *messages, size_t
 						   const SrmScoreOptions *options, SrmArena *arena,
 						   SrmScored *scored, const SrmStop *stop, SrmStatus *status)
 {
-	SrmScoreCall		call = {.scorer = scorer,.options = options,.needs_all = true,.arena = arena,.stop = stop};
+	SrmScoreRequest *requests = srm_arena_array(arena, n_responses, sizeof(SrmScoreRequest), status);
 
-	call.requests = srm_arena_array(arena, n_responses, sizeof(SrmScoreRequest), status);
-	if (call.requests == NULL)
+	if (requests == NULL)
 		return false;
 	for (size_t i = 0; i < n_responses; i++)
-		call.requests[i] = (SrmScoreRequest) {.messages = messages,.n_messages = n_messages,.response = &responses[i]};
-	if (!run_call(&call, n_responses, status))
+		requests[i] = (SrmScoreRequest) {.messages = messages,.n_messages = n_messages,.response = &responses[i]};
+	if (!srm_scorer_score_requests(scorer, requests, n_responses, true, options, arena, stop, status))
 		return false;
 	for (size_t i = 0; i < n_responses; i++)
-		scored[i] = call.requests[i].scored;
+		scored[i] = requests[i].scored;
 	return true;
 }
 

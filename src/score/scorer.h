@@ -64,9 +64,9 @@ typedef struct SrmScoreRequest
  * Scores n conversations.  Short ones run side by side, in passes of a bounded number of tokens, and
  * those with the same prompt share it; each gets the bits that it would get alone, and a failure is that of
  * its own request.  False, with the status set, where all are at an end: the model cannot do what the options say, or
- * a stop.
+ * a stop; with needs_all at the first failure, which scorer->at says of whom it is.
  */
-extern bool srm_scorer_score_requests(SrmScorer *scorer, SrmScoreRequest *requests, size_t n,
+extern bool srm_scorer_score_requests(SrmScorer *scorer, SrmScoreRequest *requests, size_t n, bool needs_all,
 									  const SrmScoreOptions *options, SrmArena *arena,
 									  const SrmStop *stop, SrmStatus *status);
 

@@ -95,7 +95,7 @@ fill_requests(size_t n_texts)
 static bool
 score_all(size_t n)
 {
-	return srm_scorer_score_requests(scorer, requests, n, &options, arena, NULL, &status);
+	return srm_scorer_score_requests(scorer, requests, n, false, &options, arena, NULL, &status);
 }
 
 static void
@@ -219,7 +219,7 @@ test_sizes(void **state)
 		for (size_t first = 0; first < N_REQUESTS; first += sizes[i])
 			assert_true(srm_scorer_score_requests(scorer, requests + first,
 												  N_REQUESTS - first < sizes[i] ? N_REQUESTS - first : sizes[i],
-												  &options, arena, NULL, &status));
+												  false, &options, arena, NULL, &status));
 		srm_scorer_close(check_requests("tiny", N_REQUESTS));
 	}
 }
@@ -262,6 +262,23 @@ test_failures(void **state)
 	for (size_t i = 0; i < N_REQUESTS; i++)
 		n_failed += requests[i].status.code != SRM_OK;
 	assert_in_range(n_failed, 5, N_REQUESTS - 10);
+}
+
+/* where all are needed, the first failure ends the call, and says whose it is */
+static void
+test_needs_all(void **state)
+{
+	uint64_t	n_passes;
+
+	(void) state;
+	start_with("tiny");
+	fill_requests(1);
+	messages[2 * 4 + 1] = message("assistant", "");
+	n_passes = scorer->n_passes;
+	assert_false(srm_scorer_score_requests(scorer, requests, N_REQUESTS, true, &options, arena, NULL, &status));
+	assert_int_equal(status.code, SRM_INVALID_ARGUMENT);
+	assert_int_equal(scorer->at, 4);
+	assert_int_equal(scorer->n_passes, n_passes);
 }
 
 /* one that the decoder refuses does not fail those that it would have run with */
@@ -317,7 +334,7 @@ test_stop(void **state)
 		fill_requests(2);
 		left = n;
 		srm_status_init(&status);
-		if (srm_scorer_score_requests(scorer, requests, 12, &options, arena, &stop, &status))
+		if (srm_scorer_score_requests(scorer, requests, 12, false, &options, arena, &stop, &status))
 			break;
 		assert_int_equal(status.code, SRM_STOPPED);
 		n += 1 + n / 8;
@@ -363,6 +380,7 @@ main(void)
 		TEST(test_sizes),
 		TEST(test_long),
 		TEST(test_failures),
+		TEST(test_needs_all),
 		TEST(test_failure_of_pass),
 		TEST(test_stop),
 		TEST(test_twins),

@@ -41,13 +41,17 @@ static void
 score_query(SrmJudge *judge, const char *query, Moments *moments)
 {
 	SrmPairCursor cursor;
-	SrmPairRow	row;
+	SrmPairRow	rows[SRM_PAIRS_AT_ONCE];
+	int			n;
 
 	srm_pairs_open(&cursor, query, false);
-	while (srm_pairs_next(&cursor, &row))
+	while ((n = srm_pairs_read(&cursor, rows)) > 0)
 	{
-		srm_pairs_look_at(&cursor, SRM_COLUMN_RESPONSE, &row.chosen);
-		add_score(moments, srm_judge_score(judge, &row.chosen, cursor.n_batches));
+		SrmScoreRequest *requests = srm_judge_score_rows(judge, &cursor, rows, n);
+
+		for (int i = 0; i < n; i++)
+			add_score(moments, srm_judge_score(judge, &cursor, &rows[i], 0, &requests[i]));
+		srm_judge_forget(judge);
 	}
 	srm_pairs_close(&cursor);
 }

@@ -47,31 +47,36 @@ put_result(SrmRows *rows, const char *category, const SrmEvaluation *evaluation)
 	srm_rows_put(rows, values, nulls);
 }
 
-static double
-score_response(SrmJudge *judge, SrmPairCursor *cursor, SrmPairColumn column, const SrmConversation *conversation)
+static void
+evaluate_row(SrmJudge *judge, SrmPairCursor *cursor, const SrmPairRow *row, const SrmScoreRequest *requests,
+			 SrmCategories *categories, SrmEvaluation *all)
 {
-	srm_pairs_look_at(cursor, column, conversation);
-	return srm_judge_score(judge, conversation, cursor->n_batches);
+	double		chosen = srm_judge_score(judge, cursor, row, 0, requests);
+	double		rejected = srm_judge_score(judge, cursor, row, 1, requests);
+	double		chosen_length = srm_pairs_response_length(&row->chosen);
+	double		rejected_length = srm_pairs_response_length(&row->rejected);
+
+	srm_evaluation_add(all, chosen - rejected, chosen_length, rejected_length);
+	if (row->category != NULL)
+		srm_evaluation_add(&srm_categories_find(categories, row->category)->evaluation,
+						   chosen - rejected, chosen_length, rejected_length);
 }
 
 static void
 evaluate_query(SrmJudge *judge, const char *query, SrmCategories *categories, SrmEvaluation *all)
 {
 	SrmPairCursor cursor;
-	SrmPairRow	row;
+	SrmPairRow	rows[SRM_PAIRS_AT_ONCE];
+	int			n;
 
 	srm_pairs_open(&cursor, query, true);
-	while (srm_pairs_next(&cursor, &row))
+	while ((n = srm_pairs_read(&cursor, rows)) > 0)
 	{
-		double		chosen = score_response(judge, &cursor, SRM_COLUMN_CHOSEN, &row.chosen);
-		double		rejected = score_response(judge, &cursor, SRM_COLUMN_REJECTED, &row.rejected);
-		double		chosen_length = srm_pairs_response_length(&row.chosen);
-		double		rejected_length = srm_pairs_response_length(&row.rejected);
+		SrmScoreRequest *requests = srm_judge_score_rows(judge, &cursor, rows, n);
 
-		srm_evaluation_add(all, chosen - rejected, chosen_length, rejected_length);
-		if (row.category != NULL)
-			srm_evaluation_add(&srm_categories_find(categories, row.category)->evaluation,
-							   chosen - rejected, chosen_length, rejected_length);
+		for (int i = 0; i < n; i++)
+			evaluate_row(judge, &cursor, &rows[i], &requests[2 * i], categories, all);
+		srm_judge_forget(judge);
 	}
 	srm_pairs_close(&cursor);
 }

@@ -78,14 +78,12 @@ srm_judge_begin_computing(SrmJudge *judge, const char *model, int compute)
 }
 
 void
-srm_judge_score_requests(SrmJudge *judge, SrmScoreRequest *requests, size_t n, uint64 n_batches)
+srm_judge_score_requests(SrmJudge *judge, SrmScoreRequest *requests, size_t n)
 {
 	SrmCall    *call = judge->call;
 
-	if (judge->n_batches != n_batches)
-		look_up(judge);
-	judge->n_batches = n_batches;
-	srm_call_check(call, srm_scorer_score_requests(judge->model->scorer, requests, n, &judge->options, call->arena,
+	look_up(judge);
+	srm_call_check(call, srm_scorer_score_requests(judge->model->scorer, requests, n, false, &judge->options, call->arena,
 												   &call->stop, &call->status));
 }
 
@@ -96,20 +94,43 @@ srm_judge_raise(SrmJudge *judge, const SrmScoreRequest *request)
 	srm_call_raise(judge->call);
 }
 
-double
-srm_judge_score_sentences(SrmJudge *judge, const SrmConversation *conversation, uint64 n_batches,
-						  SrmScored *scored)
+SrmScoreRequest *
+srm_judge_score_rows(SrmJudge *judge, SrmPairCursor *cursor, const SrmPairRow *rows, int n)
 {
+	int			n_responses = srm_pairs_count_responses(cursor);
+	size_t		n_requests = (size_t) n * n_responses;
 	SrmCall    *call = judge->call;
-	float4		score;
+	SrmScoreRequest *requests = srm_arena_array(call->arena, n_requests, sizeof(SrmScoreRequest), &call->status);
+	const SrmScorer *scorer;
 
-	if (judge->n_batches != n_batches)
-		look_up(judge);
-	judge->n_batches = n_batches;
-	srm_call_check(call, srm_scorer_score(judge->model->scorer, conversation->messages,
-										  conversation->n_messages, &judge->options,
-										  call->arena, scored, &call->stop, &call->status));
-	score = (float4) scored->score; /* the score that srm_score() gives */
+	srm_call_check(call, requests != NULL);
+	/* Errors that are about no row show the first */
+	for (size_t i = n_requests; i-- > 0;)
+	{
+		const SrmConversation *conversation = srm_pairs_look_at(cursor, &rows[i / n_responses], i % n_responses);
+
+		requests[i].messages = conversation->messages;
+		requests[i].n_messages = conversation->n_messages - 1;
+		requests[i].response = &conversation->messages[conversation->n_messages - 1];
+	}
+	look_up(judge);
+	scorer = judge->model->scorer;
+	if (srm_scorer_score_requests(judge->model->scorer, requests, n_requests, true, &judge->options, call->arena,
+								  &call->stop, &call->status))
+		return requests;
+	if (scorer->at < n_requests)
+		(void) srm_pairs_look_at(cursor, &rows[scorer->at / n_responses], scorer->at % n_responses);
+	srm_call_raise(call);
+}
+
+double
+srm_judge_score(SrmJudge *judge, SrmPairCursor *cursor, const SrmPairRow *row, int response,
+				const SrmScoreRequest *requests)
+{
+	const SrmScoreRequest *request = &requests[response];
+	float4		score = (float4) request->scored.score; /* the score that srm_score() gives */
+
+	srm_pairs_look_at(cursor, row, response);
 	if (!isfinite(score))
 		ereport(ERROR,
 				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
@@ -121,16 +142,6 @@ void
 srm_judge_forget(SrmJudge *judge)
 {
 	srm_arena_reset(judge->call->arena);
-}
-
-double
-srm_judge_score(SrmJudge *judge, const SrmConversation *conversation, uint64 n_batches)
-{
-	SrmScored	scored;
-	double		score = srm_judge_score_sentences(judge, conversation, n_batches, &scored);
-
-	srm_judge_forget(judge);
-	return score;
 }
 
 void

@@ -23,7 +23,6 @@ typedef struct SrmJudge
 	SrmOpenModel *model;
 	SrmScoreOptions options;
 	MemoryContext scratch;
-	uint64		n_batches;		/* the batch for which the model was looked up */
 } SrmJudge;
 
 /*
@@ -39,28 +38,22 @@ extern void srm_judge_begin_own(SrmJudge *judge, const char *model);
 extern void srm_judge_begin_computing(SrmJudge *judge, const char *model, int compute);
 
 /*
- * The score of a conversation, as srm_score() gives it.  With every batch that a query gives the model
- * is looked up anew, since what the query calls may have closed it.
- */
-extern double srm_judge_score(SrmJudge *judge, const SrmConversation *conversation,
-							  uint64 n_batches);
-
-/*
- * The same with the sentences, which are good until srm_judge_forget() or the next srm_judge_score().
- */
-extern double srm_judge_score_sentences(SrmJudge *judge, const SrmConversation *conversation,
-										uint64 n_batches, SrmScored *scored);
-
-/*
  * Scores n conversations, of which short ones go through the model together; each has its result, good until
- * srm_judge_forget(), or a status of its own.
+ * srm_judge_forget(), or a status of its own.  The model is looked up anew, since what ran meanwhile may have closed it.
  */
-extern void srm_judge_score_requests(SrmJudge *judge, SrmScoreRequest *requests, size_t n, uint64 n_batches);
+extern void srm_judge_score_requests(SrmJudge *judge, SrmScoreRequest *requests, size_t n);
 
 /* Raises the failure of a request. */
 extern void srm_judge_raise(SrmJudge *judge, const SrmScoreRequest *request);
 
-/* Gives the memory of the last sentences back. */
+/* Scores the responses of n rows, those of a row one behind the other; a failure is raised, about its response. */
+extern SrmScoreRequest *srm_judge_score_rows(SrmJudge *judge, SrmPairCursor *cursor, const SrmPairRow *rows, int n);
+
+/* The score of a response of a row, as srm_score() gives it; errors from then on are about that. */
+extern double srm_judge_score(SrmJudge *judge, SrmPairCursor *cursor, const SrmPairRow *row, int response,
+							  const SrmScoreRequest *requests);
+
+/* Gives the memory of what was scored back. */
 extern void srm_judge_forget(SrmJudge *judge);
 
 /* Ends the call that srm_judge_begin() began. */

@@ -24,7 +24,8 @@
 #include "pg/score/meant.h"
 #include "pg/score/request.h"
 
-#define BATCH_ROWS	32
+#define BATCH_ROWS	SRM_PAIRS_AT_ONCE
+#define MAX_BYTES	(1024 * 1024)	/* of the responses that are read together, but that it is one at least */
 
 static const char *const column_names[SRM_N_COLUMNS] = {
 	[SRM_COLUMN_PROMPT] = "prompt",
@@ -163,15 +164,15 @@ name_row(void *arg)
 {
 	const SrmPairCursor *cursor = arg;
 
-	if (cursor->n_read == 0)
+	if (cursor->row_number == 0)
 		return;
 	if (cursor->column == SRM_N_COLUMNS)
-		errcontext("row " UINT64_FORMAT " of the query", cursor->n_read);
+		errcontext("row " UINT64_FORMAT " of the query", cursor->row_number);
 	else if (cursor->response == NULL)
-		errcontext("column \"%s\" of row " UINT64_FORMAT " of the query", column_names[cursor->column], cursor->n_read);
+		errcontext("column \"%s\" of row " UINT64_FORMAT " of the query", column_names[cursor->column], cursor->row_number);
 	else
 		errcontext("column \"%s\" of row " UINT64_FORMAT " of the query, \"%s\"", column_names[cursor->column],
-				   cursor->n_read, srm_text_beginning(cursor->response->content, cursor->response->content_length));
+				   cursor->row_number, srm_text_beginning(cursor->response->content, cursor->response->content_length));
 }
 
 static SrmMessage *
@@ -180,11 +181,21 @@ response_of(const SrmConversation *conversation)
 	return &conversation->messages[conversation->n_messages - 1];
 }
 
-void
-srm_pairs_look_at(SrmPairCursor *cursor, SrmPairColumn column, const SrmConversation *conversation)
+int
+srm_pairs_count_responses(const SrmPairCursor *cursor)
 {
-	cursor->column = column;
+	return cursor->wants_pairs ? 2 : 1;
+}
+
+const SrmConversation *
+srm_pairs_look_at(SrmPairCursor *cursor, const SrmPairRow *row, int response)
+{
+	const SrmConversation *conversation = response == 0 ? &row->chosen : &row->rejected;
+
+	cursor->row_number = row->number;
+	cursor->column = !cursor->wants_pairs ? SRM_COLUMN_RESPONSE : response == 0 ? SRM_COLUMN_CHOSEN : SRM_COLUMN_REJECTED;
 	cursor->response = response_of(conversation);
+	return conversation;
 }
 
 double
@@ -270,7 +281,6 @@ fetch_batch(SrmPairCursor *cursor)
 	cursor->batch = SPI_tuptable;
 	cursor->n_batch = SPI_processed;
 	cursor->i_batch = 0;
-	cursor->n_batches++;
 	return cursor->n_batch > 0;
 }
 
@@ -437,21 +447,17 @@ is_empty(const SrmPairCursor *cursor, const SrmPairRow *row)
 	return has_empty_response(&row->chosen) || (cursor->wants_pairs && has_empty_response(&row->rejected));
 }
 
-bool
-srm_pairs_next(SrmPairCursor *cursor, SrmPairRow *row)
+/* The next row of the batch, in the cursor's context; false where none is left of it. */
+static bool
+read_next(SrmPairCursor *cursor, SrmPairRow *row)
 {
-	MemoryContext old;
-
-	MemoryContextReset(cursor->context);
-	for (;;)
+	while (cursor->i_batch < cursor->n_batch)
 	{
-		HeapTuple	tuple;
+		HeapTuple	tuple = cursor->batch->vals[cursor->i_batch++];
+		MemoryContext old;
 
 		CHECK_FOR_INTERRUPTS();
-		if (cursor->i_batch == cursor->n_batch && !fetch_batch(cursor))
-			return false;
-		tuple = cursor->batch->vals[cursor->i_batch++];
-		cursor->n_read++;
+		cursor->row_number = ++cursor->n_read;
 		if (has_null(cursor, tuple))
 		{
 			cursor->n_null++;
@@ -460,11 +466,51 @@ srm_pairs_next(SrmPairCursor *cursor, SrmPairRow *row)
 		old = MemoryContextSwitchTo(cursor->context);
 		read_row(cursor, tuple, row);
 		MemoryContextSwitchTo(old);
+		row->number = cursor->n_read;
 		if (!is_empty(cursor, row))
 			return true;
 		cursor->n_empty++;
-		MemoryContextReset(cursor->context);
 	}
+	return false;
+}
+
+bool
+srm_pairs_next(SrmPairCursor *cursor, SrmPairRow *row)
+{
+	do
+	{
+		MemoryContextReset(cursor->context);
+		if (read_next(cursor, row))
+			return true;
+	} while (fetch_batch(cursor));
+	return false;
+}
+
+/* Bytes that the texts of a row take, about. */
+static size_t
+row_bytes(const SrmPairRow *row)
+{
+	const SrmConversation *conversations[] = {&row->chosen, &row->rejected};
+	size_t		bytes = 0;
+
+	for (int i = 0; i < 2; i++)
+		for (size_t j = 0; j < conversations[i]->n_messages; j++)
+			bytes += conversations[i]->messages[j].content_length;
+	return bytes;
+}
+
+int
+srm_pairs_read(SrmPairCursor *cursor, SrmPairRow *rows)
+{
+	size_t		n_bytes = 0;
+	int			n = 0;
+
+	if (!srm_pairs_next(cursor, &rows[0]))
+		return 0;
+	do
+		n_bytes += row_bytes(&rows[n++]);
+	while (n < SRM_PAIRS_AT_ONCE && n_bytes < MAX_BYTES && read_next(cursor, &rows[n]));
+	return n;
 }
 
 void

@@ -56,7 +56,10 @@ typedef struct SrmPairRow
 	bool		has_margin;
 	double		margin;			/* 0 where there is none */
 	double		weight;			/* 1 where there is none */
+	uint64		number;			/* of the query, left out ones counted */
 } SrmPairRow;
+
+#define SRM_PAIRS_AT_ONCE	32		/* rows that are read together, at most */
 
 typedef struct SrmPairCursor
 {
@@ -67,13 +70,13 @@ typedef struct SrmPairCursor
 	uint64		n_read;			/* rows so far, left out ones included */
 	uint64		n_null;			/* of them left out for a NULL, */
 	uint64		n_empty;		/* and for an empty response */
-	uint64		n_batches;		/* how often the query ran; it may close open models */
 	struct SPITupleTable *batch;
 	uint64		n_batch;		/* rows of the batch */
 	uint64		i_batch;		/* next row of the batch */
-	MemoryContext context;		/* of the rows of one batch */
+	MemoryContext context;		/* of the rows that were read last */
 	ErrorContextCallback error_context;
-	SrmPairColumn column;		/* that errors are about; SRM_N_COLUMNS: no certain one */
+	uint64		row_number;		/* that errors are about; 0: none yet */
+	SrmPairColumn column;		/* the same; SRM_N_COLUMNS: no certain one */
 	const SrmMessage *response; /* of that column, once it was read; or a prompt that is being read */
 } SrmPairCursor;
 
@@ -89,9 +92,17 @@ extern void srm_pairs_open(SrmPairCursor *cursor, const char *query, bool wants_
  */
 extern bool srm_pairs_next(SrmPairCursor *cursor, SrmPairRow *row);
 
-/* Errors name this column and the beginning of its response, until the next row or column. */
-extern void srm_pairs_look_at(SrmPairCursor *cursor, SrmPairColumn column,
-							  const SrmConversation *conversation);
+/*
+ * The next rows, up to SRM_PAIRS_AT_ONCE and about 1 MB of text; how many, 0 at the end.  What they
+ * point to is good as long as that of srm_pairs_next().
+ */
+extern int	srm_pairs_read(SrmPairCursor *cursor, SrmPairRow *rows);
+
+/* Responses of a row, the chosen one first. */
+extern int	srm_pairs_count_responses(const SrmPairCursor *cursor);
+
+/* Errors are about that response of a row, and show its beginning, until the next row is read. */
+extern const SrmConversation *srm_pairs_look_at(SrmPairCursor *cursor, const SrmPairRow *row, int response);
 
 /* Characters of the response of a conversation. */
 extern double srm_pairs_response_length(const SrmConversation *conversation);

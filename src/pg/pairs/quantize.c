@@ -34,37 +34,48 @@ typedef struct Scores
 } Scores;
 
 static void
-score_response(Scores *scores, const SrmConversation *conversation)
+make_room(Scores *scores, size_t n)
 {
-	if (scores->n == scores->capacity)
-	{
-		size_t		size;
+	bool		is_first = scores->capacity == 0;
 
-		scores->capacity = scores->capacity == 0 ? 256 : 2 * scores->capacity;
-		size = scores->capacity * sizeof(double);
-		scores->scores = scores->n == 0 ? MemoryContextAllocHuge(scores->context, size) : repalloc_huge(scores->scores, size);
-		scores->others = scores->n == 0 ? MemoryContextAllocHuge(scores->context, size) : repalloc_huge(scores->others, size);
+	if (scores->n + n <= scores->capacity)
+		return;
+	scores->capacity = Max(2 * scores->capacity, scores->n + n);
+	for (int i = 0; i < 2; i++)
+	{
+		double	  **array = i == 0 ? &scores->scores : &scores->others;
+		size_t		size = scores->capacity * sizeof(double);
+
+		*array = is_first ? MemoryContextAllocHuge(scores->context, size) : repalloc_huge(*array, size);
 	}
-	/* Each looks up its model anew, since the other may have closed it */
-	scores->scores[scores->n] = srm_judge_score(&scores->exact, conversation, scores->n + 1);
-	scores->others[scores->n] = srm_judge_score(&scores->bytes, conversation, scores->n + 1);
-	scores->n++;
+}
+
+/* out (2 * n) */
+static void
+score_rows(double *out, SrmJudge *judge, SrmPairCursor *cursor, const SrmPairRow *rows, int n)
+{
+	SrmScoreRequest *requests = srm_judge_score_rows(judge, cursor, rows, n);
+
+	for (int i = 0; i < 2 * n; i++)
+		out[i] = srm_judge_score(judge, cursor, &rows[i / 2], i % 2, &requests[i / 2 * 2]);
+	srm_judge_forget(judge);
 }
 
 static void
 score_query(Scores *scores, const char *query)
 {
 	SrmPairCursor cursor;
-	SrmPairRow	row;
+	SrmPairRow	rows[SRM_PAIRS_AT_ONCE];
+	int			n;
 
 	SPI_connect();
 	srm_pairs_open(&cursor, query, true);
-	while (srm_pairs_next(&cursor, &row))
+	while ((n = srm_pairs_read(&cursor, rows)) > 0)
 	{
-		srm_pairs_look_at(&cursor, SRM_COLUMN_CHOSEN, &row.chosen);
-		score_response(scores, &row.chosen);
-		srm_pairs_look_at(&cursor, SRM_COLUMN_REJECTED, &row.rejected);
-		score_response(scores, &row.rejected);
+		make_room(scores, 2 * (size_t) n);
+		score_rows(scores->scores + scores->n, &scores->exact, &cursor, rows, n);
+		score_rows(scores->others + scores->n, &scores->bytes, &cursor, rows, n);
+		scores->n += 2 * (size_t) n;
 	}
 	srm_pairs_close(&cursor);
 	SPI_finish();

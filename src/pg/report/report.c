@@ -289,14 +289,14 @@ keep_sentences(SrmReport *report, const Scored *scored, uint64 number, bool is_o
 	}
 }
 
-static void
-score_response(Scored *scored, SrmJudge *judge, SrmPairCursor *cursor, SrmPairColumn column,
-			   const SrmConversation *conversation)
+static Scored
+read_response(SrmJudge *judge, SrmPairCursor *cursor, const SrmPairRow *row, int response, const SrmScoreRequest *requests)
 {
-	srm_pairs_look_at(cursor, column, conversation);
-	scored->response = &conversation->messages[conversation->n_messages - 1];
-	scored->score = srm_judge_score_sentences(judge, conversation, cursor->n_batches, &scored->sentences);
-	scored->length = srm_pairs_response_length(conversation);
+	return (Scored) {
+		.score = srm_judge_score(judge, cursor, row, response, requests),
+		.sentences = requests[response].scored,.response = requests[response].response,
+		.length = srm_pairs_response_length(response == 0 ? &row->chosen : &row->rejected)
+	};
 }
 
 static void
@@ -317,33 +317,36 @@ add_numbers(SrmReport *report, const char *category, const Scored *chosen, const
 }
 
 static void
-add_row(SrmReport *report, SrmJudge *judge, SrmPairCursor *cursor, const SrmPairRow *row)
+add_row(SrmReport *report, SrmJudge *judge, SrmPairCursor *cursor, const SrmPairRow *row, const SrmScoreRequest *requests)
 {
-	Scored		chosen;
-	Scored		rejected;
-	double		margin;
+	Scored		chosen = read_response(judge, cursor, row, 0, requests);
+	Scored		rejected = read_response(judge, cursor, row, 1, requests);
+	double		margin = chosen.score - rejected.score;
 
-	score_response(&chosen, judge, cursor, SRM_COLUMN_CHOSEN, &row->chosen);
-	score_response(&rejected, judge, cursor, SRM_COLUMN_REJECTED, &row->rejected);
-	margin = chosen.score - rejected.score;
 	add_numbers(report, row->category, &chosen, &rejected);
-	keep_sentences(report, &chosen, cursor->n_read, true);
-	keep_sentences(report, &rejected, cursor->n_read, false);
+	keep_sentences(report, &chosen, row->number, true);
+	keep_sentences(report, &rejected, row->number, false);
 	if (margin < 0.0)
-		keep_pair(report, &report->wrong, margin, row, cursor->n_read, &chosen, &rejected);
-	keep_pair(report, &report->doubtful, fabs(margin), row, cursor->n_read, &chosen, &rejected);
-	srm_judge_forget(judge);
+		keep_pair(report, &report->wrong, margin, row, row->number, &chosen, &rejected);
+	keep_pair(report, &report->doubtful, fabs(margin), row, row->number, &chosen, &rejected);
 }
 
 static void
 read_query(SrmReport *report, SrmJudge *judge)
 {
 	SrmPairCursor cursor;
-	SrmPairRow	row;
+	SrmPairRow	rows[SRM_PAIRS_AT_ONCE];
+	int			n;
 
 	srm_pairs_open(&cursor, report->query, true);
-	while (srm_pairs_next(&cursor, &row))
-		add_row(report, judge, &cursor, &row);
+	while ((n = srm_pairs_read(&cursor, rows)) > 0)
+	{
+		SrmScoreRequest *requests = srm_judge_score_rows(judge, &cursor, rows, n);
+
+		for (int i = 0; i < n; i++)
+			add_row(report, judge, &cursor, &rows[i], &requests[2 * i]);
+		srm_judge_forget(judge);
+	}
 	report->n_left_out = cursor.n_null + cursor.n_empty;
 	srm_pairs_close(&cursor);
 }

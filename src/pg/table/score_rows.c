@@ -59,7 +59,6 @@ typedef struct Piece
 	TupleDesc	columns;		/* of SRM_SCORE_READ */
 	bool		has_prompt;		/* the first input is one, and stands before the others; */
 	int			n_items;		/* which are so many conversations, or responses */
-	uint64		number;			/* of the piece */
 	Row			rows[MAX_ROWS];
 	int			n;
 	size_t		n_bytes;
@@ -391,7 +390,7 @@ finish_piece(Piece *piece)
 	if (piece->n == 0)
 		return;
 	if (piece->n_requests > 0)
-		srm_judge_score_requests(&piece->judge, piece->requests, piece->n_requests, ++piece->number);
+		srm_judge_score_requests(&piece->judge, piece->requests, piece->n_requests);
 	judge_rows(piece);
 	write_sentences(piece);
 	write_rows(piece);
