@@ -106,6 +106,15 @@ SELECT * FROM srm_evaluate('SELECT prompt, ''a'' || repeat(''ü'', 100) AS chose
 RESET srm.max_tokens;
 SELECT * FROM srm_evaluate('SELECT prompt, ''{}''::jsonb AS chosen, rejected FROM judged');
 
+-- so does one among many rows, which go through the model together; without it each has its own scores
+
+CREATE TEMP TABLE many AS
+SELECT i, format('What is %s?', i / 3) AS prompt, format('It is %s. I am sure.', i) AS chosen,
+	CASE WHEN i = 45 THEN repeat('no, never ', 20000) ELSE repeat('No. ', i % 4 + 1) END AS rejected FROM generate_series(1, 70) AS i;
+SELECT n FROM srm_evaluate('SELECT * FROM many ORDER BY i');
+SELECT n, abs(mean_margin - (SELECT avg(srm_score(prompt, chosen)::float8 - srm_score(prompt, rejected)) FROM many WHERE i <> 45)) < 1e-12 AS same
+FROM srm_evaluate('SELECT * FROM many WHERE i <> 45 ORDER BY i');
+
 -- a query that scores, too
 
 SELECT n FROM srm_evaluate('SELECT prompt, chosen, rejected, srm_score(''llama'', prompt, chosen) > 0 AS category FROM judged') WHERE category IS NULL;
