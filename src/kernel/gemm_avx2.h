@@ -69,6 +69,29 @@ load_offset(const SrmTile *tile, size_t vector)
 	return _mm256_slli_epi32(_mm256_loadu_si256((const __m256i *) panel_sums(tile) + vector), 7);
 }
 
+/* The columns of a vector in a row of out, or what the tile has of them = values + bias; a store with a mask takes long. */
+INLINE void
+write_columns(const SrmTile *tile, float *out, __m256 values, size_t vector)
+{
+	size_t		first = vector * 8;
+	__m256		bias = _mm256_setzero_ps();
+
+	if (first + 8 <= tile->n)
+	{
+		if (tile->bias != NULL)
+			bias = _mm256_loadu_ps(tile->bias + first);
+		_mm256_storeu_ps(out + first, _mm256_add_ps(values, bias));
+	}
+	else if (first < tile->n)
+	{
+		__m256i		mask = first_lanes(tile->n - first);
+
+		if (tile->bias != NULL)
+			bias = _mm256_maskload_ps(tile->bias + first, mask);
+		_mm256_maskstore_ps(out + first, mask, _mm256_add_ps(values, bias));
+	}
+}
+
 /* The output of one row from exact sums, as finish_row_int8() of gemm_loops.h makes it */
 INLINE void
 finish_bytes(const SrmTile *tile, size_t row, const __m256i *sums)
@@ -83,14 +106,11 @@ finish_bytes(const SrmTile *tile, size_t row, const __m256i *sums)
 		sum_rests(tile, x, rests);
 	for (size_t vector = 0; vector < PANEL_VECTORS; vector++)
 	{
-		__m256i		mask = first_lanes(tile->n < vector * 8 ? 0 : tile->n - vector * 8);
 		__m256		exact = _mm256_cvtepi32_ps(_mm256_sub_epi32(sums[vector], load_offset(tile, vector)));
 		__m256		values = _mm256_add_ps(rounded(_mm256_mul_ps(_mm256_set1_ps(x->scale), exact)), rests[vector]);
-		__m256		bias = tile->bias == NULL ? _mm256_setzero_ps() :
-			_mm256_maskload_ps(tile->bias + vector * 8, mask);
 
 		values = rounded(_mm256_mul_ps(values, _mm256_loadu_ps(panel_scales(tile) + vector * 8)));
-		_mm256_maskstore_ps(out + vector * 8, mask, _mm256_add_ps(values, bias));
+		write_columns(tile, out, values, vector);
 	}
 }
 
