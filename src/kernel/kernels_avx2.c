@@ -213,7 +213,15 @@ exp_sum_by_32(float *x, size_t n, float shift)
 			_mm256_storeu_ps(x + i + j * 8, values);
 			sums[j] = _mm256_add_ps(sums[j], values);
 		}
-	for (; i < n; i += 8)
+	/* A store with a mask takes long */
+	for (; i + 8 <= n; i += 8)
+	{
+		__m256		values = exp_8(_mm256_sub_ps(_mm256_loadu_ps(x + i), shifts));
+
+		_mm256_storeu_ps(x + i, values);
+		sums[0] = _mm256_add_ps(sums[0], values);
+	}
+	if (i < n)
 	{
 		__m256i		mask = first_lanes(n - i);
 		__m256		values = exp_8(_mm256_sub_ps(_mm256_maskload_ps(x + i, mask), shifts));
