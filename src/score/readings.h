@@ -77,6 +77,7 @@ extern void srm_readings_add(const SrmScoreCall *call, SrmReadings *batch, const
  */
 extern bool srm_readings_run(const SrmScoreCall *call, SrmReadings *batch);
 
+/* Forgets what waited, so that the next batch begins. */
 extern void srm_readings_clear(SrmReadings *batch);
 
 #endif							/* SRM_READINGS_H */
