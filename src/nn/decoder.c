@@ -582,25 +582,6 @@ wanted_chunk_of(SrmPass *pass, size_t first)
 	return chunk;
 }
 
-/* Numbers the rows of a block. */
-static void
-number_rows(SrmPass *pass, const SrmBlock *block)
-{
-	const SrmSequence *sequence = block->sequence;
-
-	for (size_t i = 0; i < sequence->n_tokens; i++)
-	{
-		size_t		row = block->first + i;
-
-		pass->tokens[row] = sequence->tokens[i];
-		pass->rows[row] = (uint32_t) row;
-		pass->index[row] = (uint32_t) (sequence->n_common + i);
-		pass->position[row] = (uint32_t) (block->position + i - pass->first_position);
-		if (pass->type != NULL)
-			pass->type[row] = sequence->n_first > 0 && i >= sequence->n_first && pass->decoder->n_token_types > 1;
-	}
-}
-
 static bool
 start_pass(SrmPass *pass)
 {
@@ -611,7 +592,7 @@ start_pass(SrmPass *pass)
 	{
 		const SrmBlock *block = &pass->blocks[i];
 
-		number_rows(pass, block);
+		srm_pass_number_rows(pass, block);
 		for (size_t j = 0; j < block->sequence->n_wanted; j++)
 		{
 			size_t		row = block->first + block->sequence->wanted[j];
@@ -703,24 +684,6 @@ enter_layer(SrmPass *pass, size_t number)
 	return srm_pass_pack_layer(pass);
 }
 
-/* Hands the states wanted out to those who want them. */
-static void
-give_hidden(const SrmPass *pass)
-{
-	const SrmDecoder *decoder = pass->decoder;
-	const float *hidden = pass->tape == NULL ? pass->wanted_hidden : pass->tape->inputs[decoder->n_layers];
-
-	for (size_t i = 0; i < pass->n_blocks; i++)
-	{
-		const SrmSequence *sequence = pass->blocks[i].sequence;
-
-		if (sequence->hidden != NULL)
-			srm_decoder_norm_forward(sequence->hidden, hidden, decoder->final_norm, decoder->final_norm_bias,
-									 decoder, sequence->n_wanted, decoder->dim);
-		hidden += sequence->n_wanted * decoder->dim;
-	}
-}
-
 static bool
 check_cache(const SrmDecoder *decoder, const SrmCache *cache, SrmStatus *status)
 {
@@ -746,7 +709,7 @@ run_pass(SrmPass *pass, size_t first_layer, size_t end_layer)
 		if (!enter_layer(pass, i) || !(i + 1 < n_layers ? forward_layer(pass) : forward_last_layer(pass)))
 			return false;
 	if (end_layer == n_layers)
-		give_hidden(pass);
+		srm_pass_give_hidden(pass);
 	return true;
 }
 

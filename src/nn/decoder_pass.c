@@ -12,6 +12,7 @@
 #include "base/sizes.h"
 #include "kernel/pack.h"
 #include "kernel/workspace.h"
+#include "nn/norm.h"
 
 #define ROWS_PER_THREAD	128
 #define MAX_ROWS		512		/* of a chunk */
@@ -322,4 +323,39 @@ srm_pass_pack_layer(SrmPass *pass)
 			n_panels += srm_divide_up(matrix->rows, SRM_PANEL);
 		}
 	return srm_threads_run_or_stop(pass->threads, n_panels, pack_panel, pass, pass->stop, pass->status);
+}
+
+void
+srm_pass_number_rows(SrmPass *pass, const SrmBlock *block)
+{
+	const SrmSequence *sequence = block->sequence;
+
+	for (size_t i = 0; i < sequence->n_tokens; i++)
+	{
+		size_t		row = block->first + i;
+
+		pass->tokens[row] = sequence->tokens[i];
+		pass->rows[row] = (uint32_t) row;
+		pass->index[row] = (uint32_t) (sequence->n_common + i);
+		pass->position[row] = (uint32_t) (block->position + i - pass->first_position);
+		if (pass->type != NULL)
+			pass->type[row] = sequence->n_first > 0 && i >= sequence->n_first && pass->decoder->n_token_types > 1;
+	}
+}
+
+void
+srm_pass_give_hidden(const SrmPass *pass)
+{
+	const SrmDecoder *decoder = pass->decoder;
+	const float *hidden = pass->tape == NULL ? pass->wanted_hidden : pass->tape->inputs[decoder->n_layers];
+
+	for (size_t i = 0; i < pass->n_blocks; i++)
+	{
+		const SrmSequence *sequence = pass->blocks[i].sequence;
+
+		if (sequence->hidden != NULL)
+			srm_decoder_norm_forward(sequence->hidden, hidden, decoder->final_norm, decoder->final_norm_bias,
+									 decoder, sequence->n_wanted, decoder->dim);
+		hidden += sequence->n_wanted * decoder->dim;
+	}
 }

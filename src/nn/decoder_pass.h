@@ -112,6 +112,12 @@ extern bool srm_pass_add_blocks(SrmPass *pass, const SrmSequence *sequences, siz
 extern bool srm_pass_allocate(SrmPass *pass, SrmArena *arena);
 extern void srm_pass_free(SrmPass *pass);
 
+/* Fills in what is known of a block's rows before the first layer: tokens, places, types. */
+extern void srm_pass_number_rows(SrmPass *pass, const SrmBlock *block);
+
+/* Hands the states wanted, behind the final norm, out to the sequences that want them. */
+extern void srm_pass_give_hidden(const SrmPass *pass);
+
 /* Makes the layer at work one whose matrices are packed, on the tape. */
 extern bool srm_pass_pack_layer(SrmPass *pass);
 
