@@ -6,9 +6,7 @@
  *-------------------------------------------------------------------------
  */
 #include "../kernels_environment.h"
-#include "testing.h"
-
-#include "score/scorer.h"
+#include "scorer_fixture.h"
 
 /* Models that differ in what a token sees, and in what is read of it. */
 static const char *const models[] = {
@@ -34,31 +32,9 @@ static const char *const texts[] = {
 #define N_TEXTS		(sizeof(texts) / sizeof(texts[0]))
 #define N_REQUESTS	(N_PROMPTS * N_TEXTS)
 
-static SrmArena *arena;
-static SrmStatus status;
-static SrmScorer *scorer;
 static SrmScoreOptions options;
 static SrmMessage messages[2 * N_REQUESTS];	/* before each response, and the response */
 static SrmScoreRequest requests[N_REQUESTS];
-
-static int
-setup(void **state)
-{
-	(void) state;
-	srm_status_init(&status);
-	arena = srm_arena_create(&status);
-	scorer = NULL;
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	(void) state;
-	srm_scorer_close(scorer);
-	srm_arena_free(arena);
-	return 0;
-}
 
 /* A scorer that knows nothing. */
 static void

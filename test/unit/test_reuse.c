@@ -7,9 +7,7 @@
  *-------------------------------------------------------------------------
  */
 #include "../kernels_environment.h"
-#include "testing.h"
-
-#include "score/scorer.h"
+#include "scorer_fixture.h"
 
 static const char *const long_prompt =
 "Tell me about birds, and about the sea; about what they eat, where they sleep, and how far they fly.";
@@ -32,9 +30,6 @@ static const SrmModelOptions arithmetics[] = {
 
 #define N_ARITHMETICS	(sizeof(arithmetics) / sizeof(arithmetics[0]))
 
-static SrmArena *arena;
-static SrmStatus status;
-static SrmScorer *scorer;
 static const SrmModelOptions *arithmetic;
 static SrmScoreOptions options;
 
@@ -50,11 +45,9 @@ open_scorer(void)
 }
 
 static int
-setup(void **state)
+start(void **state)
 {
-	(void) state;
-	srm_status_init(&status);
-	arena = srm_arena_create(&status);
+	(void) setup(state);
 	arithmetic = NULL;
 	scorer = open_scorer();
 	srm_scorer_defaults(scorer, &options);
@@ -69,15 +62,6 @@ start_with(size_t i)
 	arithmetic = &arithmetics[i];
 	scorer = open_scorer();
 	srm_scorer_defaults(scorer, &options);	/* they lead to the model's memory */
-}
-
-static int
-teardown(void **state)
-{
-	(void) state;
-	srm_scorer_close(scorer);
-	srm_arena_free(arena);
-	return 0;
 }
 
 static SrmMessage
@@ -569,7 +553,7 @@ test_memo_is_bounded(void **state)
 	assert_in_range(srm_scorer_private_bytes(scorer), 0, most + 1024 * 1024);
 }
 
-#define TEST(name)	cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name)	cmocka_unit_test_setup_teardown(name, start, teardown)
 
 int
 main(void)

@@ -7,10 +7,9 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "testing.h"
+#include "scorer_fixture.h"
 
 #include "base/buffer.h"
-#include "score/scorer.h"
 
 /*
  * Sums run in another order than in torch, through four layers; the largest
@@ -18,28 +17,13 @@
  */
 #define TOLERANCE	1e-4
 
-static SrmArena *arena;
-static SrmStatus status;
-static SrmScorer *scorer;
-
 static int
-setup(void **state)
+open_tiny(void **state)
 {
-	(void) state;
-	srm_status_init(&status);
-	arena = srm_arena_create(&status);
+	(void) setup(state);
 	scorer = srm_scorer_open("test/data/models/tiny", NULL, NULL, &status);
 	if (scorer == NULL)
 		fail_msg("%s", status.message);
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	(void) state;
-	srm_scorer_close(scorer);
-	srm_arena_free(arena);
 	return 0;
 }
 
@@ -145,5 +129,5 @@ main(void)
 		cmocka_unit_test(test_reference),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, open_tiny, teardown);
 }
