@@ -140,6 +140,7 @@ typedef struct SrmTrainPlan
 								 * its evaluation is missing */
 	size_t		n_parameters;	/* that are trained */
 	size_t		memory;			/* bytes that the run needs */
+	size_t		fast_memory;	/* that it would take to keep the states of all layers, which it computes twice; 0: it keeps them */
 } SrmTrainPlan;
 
 /* What a step came to. */

@@ -303,21 +303,23 @@ state_bytes(const SrmTrainer *trainer)
  * at a time may do.
  */
 static bool
-check_memory(const SrmTrainer *trainer, SrmTrainSize *size, size_t *bytes, SrmStatus *status)
+check_memory(const SrmTrainer *trainer, SrmTrainSize *size, SrmTrainPlan *plan, SrmStatus *status)
 {
 	const SrmTrainOptions *options = &trainer->options;
 	size_t		fixed = srm_trainer_bytes(trainer) + srm_parameters_bytes(trainer->model, options);
 
+	plan->fast_memory = 0;
 	for (int recompute = 0; recompute < 2; recompute++)
 	{
 		*size = srm_passes_size(trainer->dataset, options, recompute == 1);
-		*bytes = fixed + (options->part == SRM_TRAIN_HEAD ? state_bytes(trainer) :
-						  srm_passes_bytes(trainer->model, size, options->n_threads));
-		if (options->memory_limit == 0 || *bytes <= options->memory_limit)
+		plan->memory = fixed + (options->part == SRM_TRAIN_HEAD ? state_bytes(trainer) :
+								srm_passes_bytes(trainer->model, size, options->n_threads));
+		if (options->memory_limit == 0 || plan->memory <= options->memory_limit)
 			return true;
+		plan->fast_memory = plan->memory;
 	}
 	srm_fail(status, SRM_LIMIT_EXCEEDED, "training needs more memory than is allowed");
-	srm_fail_detail(status, "It needs %zu MB; the limit is %zu MB.", (*bytes >> 20) + 1, options->memory_limit >> 20);
+	srm_fail_detail(status, "It needs %zu MB; the limit is %zu MB.", (plan->memory >> 20) + 1, options->memory_limit >> 20);
 	return srm_fail_hint(status, "Raise the limit, train adapters or the head alone, or allow fewer tokens.");
 }
 
@@ -457,7 +459,7 @@ srm_trainer_begin(SrmTrainer *trainer, SrmTrainPlan *plan, const SrmStop *stop, 
 
 	memset(plan, 0, sizeof(SrmTrainPlan));
 	trainer->begun = true;
-	if (!plan_steps(trainer, status) || !check_memory(trainer, &size, &plan->memory, status) ||
+	if (!plan_steps(trainer, status) || !check_memory(trainer, &size, plan, status) ||
 		!start_run(trainer, &size, stop, status))
 		return false;
 	if (trainer->options.checkpoint != NULL && !trainer->options.resume)

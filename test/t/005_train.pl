@@ -155,6 +155,12 @@ fails_with("DO \$\$ BEGIN " . call('x', $settings) . "; EXCEPTION WHEN division_
 	qr/25001: srm_train cannot run inside a transaction block/, 'a block with an exception clause');
 fails_with(call('x', "$settings, resume => true"), qr/(58P01|22023|42704)/, 'nothing to resume');
 fails_with("SET srm.training_memory = '64kB'; " . call('x', $settings), qr/54000: .*\d+/s, 'too much memory');
+my (undef, undef, $notices) = $node->psql('postgres', call('x', $settings));
+unlike($notices, qr/computed twice/, 'enough memory needs no hint');
+my ($kilobytes) = $notices =~ /(\d+) kB of memory/;
+(undef, undef, $notices) = $node->psql('postgres', "SET srm.training_memory = " . ($kilobytes - 1) . "; " . call('x', "$settings, replace => true"));
+like($notices, qr/HINT: .*computed twice.*srm.training_memory of \d+ kB/, 'less is slower, and says so');
+$node->safe_psql('postgres', "SELECT srm_drop_model('x')");
 fails_with(call('x', "batch => 0"), qr/22023: batch must be at least 1/, 'no batch');
 fails_with(call('x', "train => 'nothing'"), qr/22023: unrecognized value "nothing" for train/, 'nothing to train');
 fails_with("CALL srm_train('x', 'SELECT * FROM pairs WHERE false', base => 'attention-marker')", qr/22023/, 'no pairs');

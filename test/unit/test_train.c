@@ -372,6 +372,36 @@ test_memory_used(void **state)
 	remove_run(&run);
 }
 
+/* A run that may not keep all states computes them twice, says so, and makes the same model. */
+static void
+test_less_memory(void **state)
+{
+	Run			run;
+	size_t		size;
+	size_t		found_size;
+	size_t		fast_memory;
+	char	   *expected = train_and_read(1, 0, 0, 0, &size);
+	char	   *found;
+
+	(void) state;
+	start_options(&run);
+	open_run(&run);
+	assert_int_equal(run.plan.fast_memory, 0);
+	fast_memory = run.plan.memory;
+	remove_run(&run);
+
+	start_options(&run);
+	run.options.memory_limit = fast_memory - 1;
+	open_run(&run);
+	assert_int_equal(run.plan.fast_memory, fast_memory);
+	assert_true(run.plan.memory < fast_memory);
+	remove_run(&run);
+
+	found = train_and_read(2, fast_memory - 1, 0, 0, &found_size);
+	check_same(found, found_size, expected, size);
+	free(expected);
+}
+
 /* A run that was stopped behind its last step reports that step again, as its plan says. */
 static void
 test_resumed_at_end(void **state)
@@ -681,6 +711,7 @@ main(void)
 		cmocka_unit_test(test_memory_of_base),
 		cmocka_unit_test(test_memory),
 		cmocka_unit_test(test_memory_used),
+		cmocka_unit_test(test_less_memory),
 		cmocka_unit_test(test_resumed_at_end),
 		cmocka_unit_test(test_foreign_checkpoint),
 		cmocka_unit_test(test_not_finite),
