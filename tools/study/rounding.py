@@ -1,13 +1,16 @@
 #!/usr/bin/env python3
 """What 8 bits cost a model, by what is rounded: a simulation in torch, with weights and activations apart.
 
-    tools/study/rounding.py MODEL_DIRECTORY PAIRS.jsonl [--pairs 40] [--group 64 --group 32] [--behind MARKER] [--by map|layer]
+    tools/study/rounding.py MODEL_DIRECTORY PAIRS.jsonl [--pairs 40] [--group 64 --group 32] [--behind MARKER] [--by map|layer] [--calibrate 20]
 
 MODEL_DIRECTORY is a model of transformers with a linear head "score" that is read at the last token, such as
 srm_train writes with aggregation "last", whose marker --behind then names; pairs have "prompt" (text), "chosen" and "rejected", and are rendered by its chat template.  Each linear map's weights, or
 its inputs, are rounded to 8 bits with one scale a row (group 0) or one for each group of so many
 inputs, and multiplied in f32; --by rounds those of one map of all layers at a time, or of one layer.  A line for each way: the root mean square of the change of a score and of a
 margin, beside their standard deviations, Spearman's rank correlation of scores, and flips.
+
+--calibrate rounds weights also as GPTQ does (arXiv 2210.17323): column after column, each error made good by the
+columns behind it, as far as inputs of so many more pairs, which are not scored, say how.
 """
 
 import argparse
@@ -25,6 +28,22 @@ def round_to_bytes(values, group):
     parts = values.reshape(*values.shape[:-1], -1, size)
     step = parts.abs().amax(-1, keepdim=True).clamp_min(1e-30) / 127
     return (torch.round(parts / step) * step).reshape(values.shape)
+
+
+def round_by_inputs(weights, moments, group, damping=0.01):
+    """As round_to_bytes() of weights (rows, n), but for inputs whose sum of outer products is moments (n, n), double."""
+    left, n = weights.double().clone(), weights.shape[1]
+    inverse = torch.cholesky_inverse(torch.linalg.cholesky(moments + torch.eye(n) * damping * moments.diagonal().mean()))
+    factor = torch.linalg.cholesky(inverse, upper=True)
+    rounded = torch.empty_like(left)
+    size = n if group == 0 or n % group else group
+    for start in range(0, n, size):
+        step = left[:, start:start + size].abs().amax(1).clamp_min(1e-30) / 127
+        for column in range(start, start + size):
+            rounded[:, column] = torch.clamp(torch.round(left[:, column] / step), -127, 127) * step
+            error = (left[:, column] - rounded[:, column]) / factor[column, column]
+            left[:, column:] -= error[:, None] * factor[column, column:]
+    return rounded.float()
 
 
 class Rounded:
@@ -45,6 +64,21 @@ class Rounded:
 
     def round_inputs(self, name, inputs):
         return None if self.inputs is None or name not in self.rounded else (round_to_bytes(inputs[0], self.inputs),)
+
+    def moments(self, ids):
+        """Sums of outer products of the inputs of each map over texts."""
+        sums = dict.fromkeys(self.maps, 0)
+
+        def add(name, inputs):
+            rows = inputs[0].reshape(-1, inputs[0].shape[-1]).double()
+            sums[name] = sums[name] + rows.T @ rows
+
+        hooks = [module.register_forward_pre_hook(lambda _, inputs, name=name: add(name, inputs))
+                 for name, module in self.maps.items()]
+        self.scores(ids)
+        for hook in hooks:
+            hook.remove()
+        return sums
 
     def parts(self, by):
         """Names of maps to be rounded together, by what they have in common; all of them if by is None."""
@@ -100,11 +134,13 @@ def main():
     parser.add_argument("--pairs", type=int, default=40)
     parser.add_argument("--group", type=int, action="append", help="of 64 and 32 by default")
     parser.add_argument("--by", choices=("map", "layer"))
+    parser.add_argument("--calibrate", type=int, default=0, help="pairs behind those that are scored")
     parser.add_argument("--behind", default="", help="text behind each conversation")
     arguments = parser.parse_args()
     rounded = Rounded(arguments.model, arguments.behind)
-    ids = [rounded.ids(pair["prompt"], pair[side]) for pair in read_pairs(arguments.pairs_file, arguments.pairs)
-           for side in ("chosen", "rejected")]
+    ids = [rounded.ids(pair["prompt"], pair[side])
+           for pair in read_pairs(arguments.pairs_file, arguments.pairs + arguments.calibrate) for side in ("chosen", "rejected")]
+    ids, others = ids[:2 * arguments.pairs], ids[2 * arguments.pairs:]
     exact = rounded.scores(ids)
     groups = [0] + (arguments.group or [64, 32])
     ways = [(group, None) for group in groups] + [(None, group) for group in groups] + [(group, group) for group in groups]
@@ -114,6 +150,12 @@ def main():
         for part, names in rounded.parts(arguments.by).items():
             rounded.set(weights, inputs, names)
             tell(" ".join([", ".join(named), part]).strip(), rounded.scores(ids), exact)
+    rounded.set(None, None, set())
+    moments = rounded.moments(others) if others else {}
+    for group in groups if others else []:
+        for name, module in rounded.maps.items():
+            module.weight.data = round_by_inputs(rounded.exact[name], moments[name], group)
+        tell(f"weights by {'row' if group == 0 else group}, calibrated", rounded.scores(ids), exact)
 
 
 if __name__ == "__main__":
