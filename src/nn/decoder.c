@@ -271,8 +271,8 @@ keys_of(SrmPass *pass, const SrmBlock *block)
 }
 
 /*
- * Puts the keys that the text of a block has in common with another's, or with the cache, before
- * its own, so that attention finds those of a text in one place.
+ * Puts the keys that a block has in common with another, or with the cache, before
+ * its own, so that attention finds those of a text, or those behind its past, in one place.
  */
 static void
 join_beginning(SrmPass *pass, const SrmBlock *block)
@@ -298,7 +298,7 @@ join_cache(SrmPass *pass)
 			join_beginning(pass, &pass->blocks[i]);
 }
 
-/* Those of other texts, for the blocks that a chunk of all rows begins, once all keys up to its end are written. */
+/* Those of other blocks, for the blocks that a chunk of all rows begins, once all keys up to its end are written. */
 static void
 join_texts(const Chunk *chunk)
 {
@@ -412,7 +412,7 @@ project_queries(Chunk *chunk)
 /*
  * What the rows of a block attend to.  Tokens of one that begins a text count from the
  * text's first one, so that it does not matter how many of them were there;
- * those of one that goes on from it count from their own first one.
+ * those of one that goes on from it count from the first one behind it.
  */
 static SrmAttention
 attention_of(SrmPass *pass, const SrmBlock *block)
@@ -422,7 +422,7 @@ attention_of(SrmPass *pass, const SrmBlock *block)
 		.n_heads = decoder->n_heads,.scale = decoder->attention_scale,
 		.softcap = decoder->attention_softcap,.window = pass->layer->window,
 		.ahead = pass->layer->ahead,.n_own = block->sequence->n_tokens,
-		.n_past = block->past == NULL ? 0 : block->position,
+		.n_past = block->past == NULL ? 0 : block->past->end,
 		.own = keys_of(pass, block),.own_first = block->own_first
 	};
 

@@ -18,7 +18,8 @@
  * goes on from them.
  *
  * A sequence that begins a text attends to the tokens that the text has before it, which are those
- * of another text or of the cache, and to itself; one that goes on from it attends to that text, and to itself.
+ * of another text or of the cache, and to itself; one that goes on from it attends to that text, to tokens that it has
+ * in common with another that does, and to itself.
  * None knows anything of the others.  cache may be NULL where no sequence names it.
  *
  * The cache gets the text of the sequence that is kept in the place of its own.  After a failure it has

@@ -46,6 +46,15 @@ check_sequence(const SrmDecoder *decoder, const SrmSequence *sequence, SrmStatus
 	return check_tokens(decoder, sequence->tokens, sequence->n_tokens, status);
 }
 
+/* How many tokens there are that a sequence may have before its own, behind its past if it has one. */
+static size_t
+count_before(const SrmPass *pass, const SrmBlock *past, const SrmBlock *common)
+{
+	if (common != NULL)
+		return common->past != past ? 0 : common->end - (past == NULL ? 0 : past->end);
+	return past == NULL && pass->cache != NULL ? pass->cache->n_tokens : 0;
+}
+
 /* Whether what comes before a sequence is there. */
 static bool
 check_beginning(const SrmPass *pass, const SrmSequence *sequence, const SrmBlock *past, const SrmBlock *common)
@@ -54,12 +63,11 @@ check_beginning(const SrmPass *pass, const SrmSequence *sequence, const SrmBlock
 
 	if (srm_decoder_looks_ahead(pass->decoder) && has_beginning && pass->tape == NULL)
 		return srm_fail(pass->status, SRM_INTERNAL, "the tokens of a prompt see those behind it");
-	if (past != NULL && (past->past != NULL || sequence->n_common > 0 || sequence->is_kept))
+	if (past != NULL && (past->past != NULL || sequence->is_kept))
 		return srm_fail(pass->status, SRM_INTERNAL, "a sequence goes on from another that has tokens before it");
 	if (sequence->is_kept && (pass->cache == NULL || pass->kept != NULL))
 		return srm_fail(pass->status, SRM_INTERNAL, "no cache to keep a prompt in");
-	if (sequence->n_common > (common != NULL ? (common->past != NULL ? 0 : common->end) :
-							  pass->cache != NULL ? pass->cache->n_tokens : 0))
+	if (sequence->n_common > count_before(pass, past, common))
 		return srm_fail(pass->status, SRM_INTERNAL, "the beginning of a text is not there");
 	return true;
 }
@@ -70,7 +78,7 @@ add_block(SrmPass *pass, const SrmSequence *sequence, const SrmBlock *past, cons
 {
 	SrmBlock   *block = &pass->blocks[pass->n_blocks];
 	size_t		n = sequence->n_tokens;
-	size_t		position = past != NULL ? past->end : sequence->n_common;
+	size_t		position = (past == NULL ? 0 : past->end) + sequence->n_common;
 	size_t		limit = pass->decoder->positions == NULL ? MAX_TOKENS :
 		srm_smaller(MAX_TOKENS, pass->decoder->n_positions - pass->decoder->first_position);
 

@@ -24,7 +24,7 @@ typedef struct SrmBlock
 	size_t		position;		/* of its first token, and */
 	size_t		end;			/* of the one behind its last */
 	const struct SrmBlock *past;	/* whose text it goes on, or NULL */
-	const struct SrmBlock *common;	/* with whose text its own begins alike, or NULL */
+	const struct SrmBlock *common;	/* that has the tokens in common before its own, or NULL */
 } SrmBlock;
 
 /* Rows of a chunk whose keys lie in one panel. */

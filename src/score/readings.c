@@ -9,6 +9,8 @@
 
 #include <string.h>
 
+#include "base/sizes.h"
+
 /*
  * Responses to one prompt go into one pass up to so many tokens: more do not make products
  * faster, but take memory.  Texts that share nothing go up to fewer, whose states stay in a processor's caches: with
@@ -16,7 +18,8 @@
  */
 #define MAX_ROWS		1024
 #define MAX_MIXED_ROWS	256
-#define MAX_PROMPT_TOKENS	4096	/* of prompts that are not the same; their keys lie in memory, layer by layer */
+#define MAX_PROMPT_TOKENS	4096	/* of prompts that are not the same; their keys lie in memory, layer by layer, */
+#define MAX_TOKENS		4096	/* and so do those of responses, with what they have in common */
 
 /* The prompt before number, or that of the cache, of which the scorer may know nothing. */
 static const SrmPromptText *
@@ -48,6 +51,34 @@ list_prompt(const SrmScoreCall *call, SrmReadings *batch, size_t number, SrmSequ
 	return true;
 }
 
+/* The sequence of a response, behind its prompt and what it has in common with one before it. */
+static bool
+list_response(const SrmScoreCall *call, const SrmReadings *batch, size_t number, SrmSequence *sequences)
+{
+	const SrmReading *reading = &batch->readings[number];
+	const SrmReadRest *rest = &reading->rest;
+	SrmSequence *responses = sequences + batch->n_prompts;
+	size_t		n_prompt = reading->layout.n_prompt;
+	size_t		start = n_prompt + rest->n_common;
+	size_t		n_wanted = reading->n_wanted - rest->n_read_before;
+	uint32_t   *wanted = srm_arena_array(call->arena, n_wanted, sizeof(uint32_t), call->status);
+
+	if (wanted == NULL)
+		return false;
+	for (size_t i = 0; i < n_wanted; i++)
+		wanted[i] = reading->wanted[rest->n_read_before + i] - (uint32_t) rest->n_common;
+	/* A template may put nothing before the response: no state, value 0 */
+	responses[number] = (SrmSequence) {
+		.tokens = reading->ids + start,.n_tokens = reading->layout.tokens.n - start,
+		.wanted = wanted,.n_wanted = n_wanted,.n_first = reading->layout.n_first,
+		.hidden = reading->states + rest->n_read_before * call->scorer->model->decoder.dim,
+		.past = n_prompt > 0 ? &sequences[reading->prompt_number] : NULL,
+		.n_common = rest->n_common,.common = rest->n_common > 0 ? &responses[rest->before] : NULL,
+		.rope_length = reading->prompt.rope_length
+	};
+	return true;
+}
+
 /* All prompts, and behind them all responses. */
 static SrmSequence *
 list_sequences(const SrmScoreCall *call, SrmReadings *batch)
@@ -60,18 +91,8 @@ list_sequences(const SrmScoreCall *call, SrmReadings *batch)
 		if (!list_prompt(call, batch, i, sequences))
 			return NULL;
 	for (size_t i = 0; i < batch->n; i++)
-	{
-		const SrmReading *reading = &batch->readings[i];
-		size_t		n_prompt = reading->layout.n_prompt;
-
-		/* A template may put nothing before the response: no state, value 0 */
-		sequences[batch->n_prompts + i] = (SrmSequence) {
-			.tokens = reading->ids + n_prompt,.n_tokens = reading->layout.tokens.n - n_prompt,
-			.wanted = reading->wanted,.n_wanted = reading->n_wanted,.n_first = reading->layout.n_first,
-			.hidden = reading->states,.past = n_prompt > 0 ? &sequences[reading->prompt_number] : NULL,
-			.rope_length = reading->prompt.rope_length
-		};
-	}
+		if (!list_response(call, batch, i, sequences))
+			return NULL;
 	return sequences;
 }
 
@@ -87,6 +108,21 @@ end_prompts(const SrmScoreCall *call, SrmReadings *batch)
 							   prompt_before(call, batch, i), scorer->model->decoder.dim);
 	if (last->n_tokens > 0)
 		srm_prompt_keep(scorer->prompt, last);
+}
+
+/* The states that a response has from the one before it. */
+static void
+take_states(const SrmReadings *batch, const SrmReading *reading, size_t dim)
+{
+	const SrmReading *before = &batch->readings[reading->rest.before];
+	size_t		from = 0;
+
+	for (size_t i = 0; i < reading->rest.n_read_before; i++)
+	{
+		while (before->wanted[from] < reading->wanted[i])
+			from++;
+		memcpy(reading->states + i * dim, before->states + from * dim, dim * sizeof(float));
+	}
 }
 
 /* One pass: what is not there of the prompts' states, and the responses behind them. */
@@ -111,6 +147,8 @@ srm_readings_run(const SrmScoreCall *call, SrmReadings *batch)
 		return false;
 	}
 	end_prompts(call, batch);
+	for (size_t i = 0; i < batch->n; i++)
+		take_states(batch, &batch->readings[i], scorer->model->decoder.dim);
 	scorer->n_passes++;
 	for (size_t i = 0; i < n_sequences; i++)
 		scorer->n_computed += sequences[i].n_tokens;
@@ -149,19 +187,84 @@ count_prompt_rows(const SrmScoreCall *call, const SrmReadings *batch, const SrmR
 	return reading->prompt.n_tokens - rest.n_common;
 }
 
+/* Tokens of a reading behind its prompt. */
+static size_t
+count_tokens(const SrmReading *reading)
+{
+	return reading->layout.tokens.n - reading->layout.n_prompt;
+}
+
+/*
+ * What two responses to one prompt begin with.  A token that is to be read, but was not
+ * in the one before, is left, and so are those behind it.
+ */
+static SrmReadRest
+compare_responses(const SrmReading *reading, const SrmReading *before)
+{
+	const int32_t *ids = reading->ids + reading->layout.n_prompt;
+	const int32_t *others = before->ids + reading->layout.n_prompt;
+	size_t		most = srm_smaller(count_tokens(reading), count_tokens(before));
+	size_t		from = 0;
+	SrmReadRest rest = {0};
+
+	while (rest.n_common < most && ids[rest.n_common] == others[rest.n_common])
+		rest.n_common++;
+	for (size_t i = 0; i < reading->n_wanted && reading->wanted[i] < rest.n_common; i++)
+	{
+		while (from < before->n_wanted && before->wanted[from] < reading->wanted[i])
+			from++;
+		if (from < before->n_wanted && before->wanted[from] == reading->wanted[i])
+			rest.n_read_before++;
+		else
+			rest.n_common = reading->wanted[i];
+	}
+	return rest;
+}
+
+/* What is left of a response behind the longest beginning that it has in common with one that waits. */
+static SrmReadRest
+find_rest(const SrmScoreCall *call, const SrmReadings *batch, const SrmReading *reading, size_t prompt_number)
+{
+	SrmReadRest longest = {0};
+
+	/* Where tokens see those behind them, or are of two types, states depend on more than what comes before */
+	if (srm_decoder_looks_ahead(&call->scorer->model->decoder) || reading->layout.n_first > 0)
+		return longest;
+	for (size_t i = 0; i < batch->n; i++)
+	{
+		SrmReadRest rest;
+
+		if (batch->readings[i].prompt_number != prompt_number ||
+			batch->readings[i].prompt.rope_length != reading->prompt.rope_length)
+			continue;
+		rest = compare_responses(reading, &batch->readings[i]);
+		rest.before = i;
+		if (rest.n_common > longest.n_common)
+			longest = rest;
+	}
+	return longest;
+}
+
 /*
  * Whether a response may go into the pass of those that wait.  A prompt that all of them share may have any length.
+ * A response that has half of its tokens from one before it saves as much as it takes: it goes along where the
+ * pass is not too long without it, and with a single one in any case.
  */
 bool
 srm_readings_fit(const SrmScoreCall *call, const SrmReadings *batch, const SrmReading *reading)
 {
-	size_t		n_rows = batch->n_rows + reading->layout.tokens.n - reading->layout.n_prompt;
+	size_t		number = find_prompt(batch, reading);
+	SrmReadRest rest = find_rest(call, batch, reading, number);
+	size_t		n = count_tokens(reading);
+	bool		saves_half = rest.n_common > 0 && rest.n_common >= n - rest.n_common;
+	size_t		n_rows = batch->n_rows + (saves_half ? 0 : n - rest.n_common);
 
-	if (batch->n == 0)
+	if (batch->n == 0 || (batch->n == 1 && saves_half))
 		return true;
-	if (batch->n == SRM_MAX_READINGS || batch->readings[0].prompt.rope_length != reading->prompt.rope_length)
+	if (batch->n == SRM_MAX_READINGS || batch->readings[0].prompt.rope_length != reading->prompt.rope_length ||
+		batch->n_tokens + n > MAX_TOKENS)
 		return false;
-	if (find_prompt(batch, reading) < batch->n_prompts)
+	if (number < batch->n_prompts)
 		return batch->n_prompts == 1 && reading->prompt.n_tokens > 0 ? n_rows <= MAX_ROWS :
 			n_rows + batch->n_prompt_rows <= MAX_MIXED_ROWS;
 	return (batch->n_prompt_tokens > 0) == (reading->prompt.n_tokens > 0) &&
@@ -172,11 +275,14 @@ srm_readings_fit(const SrmScoreCall *call, const SrmReadings *batch, const SrmRe
 void
 srm_readings_add(const SrmScoreCall *call, SrmReadings *batch, const SrmReading *reading)
 {
-	SrmReading *added = &batch->readings[batch->n++];
+	SrmReading *added = &batch->readings[batch->n];
 
 	*added = *reading;
 	added->prompt_number = find_prompt(batch, reading);
-	batch->n_rows += reading->layout.tokens.n - reading->layout.n_prompt;
+	added->rest = find_rest(call, batch, reading, added->prompt_number);
+	batch->n++;
+	batch->n_rows += count_tokens(reading) - added->rest.n_common;
+	batch->n_tokens += count_tokens(reading);
 	if (added->prompt_number < batch->n_prompts)
 		return;
 	batch->n_prompt_rows += count_prompt_rows(call, batch, reading);
@@ -188,6 +294,5 @@ void
 srm_readings_clear(SrmReadings *batch)
 {
 	memset(batch->readings, 0, batch->n * sizeof(SrmReading));
-	batch->n = batch->n_rows = batch->n_prompts = batch->n_prompt_rows = batch->n_prompt_tokens = 0;
+	batch->n = batch->n_rows = batch->n_tokens = batch->n_prompts = batch->n_prompt_rows = batch->n_prompt_tokens = 0;
 }
-

@@ -35,6 +35,14 @@ typedef struct SrmReadPrompt
 	SrmPromptRest rest;			/* behind what the one before it, or the cache, has in common with it */
 } SrmReadPrompt;
 
+/* What is to be computed of a response, where one before it behind the same prompt begins alike. */
+typedef struct SrmReadRest
+{
+	size_t		n_common;		/* tokens that both begin with; 0: there is no such response */
+	size_t		before;			/* its number in the batch */
+	size_t		n_read_before;	/* of the tokens wanted, the first ones, whose states that one has */
+} SrmReadRest;
+
 /* One response on its way. */
 typedef struct SrmReading
 {
@@ -43,6 +51,7 @@ typedef struct SrmReading
 	int32_t    *ids;			/* (layout.tokens.n) */
 	SrmPromptText prompt;		/* without hidden states; */
 	size_t		prompt_number;	/* of the batch's, which has them */
+	SrmReadRest rest;
 	uint32_t   *wanted;			/* (n_wanted) tokens of the response's block to read */
 	size_t		n_wanted;
 	float	   *states;			/* (n_wanted, dim) theirs */
@@ -58,7 +67,8 @@ typedef struct SrmReadings
 {
 	SrmReading *readings;		/* (n) */
 	size_t		n;
-	size_t		n_rows;			/* tokens behind prompts */
+	size_t		n_rows;			/* tokens behind prompts that are to be computed, */
+	size_t		n_tokens;		/* and all of them */
 	SrmReadPrompt *prompts;		/* (n_prompts) of which no two are the same */
 	size_t		n_prompts;
 	size_t		n_prompt_rows;	/* tokens of prompts that are to be computed, */

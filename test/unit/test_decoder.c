@@ -602,6 +602,105 @@ test_decoder_prompts(void **state)
 	}
 }
 
+/* What texts behind one prompt have of one before them, which is named; the first has nothing, and some nothing of their own. */
+static const struct
+{
+	size_t		before;
+	size_t		n_common;
+	size_t		n;
+}			alike[] = {
+	{0, 0, 300}, {0, 0, 9}, {0, 1, 9}, {0, 15, 1}, {0, 16, 40}, {0, 17, 9}, {0, 100, 290}, {0, 255, 9}, {0, 256, 9}, {0, 257, 9},
+	{0, 299, 9}, {0, 300, 9}, {0, 300, 0}, {9, 262, 7}, {12, 280, 3}, {6, 356, 5}
+};
+
+#define N_ALIKE		(sizeof(alike) / sizeof(alike[0]))
+
+/* All tokens of such a text behind the prompt. */
+static void
+write_alike(int32_t *text, size_t number)
+{
+	size_t		n_common = alike[number].n_common;
+
+	if (number > 0)
+		write_alike(text, alike[number].before);
+	memcpy(text + n_common, tokens + N_PROMPT + (number == 0 ? 0 : 130 + 7 * number), alike[number].n * sizeof(int32_t));
+}
+
+/* Each has the bits that it has alone, from its first token on. */
+static void
+check_alike(const SrmDecoder *decoder, SrmCache *cache, const SrmSequence *texts)
+{
+	for (size_t i = 0; i < N_ALIKE; i++)
+	{
+		size_t		n = alike[i].n_common + alike[i].n;
+		int32_t    *text = allocate(400 * sizeof(int32_t));
+		float	   *hidden = allocate(n * decoder->dim * sizeof(float));
+
+		write_alike(text, i);
+		assert_true(forward_text(decoder, cache, false, text, n, all_tokens, n, hidden, 1, NULL, &status));
+		assert_memory_equal(texts[i].hidden, hidden + alike[i].n_common * decoder->dim, alike[i].n * decoder->dim * sizeof(float));
+	}
+}
+
+/* texts that go on from a prompt with the same tokens get the bits that they have alone, from the first one that is theirs */
+static void
+test_decoder_alike(void **state)
+{
+	(void) state;
+	for (size_t i = 0; i < N_SHAPES; i++)
+	{
+		SrmDecoder *decoder = random_decoder(&shapes[i], i, arena);
+		SrmCache   *cache = srm_cache_create(decoder, &status);
+		SrmSequence texts[1 + N_ALIKE] = {{.tokens = tokens,.n_tokens = N_PROMPT,.is_kept = true}};
+
+		fill_tokens(decoder->vocab_size);
+		for (size_t j = 0; j < N_ALIKE; j++)
+		{
+			int32_t    *text = allocate(400 * sizeof(int32_t));
+
+			write_alike(text, j);
+			texts[j + 1] = (SrmSequence) {
+				.tokens = text + alike[j].n_common,.n_tokens = alike[j].n,.wanted = all_tokens,.n_wanted = alike[j].n,
+				.hidden = allocate(alike[j].n * decoder->dim * sizeof(float)),.past = &texts[0],
+				.n_common = alike[j].n_common,.common = j == 0 ? NULL : &texts[1 + alike[j].before]
+			};
+		}
+		assert_true(srm_decoder_forward_batch(decoder, cache, texts, 1 + N_ALIKE, (int) i % 3 + 1, NULL, &status));
+		assert_int_equal(cache->n_tokens, N_PROMPT);
+		check_alike(decoder, cache, texts + 1);
+		srm_cache_free(cache);
+	}
+}
+
+/* what is in common with a text behind another prompt, or is longer than it, is refused, and so is that of the cache behind a prompt */
+static void
+test_decoder_alike_refused(void **state)
+{
+	SrmDecoder *decoder = random_decoder(&shapes[0], 0, arena);
+	SrmCache   *cache = srm_cache_create(decoder, &status);
+	SrmSequence texts[4] = {
+		{.tokens = tokens,.n_tokens = 20},
+		{.tokens = tokens,.n_tokens = 30,.is_kept = true},
+		{.tokens = tokens,.n_tokens = 10,.past = &texts[0]},
+		{.tokens = tokens,.n_tokens = 5,.past = &texts[0],.n_common = 10,.common = &texts[2]}
+	};
+
+	(void) state;
+	fill_tokens(decoder->vocab_size);
+	assert_true(srm_decoder_forward_batch(decoder, cache, texts, 4, 1, NULL, &status));
+	for (int i = 0; i < 4; i++)
+	{
+		texts[3].past = i == 0 ? &texts[1] : i == 3 ? NULL : &texts[0];
+		texts[3].common = i == 2 ? NULL : &texts[2];
+		texts[3].n_common = i == 1 ? 11 : 10;
+		assert_false(srm_decoder_forward_batch(decoder, cache, texts, 4, 1, NULL, &status));
+		assert_int_equal(status.code, SRM_INTERNAL);
+		assert_string_equal(status.message, "the beginning of a text is not there");
+		srm_status_init(&status);
+	}
+	srm_cache_free(cache);
+}
+
 /* the same blocks give the same bits, with any threads, cache and history */
 static void
 test_decoder_same_bits(void **state)
@@ -825,6 +924,8 @@ main(void)
 		TEST(test_relative_rows),
 		TEST(test_decoder_batch),
 		TEST(test_decoder_prompts),
+		TEST(test_decoder_alike),
+		TEST(test_decoder_alike_refused),
 		TEST(test_decoder_same_bits),
 		TEST(test_decoder_wanted),
 		TEST(test_decoder_stop),

@@ -178,6 +178,175 @@ test_computed_tokens(void **state)
 	srm_scorer_close(alone);
 }
 
+static const char *const whole =
+"It is so. Why, then, is it so? Who knows! A bird flies. It sings, and on it flies.\nOne is here. * Two is not; he went home.";
+
+/* Whether the states of all tokens are read. */
+static bool
+reads_all(void)
+{
+	return options.want_tokens || scorer->model->head.pools_mean;
+}
+
+static SrmLayout
+lay_out(const SrmScoreRequest *request)
+{
+	SrmMessage	conversation[2] = {request->messages[0], *request->response};
+	SrmLayout	layout;
+
+	if (!srm_scorer_layout(scorer, conversation, 2, &options, arena, &layout, NULL, &status))
+		fail_msg("%s %s", status.message, status.detail);
+	return layout;
+}
+
+/* Texts with other angles have other states from the first token on. */
+static bool
+have_same_angles(const SrmLayout layouts[2])
+{
+	const SrmDecoder *decoder = &scorer->model->decoder;
+
+	return srm_decoder_rope_length(decoder, layouts[0].tokens.n) == srm_decoder_rope_length(decoder, layouts[1].tokens.n);
+}
+
+/*
+ * A pair gets the bits that each has alone where nothing is kept, and in one pass what both begin with is computed
+ * once; returns how much that is.
+ */
+static size_t
+check_pair(SrmScorer *alone, const char *prompt, const char *a, const char *b)
+{
+	SrmMessage	conversation[3] = {message("user", prompt), message("assistant", a), message("assistant", b)};
+	uint64_t	before = scorer->n_computed;
+	uint64_t	n_passes = scorer->n_passes;
+	SrmLayout	layouts[2];
+	size_t		n_shared;
+	size_t		n_alike = 0;
+
+	for (size_t i = 0; i < 2; i++)
+	{
+		requests[i] = (SrmScoreRequest) {.messages = conversation,.n_messages = 1,.response = &conversation[1 + i]};
+		layouts[i] = lay_out(&requests[i]);
+	}
+	assert_true(score_all(2));
+	for (size_t i = 0; i < 2; i++)
+		check_request(alone, &requests[i]);
+	if (scorer->n_passes - n_passes == 1 && !srm_decoder_looks_ahead(&scorer->model->decoder))
+		n_alike = count_alike(&layouts[1], &layouts[0], reads_all());
+	n_shared = have_same_angles(layouts) ? layouts[0].n_prompt + n_alike : 0;
+	assert_int_equal(scorer->n_computed - before, layouts[0].tokens.n + layouts[1].tokens.n - n_shared);
+	return n_alike;
+}
+
+/* Pairs of the whole text with one that has n characters of it, and other ones behind them or none. */
+static size_t
+check_pairs(SrmScorer *alone)
+{
+	size_t		most = 0;
+
+	for (size_t n = 0; n <= strlen(whole); n += 1 + n % 7)
+		for (int ends = 0; ends < 2; ends++)
+		{
+			char		edited[200];
+			const char *prompt = prompts[n % N_PROMPTS];
+			size_t		n_alike;
+
+			snprintf(edited, sizeof(edited), "%.*s%s", (int) n, whole, ends == 0 && n > 0 ? "" : " That is all.");
+			options.n_threads = 1 + (int) n % 3;
+			n_alike = n % 2 == 0 ? check_pair(alone, prompt, whole, edited) : check_pair(alone, prompt, edited, whole);
+			most = n_alike > most ? n_alike : most;
+		}
+	return most;
+}
+
+/* pairs whose responses begin alike, for any length, share that beginning in models whose tokens see nothing behind them */
+static void
+test_pairs_alike(void **state)
+{
+	(void) state;
+	for (size_t i = 0; i < N_MODELS; i++)
+	{
+		SrmScorer  *alone;
+
+		start_with(models[i]);
+		options.cache_bytes = 0;
+		options.want_tokens = strcmp(models[i], "attention-offset") == 0;
+		options.truncation = SRM_TRUNCATION_RESPONSE;
+		alone = check_requests(models[i], 0);
+		if ((check_pairs(alone) < 20) != srm_decoder_looks_ahead(&scorer->model->decoder))
+			fail_msg("%s shares nothing, or should not", models[i]);
+		srm_scorer_close(alone);
+	}
+}
+
+/* A text of so many pieces, of which those from edited on are others. */
+static char *
+write_pieces(size_t n, size_t edited)
+{
+	char	   *text = srm_arena_array(arena, n * 20 + 1, 1, &status);
+
+	for (size_t i = 0; i < n; i++)
+		sprintf(text + strlen(text), i < edited ? "So it is %zu. " : "Or %zu is it? ", i);
+	return text;
+}
+
+/* long pairs go through in one pass where they have half of it in common, whole tiles or less, and in two where not */
+static void
+test_long_pairs(void **state)
+{
+	static const size_t edited[] = {0, 10, 80, 100, 140, 179};
+
+	(void) state;
+	start_with("tiny");
+	options.cache_bytes = 0;
+	for (size_t i = 0; i < 6; i++)
+	{
+		SrmScorer  *alone = check_requests("tiny", 0);
+		uint64_t	before = scorer->n_passes;
+		size_t		n_alike;
+
+		n_alike = check_pair(alone, prompts[0], write_pieces(180, 180), write_pieces(180, edited[i]));
+		assert_int_equal(n_alike > 512, edited[i] >= 100);
+		assert_int_equal(scorer->n_passes - before, edited[i] >= 100 ? 1 : 2);
+		srm_scorer_close(alone);
+	}
+}
+
+/* pairs of many prompts stay together, so that as much is computed of them as of each pair by itself */
+static void
+test_pairs_of_prompts(void **state)
+{
+	enum
+	{
+		n = 20
+	};
+	SrmScorer  *together;
+	SrmScorer  *alone;
+
+	(void) state;
+	start_with("tiny");
+	alone = check_requests("tiny", 0);
+	for (size_t i = 0; i < n; i++)
+	{
+		messages[2 * i] = message("user", prompts[i / 2 % N_PROMPTS]);
+		messages[2 * i + 1] = message("assistant", write_pieces(4 + i / 2, 4 + i / 2 - i % 2));
+		requests[i] = (SrmScoreRequest) {.messages = &messages[2 * i],.n_messages = 1,.response = &messages[2 * i + 1]};
+	}
+	assert_true(score_all(n));
+	together = scorer;
+	scorer = alone;
+	for (size_t i = 0; i < n; i += 2)
+	{
+		SrmScoreRequest pair[2] = {requests[i], requests[i + 1]};
+
+		assert_true(srm_scorer_score_requests(alone, pair, 2, false, &options, arena, NULL, &status));
+		assert_same(&pair[0].scored, &requests[i].scored);
+		assert_same(&pair[1].scored, &requests[i + 1].scored);
+	}
+	assert_true(together->n_computed <= alone->n_computed);
+	assert_true(together->n_passes < alone->n_passes);
+	srm_scorer_close(together);
+}
+
 /* how many are scored at once, and what is kept between calls, changes nothing */
 static void
 test_sizes(void **state)
@@ -353,6 +522,9 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_same_bits),
 		TEST(test_computed_tokens),
+		TEST(test_pairs_alike),
+		TEST(test_long_pairs),
+		TEST(test_pairs_of_prompts),
 		TEST(test_sizes),
 		TEST(test_long),
 		TEST(test_failures),
