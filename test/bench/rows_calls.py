@@ -41,6 +41,11 @@ class Caller:
 
     response = prompt
 
+    def pair(self, n_tokens, n_alike):
+        """Two responses, of which so many tokens at the beginning are the same."""
+        beginning = self.texts.text(n_alike) if n_alike > 0 else ""
+        return [beginning + self.texts.text(n_tokens - n_alike - 1) for _ in range(2)]
+
     def score(self, prompt, response):
         return self.session.seconds(f"bench_score({self.literal(prompt)}, {self.literal(response)})")
 
@@ -74,17 +79,21 @@ def sentences(bench):
 
 
 def margin(bench):
-    """srm_margin over two scores with nothing shared, prompt as long as each response"""
+    """srm_margin over two scores with nothing shared, for prompts as long as each response and longer ones"""
     caller = Caller(bench)
     raw = []
-    for n in (16, 32, 64, 128, 256):
+    for n_prompt, n, n_alike in ((16, 16, 0), (32, 32, 0), (64, 64, 0), (128, 128, 0), (256, 256, 0),
+                                 (64, 64, 32), (128, 128, 64), (256, 256, 128), (16, 128, 64), (512, 128, 64)):
+        beginning = f", {n_alike} of them the same" if n_alike > 0 else ""
         seconds = alternate(
             bench, bench.repetitions,
-            lambda: caller.margin(caller.prompt(n), caller.response(n), caller.response(n)),
-            lambda: caller.score_each([caller.prompt(n), caller.prompt(n)],
+            lambda: caller.margin(caller.prompt(n_prompt), *caller.pair(n, n_alike)),
+            lambda: caller.score_each([caller.prompt(n_prompt), caller.prompt(n_prompt)],
                                       [caller.response(n), caller.response(n)]))
+        # What is computed by count of tokens, and a hundredth for what is not
+        share = (n_prompt + 2 * n - n_alike) / (2 * (n_prompt + n))
         raw.append(add_ratio(bench, "srm_margin over two scores with nothing shared",
-                             f"prompt and responses of {n} tokens", seconds, 0.76))
+                             f"prompt of {n_prompt}, responses of {n} tokens{beginning}", seconds, share + 0.01))
     caller.session.close()
     return raw
 

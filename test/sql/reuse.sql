@@ -52,6 +52,31 @@ SELECT pg_temp.computed() - :before AS by_scores \gset
 SELECT :by_two_calls < :n_chosen + :n_rejected AS shared,
 	:by_margin = :by_two_calls AS by_margin, :by_scores = :by_two_calls AS by_scores;
 
+-- responses of one call that begin alike share their beginning, too, and get the scores that they have alone
+
+CREATE TEMP TABLE edits AS
+SELECT id, prompt, 'Well. ' || chosen || ' So it is said here. ' || chosen AS chosen,
+	'Well. ' || chosen || ' So it is said here. ' || rejected AS rejected FROM pairs;
+CREATE TEMP TABLE alone (id int, chosen real, rejected real);
+SET srm.prompt_cache = 0;
+SELECT pg_temp.computed() AS before \gset
+INSERT INTO alone SELECT id, srm_score(prompt, chosen), srm_score(prompt, rejected) FROM edits;
+SELECT pg_temp.computed() - :before AS by_two_calls, pg_temp.computed() AS before \gset
+SELECT id, abs(srm_margin(prompt, e.chosen, e.rejected) - (a.chosen - a.rejected)) < 1e-5 AS same
+FROM edits e JOIN alone a USING (id) ORDER BY id;
+SELECT pg_temp.computed() - :before AS by_margin, pg_temp.computed() AS before \gset
+SELECT id, srm_scores(prompt, ARRAY[e.rejected, e.chosen]) = ARRAY[a.rejected, a.chosen] AS same
+FROM edits e JOIN alone a USING (id) ORDER BY id;
+SELECT pg_temp.computed() - :before AS by_scores, pg_temp.computed() AS before \gset
+SELECT n FROM srm_evaluate('SELECT prompt, chosen, rejected FROM edits', 'tiny');
+SELECT pg_temp.computed() - :before AS by_evaluate \gset
+SELECT sum(srm_token_count('tiny', prompt, e.chosen) + srm_token_count('tiny', prompt, e.rejected)) AS n_tokens,
+	sum(srm_token_count('tiny', prompt, 'Well. ' || p.chosen || ' So it is said here.') - 4) AS n_shared
+FROM edits e JOIN pairs p USING (id, prompt) \gset
+SELECT :by_two_calls = :n_tokens AS whole, :by_margin <= :n_tokens - :n_shared AS by_margin,
+	:by_scores <= :n_tokens - :n_shared AS by_scores, :by_evaluate <= :by_margin AS by_evaluate;
+RESET srm.prompt_cache;
+
 -- nothing is kept where that is asked for
 
 SET srm.prompt_cache = 0;
