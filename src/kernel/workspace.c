@@ -60,19 +60,38 @@ find_kept(size_t size)
 	return found;
 }
 
-/* Fresh memory; large pieces in large pages where the system has them. */
+/*
+ * Gives back the kept pieces that one of so many bytes serves instead.  A session whose
+ * texts grow would otherwise keep a piece for each of their lengths.
+ */
+static void
+drop_served(size_t size)
+{
+	pthread_mutex_lock(&lock);
+	for (size_t i = n_kept; i-- > 0;)
+		if (kept[i]->size < size && size / 8 <= kept[i]->size)
+			free(take_kept(i));
+	pthread_mutex_unlock(&lock);
+}
+
+/*
+ * Fresh memory.  Large pieces lie in large pages where the system has them, but for
+ * what is left at their end, which would take a whole one.
+ */
 static Header *
 create_piece(size_t size)
 {
 	size_t		align = size >= LARGE_PAGE ? LARGE_PAGE : HEADER_BYTES;
-	size_t		total = (HEADER_BYTES + size + align - 1) / align * align;
-	Header	   *piece = aligned_alloc(align, total);
+	size_t		total = (HEADER_BYTES + size + HEADER_BYTES - 1) / HEADER_BYTES * HEADER_BYTES;
+	void	   *memory;
+	Header	   *piece;
 
-	if (piece == NULL)
+	if (posix_memalign(&memory, align, total) != 0)
 		return NULL;
+	piece = memory;
 #if defined(__linux__) && defined(MADV_HUGEPAGE)
 	if (align == LARGE_PAGE)
-		(void) madvise(piece, total, MADV_HUGEPAGE);
+		(void) madvise(piece, total / LARGE_PAGE * LARGE_PAGE, MADV_HUGEPAGE);
 #endif
 	piece->size = total - HEADER_BYTES;
 	return piece;
@@ -86,7 +105,10 @@ srm_workspace_alloc(size_t size, SrmStatus *status)
 	if (size <= MAX_PIECE_SIZE)
 		piece = find_kept(size);
 	if (piece == NULL && size <= MAX_PIECE_SIZE)
+	{
+		drop_served(size);
 		piece = create_piece(size);
+	}
 	if (piece == NULL)
 	{
 		srm_fail_memory(status, size);
@@ -95,6 +117,19 @@ srm_workspace_alloc(size_t size, SrmStatus *status)
 	return (char *) piece + HEADER_BYTES;
 }
 
+/* The number of the smallest of the kept pieces; called with the lock. */
+static size_t
+find_smallest(void)
+{
+	size_t		smallest = 0;
+
+	for (size_t i = 1; i < n_kept; i++)
+		if (kept[i]->size < kept[smallest]->size)
+			smallest = i;
+	return smallest;
+}
+
+/* Where all places are taken, the smallest piece is the cheapest to make again. */
 void
 srm_workspace_free(void *piece)
 {
@@ -104,6 +139,8 @@ srm_workspace_free(void *piece)
 		return;
 	header = (Header *) (void *) ((char *) piece - HEADER_BYTES);
 	pthread_mutex_lock(&lock);
+	if (n_kept == MAX_KEPT && header->size <= limit && kept[find_smallest()]->size < header->size)
+		free(take_kept(find_smallest()));
 	if (n_kept < MAX_KEPT && header->size <= limit && kept_bytes <= limit - header->size)
 	{
 		kept[n_kept++] = header;

@@ -18,8 +18,10 @@
 #define MAX_ROWS		512		/* of a chunk */
 #define MAX_BYTES		(SIZE_MAX / 4)
 #define BUFFER_GAP		320
-#define N_BUFFERS		18
+#define N_BUFFERS		12
 #define N_DISTANCE_BUFFERS	6		/* with relative positions */
+#define N_ATTENTION_BUFFERS	4
+#define N_STEP_BUFFERS	2
 #define MAX_TOKENS		((size_t) 1 << 24)	/* positions are exact as float */
 
 static bool
@@ -185,23 +187,39 @@ buffer_bytes(const Buffer *buffer)
 	return ((buffer->n * buffer->width * sizeof(float) + 63) & ~(size_t) 63) + BUFFER_GAP;
 }
 
-/* All buffers in one piece of the workspace. */
-static bool
-place_buffers(SrmPass *pass, const Buffer *buffers, size_t n_buffers)
+/* Lets buffers lie in memory from start on, unless that is NULL; where they end, at most MAX_BYTES. */
+static size_t
+lay_out_buffers(char *memory, size_t start, const Buffer *buffers, size_t n_buffers)
 {
-	size_t		total = 0;
-	char	   *next;
-
 	for (size_t i = 0; i < n_buffers; i++)
-		total += srm_smaller(buffer_bytes(&buffers[i]), MAX_BYTES - total);
-	pass->memory = srm_workspace_alloc(total < MAX_BYTES ? total : SIZE_MAX, pass->status);
-	next = pass->memory;
-	for (size_t i = 0; i < n_buffers && next != NULL; i++)
 	{
-		*buffers[i].rows = (float *) (void *) next;
-		next += buffer_bytes(&buffers[i]);
+		if (memory != NULL)
+			*buffers[i].rows = (float *) (void *) (memory + start);
+		start += srm_smaller(buffer_bytes(&buffers[i]), MAX_BYTES - start);
 	}
-	return next != NULL;
+	return start;
+}
+
+/*
+ * All buffers in one piece of the workspace.  Those of attention and those of the
+ * feed-forward network behind it lie in the same place: a chunk has no use for the
+ * first once it writes to the second.
+ */
+static bool
+place_buffers(SrmPass *pass, const Buffer *buffers, size_t n_buffers, const Buffer *attention, const Buffer *step)
+{
+	size_t		start = lay_out_buffers(NULL, 0, buffers, n_buffers);
+	size_t		attention_end = lay_out_buffers(NULL, start, attention, N_ATTENTION_BUFFERS);
+	size_t		step_end = lay_out_buffers(NULL, start, step, N_STEP_BUFFERS);
+	size_t		total = attention_end > step_end ? attention_end : step_end;
+
+	pass->memory = srm_workspace_alloc(total < MAX_BYTES ? total : SIZE_MAX, pass->status);
+	if (pass->memory == NULL)
+		return false;
+	(void) lay_out_buffers(pass->memory, 0, buffers, n_buffers);
+	(void) lay_out_buffers(pass->memory, start, attention, N_ATTENTION_BUFFERS);
+	(void) lay_out_buffers(pass->memory, start, step, N_STEP_BUFFERS);
+	return true;
 }
 
 /* The keys and values of one layer, at most. */
@@ -266,22 +284,22 @@ srm_pass_allocate(SrmPass *pass, SrmArena *arena)
 		{&pass->sines[SRM_ROPE_MAIN], main, half},
 		{&pass->cosines[SRM_ROPE_LOCAL], local, half},
 		{&pass->sines[SRM_ROPE_LOCAL], local, half},
-		{&pass->queries, kept, q_dim},
-		{&pass->attended, kept, q_dim},
-		{&pass->keys, kept, kv_dim},
-		{&pass->values, kept, kv_dim},
-		{&pass->gate, kept, ffn_dim},
-		{&pass->up, kept, ffn_dim},
 		{&pass->change, rows, decoder->dim},
 		{&pass->own_memory, 1, own_floats(pass)},
 		{&pass->normed, pass->n_experts > 0 ? rows : 0, decoder->dim},
 		{&pass->expert_out, pass->n_experts > 0 ? rows : 0, decoder->dim}
 	};
+	const Buffer attention[N_ATTENTION_BUFFERS] = {
+		{&pass->queries, kept, q_dim}, {&pass->attended, kept, q_dim},
+		{&pass->keys, kept, kv_dim}, {&pass->values, kept, kv_dim}
+	};
+	const Buffer step[N_STEP_BUFFERS] = {{&pass->gate, kept, ffn_dim}, {&pass->up, kept, ffn_dim}};
 
 	pass->chunk_rows = most;
 	if (decoder->relative.span > 0 && !place_distances(pass, rows, arena, buffers + N_BUFFERS))
 		return false;
-	return place_buffers(pass, buffers, N_BUFFERS + (decoder->relative.span > 0 ? N_DISTANCE_BUFFERS : 0)) &&
+	return place_buffers(pass, buffers, N_BUFFERS + (decoder->relative.span > 0 ? N_DISTANCE_BUFFERS : 0),
+						 attention, step) &&
 		allocate_indexes(pass, arena);
 }
 
