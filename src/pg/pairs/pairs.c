@@ -474,12 +474,22 @@ read_next(SrmPairCursor *cursor, SrmPairRow *row)
 	return false;
 }
 
+/* Frees what was read.  Errors to come, be they the query's own, are not about it. */
+static void
+forget_rows(SrmPairCursor *cursor)
+{
+	cursor->row_number = 0;
+	cursor->column = SRM_N_COLUMNS;
+	cursor->response = NULL;
+	MemoryContextReset(cursor->context);
+}
+
 bool
 srm_pairs_next(SrmPairCursor *cursor, SrmPairRow *row)
 {
 	do
 	{
-		MemoryContextReset(cursor->context);
+		forget_rows(cursor);
 		if (read_next(cursor, row))
 			return true;
 	} while (fetch_batch(cursor));

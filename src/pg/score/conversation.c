@@ -131,6 +131,15 @@ srm_messages_of_jsonb(Jsonb *messages, size_t *n_messages)
 	return result;
 }
 
+bool
+srm_messages_is_problem(const ErrorData *error)
+{
+	/* Invalid, too many or too long, or in a database without an encoding not UTF-8 */
+	return error->sqlerrcode == ERRCODE_INVALID_PARAMETER_VALUE ||
+		error->sqlerrcode == ERRCODE_PROGRAM_LIMIT_EXCEEDED ||
+		error->sqlerrcode == ERRCODE_CHARACTER_NOT_IN_REPERTOIRE;
+}
+
 SrmMessage
 srm_message_of_datum(const char *role, Datum content)
 {

@@ -27,4 +27,10 @@ extern SrmMessage srm_message_of_datum(const char *role, Datum content);
  */
 extern SrmMessage *srm_messages_of_jsonb(Jsonb *messages, size_t *n_messages);
 
+/*
+ * Whether an error of reading texts or messages is about these alone, so that others can be read. Until then
+ * nothing is held that an abort would release: it may be caught without a subtransaction.
+ */
+extern bool srm_messages_is_problem(const ErrorData *error);
+
 #endif							/* SRM_CONVERSATION_H */

@@ -34,7 +34,7 @@ begin_request(SrmRequest *request, FunctionCallInfo fcinfo, SrmForm form)
 	{
 		MemoryContextSwitchTo(context);
 		error = CopyErrorData();
-		if (error->sqlerrcode != ERRCODE_INVALID_PARAMETER_VALUE || request->model == NULL)
+		if (!srm_messages_is_problem(error) || request->model == NULL)
 			PG_RE_THROW();
 		FlushErrorState();
 	}

@@ -192,7 +192,7 @@ read_requests(Piece *piece, HeapTuple tuple)
 	{
 		MemoryContextSwitchTo(piece->context);
 		error = CopyErrorData();
-		if (error->sqlerrcode != ERRCODE_INVALID_PARAMETER_VALUE)
+		if (!srm_messages_is_problem(error))
 			PG_RE_THROW();
 		FlushErrorState();
 	}
