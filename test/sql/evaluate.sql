@@ -152,3 +152,6 @@ SELECT srm_mean_final('{1}');
 
 SELECT proname, procost * current_setting('cpu_operator_cost')::float8 < 100000 AS plain FROM pg_proc
 WHERE proname IN ('srm_evaluate', 'srm_calibrate') ORDER BY proname;
+
+-- an error of the query behind rows that were scored is about none of them
+SELECT n FROM srm_evaluate($$SELECT 'p' AS prompt, 'Yes.' AS chosen, 'No.' AS rejected, 1/(257-i) AS category FROM generate_series(1,400) i$$);

@@ -63,3 +63,7 @@ SELECT srm_token_count('llama', 'Is it?', 'Yes.') = (srm_score_details('llama', 
 	srm_token_count('llama', '[{"role": "user", "content": "Is it?"}, {"role": "assistant", "content": "Yes."}]'::jsonb) AS messages;
 SELECT srm_token_count('llama', 'Is it?', :long);
 RESET srm.model;
+
+-- what is refused for its size is a problem, too, and no error
+SELECT srm_problem('llama', jsonb_agg(jsonb_build_object('role', 'user', 'content', 'x'))) FROM generate_series(1, 100001);
+SELECT srm_problem('llama', jsonb_build_array(jsonb_build_object('role', 'user', 'content', 'x', 'more', repeat('y', 17000000)))) LIKE 'message is too long: Message 1 has % bytes of JSON; %' AS told;
