@@ -19,7 +19,7 @@
 #define MAX_ROWS		1024
 #define MAX_MIXED_ROWS	256
 #define MAX_PROMPT_TOKENS	4096	/* of prompts that are not the same; their keys lie in memory, layer by layer, */
-#define MAX_TOKENS		4096	/* and so do those of responses, with what they have in common */
+#define MAX_RESPONSE_TOKENS	4096	/* and so do those of responses, with what they have in common */
 
 /* The prompt before number, or that of the cache, of which the scorer may know nothing. */
 static const SrmPromptText *
@@ -262,7 +262,7 @@ srm_readings_fit(const SrmScoreCall *call, const SrmReadings *batch, const SrmRe
 	if (batch->n == 0 || (batch->n == 1 && saves_half))
 		return true;
 	if (batch->n == SRM_MAX_READINGS || batch->readings[0].prompt.rope_length != reading->prompt.rope_length ||
-		batch->n_tokens + n > MAX_TOKENS)
+		batch->n_tokens + n > MAX_RESPONSE_TOKENS)
 		return false;
 	if (number < batch->n_prompts)
 		return batch->n_prompts == 1 && reading->prompt.n_tokens > 0 ? n_rows <= MAX_ROWS :

@@ -104,6 +104,7 @@ $node->safe_psql('ascii', q{CREATE EXTENSION srm});
 is($node->safe_psql('ascii', q{SELECT count(*) FROM srm_segment('One. Two.')}), '2', 'sentences without an encoding');
 my ($ret, $stdout, $stderr) = $node->psql('ascii', q{SELECT srm_score('a', E'b\xff')});
 like($stderr, qr/invalid byte sequence for encoding "UTF8"/, 'bytes that are no text are an error');
+like($node->safe_psql('ascii', q{SELECT srm_problem('tiny', 'a', E'b\xff')}), qr/invalid byte sequence for encoding "UTF8"/, 'which a problem tells');
 
 # a crash of one backend: the others come back and score alike
 

@@ -249,7 +249,7 @@ begin_training(SrmTraining *training)
 					   (long long) training->run, plan.first_step, plan.n_steps,
 					   plan.n_parameters, plan.memory / 1024, plan.n_skipped),
 			 plan.fast_memory == 0 ? 0 :
-			 errhint("States of layers are computed twice to save memory. With srm.training_memory of %zu kB or more they need not be, and steps take about a quarter less time.",
+			 errhint("States of layers are computed twice to save memory. With srm.training_memory of %zu kB or more steps are faster.",
 					 plan.fast_memory / 1024 + 1)));
 	training->logged_at = training->noticed_at = GetCurrentTimestamp();
 }
