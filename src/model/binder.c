@@ -64,6 +64,19 @@ srm_binder_find(SrmBinder *binder, const char *name, const size_t *shape, size_t
 	return check_shape(binder, tensor, shape, n_dims) ? tensor : NULL;
 }
 
+/* Scales beside a matrix of floats: what they would do to it is not known. */
+static bool
+check_no_scales(SrmBinder *binder, const SrmTensor *tensor)
+{
+	SrmTensor	bytes = {.name = tensor->name,.dtype = SRM_INT8};
+
+	if (srm_weights_find_scales(binder->weights, &bytes) == NULL)
+		return true;
+	srm_fail(binder->status, SRM_NOT_SUPPORTED, "tensor \"%s\" of type %s in model file \"%s\" has scales, which is not supported",
+			 tensor->name, tensor->type, tensor->path);
+	return srm_fail_detail(binder->status, "Scales, in \"%s" SRM_SCALES_SUFFIX "\", go with tensors of type I8.", tensor->name);
+}
+
 /* A matrix may be of bytes that have scales. */
 static const SrmTensor *
 find_matrix(SrmBinder *binder, const char *name, const size_t shape[2])
@@ -72,7 +85,8 @@ find_matrix(SrmBinder *binder, const char *name, const size_t shape[2])
 
 	if (tensor != NULL && srm_weights_find_scales(binder->weights, tensor) != NULL)
 		return check_shape(binder, tensor, shape, 2) ? tensor : NULL;
-	return srm_binder_find(binder, name, shape, 2);
+	tensor = srm_binder_find(binder, name, shape, 2);
+	return tensor != NULL && check_no_scales(binder, tensor) ? tensor : NULL;
 }
 
 /* The scales of 8-bit rows, from the first row of the map on. */

@@ -362,6 +362,17 @@ test_damaged(void **state)
 	refuse_fixture("quantization \"compressed-tensors\" is not supported");
 }
 
+/* scales that were left beside weights in floats */
+static void
+test_scales_of_floats(void **state)
+{
+	(void) state;
+	copy_model("llama");
+	edit_header(WEIGHTS, "{\"", "{\"model.layers.0.mlp.up_proj.weight_scale\":{\"dtype\":\"F32\",\"shape\":[0],\"data_offsets\":[0,0]},\"");
+	refuse_fixture("tensor \"model.layers.0.mlp.up_proj.weight\" of type F32 in");
+	assert_int_equal(status.code, SRM_NOT_SUPPORTED);
+}
+
 /* nor are scales of groups too few of them */
 static void
 test_damaged_groups(void **state)
@@ -450,6 +461,7 @@ main(void)
 		TEST(test_twice),
 		TEST(test_not_finite),
 		TEST(test_damaged),
+		TEST(test_scales_of_floats),
 		TEST(test_damaged_groups),
 		TEST(test_stopped),
 		TEST(test_agreement),
