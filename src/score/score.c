@@ -129,12 +129,13 @@ begin_reading(const SrmScoreCall *call, SrmReading *reading, size_t n_messages)
 		allocate_results(call, reading);
 }
 
+/* In single precision, in which they are given away. */
 static bool
 check_finite(const double *values, size_t n, SrmStatus *status)
 {
 	for (size_t i = 0; i < n; i++)
 	{
-		if (isfinite(values[i]))
+		if (isfinite((float) values[i]))
 			continue;
 		srm_fail(status, SRM_INVALID_MODEL, "model gives a value that is not finite");
 		return srm_fail_hint(status, "Check that the weights were copied completely, and that they are finite.");
@@ -231,16 +232,21 @@ read_tokens(const SrmScoreCall *call, SrmReading *reading)
 	return check_finite(reading->token_values, n, call->status);
 }
 
-static void
-reward_tokens(SrmReading *reading)
+static bool
+reward_tokens(SrmReading *reading, SrmStatus *status)
 {
 	double		before = reading->values[0];
 
 	for (size_t i = 0; i < reading->scored->n_token_rewards; i++)
 	{
-		reading->scored->tokens[i].reward = reading->token_values[i] - before;
+		double	   *reward = &reading->scored->tokens[i].reward;
+
+		*reward = reading->token_values[i] - before;
+		if (!check_finite(reward, 1, status))
+			return false;
 		before = reading->token_values[i];
 	}
+	return true;
 }
 
 /* Known before the pass, so that nobody waits for an error. */
@@ -294,7 +300,7 @@ aggregate(const SrmScoreCall *call, SrmReading *reading)
 			return srm_fail(call->status, SRM_INVALID_ARGUMENT, "response has no tokens");
 		scored->weights = NULL;
 		scored->score = srm_mean_forward(reading->token_values, scored->n_token_rewards);
-		return true;
+		return check_finite(scored->rewards, n + 1, call->status);
 	}
 	if (aggregation == SRM_AGGREGATE_ATTENTION)
 	{
@@ -306,7 +312,7 @@ aggregate(const SrmScoreCall *call, SrmReading *reading)
 	else
 		srm_weights_forward(scored->weights, scored->rewards, aggregation, n);
 	scored->score = srm_score_forward(scored->weights, scored->rewards, n);
-	return check_finite(&scored->score, 1, call->status);
+	return check_finite(scored->rewards, n + 1, call->status) && check_finite(&scored->score, 1, call->status);
 }
 
 /* The second half of the way: from hidden states to the score. */
@@ -317,8 +323,8 @@ finish_reading(const SrmScoreCall *call, SrmReading *reading)
 		(needs_tokens(call) && !read_tokens(call, reading)) ||
 		!aggregate(call, reading))
 		return false;
-	if (call->options->want_tokens)
-		reward_tokens(reading);
+	if (call->options->want_tokens && !reward_tokens(reading, call->status))
+		return false;
 	if (call->options->cache_bytes > 0)
 		srm_memo_put(call->scorer->memo, &reading->key, reading->scored);
 	return true;

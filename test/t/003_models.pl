@@ -163,8 +163,30 @@ sub fill_head
 }
 make_model('damaged', 'model.safetensors' => sub { return fill_head(shift, "\x7f\x7f") });
 my $pairs = q{'SELECT ''a'' AS prompt, ''Yes. No.'' AS chosen, ''No, never. Yes.'' AS rejected'};
-fails_with("SELECT accuracy FROM srm_evaluate($pairs, 'damaged', 'last')", qr/22003: score by model "damaged" is out of range for type real/, 'infinite scores');
-fails_with("SELECT srm_report($pairs, 'damaged')", qr/22003: score by model "damaged" is out of range for type real/, 'infinite scores in a report');
+fails_with("SELECT accuracy FROM srm_evaluate($pairs, 'damaged', 'last')", qr/F0000: model gives a value that is not finite/, 'infinite scores');
+fails_with("SELECT srm_report($pairs, 'damaged')", qr/F0000: model gives a value that is not finite/, 'infinite scores in a report');
+fails_with("SELECT $_", qr/F0000: model gives a value that is not finite/, "$_, infinite")
+	for q{srm_score('damaged', 'a', 'Yes. No.')}, q{srm_sentence_rewards('damaged', 'a', 'Yes. No.')}, q{srm_token_rewards('damaged', 'a', 'Yes. No.')};
+
+# scores that are finite, and a margin that is not
+
+make_model('damaged', 'model.safetensors' => sub {
+	my $data = shift;
+	my $header = unpack 'Q<', $data;
+	my ($start, $end) = substr($data, 8, $header) =~ /"score\.weight":\{[^}]*"data_offsets":\[(\d+),(\d+)\]/ or die;
+	my @head = unpack 'v*', substr($data, 8 + $header + $start, $end - $start);
+	substr($data, 8 + $header + $start, $end - $start) = pack 'v*', map { $_ & 0x7f80 ? $_ + (126 << 7) : $_ } @head;
+	return $data;
+}, 'config.json' => sub { (my $d = shift) =~ s/"attention",/"last",/; return $d });
+my $apart = q{'damaged', 'Why?', 'I do not know.', 'The sky is blue because light is scattered.'};
+is($node->safe_psql('postgres', q{SELECT s[1] > 1e38, s[2] < -3e38 FROM srm_scores('damaged', 'Why?', ARRAY['I do not know.', 'The sky is blue because light is scattered.']) AS s}), 't|t', 'the greatest scores');
+is($node->safe_psql('postgres', "SELECT srm_preference($apart)"), '1', 'a preference');
+fails_with("SELECT srm_margin($apart)", qr/22003: margin is out of range for type real/, 'no margin');
+$node->safe_psql('postgres', q{CREATE TABLE far AS SELECT 1 AS id, 'Why?' AS prompt, 'I do not know.' AS chosen, 'The sky is blue because light is scattered.' AS rejected
+	UNION ALL SELECT 2, 'Why?', 'I do not know.', 'I do not know.';
+	ALTER TABLE far ADD PRIMARY KEY (id);
+	CALL srm_score_table('far', 'margins', prompt => 'prompt', chosen => 'chosen', rejected => 'rejected', model => 'damaged')});
+is($node->safe_psql('postgres', 'SELECT id, margin, problem FROM margins ORDER BY id'), "1||margin is out of range for type real\n2|0|", 'which is a problem of its row alone');
 make_model('damaged', 'model.safetensors' => sub { return fill_head(shift, "\x00\x5b") });
 is($node->safe_psql('postgres', q{SELECT srm_report('SELECT ''a'' AS prompt, ''Yes.'' AS chosen, ''Yes.'' AS rejected', 'damaged') ~ '[^a-z](nan|inf)'}),
 	'f', 'pictures of large scores that are all the same');

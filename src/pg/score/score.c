@@ -7,6 +7,8 @@
  */
 #include "postgres.h"
 
+#include <math.h>
+
 #include "catalog/pg_type.h"
 #include "funcapi.h"
 #include "miscadmin.h"
@@ -229,11 +231,22 @@ compare_responses(FunctionCallInfo fcinfo, SrmForm form, const char *const *name
 	return scored[0].score - scored[1].score;
 }
 
+/* Scores of opposite signs at the ends of single precision have a margin beyond it. */
+static Datum
+datum_of_margin(double margin)
+{
+	if (!isfinite((float4) margin))
+		ereport(ERROR,
+				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+				 errmsg("margin is out of range for type real")));
+	return Float4GetDatum((float4) margin);
+}
+
 /* srm_margin(..., chosen, rejected) returns real */
 static Datum
 margin(FunctionCallInfo fcinfo, SrmForm form)
 {
-	PG_RETURN_FLOAT4((float4) compare_responses(fcinfo, form, of_margin));
+	return datum_of_margin(compare_responses(fcinfo, form, of_margin));
 }
 
 SRM_FUNCTION_FORMS(margin)
@@ -263,13 +276,13 @@ compare_conversations(FunctionCallInfo fcinfo, SrmForm form, const char *const *
 /* srm_margin(chosen jsonb, rejected jsonb) returns real */
 SRM_FUNCTION(srm_sql_margin_conversations)
 {
-	PG_RETURN_FLOAT4((float4) compare_conversations(fcinfo, SRM_FORM_MESSAGES, of_margin));
+	return datum_of_margin(compare_conversations(fcinfo, SRM_FORM_MESSAGES, of_margin));
 }
 
 /* srm_margin(model text, chosen jsonb, rejected jsonb) returns real */
 SRM_FUNCTION(srm_sql_margin_model_conversations)
 {
-	PG_RETURN_FLOAT4((float4) compare_conversations(fcinfo, SRM_FORM_MODEL_MESSAGES, of_margin));
+	return datum_of_margin(compare_conversations(fcinfo, SRM_FORM_MODEL_MESSAGES, of_margin));
 }
 
 /* srm_preference(a jsonb, b jsonb) returns real */

@@ -9,6 +9,8 @@
  */
 #include "postgres.h"
 
+#include <math.h>
+
 #include "access/detoast.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
@@ -45,7 +47,7 @@ typedef struct Row
 	Datum		place;
 	Datum		hash;
 	bool		has_hash;
-	char	   *problem;		/* NULL: it has its requests */
+	const char *problem;		/* NULL: it has its requests */
 	size_t		first;			/* of them */
 } Row;
 
@@ -265,6 +267,15 @@ write_columns(const Piece *piece, SrmScoreStatement statement, const Oid *types,
 	return SPI_processed;
 }
 
+/* Of a row of pairs that has no problem. */
+static double
+margin_of(const Piece *piece, const Row *row)
+{
+	const SrmScoreRequest *requests = &piece->requests[row->first];
+
+	return requests[0].scored.score - requests[piece->n_items - 1].scored.score;
+}
+
 /* A score that there is, where the row has no problem. */
 static void
 put_score(Column *column, size_t i, const Row *row, bool exists, double score)
@@ -291,7 +302,7 @@ put_row(const Piece *piece, Column *columns, size_t i)
 	put(&columns[4], i, BoolGetDatum(first->truncated || last->truncated), is_bad);
 	put_score(&columns[5], i, row, true, first->score);
 	put_score(&columns[6], i, row, is_pair, last->score);
-	put_score(&columns[7], i, row, is_pair, first->score - last->score);
+	put_score(&columns[7], i, row, is_pair, is_bad ? 0.0 : margin_of(piece, row));
 	piece->counts->n_bad += is_bad;
 	piece->counts->n_tokens += n_tokens;
 }
@@ -380,6 +391,8 @@ judge_rows(Piece *piece)
 				srm_judge_raise(&piece->judge, request);
 			row->problem = say_problem(piece, item, srm_call_text(status->message), srm_call_text(status->detail));
 		}
+		if (piece->n_items > 1 && row->problem == NULL && !isfinite((float4) margin_of(piece, row)))
+			row->problem = "margin is out of range for type real";
 	}
 }
 
