@@ -139,7 +139,7 @@ KERNEL_SETS = portable openblas avx2 avx_vnni avx512 avx512_vnni
 unit: $(UNIT_TESTS)
 	@failed=0; for test in $(UNIT_TESTS); do \
 		echo "# $$(basename $$test)"; $$test || failed=1; done; \
-	for set in $(KERNEL_SETS); do for test in decoder decoder_texts reuse backward; do \
+	for set in $(KERNEL_SETS); do for test in decoder decoder_texts reuse backward calibration; do \
 		echo "# test_$$test, kernels $$set"; \
 		SRM_KERNELS=$$set $(BUILD)/test_$$test || failed=1; done; done; \
 	echo "# test_kernels, which looks that the environment chooses nothing"; \

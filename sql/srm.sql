@@ -543,13 +543,13 @@ COMMENT ON FUNCTION srm_quantize(text, text, boolean, boolean, text) IS 'writes 
 REVOKE EXECUTE ON FUNCTION srm_quantize(text, text, boolean, boolean, text) FROM PUBLIC;
 
 CREATE FUNCTION srm_quantize(model text, name text, query text, replace boolean DEFAULT false, kind text DEFAULT 'int8',
-	OUT pairs bigint, OUT rank_correlation double precision, OUT flips bigint, OUT largest_difference double precision)
+	calibration_pairs integer DEFAULT 0, OUT pairs bigint, OUT rank_correlation double precision, OUT flips bigint, OUT largest_difference double precision)
 	AS 'MODULE_PATHNAME', 'srm_sql_quantize_measured'
 	LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 10000000;
 
-COMMENT ON FUNCTION srm_quantize(text, text, text, boolean, text) IS 'the same, and how far its scores agree with the model''s on the preference pairs of a query';
+COMMENT ON FUNCTION srm_quantize(text, text, text, boolean, text, integer) IS 'the same, and how far its scores agree with the model''s on the preference pairs of a query';
 
-REVOKE EXECUTE ON FUNCTION srm_quantize(text, text, text, boolean, text) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION srm_quantize(text, text, text, boolean, text, integer) FROM PUBLIC;
 
 CREATE FUNCTION srm_drop_model(name text)
 	RETURNS void

@@ -22,6 +22,8 @@
 #define LANE_BYTES		4
 #define MIN_GROUP_ROWS	32
 #define TASKS_PER_THREAD	8		/* and group of rows */
+#define MOMENT_COLS		128		/* a task sums, */
+#define MOMENT_ROWS		128		/* of so many rows at a time */
 #define TASK_BYTES		(192 * 1024) /* of panels, which stay in a processor's second cache */
 
 /* A map, and where its rows lie packed. */
@@ -47,6 +49,7 @@ typedef struct LinearTask
 	size_t		m;
 	size_t		n_groups;
 	const SrmRowSource *source; /* or NULL */
+	const Map  *gathered;		/* whose moments are summed */
 	SrmThreads *threads;
 } LinearTask;
 
@@ -242,6 +245,48 @@ forward_panels(void *arg, size_t task, int thread)
 					find_next_panel(linear, task));
 }
 
+/* moments += x^T x, for some of their columns */
+static void
+sum_moments(void *arg, size_t task, int thread)
+{
+	const LinearTask *linear = arg;
+	const Map  *map = linear->gathered;
+	const SrmMatrix *w = map->linear.w;
+	const float *x = (const float *) (const void *) map->x;
+	size_t		stride = map->x_stride / sizeof(float);
+	size_t		col = task * MOMENT_COLS;
+	size_t		n = srm_smaller(w->cols - col, MOMENT_COLS);
+	float	   *panels = srm_threads_scratch(linear->threads, thread);
+
+	for (size_t row = 0; row < linear->m; row += MOMENT_ROWS)
+	{
+		size_t		n_rows = srm_smaller(linear->m - row, MOMENT_ROWS);
+
+		srm_kernels->pack_columns(panels, x + row * stride + col, stride, 1, n, n_rows);
+		srm_kernels->multiply_columns(w->moments + col, w->cols, x + row * stride, 1, stride, panels,
+									  w->cols, n, n_rows, true);
+	}
+}
+
+/* What calibration wants to know of the rows that were packed, see SrmMatrix. */
+static bool
+gather_moments(LinearTask *linear, const SrmStop *stop, SrmStatus *status)
+{
+	for (size_t i = 0; i < linear->n_maps; i++)
+	{
+		const Map  *map = &linear->maps[i];
+
+		if (map->linear.w->moments == NULL || map->compute != SRM_COMPUTE_F32)
+			continue;
+		linear->gathered = map;
+		if (!srm_threads_reserve(linear->threads, MOMENT_ROWS * MOMENT_COLS * sizeof(float), status) ||
+			!srm_threads_run_or_stop(linear->threads, srm_divide_up(map->linear.w->cols, MOMENT_COLS), sum_moments,
+									 linear, stop, status))
+			return false;
+	}
+	return true;
+}
+
 /* Says how a map is computed; false where sizes do not fit. */
 static bool
 plan_map(Map *map, const SrmLinear *linear, size_t m, size_t n_tasks, SrmStatus *status)
@@ -323,6 +368,7 @@ srm_linears_forward_from(const SrmLinear *maps, size_t n_maps, size_t m,
 	}
 	return reserve_memory(&linear, status) &&
 		srm_threads_run_or_stop(threads, srm_divide_up(m, ROWS_PER_TASK), pack_rows, &linear, stop, status) &&
+		gather_moments(&linear, stop, status) &&
 		srm_threads_run_or_stop(threads, linear.n_groups * linear.first_task[n_maps], forward_panels,
 								&linear, stop, status);
 }

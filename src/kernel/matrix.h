@@ -45,6 +45,7 @@ typedef struct SrmMatrix
 	const void *packed;			/* the same for products in compute, or NULL */
 	SrmCompute	compute;		/* looked at with packed alone, like the next */
 	SrmCompute	layout;			/* of packed: that of compute, or the one that srm_pack_layout_for() gives */
+	float	   *moments;		/* (cols, cols): products of inputs in f32 add the outer products of the rows they read; NULL: they do not */
 } SrmMatrix;
 
 /* What an adapter adds to a matrix (rows, cols): scale * b * a. */

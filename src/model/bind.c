@@ -190,24 +190,48 @@ is_expert_map(const SrmExpertNames *names, const char *name)
 		(strcmp(name + 1, names->gate) == 0 || strcmp(name + 1, names->up) == 0 || strcmp(name + 1, names->down) == 0);
 }
 
-bool
-srm_bind_is_layer_map(const SrmConfig *config, const char *name)
+/* What stands behind the layer's number in the name of one of its tensors; NULL for other names. */
+static const char *
+find_layer(const SrmConfig *config, const char *name, size_t *layer)
 {
 	const SrmArchitecture *row = config->architecture;
 	size_t		n_digits;
 
 	name = without_prefix(config, name);
 	if (strncmp(name, row->layer_prefix, strlen(row->layer_prefix)) != 0)
-		return false;
+		return NULL;
 	name += strlen(row->layer_prefix);
 	n_digits = strspn(name, "0123456789");
-	if (n_digits == 0 || n_digits > 9 || name[n_digits] != '.' ||
-		strtoul(name, NULL, 10) >= config->decoder.n_layers)
-		return false;
-	for (const SrmLayerTensor *tensor = row->layer_tensors; tensor->name != NULL; tensor++)
-		if (srm_weight_is_matrix(tensor->weight) && strcmp(name + n_digits + 1, tensor->name) == 0)
+	if (n_digits == 0 || n_digits > 9 || name[n_digits] != '.')
+		return NULL;
+	*layer = strtoul(name, NULL, 10);
+	return *layer < config->decoder.n_layers ? name + n_digits + 1 : NULL;
+}
+
+bool
+srm_bind_find_layer_map(const SrmConfig *config, const char *name, size_t *layer, SrmWeightNumber *map)
+{
+	const SrmLayerTensor *tensor = config->architecture->layer_tensors;
+
+	name = find_layer(config, name, layer);
+	for (; name != NULL && tensor->name != NULL; tensor++)
+		if (srm_weight_is_matrix(tensor->weight) && strcmp(name, tensor->name) == 0)
+		{
+			*map = tensor->weight;
 			return true;
-	return is_expert_map(row->experts, name + n_digits + 1);
+		}
+	return false;
+}
+
+bool
+srm_bind_is_layer_map(const SrmConfig *config, const char *name)
+{
+	SrmWeightNumber map;
+	size_t		layer;
+	const char *rest = find_layer(config, name, &layer);
+
+	return rest != NULL &&
+		(srm_bind_find_layer_map(config, name, &layer, &map) || is_expert_map(config->architecture->experts, rest));
 }
 
 bool

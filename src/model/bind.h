@@ -39,6 +39,9 @@ extern const char *srm_bind_find_prefix(const SrmConfig *config, const SrmWeight
 /* Whether a name is that of a tensor with linear maps of the configuration's layers. */
 extern bool srm_bind_is_layer_map(const SrmConfig *config, const char *name);
 
+/* Which one that is: its layer and, of several maps in one tensor, the first.  False for maps of experts, too. */
+extern bool srm_bind_find_layer_map(const SrmConfig *config, const char *name, size_t *layer, SrmWeightNumber *map);
+
 /* Whether a tensor of that name is the embedding. */
 extern bool srm_bind_is_embedding(const SrmConfig *config, const char *name);
 

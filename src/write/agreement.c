@@ -10,6 +10,9 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/json_write.h"
+#include "write/writer.h"
+
 typedef struct Item
 {
 	double		score;
@@ -90,4 +93,20 @@ srm_agreement_measure(SrmAgreement *agreement, const double *scores, const doubl
 	}
 	srm_arena_free(arena);
 	return ranks != NULL;
+}
+
+bool
+srm_agreement_set(SrmJson *config, const SrmAgreement *agreement, SrmArena *arena, SrmStatus *status)
+{
+	SrmJson    *object;
+
+	if (agreement == NULL)
+		return srm_writer_set_config(config, "agreement", NULL, arena, status);
+	object = srm_json_make(SRM_JSON_OBJECT, arena, status);
+	return object != NULL &&
+		srm_json_set(object, "pairs", srm_json_make_int((int64_t) agreement->n_pairs, arena, status), arena, status) &&
+		srm_json_set(object, "rank_correlation", srm_json_make_double(agreement->rank_correlation, arena, status), arena, status) &&
+		srm_json_set(object, "flips", srm_json_make_int((int64_t) agreement->n_flips, arena, status), arena, status) &&
+		srm_json_set(object, "largest_difference", srm_json_make_double(agreement->largest_difference, arena, status), arena, status) &&
+		srm_writer_set_config(config, "agreement", object, arena, status);
 }

@@ -17,4 +17,7 @@
 extern bool srm_agreement_measure(SrmAgreement *agreement, const double *scores, const double *others,
 								  size_t n_pairs, SrmStatus *status);
 
+/* The object "agreement" of "srm" in a configuration; NULL takes away what is there. */
+extern bool srm_agreement_set(SrmJson *config, const SrmAgreement *agreement, SrmArena *arena, SrmStatus *status);
+
 #endif							/* SRM_AGREEMENT_H */

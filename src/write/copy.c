@@ -51,14 +51,21 @@ read_config(SrmModelFiles *files, SrmArena *arena, SrmStatus *status)
 }
 
 static bool
-copy_config(SrmWriter *writer, SrmModelFiles *files, double mean, double std, SrmArena *arena,
+set_scale(SrmJson *config, const SrmCopyChanges *changes, SrmArena *arena, SrmStatus *status)
+{
+	return srm_writer_set_config(config, "mean", srm_json_make_double(changes->mean, arena, status), arena, status) &&
+		srm_writer_set_config(config, "std", srm_json_make_double(changes->std, arena, status), arena, status);
+}
+
+static bool
+copy_config(SrmWriter *writer, SrmModelFiles *files, const SrmCopyChanges *changes, SrmArena *arena,
 			SrmStatus *status)
 {
 	SrmJson    *config = read_config(files, arena, status);
 
 	return config != NULL &&
-		srm_writer_set_config(config, "mean", srm_json_make_double(mean, arena, status), arena, status) &&
-		srm_writer_set_config(config, "std", srm_json_make_double(std, arena, status), arena, status) &&
+		(!changes->sets_scale || set_scale(config, changes, arena, status)) &&
+		(changes->agreement == NULL || srm_agreement_set(config, changes->agreement, arena, status)) &&
 		status->code == SRM_OK &&
 		srm_writer_put_json(writer, config_name(files), config, status);
 }
@@ -76,14 +83,14 @@ copy_weights(SrmWriter *writer, SrmModelFiles *files, SrmArena *arena, const Srm
 }
 
 bool
-srm_copy_model(SrmWriter *writer, const char *directory, const SrmModelPath *path, double mean, double std,
+srm_copy_model(SrmWriter *writer, const char *directory, const SrmModelPath *path, const SrmCopyChanges *changes,
 			   const SrmStop *stop, SrmStatus *status)
 {
 	SrmArena   *arena = srm_arena_create(status);
 	SrmModelFiles *files = arena == NULL ? NULL : srm_adapter_open(directory, path, arena, status);
 	bool		done;
 
-	done = files != NULL && copy_config(writer, files, mean, std, arena, status) &&
+	done = files != NULL && copy_config(writer, files, changes, arena, status) &&
 		srm_writer_copy_texts(writer, files, stop, status) &&
 		copy_weights(writer, files, arena, stop, status) &&
 		srm_files_check(files, status);

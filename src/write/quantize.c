@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/json_write.h"
+#include "base/sizes.h"
 #include "model/adapter_weights.h"
 #include "model/bind.h"
 #include "kernel/pack.h"
@@ -38,8 +39,9 @@ typedef struct Quantizer
 	size_t		n_plans;
 	int8_t	   *values;			/* (chunk_size) */
 	size_t		chunk_size;
-	float	   *scales;			/* (n_scales), of the row that has most */
+	float	   *scales;			/* (n_scales), of the row that has most; of the map that has, with moments */
 	size_t		n_scales;
+	const SrmTensor *scaled;	/* the map whose bytes were written last, if that left its scales */
 	SrmArena   *arena;
 	const SrmStop *stop;
 	SrmStatus  *status;
@@ -85,6 +87,18 @@ is_quantized(const Quantizer *quantizer, const SrmTensor *tensor)
 		 (quantizer->options->embedding && srm_bind_is_embedding(&quantizer->config, tensor->name)));
 }
 
+/* Moments of what a map reads, or NULL */
+static const float *
+find_moments(const Quantizer *quantizer, const SrmTensor *tensor)
+{
+	size_t		layer;
+	SrmWeightNumber map;
+
+	return quantizer->options->calibration == NULL ||
+		!srm_bind_find_layer_map(&quantizer->config, tensor->name, &layer, &map) ? NULL :
+		srm_calibration_find(quantizer->options->calibration, layer, map, tensor->shape[1]);
+}
+
 static bool
 plan_tensor(Quantizer *quantizer, size_t index)
 {
@@ -109,6 +123,8 @@ plan_tensor(Quantizer *quantizer, size_t index)
 	n_scales = srm_scales_count(tensor->shape[1], quantizer->options->dtype);
 	if (tensor->shape[1] > quantizer->chunk_size)
 		quantizer->chunk_size = tensor->shape[1];
+	if (find_moments(quantizer, tensor) != NULL)
+		n_scales *= tensor->shape[0];
 	if (n_scales > quantizer->n_scales)
 		quantizer->n_scales = n_scales;
 
@@ -117,7 +133,7 @@ plan_tensor(Quantizer *quantizer, size_t index)
 	plan->type = "F32";
 	plan->n_dims = 2;
 	plan->shape[0] = tensor->shape[0];
-	plan->shape[1] = n_scales;
+	plan->shape[1] = srm_scales_count(tensor->shape[1], quantizer->options->dtype);
 	plan->tag = index * N_PARTS + PART_SCALES;
 	return plan->name != NULL;
 }
@@ -162,20 +178,53 @@ write_values(Quantizer *quantizer, const SrmMatrix *matrix)
 							 quantizer->status);
 }
 
+/* The same, rounded by what the map reads, which leaves the scales of all its rows; without writes, those alone. */
 static bool
-write_scales(Quantizer *quantizer, const SrmMatrix *matrix, const SrmTensor *tensor)
+round_calibrated(Quantizer *quantizer, const SrmMatrix *matrix, const float *moments, bool writes)
+{
+	SrmDtype	dtype = quantizer->options->dtype;
+	size_t		cols = matrix->cols;
+	size_t		n_scales = srm_scales_count(cols, dtype);
+	SrmArena   *arena = srm_arena_create(quantizer->status);
+	double	   *feedback = arena == NULL ? NULL : srm_arena_array(arena, cols * cols, sizeof(double), quantizer->status);
+	float	   *scratch = feedback == NULL ? NULL :
+		srm_arena_array(arena, SRM_CALIBRATION_SCRATCH * cols, sizeof(float), quantizer->status);
+	int8_t	   *values = scratch == NULL ? NULL : srm_arena_array(arena, SRM_CALIBRATED_ROWS, cols, quantizer->status);
+	bool		done = values != NULL && srm_calibration_factor(feedback, moments, cols, quantizer->stop, quantizer->status);
+
+	for (size_t row = 0; done && row < matrix->rows; row += SRM_CALIBRATED_ROWS)
+	{
+		size_t		n = srm_smaller(matrix->rows - row, SRM_CALIBRATED_ROWS);
+		float	   *scales = quantizer->scales + row * n_scales;
+
+		for (size_t i = 0; i < n; i++)
+			srm_pack_quantize_row(values, scales + i * n_scales, matrix, row + i, dtype);
+		srm_calibration_round(values, scales, matrix, row, n, dtype, feedback, scratch);
+		done = writes ? srm_writer_append(quantizer->writer, values, n * cols, quantizer->stop, quantizer->status) :
+			srm_continue(quantizer->stop, quantizer->status);
+	}
+	srm_arena_free(arena);
+	return done;
+}
+
+/* Row by row, from what round_calibrated() has left where are_there is set. */
+static bool
+write_scales(Quantizer *quantizer, const SrmMatrix *matrix, const SrmTensor *tensor, bool are_there)
 {
 	size_t		n = srm_scales_count(matrix->cols, quantizer->options->dtype);
 
 	for (size_t row = 0; row < matrix->rows; row++)
 	{
-		srm_pack_quantize_row(quantizer->values, quantizer->scales, matrix, row, quantizer->options->dtype);
+		float	   *scales = quantizer->scales + (are_there ? row * n : 0);
+
+		if (!are_there)
+			srm_pack_quantize_row(quantizer->values, scales, matrix, row, quantizer->options->dtype);
 		for (size_t i = 0; i < n; i++)
-			if (!isfinite(quantizer->scales[i]))
+			if (!isfinite(scales[i]))
 				return srm_fail(quantizer->status, SRM_INVALID_MODEL,
 								"tensor \"%s\" in model file \"%s\" has values that are not finite",
 								tensor->name, tensor->path);
-		if (!srm_writer_append(quantizer->writer, quantizer->scales, n * sizeof(float), quantizer->stop,
+		if (!srm_writer_append(quantizer->writer, scales, n * sizeof(float), quantizer->stop,
 							   quantizer->status))
 			return false;
 	}
@@ -206,7 +255,10 @@ write_tensor(Quantizer *quantizer, const SrmTensorPlan *plan)
 	SrmMatrix	matrix = {
 		.data = tensor->data,.dtype = tensor->dtype,.rows = tensor->shape[0],.cols = tensor->shape[1]
 	};
+	const float *moments = find_moments(quantizer, tensor);
+	bool		are_there = quantizer->scaled == tensor;
 
+	quantizer->scaled = NULL;
 	if (plan->tag % N_PARTS == PART_COPY)
 		return copy_tensor(quantizer, tensor);
 	/* What the tensors before have read is not needed any more */
@@ -214,8 +266,13 @@ write_tensor(Quantizer *quantizer, const SrmTensorPlan *plan)
 	if (!srm_weights_load(quantizer->files, tensor, quantizer->status) ||
 		!srm_weights_change(tensor, &matrix, 0, quantizer->arena, quantizer->status))
 		return false;
-	return plan->tag % N_PARTS == PART_VALUES ? write_values(quantizer, &matrix) :
-		write_scales(quantizer, &matrix, tensor);
+	if (plan->tag % N_PARTS == PART_SCALES)
+		return (moments == NULL || are_there || round_calibrated(quantizer, &matrix, moments, false)) &&
+			write_scales(quantizer, &matrix, tensor, moments != NULL);
+	if (moments == NULL)
+		return write_values(quantizer, &matrix);
+	quantizer->scaled = tensor;
+	return round_calibrated(quantizer, &matrix, moments, true);
 }
 
 static bool
@@ -261,23 +318,6 @@ set_labels(Quantizer *quantizer, SrmJson *config)
 	return n != NULL && srm_json_set(config, "num_labels", n, quantizer->arena, quantizer->status);
 }
 
-/* The object "agreement" of "srm"; where it was not measured, one that the source has is taken away. */
-static bool
-set_agreement(SrmJson *config, const SrmAgreement *agreement, SrmArena *arena, SrmStatus *status)
-{
-	SrmJson    *object;
-
-	if (agreement == NULL)
-		return srm_writer_set_config(config, "agreement", NULL, arena, status);
-	object = srm_json_make(SRM_JSON_OBJECT, arena, status);
-	return object != NULL &&
-		srm_json_set(object, "pairs", srm_json_make_int((int64_t) agreement->n_pairs, arena, status), arena, status) &&
-		srm_json_set(object, "rank_correlation", srm_json_make_double(agreement->rank_correlation, arena, status), arena, status) &&
-		srm_json_set(object, "flips", srm_json_make_int((int64_t) agreement->n_flips, arena, status), arena, status) &&
-		srm_json_set(object, "largest_difference", srm_json_make_double(agreement->largest_difference, arena, status), arena, status) &&
-		srm_writer_set_config(config, "agreement", object, arena, status);
-}
-
 static bool
 write_config(Quantizer *quantizer)
 {
@@ -291,7 +331,7 @@ write_config(Quantizer *quantizer)
 	return config != NULL && layout != NULL && set_labels(quantizer, config) &&
 		srm_writer_set_config(config, "quantization", srm_json_make_string(has_groups ? "w8" : "int8", arena, status),
 							  arena, status) &&
-		set_agreement(config, quantizer->options->agreement, arena, status) &&
+		srm_agreement_set(config, quantizer->options->agreement, arena, status) &&
 		srm_json_set(config, "quantization_config", layout, arena, status) &&
 		srm_writer_put_json(quantizer->writer, SRM_CONFIG_FILE, config, status);
 }

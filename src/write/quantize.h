@@ -20,12 +20,14 @@
 
 #include "files/name.h"
 #include "write/agreement.h"
+#include "write/calibration.h"
 #include "write/writer.h"
 
 typedef struct SrmQuantizeOptions
 {
 	SrmDtype	dtype;			/* SRM_INT8 or SRM_W8 */
 	bool		embedding;		/* too */
+	const SrmCalibration *calibration;	/* of the same model, by which maps are rounded; NULL: each weight to its nearest */
 	const SrmAgreement *agreement;	/* for the new model's config.json; NULL: it was not measured */
 } SrmQuantizeOptions;
 

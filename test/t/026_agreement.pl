@@ -85,6 +85,24 @@ $node->safe_psql('postgres', q{
 is($node->safe_psql('postgres', q{SELECT string_agg(coalesce(srm_model_info(m)->>'quantization', ''), ' ' ORDER BY m) FROM unnest(ARRAY['w8_all', 'w8_head']) AS m}), ' w8', 'a trained head leaves the bytes, and others do not');
 is($node->safe_psql('postgres', q{SELECT max(abs(srm_score('w8_all', prompt, chosen) - srm_score('w8', prompt, chosen))) < 0.1 FROM pairs}), 't', 'weights that were trained begin where the bytes are');
 
+# rounded by what the model reads
+my $near = "SELECT * FROM srm_quantize('llama', '%s', '$query', true, calibration_pairs => %d)";
+my (undef, undef, undef, $plain) = split /\|/, $node->safe_psql('postgres', "SELECT * FROM srm_quantize('llama', 'plain', 'SELECT prompt, chosen, rejected FROM pairs WHERE i > 40 ORDER BY i')");
+($ret, $stdout, $stderr) = $node->psql('postgres', sprintf($near, 'near', 40));
+is($ret, 0, 'quantizing with calibration') or diag $stderr;
+($pairs, $correlation, $flips, $difference) = split /\|/, $stdout;
+is($pairs, 20, 'pairs that calibrated it are not compared');
+unlike($stderr, qr/NOTICE/, 'it was measured');
+is($node->safe_psql('postgres', q{SELECT bool_or(srm_score('near', prompt, chosen) <> srm_score('plain', prompt, chosen)) FROM pairs}), 't', 'weights are rounded otherwise');
+is($node->safe_psql('postgres', q{
+	SET srm.model = 'llama'; SET srm.compute = f32;
+	WITH scores AS (SELECT unnest(srm_scores(prompt, ARRAY[chosen, rejected])) AS s, unnest(srm_scores('near', prompt, ARRAY[chosen, rejected])) AS q FROM pairs WHERE i > 40)
+	SELECT max(abs(s::float8 - q)) FROM scores}), $difference, 'the largest difference, by hand');
+cmp_ok($difference, '<', 2 * $plain, 'it is no worse than plain rounding');
+$config = decode_json(slurp_file($node->data_dir . '/srm/models/near/config.json'));
+is_deeply([@{$config->{srm}{agreement}}{qw(pairs flips)}, $config->{srm}{quantization}], [20, $flips, 'int8'], 'config.json tells what was measured');
+is($node->safe_psql('postgres', q{SELECT pairs, largest_difference > 0 FROM srm_quantize('tiny', 'w8', 'SELECT prompt, chosen, rejected FROM pairs ORDER BY i', true, 'w8', 1)}), '59|t', 'kind w8, by one pair');
+
 # no query: nobody takes the copy for the model unawares
 ($ret, $stdout, $stderr) = $node->psql('postgres', q{SELECT srm_quantize('llama', 'unmeasured')});
 is($ret, 0, 'quantizing without a query') or diag $stderr;
@@ -105,6 +123,13 @@ fails_with(q{SELECT srm_quantize('llama', 'small', 'SELECT prompt, chosen, 1 / (
 fails_with(q{SET statement_timeout = '50ms'; SELECT srm_quantize('llama', 'small', 'SELECT prompt, chosen, rejected FROM pairs, generate_series(1, 100000)', true)}, qr/57014: canceling statement/, 'a cancelled one');
 is($node->safe_psql('postgres', q{SELECT srm_model_info('small')->'agreement'->>'pairs'}), '60', 'all of that leaves the copy as it was');
 is_deeply([grep { /tmp/ } slurp_dir($node->data_dir . '/srm/models')], [], 'and nothing besides');
+fails_with(sprintf($near, 'near', -1), qr/22023: calibration_pairs must be at least 0/, 'fewer pairs than none');
+fails_with(sprintf($near, 'near', 60), qr/22023: query gives no pairs to compare the models on.*DETAIL:  It gives 60, of which the first 60 are for calibration/s, 'all pairs for calibration');
+fails_with("SET srm.training_memory = '64kB'; SELECT srm_quantize('tiny', 'near', '$query', true, calibration_pairs => 40)", qr/54000: calibration needs more memory than is allowed.*DETAIL:  It needs \d+ MB; the limit is 0 MB/s, 'too little memory');
+is($node->safe_psql('postgres', q{SELECT srm_model_info('near')->'agreement'->>'pairs'}), '20', 'all of that leaves the copy as it was');
+$node->safe_psql('postgres', 'CREATE SEQUENCE reads');
+fails_with(q{SELECT srm_quantize('llama', 'near', 'SELECT prompt, chosen, rejected FROM pairs, (SELECT nextval(''reads'') AS n) AS s WHERE i <= 30 * n', true, calibration_pairs => 20)},
+	qr/22023: query gives 30 pairs at first and 60 when it runs again.*DETAIL:  It runs twice, the second time by model "near"/s, 'a query that does not give the same pairs twice');
 fails_with(q{SELECT srm_quantize('llama', 'small', kind => 'w4')}, qr/22023: invalid kind of quantization "w4".*HINT:  Kinds are/s, 'no kind');
 fails_with("SET ROLE reader; SELECT srm_quantize('llama', 'mine', '$query')", qr/42501: permission denied for function srm_quantize/, 'it has to be granted');
 is($node->safe_psql('postgres', q{SELECT srm_quantize('llama', 'small', true)}), '', 'without a query it is as before');

@@ -298,7 +298,7 @@ test_written(void **state)
 	srm_model_close(model);
 
 	writer = srm_writer_begin(parent, "copy", false, 0700, &status);
-	assert_true(srm_copy_model(writer, fixture, NULL, 1.5, 2.5, NULL, &status));
+	assert_true(srm_copy_model(writer, fixture, NULL, &(SrmCopyChanges) {.sets_scale = true,.mean = 1.5,.std = 2.5}, NULL, &status));
 	assert_true(srm_writer_commit(writer, &status));
 	srm_writer_close(writer);
 	written = srm_model_open(beside("copy"), NULL, NULL, &status);

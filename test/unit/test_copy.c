@@ -80,7 +80,7 @@ check_copy(const char *model, const char *weights)
 
 	assert_non_null(writer);
 	snprintf(directory, sizeof(directory), "test/data/models/%s", model);
-	assert_true(srm_copy_model(writer, directory, NULL, 1.5, 2.5, NULL, &status));
+	assert_true(srm_copy_model(writer, directory, NULL, &(SrmCopyChanges) {.sets_scale = true,.mean = 1.5,.std = 2.5}, NULL, &status));
 	assert_true(srm_writer_commit(writer, &status));
 	assert_same(directory, srm_writer_path(writer), weights);
 	assert_same(directory, srm_writer_path(writer), "tokenizer.json");
@@ -116,7 +116,7 @@ test_no_weights(void **state)
 
 	(void) state;
 	assert_non_null(writer);
-	assert_false(srm_copy_model(writer, "test/data/demo", NULL, 0.0, 1.0, NULL, &status));
+	assert_false(srm_copy_model(writer, "test/data/demo", NULL, &(SrmCopyChanges) {.sets_scale = true,.mean = 0.0,.std = 1.0}, NULL, &status));
 	assert_int_not_equal(status.code, SRM_OK);
 	srm_writer_close(writer);
 	snprintf(path, sizeof(path), "%s/copy", parent);
@@ -138,7 +138,7 @@ test_stop(void **state)
 
 	(void) state;
 	assert_non_null(writer);
-	assert_false(srm_copy_model(writer, "test/data/models/llama", NULL, 0.0, 1.0, &stop, &status));
+	assert_false(srm_copy_model(writer, "test/data/models/llama", NULL, &(SrmCopyChanges) {.sets_scale = true,.mean = 0.0,.std = 1.0}, &stop, &status));
 	assert_int_equal(status.code, SRM_STOPPED);
 	srm_writer_close(writer);
 }

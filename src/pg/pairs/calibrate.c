@@ -50,7 +50,7 @@ score_query(SrmJudge *judge, const char *query, Moments *moments)
 		SrmScoreRequest *requests = srm_judge_score_rows(judge, &cursor, rows, n);
 
 		for (int i = 0; i < n; i++)
-			add_score(moments, srm_judge_score(judge, &cursor, &rows[i], 0, &requests[i]));
+			add_score(moments, srm_judge_score(&cursor, &rows[i], 0, &requests[i]));
 		srm_judge_forget(judge);
 	}
 	srm_pairs_close(&cursor);
@@ -77,7 +77,8 @@ write_model(SrmCall *call, SrmOutput *output, const char *directory, double mean
 	SrmModelPath path;
 
 	srm_models_path(&path);
-	srm_call_check(call, srm_copy_model(output->writer, directory, &path, mean, std, &call->stop, &call->status));
+	srm_call_check(call, srm_copy_model(output->writer, directory, &path, &(SrmCopyChanges) {.sets_scale = true,.mean = mean,.std = std},
+									&call->stop, &call->status));
 	srm_output_commit(call, output);
 }
 

@@ -48,11 +48,11 @@ put_result(SrmRows *rows, const char *category, const SrmEvaluation *evaluation)
 }
 
 static void
-evaluate_row(SrmJudge *judge, SrmPairCursor *cursor, const SrmPairRow *row, const SrmScoreRequest *requests,
+evaluate_row(SrmPairCursor *cursor, const SrmPairRow *row, const SrmScoreRequest *requests,
 			 SrmCategories *categories, SrmEvaluation *all)
 {
-	double		chosen = srm_judge_score(judge, cursor, row, 0, requests);
-	double		rejected = srm_judge_score(judge, cursor, row, 1, requests);
+	double		chosen = srm_judge_score(cursor, row, 0, requests);
+	double		rejected = srm_judge_score(cursor, row, 1, requests);
 	double		chosen_length = srm_pairs_response_length(&row->chosen);
 	double		rejected_length = srm_pairs_response_length(&row->rejected);
 
@@ -75,7 +75,7 @@ evaluate_query(SrmJudge *judge, const char *query, SrmCategories *categories, Sr
 		SrmScoreRequest *requests = srm_judge_score_rows(judge, &cursor, rows, n);
 
 		for (int i = 0; i < n; i++)
-			evaluate_row(judge, &cursor, &rows[i], &requests[2 * i], categories, all);
+			evaluate_row(&cursor, &rows[i], &requests[2 * i], categories, all);
 		srm_judge_forget(judge);
 	}
 	srm_pairs_close(&cursor);

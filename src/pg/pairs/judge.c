@@ -7,8 +7,6 @@
  */
 #include "postgres.h"
 
-#include <math.h>
-
 #include "utils/memutils.h"
 
 #include "pg/models/sats.h"
@@ -101,7 +99,8 @@ srm_judge_score_rows(SrmJudge *judge, SrmPairCursor *cursor, const SrmPairRow *r
 	size_t		n_requests = (size_t) n * n_responses;
 	SrmCall    *call = judge->call;
 	SrmScoreRequest *requests = srm_arena_array(call->arena, n_requests, sizeof(SrmScoreRequest), &call->status);
-	const SrmScorer *scorer;
+	SrmScorer  *scorer;
+	bool		done;
 
 	srm_call_check(call, requests != NULL);
 	/* Errors that are about no row show the first */
@@ -115,8 +114,12 @@ srm_judge_score_rows(SrmJudge *judge, SrmPairCursor *cursor, const SrmPairRow *r
 	}
 	look_up(judge);
 	scorer = judge->model->scorer;
-	if (srm_scorer_score_requests(judge->model->scorer, requests, n_requests, true, &judge->options, call->arena,
-								  &call->stop, &call->status))
+	/* The next look may find the model opened anew */
+	srm_call_check(call, judge->calibration == NULL ||
+				   srm_calibration_attach(judge->calibration, scorer->model, &call->status));
+	done = srm_scorer_score_requests(scorer, requests, n_requests, true, &judge->options, call->arena, &call->stop, &call->status);
+	srm_calibration_detach(scorer->model);
+	if (done)
 		return requests;
 	if (scorer->at < n_requests)
 		(void) srm_pairs_look_at(cursor, &rows[scorer->at / n_responses], scorer->at % n_responses);
@@ -124,18 +127,11 @@ srm_judge_score_rows(SrmJudge *judge, SrmPairCursor *cursor, const SrmPairRow *r
 }
 
 double
-srm_judge_score(SrmJudge *judge, SrmPairCursor *cursor, const SrmPairRow *row, int response,
+srm_judge_score(SrmPairCursor *cursor, const SrmPairRow *row, int response,
 				const SrmScoreRequest *requests)
 {
-	const SrmScoreRequest *request = &requests[response];
-	float4		score = (float4) request->scored.score; /* the score that srm_score() gives */
-
 	srm_pairs_look_at(cursor, row, response);
-	if (!isfinite(score))
-		ereport(ERROR,
-				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-				 errmsg("score by model \"%s\" is out of range for type real", srm_call_text(judge->name))));
-	return score;
+	return (float4) requests[response].scored.score;	/* the score that srm_score() gives */
 }
 
 void

@@ -12,6 +12,7 @@
 
 #include "pg/pairs/pairs.h"
 #include "pg/score/request.h"
+#include "write/calibration.h"
 
 typedef struct SrmJudge
 {
@@ -22,6 +23,7 @@ typedef struct SrmJudge
 	int			compute;		/* of one that follows the model alone: an SrmComputeChoice or SrmCompute */
 	SrmOpenModel *model;
 	SrmScoreOptions options;
+	SrmCalibration *calibration;	/* of what the model reads in srm_judge_score_rows(); NULL: none */
 	MemoryContext scratch;
 } SrmJudge;
 
@@ -50,7 +52,7 @@ extern void srm_judge_raise(SrmJudge *judge, const SrmScoreRequest *request);
 extern SrmScoreRequest *srm_judge_score_rows(SrmJudge *judge, SrmPairCursor *cursor, const SrmPairRow *rows, int n);
 
 /* The score of a response of a row, as srm_score() gives it; errors from then on are about that. */
-extern double srm_judge_score(SrmJudge *judge, SrmPairCursor *cursor, const SrmPairRow *row, int response,
+extern double srm_judge_score(SrmPairCursor *cursor, const SrmPairRow *row, int response,
 							  const SrmScoreRequest *requests);
 
 /* Gives the memory of what was scored back. */

@@ -17,6 +17,8 @@
 #include "pg/models/output.h"
 #include "pg/pairs/judge.h"
 #include "pg/pairs/pairs.h"
+#include "pg/settings.h"
+#include "write/copy.h"
 #include "write/quantize.h"
 
 #define PAIRS_PER_FLIP	100		/* more flips than one in so many deserve a warning */
@@ -30,7 +32,11 @@ typedef struct Scores
 	double	   *scores;			/* (2 * n_pairs), room for capacity */
 	double	   *others;			/* the same */
 	size_t		n;				/* 2 * n_pairs */
+	size_t		n_exact;		/* n of the first of two readings of the query */
 	size_t		capacity;
+	size_t		n_calibrated;	/* pairs, the first ones, that are not compared */
+	SrmCalibration *calibration;
+	MemoryContextCallback callback;
 } Scores;
 
 static void
@@ -57,32 +63,64 @@ score_rows(double *out, SrmJudge *judge, SrmPairCursor *cursor, const SrmPairRow
 	SrmScoreRequest *requests = srm_judge_score_rows(judge, cursor, rows, n);
 
 	for (int i = 0; i < 2 * n; i++)
-		out[i] = srm_judge_score(judge, cursor, &rows[i / 2], i % 2, &requests[i / 2 * 2]);
+		out[i] = srm_judge_score(cursor, &rows[i / 2], i % 2, &requests[i / 2 * 2]);
 	srm_judge_forget(judge);
 }
 
 static void
-score_query(Scores *scores, const char *query)
+score_both(Scores *scores, SrmPairCursor *cursor, const SrmPairRow *rows, int n)
+{
+	score_rows(scores->scores + scores->n, &scores->exact, cursor, rows, n);
+	score_rows(scores->others + scores->n, &scores->bytes, cursor, rows, n);
+}
+
+/* By the model as it is, which reads the first pairs to be calibrated. */
+static void
+score_exact(Scores *scores, SrmPairCursor *cursor, const SrmPairRow *rows, int n)
+{
+	size_t		n_scored = scores->n / 2;
+	int			n_read = scores->n_calibrated > n_scored ? (int) Min((size_t) n, scores->n_calibrated - n_scored) : 0;
+
+	scores->exact.calibration = scores->calibration;
+	if (n_read > 0)
+		score_rows(scores->scores + scores->n, &scores->exact, cursor, rows, n_read);
+	scores->exact.calibration = NULL;
+	if (n_read < n)
+		score_rows(scores->scores + scores->n + 2 * n_read, &scores->exact, cursor, rows + n_read, n - n_read);
+}
+
+/* By the copy, the pairs that were scored before. */
+static void
+score_bytes(Scores *scores, SrmPairCursor *cursor, const SrmPairRow *rows, int n)
+{
+	if (scores->n + 2 * (size_t) n <= scores->n_exact)
+		score_rows(scores->others + scores->n, &scores->bytes, cursor, rows, n);
+}
+
+static void
+score_query(Scores *scores, const char *query, void (*score) (Scores *, SrmPairCursor *, const SrmPairRow *, int))
 {
 	SrmPairCursor cursor;
 	SrmPairRow	rows[SRM_PAIRS_AT_ONCE];
 	int			n;
 
+	scores->n = 0;
 	SPI_connect();
 	srm_pairs_open(&cursor, query, true);
 	while ((n = srm_pairs_read(&cursor, rows)) > 0)
 	{
 		make_room(scores, 2 * (size_t) n);
-		score_rows(scores->scores + scores->n, &scores->exact, &cursor, rows, n);
-		score_rows(scores->others + scores->n, &scores->bytes, &cursor, rows, n);
+		score(scores, &cursor, rows, n);
 		scores->n += 2 * (size_t) n;
 	}
 	srm_pairs_close(&cursor);
 	SPI_finish();
-	if (scores->n == 0)
+	if (scores->n <= 2 * scores->n_calibrated)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("query gives no pairs to compare the models on")));
+				 errmsg("query gives no pairs to compare the models on"),
+				 scores->n_calibrated == 0 ? 0 :
+				 errdetail("It gives %zu, of which the first %zu are for calibration.", scores->n / 2, scores->n_calibrated)));
 }
 
 /* What would be an error after all pairs were scored is one before. */
@@ -121,7 +159,7 @@ measure(const char *model, const char *query, SrmDtype dtype, SrmAgreement *agre
 	srm_judge_begin_own(&scores.exact, model);
 	check_not_quantized(scores.exact.model);
 	srm_judge_begin_computing(&scores.bytes, model, dtype == SRM_W8 ? SRM_COMPUTE_W8 : SRM_COMPUTE_INT8);
-	score_query(&scores, query);
+	score_query(&scores, query, score_both);
 	call = scores.exact.call;
 	srm_call_check(call, srm_agreement_measure(agreement, scores.scores, scores.others, scores.n / 2, &call->status));
 	srm_judge_end(&scores.bytes);
@@ -185,6 +223,86 @@ SRM_FUNCTION(srm_sql_quantize)
 	PG_RETURN_VOID();
 }
 
+static void
+free_calibration(void *arg)
+{
+	Scores	   *scores = arg;
+
+	srm_calibration_free(scores->calibration);
+	scores->calibration = NULL;
+}
+
+/* Scores all pairs in f32, before anything is written, and calibrates by the first. */
+static Scores *
+calibrate(SrmCall *call, const char *model, const char *query, int n_pairs)
+{
+	Scores	   *scores = MemoryContextAllocZero(call->context, sizeof(Scores));
+
+	scores->context = call->context;
+	scores->n_calibrated = n_pairs;
+	srm_judge_begin_computing(&scores->exact, model, SRM_COMPUTE_F32);
+	check_not_quantized(scores->exact.model);
+	scores->callback.func = free_calibration;
+	scores->callback.arg = scores;
+	MemoryContextRegisterResetCallback(call->context, &scores->callback);
+	scores->calibration = srm_calibration_create(&scores->exact.model->scorer->model->decoder,
+												 (size_t) srm_training_memory * 1024, &call->status);
+	srm_call_check(call, scores->calibration != NULL);
+	score_query(scores, query, score_exact);
+	scores->n_exact = scores->n;
+	srm_judge_end(&scores->exact);
+	return scores;
+}
+
+/* The copy's scores of the pairs that it was not calibrated by, beside those of the model. */
+static void
+measure_copy(SrmCall *call, Scores *scores, const char *name, const char *query, SrmAgreement *agreement)
+{
+	size_t		first = 2 * scores->n_calibrated;
+
+	srm_judge_begin_own(&scores->bytes, name);
+	score_query(scores, query, score_bytes);
+	if (scores->n != scores->n_exact)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("query gives %zu pairs at first and %zu when it runs again", scores->n_exact / 2, scores->n / 2),
+				 errdetail("It runs twice, the second time by model \"%s\", which is there and was not compared.", srm_call_text(name))));
+	srm_call_check(call, srm_agreement_measure(agreement, scores->scores + first, scores->others + first,
+											   (scores->n - first) / 2, &call->status));
+	srm_judge_end(&scores->bytes);
+}
+
+/* Writes the copy once more, with its agreement. */
+static void
+write_agreement(SrmCall *call, const char *name, const SrmAgreement *agreement)
+{
+	SrmOutput  *output = srm_output_begin(call, name, true);
+	char	   *directory = srm_models_resolve(call, name);
+	SrmModelPath path;
+
+	srm_models_path(&path);
+	srm_call_check(call, srm_copy_model(output->writer, directory, &path, &(SrmCopyChanges) {.agreement = agreement},
+										&call->stop, &call->status));
+	srm_output_commit(call, output);
+	srm_output_end(output);
+}
+
+static void
+quantize_calibrated(SrmCall *call, const char *model, const char *name, const char *query, bool replace, int n_pairs,
+					SrmQuantizeOptions *options, SrmAgreement *agreement)
+{
+	SrmOutput  *output = srm_output_begin(call, name, replace);
+	Scores	   *scores = calibrate(call, model, query, n_pairs);
+
+	options->agreement = NULL;
+	options->calibration = scores->calibration;
+	write_model(call, output, model, options);
+	srm_output_end(output);
+	free_calibration(scores);
+	measure_copy(call, scores, name, query, agreement);
+	write_agreement(call, name, agreement);
+}
+
 static Datum
 make_result(FunctionCallInfo fcinfo, const SrmAgreement *agreement)
 {
@@ -201,20 +319,32 @@ make_result(FunctionCallInfo fcinfo, const SrmAgreement *agreement)
 	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(descriptor), values, nulls));
 }
 
-/* srm_quantize(model text, name text, query text, replace boolean, kind text): one row */
+/* srm_quantize(model text, name text, query text, replace boolean, kind text, calibration_pairs integer): one row */
 SRM_FUNCTION(srm_sql_quantize_measured)
 {
 	SrmCall    *call = srm_call_begin();
 	char	   *model = srm_cstring_of_datum(PG_GETARG_DATUM(0));
-	SrmOutput  *output;
+	char	   *name = srm_cstring_of_datum(PG_GETARG_DATUM(1));
+	char	   *query = TextDatumGetCString(PG_GETARG_DATUM(2));
+	int			n_calibrated = PG_GETARG_INT32(5);
 	SrmAgreement agreement;
 	SrmQuantizeOptions options = {.dtype = parse_kind(PG_GETARG_DATUM(4)),.agreement = &agreement};
 
+	if (n_calibrated < 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("calibration_pairs must be at least 0")));
 	(void) srm_models_resolve(call, model);
-	output = srm_output_begin(call, srm_cstring_of_datum(PG_GETARG_DATUM(1)), PG_GETARG_BOOL(3));
-	measure(model, TextDatumGetCString(PG_GETARG_DATUM(2)), options.dtype, &agreement);
-	write_model(call, output, model, &options);
-	srm_output_end(output);
+	if (n_calibrated > 0)
+		quantize_calibrated(call, model, name, query, PG_GETARG_BOOL(3), n_calibrated, &options, &agreement);
+	else
+	{
+		SrmOutput  *output = srm_output_begin(call, name, PG_GETARG_BOOL(3));
+
+		measure(model, query, options.dtype, &agreement);
+		write_model(call, output, model, &options);
+		srm_output_end(output);
+	}
 	srm_call_end(call);
 	warn_flips(model, &agreement);
 	return make_result(fcinfo, &agreement);

@@ -290,10 +290,10 @@ keep_sentences(SrmReport *report, const Scored *scored, uint64 number, bool is_o
 }
 
 static Scored
-read_response(SrmJudge *judge, SrmPairCursor *cursor, const SrmPairRow *row, int response, const SrmScoreRequest *requests)
+read_response(SrmPairCursor *cursor, const SrmPairRow *row, int response, const SrmScoreRequest *requests)
 {
 	return (Scored) {
-		.score = srm_judge_score(judge, cursor, row, response, requests),
+		.score = srm_judge_score(cursor, row, response, requests),
 		.sentences = requests[response].scored,.response = requests[response].response,
 		.length = srm_pairs_response_length(response == 0 ? &row->chosen : &row->rejected)
 	};
@@ -317,10 +317,10 @@ add_numbers(SrmReport *report, const char *category, const Scored *chosen, const
 }
 
 static void
-add_row(SrmReport *report, SrmJudge *judge, SrmPairCursor *cursor, const SrmPairRow *row, const SrmScoreRequest *requests)
+add_row(SrmReport *report, SrmPairCursor *cursor, const SrmPairRow *row, const SrmScoreRequest *requests)
 {
-	Scored		chosen = read_response(judge, cursor, row, 0, requests);
-	Scored		rejected = read_response(judge, cursor, row, 1, requests);
+	Scored		chosen = read_response(cursor, row, 0, requests);
+	Scored		rejected = read_response(cursor, row, 1, requests);
 	double		margin = chosen.score - rejected.score;
 
 	add_numbers(report, row->category, &chosen, &rejected);
@@ -344,7 +344,7 @@ read_query(SrmReport *report, SrmJudge *judge)
 		SrmScoreRequest *requests = srm_judge_score_rows(judge, &cursor, rows, n);
 
 		for (int i = 0; i < n; i++)
-			add_row(report, judge, &cursor, &rows[i], &requests[2 * i]);
+			add_row(report, &cursor, &rows[i], &requests[2 * i]);
 		srm_judge_forget(judge);
 	}
 	report->n_left_out = cursor.n_null + cursor.n_empty;
