@@ -101,6 +101,8 @@ is($node->safe_psql('postgres', q{
 cmp_ok($difference, '<', 2 * $plain, 'it is no worse than plain rounding');
 $config = decode_json(slurp_file($node->data_dir . '/srm/models/near/config.json'));
 is_deeply([@{$config->{srm}{agreement}}{qw(pairs flips)}, $config->{srm}{quantization}], [20, $flips, 'int8'], 'config.json tells what was measured');
+$node->safe_psql('postgres', sprintf("$near; $near", 'near-again', 40, 'near-again', 40));
+is($node->safe_psql('postgres', q{SELECT bool_and(srm_score('near', prompt, chosen) = srm_score('near-again', prompt, chosen)) FROM pairs}), 't', 'and what a session has read before does not matter');
 is($node->safe_psql('postgres', q{SELECT pairs, largest_difference > 0 FROM srm_quantize('tiny', 'w8', 'SELECT prompt, chosen, rejected FROM pairs ORDER BY i', true, 'w8', 1)}), '59|t', 'kind w8, by one pair');
 
 # no query: nobody takes the copy for the model unawares

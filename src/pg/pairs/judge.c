@@ -92,6 +92,29 @@ srm_judge_raise(SrmJudge *judge, const SrmScoreRequest *request)
 	srm_call_raise(judge->call);
 }
 
+/*
+ * Each by itself and from its first token on, since moments are to weigh tokens as often as they are read: those that all
+ * conversations begin with have the largest states of all.
+ */
+static bool
+read_each(SrmJudge *judge, SrmScoreRequest *requests, size_t n)
+{
+	SrmCall    *call = judge->call;
+	SrmScorer  *scorer = judge->model->scorer;
+	bool		done = srm_calibration_attach(judge->calibration, scorer->model, &call->status);
+
+	judge->options.cache_bytes = 0;
+	scorer->at = SIZE_MAX;
+	for (size_t i = 0; done && i < n; i++)
+	{
+		done = srm_scorer_score_requests(scorer, &requests[i], 1, true, &judge->options, call->arena, &call->stop, &call->status);
+		scorer->at = done || scorer->at > 0 ? scorer->at : i;
+	}
+	/* The next look may find the model opened anew */
+	srm_calibration_detach(scorer->model);
+	return done;
+}
+
 SrmScoreRequest *
 srm_judge_score_rows(SrmJudge *judge, SrmPairCursor *cursor, const SrmPairRow *rows, int n)
 {
@@ -100,7 +123,6 @@ srm_judge_score_rows(SrmJudge *judge, SrmPairCursor *cursor, const SrmPairRow *r
 	SrmCall    *call = judge->call;
 	SrmScoreRequest *requests = srm_arena_array(call->arena, n_requests, sizeof(SrmScoreRequest), &call->status);
 	SrmScorer  *scorer;
-	bool		done;
 
 	srm_call_check(call, requests != NULL);
 	/* Errors that are about no row show the first */
@@ -114,12 +136,8 @@ srm_judge_score_rows(SrmJudge *judge, SrmPairCursor *cursor, const SrmPairRow *r
 	}
 	look_up(judge);
 	scorer = judge->model->scorer;
-	/* The next look may find the model opened anew */
-	srm_call_check(call, judge->calibration == NULL ||
-				   srm_calibration_attach(judge->calibration, scorer->model, &call->status));
-	done = srm_scorer_score_requests(scorer, requests, n_requests, true, &judge->options, call->arena, &call->stop, &call->status);
-	srm_calibration_detach(scorer->model);
-	if (done)
+	if (judge->calibration != NULL ? read_each(judge, requests, n_requests) :
+		srm_scorer_score_requests(scorer, requests, n_requests, true, &judge->options, call->arena, &call->stop, &call->status))
 		return requests;
 	if (scorer->at < n_requests)
 		(void) srm_pairs_look_at(cursor, &rows[scorer->at / n_responses], scorer->at % n_responses);
