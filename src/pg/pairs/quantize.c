@@ -7,6 +7,9 @@
  */
 #include "postgres.h"
 
+#include <sys/stat.h>
+
+#include "common/hashfn.h"
 #include "executor/spi.h"
 #include "funcapi.h"
 #include "utils/builtins.h"
@@ -35,6 +38,8 @@ typedef struct Scores
 	size_t		n_exact;		/* n of the first of two readings of the query */
 	size_t		capacity;
 	size_t		n_calibrated;	/* pairs, the first ones, that are not compared */
+	uint64		hash;			/* of the pairs that were read, in their order */
+	uint64		exact_hash;		/* the same of the first of two readings */
 	SrmCalibration *calibration;
 	MemoryContextCallback callback;
 } Scores;
@@ -74,6 +79,22 @@ score_both(Scores *scores, SrmPairCursor *cursor, const SrmPairRow *rows, int n)
 	score_rows(scores->others + scores->n, &scores->bytes, cursor, rows, n);
 }
 
+static uint64
+hash_conversation(uint64 hash, const SrmConversation *conversation)
+{
+	for (size_t i = 0; i < conversation->n_messages; i++)
+		hash = hash_combine64(hash, hash_bytes_extended((const unsigned char *) conversation->messages[i].content,
+														(int) conversation->messages[i].content_length, 0));
+	return hash;
+}
+
+static void
+hash_rows(Scores *scores, const SrmPairRow *rows, int n)
+{
+	for (int i = 0; i < n; i++)
+		scores->hash = hash_conversation(hash_conversation(scores->hash, &rows[i].chosen), &rows[i].rejected);
+}
+
 /* By the model as it is, which reads the first pairs to be calibrated. */
 static void
 score_exact(Scores *scores, SrmPairCursor *cursor, const SrmPairRow *rows, int n)
@@ -105,12 +126,14 @@ score_query(Scores *scores, const char *query, void (*score) (Scores *, SrmPairC
 	int			n;
 
 	scores->n = 0;
+	scores->hash = 0;
 	SPI_connect();
 	srm_pairs_open(&cursor, query, true);
 	while ((n = srm_pairs_read(&cursor, rows)) > 0)
 	{
 		make_room(scores, 2 * (size_t) n);
 		score(scores, &cursor, rows, n);
+		hash_rows(scores, rows, n);
 		scores->n += 2 * (size_t) n;
 	}
 	srm_pairs_close(&cursor);
@@ -250,6 +273,7 @@ calibrate(SrmCall *call, const char *model, const char *query, int n_pairs)
 	srm_call_check(call, scores->calibration != NULL);
 	score_query(scores, query, score_exact);
 	scores->n_exact = scores->n;
+	scores->exact_hash = scores->hash;
 	srm_judge_end(&scores->exact);
 	return scores;
 }
@@ -262,24 +286,31 @@ measure_copy(SrmCall *call, Scores *scores, const char *name, const char *query,
 
 	srm_judge_begin_own(&scores->bytes, name);
 	score_query(scores, query, score_bytes);
-	if (scores->n != scores->n_exact)
+	if (scores->n != scores->n_exact || scores->hash != scores->exact_hash)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("query gives %zu pairs at first and %zu when it runs again", scores->n_exact / 2, scores->n / 2),
-				 errdetail("It runs twice, the second time by model \"%s\", which is there and was not compared.", srm_call_text(name))));
+				 errmsg("query gives other pairs when it runs again"),
+				 errdetail("It gave %zu at first and %zu then. Model \"%s\" is there, and was not compared.",
+						   scores->n_exact / 2, scores->n / 2, srm_call_text(name)),
+				 errhint("Give it an order that is certain, or the pairs in a table of their own.")));
 	srm_call_check(call, srm_agreement_measure(agreement, scores->scores + first, scores->others + first,
 											   (scores->n - first) / 2, &call->status));
 	srm_judge_end(&scores->bytes);
 }
 
-/* Writes the copy once more, with its agreement. */
+/* Writes the copy once more, with its agreement, if it is still the one that was written. */
 static void
-write_agreement(SrmCall *call, const char *name, const SrmAgreement *agreement)
+write_agreement(SrmCall *call, const char *name, const struct stat *written, const SrmAgreement *agreement)
 {
 	SrmOutput  *output = srm_output_begin(call, name, true);
 	char	   *directory = srm_models_resolve(call, name);
 	SrmModelPath path;
+	struct stat st;
 
+	if (stat(directory, &st) != 0 || st.st_dev != written->st_dev || st.st_ino != written->st_ino)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_IN_USE),
+				 errmsg("model \"%s\" was replaced while it was compared", srm_call_text(name))));
 	srm_models_path(&path);
 	srm_call_check(call, srm_copy_model(output->writer, directory, &path, &(SrmCopyChanges) {.agreement = agreement},
 										&call->stop, &call->status));
@@ -293,14 +324,18 @@ quantize_calibrated(SrmCall *call, const char *model, const char *name, const ch
 {
 	SrmOutput  *output = srm_output_begin(call, name, replace);
 	Scores	   *scores = calibrate(call, model, query, n_pairs);
+	struct stat written;
 
 	options->agreement = NULL;
 	options->calibration = scores->calibration;
 	write_model(call, output, model, options);
+	/* While nobody else may write it */
+	if (stat(srm_models_resolve(call, name), &written) != 0)
+		memset(&written, 0, sizeof(written));
 	srm_output_end(output);
 	free_calibration(scores);
 	measure_copy(call, scores, name, query, agreement);
-	write_agreement(call, name, agreement);
+	write_agreement(call, name, &written, agreement);
 }
 
 static Datum
