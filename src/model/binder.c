@@ -41,6 +41,19 @@ check_shape(SrmBinder *binder, const SrmTensor *tensor, const size_t *shape, siz
 						   found, expected);
 }
 
+/* Scales beside a tensor of floats: what they would do to it is not known. */
+static bool
+check_no_scales(SrmBinder *binder, const SrmTensor *tensor)
+{
+	SrmTensor	bytes = {.name = tensor->name,.dtype = SRM_INT8};
+
+	if (srm_weights_find_scales(binder->weights, &bytes) == NULL)
+		return true;
+	srm_fail(binder->status, SRM_NOT_SUPPORTED, "tensor \"%s\" of type %s in model file \"%s\" has scales, which is not supported",
+			 tensor->name, tensor->type, tensor->path);
+	return srm_fail_detail(binder->status, "Scales, in \"%s" SRM_SCALES_SUFFIX "\", go with tensors of type I8.", tensor->name);
+}
+
 /* A tensor of a shape, and of a type that the products know. */
 const SrmTensor *
 srm_binder_find(SrmBinder *binder, const char *name, const size_t *shape, size_t n_dims)
@@ -61,20 +74,7 @@ srm_binder_find(SrmBinder *binder, const char *name, const size_t *shape, size_t
 		srm_fail_detail(binder->status, "Supported are F32, F16, and BF16, and for linear maps of layers I8 with scales.");
 		return NULL;
 	}
-	return check_shape(binder, tensor, shape, n_dims) ? tensor : NULL;
-}
-
-/* Scales beside a matrix of floats: what they would do to it is not known. */
-static bool
-check_no_scales(SrmBinder *binder, const SrmTensor *tensor)
-{
-	SrmTensor	bytes = {.name = tensor->name,.dtype = SRM_INT8};
-
-	if (srm_weights_find_scales(binder->weights, &bytes) == NULL)
-		return true;
-	srm_fail(binder->status, SRM_NOT_SUPPORTED, "tensor \"%s\" of type %s in model file \"%s\" has scales, which is not supported",
-			 tensor->name, tensor->type, tensor->path);
-	return srm_fail_detail(binder->status, "Scales, in \"%s" SRM_SCALES_SUFFIX "\", go with tensors of type I8.", tensor->name);
+	return check_shape(binder, tensor, shape, n_dims) && check_no_scales(binder, tensor) ? tensor : NULL;
 }
 
 /* A matrix may be of bytes that have scales. */
@@ -85,8 +85,7 @@ find_matrix(SrmBinder *binder, const char *name, const size_t shape[2])
 
 	if (tensor != NULL && srm_weights_find_scales(binder->weights, tensor) != NULL)
 		return check_shape(binder, tensor, shape, 2) ? tensor : NULL;
-	tensor = srm_binder_find(binder, name, shape, 2);
-	return tensor != NULL && check_no_scales(binder, tensor) ? tensor : NULL;
+	return srm_binder_find(binder, name, shape, 2);
 }
 
 /* The scales of 8-bit rows, from the first row of the map on. */

@@ -137,6 +137,11 @@ check_finite(const double *values, size_t n, SrmStatus *status)
 	{
 		if (isfinite((float) values[i]))
 			continue;
+		if (isfinite(values[i]))
+		{
+			srm_fail(status, SRM_INVALID_MODEL, "model gives a value beyond single precision");
+			return srm_fail_detail(status, "It is %g.", values[i]);
+		}
 		srm_fail(status, SRM_INVALID_MODEL, "model gives a value that is not finite");
 		return srm_fail_hint(status, "Check that the weights were copied completely, and that they are finite.");
 	}

@@ -23,19 +23,23 @@ typedef struct Gathered
 struct SrmCalibration
 {
 	size_t		n_layers;
+	bool		has_distances;	/* as of relative positions */
 	Gathered   *gathered;		/* (n_layers * SRM_N_WEIGHTS) */
 	SrmArena   *arena;
 };
 
-/* The map that gathers for all that read the same: keys are computed of every token. */
+/*
+ * The map that gathers for all that read the same: values are computed of every token, queries are not.  Where
+ * there are relative positions, keys, and queries with them, read distances, too.
+ */
 static SrmWeightNumber
-gatherer_of(SrmWeightNumber map)
+gatherer_of(SrmWeightNumber map, bool has_distances)
 {
 	switch (map)
 	{
 		case SRM_WEIGHT_QUERY:
-		case SRM_WEIGHT_VALUE:
-			return SRM_WEIGHT_KEY;
+		case SRM_WEIGHT_KEY:
+			return has_distances ? SRM_WEIGHT_KEY : SRM_WEIGHT_VALUE;
 		case SRM_WEIGHT_GATE:
 			return SRM_WEIGHT_UP;
 		default:
@@ -50,7 +54,7 @@ gathering_cols(const SrmDecoder *decoder, size_t i)
 	SrmWeightNumber number = (SrmWeightNumber) (i % SRM_N_WEIGHTS);
 	const SrmMatrix *matrix;
 
-	if (!srm_weight_is_matrix(number) || gatherer_of(number) != number)
+	if (!srm_weight_is_matrix(number) || gatherer_of(number, decoder->relative.embedding != NULL) != number)
 		return 0;
 	matrix = srm_weight_matrix(&decoder->layers[i / SRM_N_WEIGHTS], number);
 	return matrix->rows == 0 ? 0 : matrix->cols;
@@ -60,9 +64,17 @@ static bool
 check_limit(const SrmDecoder *decoder, size_t limit, SrmStatus *status)
 {
 	size_t		bytes = 0;
+	size_t		largest = 0;
 
 	for (size_t i = 0; i < decoder->n_layers * SRM_N_WEIGHTS; i++)
-		bytes += gathering_cols(decoder, i) * gathering_cols(decoder, i) * sizeof(float);
+	{
+		size_t		square = gathering_cols(decoder, i) * gathering_cols(decoder, i);
+
+		bytes += square * sizeof(float);
+		largest = square > largest ? square : largest;
+	}
+	/* Of one at a time there is a factor */
+	bytes += largest * sizeof(double);
 	if (limit == 0 || bytes <= limit)
 		return true;
 	srm_fail(status, SRM_LIMIT_EXCEEDED, "calibration needs more memory than is allowed");
@@ -76,6 +88,7 @@ make_room(SrmCalibration *calibration, const SrmDecoder *decoder, SrmStatus *sta
 	size_t		n = decoder->n_layers * SRM_N_WEIGHTS;
 
 	calibration->n_layers = decoder->n_layers;
+	calibration->has_distances = decoder->relative.embedding != NULL;
 	calibration->gathered = srm_arena_array(calibration->arena, n, sizeof(Gathered), status);
 	for (size_t i = 0; calibration->gathered != NULL && i < n; i++)
 	{
@@ -155,7 +168,7 @@ srm_calibration_find(const SrmCalibration *calibration, size_t layer, SrmWeightN
 
 	if (layer >= calibration->n_layers)
 		return NULL;
-	gathered = &calibration->gathered[layer * SRM_N_WEIGHTS + gatherer_of(map)];
+	gathered = &calibration->gathered[layer * SRM_N_WEIGHTS + gatherer_of(map, calibration->has_distances)];
 	if (gathered->cols != cols)
 		return NULL;
 	for (size_t i = 0; i < cols; i++)
@@ -241,7 +254,7 @@ find_scale(const float *wanted, size_t n, size_t r, float scale)
 
 	for (size_t j = 0; j < n; j++)
 		greatest = fmaxf(greatest, fabsf(wanted[j * SRM_CALIBRATED_ROWS + r]));
-	return isfinite(greatest) ? greatest / 127.0f : scale;
+	return isfinite(greatest) && isfinite(scale) ? greatest / 127.0f : scale;
 }
 
 /* value = wanted in units of a scale; returns what is missing */
@@ -250,7 +263,8 @@ round_value(int8_t *value, float wanted, float weight, float scale)
 {
 	float		rounded = scale > 0 && isfinite(1.0f / scale) ? rintf(wanted / scale) : 0.0f;
 
-	rounded = rounded < -127.0f ? -127.0f : rounded > 127.0f ? 127.0f : rounded;
+	/* What is not a number is the least one */
+	rounded = !(rounded >= -127.0f) ? -127.0f : rounded > 127.0f ? 127.0f : rounded;
 	*value = (int8_t) rounded;
 	return weight - rounded * scale;
 }

@@ -18,7 +18,7 @@
 
 typedef struct SrmCalibration SrmCalibration;
 
-/* For models with layers as those of this decoder.  Fails with SRM_LIMIT_EXCEEDED where it takes more than limit bytes; 0: any. */
+/* For models with layers as those of this decoder.  Fails with SRM_LIMIT_EXCEEDED where it and rounding take more than limit bytes; 0: any. */
 extern SrmCalibration *srm_calibration_create(const SrmDecoder *decoder, size_t limit, SrmStatus *status);
 extern void srm_calibration_free(SrmCalibration *calibration);	/* NULL is allowed */
 
@@ -41,7 +41,7 @@ extern bool srm_calibration_factor(double *feedback, const float *moments, size_
 /*
  * values (n, w.cols) = rows of w from first on, n at most SRM_CALIBRATED_ROWS, in units of scales
  * (n, srm_scales_count(cols, dtype)), which come as srm_pack_quantize_row() sets them; those of a group of columns are
- * set anew once it is known what its weights are to be.  scratch has room for SRM_CALIBRATION_SCRATCH * w.cols.
+ * set anew from what its weights are to be after the groups before it.  scratch has room for SRM_CALIBRATION_SCRATCH * w.cols.
  */
 #define SRM_CALIBRATED_ROWS 16
 #define SRM_CALIBRATION_SCRATCH (2 * SRM_CALIBRATED_ROWS + 1)

@@ -163,9 +163,9 @@ sub fill_head
 }
 make_model('damaged', 'model.safetensors' => sub { return fill_head(shift, "\x7f\x7f") });
 my $pairs = q{'SELECT ''a'' AS prompt, ''Yes. No.'' AS chosen, ''No, never. Yes.'' AS rejected'};
-fails_with("SELECT accuracy FROM srm_evaluate($pairs, 'damaged', 'last')", qr/F0000: model gives a value that is not finite/, 'infinite scores');
-fails_with("SELECT srm_report($pairs, 'damaged')", qr/F0000: model gives a value that is not finite/, 'infinite scores in a report');
-fails_with("SELECT $_", qr/F0000: model gives a value that is not finite/, "$_, infinite")
+fails_with("SELECT accuracy FROM srm_evaluate($pairs, 'damaged', 'last')", qr/F0000: model gives a value beyond single precision.*DETAIL:  It is -?\d\.\d+e\+\d+/s, 'infinite scores');
+fails_with("SELECT srm_report($pairs, 'damaged')", qr/F0000: model gives a value beyond single precision/, 'infinite scores in a report');
+fails_with("SELECT $_", qr/F0000: model gives a value beyond single precision/, "$_, infinite")
 	for q{srm_score('damaged', 'a', 'Yes. No.')}, q{srm_sentence_rewards('damaged', 'a', 'Yes. No.')}, q{srm_token_rewards('damaged', 'a', 'Yes. No.')};
 
 # scores that are finite, and a margin that is not

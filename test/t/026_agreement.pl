@@ -103,6 +103,10 @@ $config = decode_json(slurp_file($node->data_dir . '/srm/models/near/config.json
 is_deeply([@{$config->{srm}{agreement}}{qw(pairs flips)}, $config->{srm}{quantization}], [20, $flips, 'int8'], 'config.json tells what was measured');
 $node->safe_psql('postgres', sprintf("$near; $near", 'near-again', 40, 'near-again', 40));
 is($node->safe_psql('postgres', q{SELECT bool_and(srm_score('near', prompt, chosen) = srm_score('near-again', prompt, chosen)) FROM pairs}), 't', 'and what a session has read before does not matter');
+# each copy is compared itself, also where one statement makes several of one name
+my @each = map { (split /\|/, $node->safe_psql('postgres', sprintf($near, 'near-again', $_)))[3] } 2, 20;
+is($node->safe_psql('postgres', "SELECT string_agg((srm_quantize('llama', 'near-again', '$query', true, calibration_pairs => n)).largest_difference::text, ' ' ORDER BY n) FROM unnest(ARRAY[2, 20]) AS n"), "@each", 'several copies in one statement');
+isnt($each[0], $each[1], 'are not the same');
 is($node->safe_psql('postgres', q{SELECT pairs, largest_difference > 0 FROM srm_quantize('tiny', 'w8', 'SELECT prompt, chosen, rejected FROM pairs ORDER BY i', true, 'w8', 1)}), '59|t', 'kind w8, by one pair');
 
 # no query: nobody takes the copy for the model unawares
@@ -129,6 +133,7 @@ fails_with(sprintf($near, 'near', -1), qr/22023: calibration_pairs must be at le
 fails_with(sprintf($near, 'near', 60), qr/22023: query gives no pairs to compare the models on.*DETAIL:  It gives 60, of which the first 60 are for calibration/s, 'all pairs for calibration');
 fails_with("SET srm.training_memory = '64kB'; SELECT srm_quantize('tiny', 'near', '$query', true, calibration_pairs => 40)", qr/54000: calibration needs more memory than is allowed.*DETAIL:  It needs \d+ MB; the limit is 0 MB/s, 'too little memory');
 is($node->safe_psql('postgres', q{SELECT srm_model_info('near')->'agreement'->>'pairs'}), '20', 'all of that leaves the copy as it was');
+fails_with("SET srm.model_path = '$ENV{TESTDIR}/test/data/models'; " . sprintf($near, 'near', 40), qr/55000: model "near" would be written to ".*", where "srm.model_path" does not lead.*HINT:  Add/s, 'a copy that could not be read');
 $node->safe_psql('postgres', 'CREATE SEQUENCE reads');
 fails_with(q{SELECT srm_quantize('llama', 'near', 'SELECT prompt, chosen, rejected FROM pairs, (SELECT nextval(''reads'') AS n) AS s WHERE i <= 30 * n', true, calibration_pairs => 20)},
 	qr/22023: query gives other pairs when it runs again.*DETAIL:  It gave 30 at first and 60 then. Model "near" is there, and was not compared/s, 'a query that does not give the same pairs twice');

@@ -299,7 +299,7 @@ open_scorer(const char *directory, SrmCompute compute)
 	return opened;
 }
 
-/* The sum of squares by which scores of a copy in 8 bits differ. */
+/* The sum of squares by which scores of a copy in 8 bits differ, but for what they all differ by: no margin has that. */
 static double
 copy_error(const char *source, SrmDtype dtype, const float *exact, const SrmCalibration *calibration)
 {
@@ -308,6 +308,7 @@ copy_error(const char *source, SrmDtype dtype, const float *exact, const SrmCali
 	SrmQuantizeOptions options = {.dtype = dtype,.calibration = calibration};
 	SrmWriter  *writer;
 	float		scores[N_TEXTS];
+	double		mean = 0;
 	double		sum = 0;
 	int			fd = open("/tmp", O_RDONLY | O_DIRECTORY);
 
@@ -326,12 +327,14 @@ copy_error(const char *source, SrmDtype dtype, const float *exact, const SrmCali
 	srm_tree_remove(fd, parent + strlen("/tmp/"));
 	close(fd);
 	for (size_t i = 0; i < N_TEXTS; i++)
-		sum += pow((double) scores[i] - exact[i], 2);
+		mean += ((double) scores[i] - exact[i]) / N_TEXTS;
+	for (size_t i = 0; i < N_TEXTS; i++)
+		sum += pow((double) scores[i] - exact[i] - mean, 2);
 	return sum;
 }
 
 static void
-check_model(const char *name, bool has_experts)
+check_model(const char *name)
 {
 	char		source[100];
 	float		exact[N_TEXTS];
@@ -364,23 +367,26 @@ check_model(const char *name, bool has_experts)
 		double		calibrated = copy_error(source, dtype, exact, calibration);
 
 		print_message("%s: %g, calibrated %g\n", name, plain[dtype - SRM_INT8], calibrated);
-		assert_true(calibrated != plain[dtype - SRM_INT8] && (has_experts || calibrated < plain[dtype - SRM_INT8]));
+		assert_true(calibrated < plain[dtype - SRM_INT8]);
 	}
 	srm_calibration_free(calibration);
 }
 
-/* scores of texts that a copy was calibrated by are nearer, in all layouts of tensors; which experts are chosen may turn either way */
+/* scores of texts that a copy was calibrated by are nearer, in all layouts of tensors */
 static void
 test_models(void **state)
 {
 	(void) state;
-	check_model("llama", false);
-	check_model("phi3", false);
-	check_model("internlm2", false);
-	check_model("attention-marker", false);
-	check_model("tiny", false);
-	check_model("gemma2", false);
-	check_model("mixtral", true);
+	check_model("llama-yarn");
+	check_model("attention-offset");
+	check_model("tiny");
+	check_model("gemma2");
+	check_model("phi3");
+	check_model("internlm2");
+	check_model("qwen3-sharded");
+	check_model("mixtral");
+	check_model("cross-deberta");
+	check_model("cross-modernbert-old");
 }
 
 /* a model of another size than that which was calibrated is refused, and so is too much memory */

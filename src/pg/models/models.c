@@ -454,6 +454,14 @@ set_checked(SrmOpenModel *model)
 	model->checked_transaction = SRM_LOCAL_TRANSACTION();
 }
 
+void
+srm_models_forget_checked(const char *name)
+{
+	for (SrmOpenModel *model = open_models; model != NULL; model = model->next)
+		if (strcmp(model->name, name) == 0)
+			model->checked_transaction = InvalidLocalTransactionId;
+}
+
 /* Whether the base of an adapter was looked for along another path. */
 static bool
 may_lead_elsewhere(const SrmOpenModel *model)

@@ -47,6 +47,9 @@ extern SrmOpenModel *srm_models_open(SrmCall *call, const char *name, int comput
  */
 extern char *srm_models_resolve(SrmCall *call, const char *name);
 
+/* A name leads to other files from now on, in the statement at hand, too. */
+extern void srm_models_forget_checked(const char *name);
+
 /* The digest of an open model, computed at most once. */
 extern const char *srm_models_digest(SrmCall *call, SrmOpenModel *model);
 

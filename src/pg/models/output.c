@@ -152,6 +152,22 @@ srm_output_release(SrmOutputPlace *place)
 	LockRelease(&place->lock, ExclusiveLock, place->for_session);
 }
 
+void
+srm_output_check_reachable(const SrmOutput *output)
+{
+	SrmModelPath path;
+
+	srm_models_path(&path);
+	for (size_t i = 0; i < path.n; i++)
+		if (is_same(path.directories[i], output->place.directory))
+			return;
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("model \"%s\" would be written to \"%s\", where \"srm.model_path\" does not lead",
+					srm_call_text(output->place.name), output->place.directory),
+			 errhint("Add \"%s\" to \"srm.model_path\".", SRM_OUTPUT_MODELS)));
+}
+
 SrmOutput *
 srm_output_begin(SrmCall *call, const char *name, bool replace)
 {
@@ -183,6 +199,7 @@ srm_output_commit(SrmCall *call, SrmOutput *output)
 {
 	srm_call_check(call, srm_ownership_write(output->writer, &output->place.owner, &call->status));
 	srm_call_check(call, srm_writer_commit(output->writer, &call->status));
+	srm_models_forget_checked(output->place.name);
 	srm_output_announce(srm_writer_path(output->writer));
 }
 

@@ -68,6 +68,9 @@ typedef struct SrmOutput
 /* name and replace as of srm_output_take(), whose errors it raises. */
 extern SrmOutput *srm_output_begin(SrmCall *call, const char *name, bool replace);
 
+/* Raises an error where srm.model_path would not lead to the model, for callers who are to read it. */
+extern void srm_output_check_reachable(const SrmOutput *output);
+
 /* Makes the model visible; a warning tells where srm.model_path does not lead to it. */
 extern void srm_output_commit(SrmCall *call, SrmOutput *output);
 extern void srm_output_end(SrmOutput *output);

@@ -7,8 +7,6 @@
  */
 #include "postgres.h"
 
-#include <sys/stat.h>
-
 #include "common/hashfn.h"
 #include "executor/spi.h"
 #include "funcapi.h"
@@ -16,6 +14,7 @@
 
 #include "kernel/pack.h"
 #include "pg/encoding.h"
+#include "pg/models/digests.h"
 #include "pg/models/models.h"
 #include "pg/models/output.h"
 #include "pg/pairs/judge.h"
@@ -41,6 +40,7 @@ typedef struct Scores
 	uint64		hash;			/* of the pairs that were read, in their order */
 	uint64		exact_hash;		/* the same of the first of two readings */
 	SrmCalibration *calibration;
+	char		digest[SRM_DIGEST_LENGTH + 1];	/* of the model as it was scored */
 	MemoryContextCallback callback;
 } Scores;
 
@@ -138,7 +138,8 @@ score_query(Scores *scores, const char *query, void (*score) (Scores *, SrmPairC
 	}
 	srm_pairs_close(&cursor);
 	SPI_finish();
-	if (scores->n <= 2 * scores->n_calibrated)
+	/* The second time there are to be as many, which is checked then */
+	if (scores->n_exact == 0 && scores->n <= 2 * scores->n_calibrated)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("query gives no pairs to compare the models on"),
@@ -172,21 +173,33 @@ parse_kind(Datum argument)
 			 errhint("Kinds are \"int8\" and \"w8\".")));
 }
 
+/* What is written later on is to be of the files that were scored. */
+static void
+keep_digest(Scores *scores)
+{
+	SrmOpenModel *model = scores->exact.model;
+	SrmModelPath path;
+
+	strlcpy(scores->digest, srm_models_digest(scores->exact.call, model), sizeof(scores->digest));
+	srm_models_path(&path);
+	srm_digests_keep(model->directory, &path, scores->digest);
+}
+
 /* The scores of the copy are those that the model itself has in this arithmetic. */
 static void
-measure(const char *model, const char *query, SrmDtype dtype, SrmAgreement *agreement)
+measure(Scores *scores, const char *model, const char *query, SrmDtype dtype, SrmAgreement *agreement)
 {
-	Scores		scores = {.context = CurrentMemoryContext};
 	SrmCall    *call;
 
-	srm_judge_begin_own(&scores.exact, model);
-	check_not_quantized(scores.exact.model);
-	srm_judge_begin_computing(&scores.bytes, model, dtype == SRM_W8 ? SRM_COMPUTE_W8 : SRM_COMPUTE_INT8);
-	score_query(&scores, query, score_both);
-	call = scores.exact.call;
-	srm_call_check(call, srm_agreement_measure(agreement, scores.scores, scores.others, scores.n / 2, &call->status));
-	srm_judge_end(&scores.bytes);
-	srm_judge_end(&scores.exact);
+	srm_judge_begin_own(&scores->exact, model);
+	check_not_quantized(scores->exact.model);
+	keep_digest(scores);
+	srm_judge_begin_computing(&scores->bytes, model, dtype == SRM_W8 ? SRM_COMPUTE_W8 : SRM_COMPUTE_INT8);
+	score_query(scores, query, score_both);
+	call = scores->exact.call;
+	srm_call_check(call, srm_agreement_measure(agreement, scores->scores, scores->others, scores->n / 2, &call->status));
+	srm_judge_end(&scores->bytes);
+	srm_judge_end(&scores->exact);
 }
 
 static void
@@ -211,14 +224,23 @@ tell_unmeasured(const char *model, const char *name)
 			 errhint("Give a query of preference pairs as third argument of srm_quantize. Kind \"w8\" is closer than \"int8\", and slower.")));
 }
 
+/* digest is that of what was scored before, or NULL */
 static void
-write_model(SrmCall *call, SrmOutput *output, const char *model, const SrmQuantizeOptions *options)
+write_model(SrmCall *call, SrmOutput *output, const char *model, const SrmQuantizeOptions *options, const char *digest)
 {
 	char	   *directory = srm_models_resolve(call, model);
+	char		now[SRM_DIGEST_LENGTH + 1];
 	SrmModelPath path;
 
 	srm_models_path(&path);
 	srm_call_check(call, srm_model_quantize(output->writer, directory, &path, options, &call->stop, &call->status));
+	if (digest != NULL && !(srm_models_known_digest(call, directory, now) && strcmp(now, digest) == 0))
+	{
+		srm_call_check(call, call->status.code == SRM_OK);
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_IN_USE),
+				 errmsg("model \"%s\" was replaced while it was quantized", srm_call_text(model))));
+	}
 	srm_output_commit(call, output);
 }
 
@@ -239,7 +261,7 @@ SRM_FUNCTION(srm_sql_quantize)
 
 	(void) srm_models_resolve(call, model);
 	output = srm_output_begin(call, name, PG_GETARG_BOOL(2));
-	write_model(call, output, model, &options);
+	write_model(call, output, model, &options, NULL);
 	srm_output_end(output);
 	srm_call_end(call);
 	tell_unmeasured(model, name);
@@ -265,6 +287,7 @@ calibrate(SrmCall *call, const char *model, const char *query, int n_pairs)
 	scores->n_calibrated = n_pairs;
 	srm_judge_begin_computing(&scores->exact, model, SRM_COMPUTE_F32);
 	check_not_quantized(scores->exact.model);
+	keep_digest(scores);
 	scores->callback.func = free_calibration;
 	scores->callback.arg = scores;
 	MemoryContextRegisterResetCallback(call->context, &scores->callback);
@@ -298,19 +321,14 @@ measure_copy(SrmCall *call, Scores *scores, const char *name, const char *query,
 	srm_judge_end(&scores->bytes);
 }
 
-/* Writes the copy once more, with its agreement, if it is still the one that was written. */
+/* Writes the copy once more, with its agreement. */
 static void
-write_agreement(SrmCall *call, const char *name, const struct stat *written, const SrmAgreement *agreement)
+write_agreement(SrmCall *call, const char *name, const SrmAgreement *agreement)
 {
 	SrmOutput  *output = srm_output_begin(call, name, true);
 	char	   *directory = srm_models_resolve(call, name);
 	SrmModelPath path;
-	struct stat st;
 
-	if (stat(directory, &st) != 0 || st.st_dev != written->st_dev || st.st_ino != written->st_ino)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_IN_USE),
-				 errmsg("model \"%s\" was replaced while it was compared", srm_call_text(name))));
 	srm_models_path(&path);
 	srm_call_check(call, srm_copy_model(output->writer, directory, &path, &(SrmCopyChanges) {.agreement = agreement},
 										&call->stop, &call->status));
@@ -318,24 +336,37 @@ write_agreement(SrmCall *call, const char *name, const struct stat *written, con
 	srm_output_end(output);
 }
 
+/* The name is this session's until all is done. */
 static void
 quantize_calibrated(SrmCall *call, const char *model, const char *name, const char *query, bool replace, int n_pairs,
 					SrmQuantizeOptions *options, SrmAgreement *agreement)
 {
 	SrmOutput  *output = srm_output_begin(call, name, replace);
-	Scores	   *scores = calibrate(call, model, query, n_pairs);
-	struct stat written;
+	Scores	   *scores;
 
+	srm_output_check_reachable(output);
+	scores = calibrate(call, model, query, n_pairs);
 	options->agreement = NULL;
 	options->calibration = scores->calibration;
-	write_model(call, output, model, options);
-	/* While nobody else may write it */
-	if (stat(srm_models_resolve(call, name), &written) != 0)
-		memset(&written, 0, sizeof(written));
-	srm_output_end(output);
+	write_model(call, output, model, options, scores->digest);
 	free_calibration(scores);
 	measure_copy(call, scores, name, query, agreement);
-	write_agreement(call, name, &written, agreement);
+	write_agreement(call, name, agreement);
+	srm_output_end(output);
+}
+
+/* The copy has the bits of the model in its arithmetic, so that is compared, and nothing is written before. */
+static void
+quantize_measured(SrmCall *call, const char *model, const char *name, const char *query, bool replace,
+				  SrmQuantizeOptions *options, SrmAgreement *agreement)
+{
+	SrmOutput  *output = srm_output_begin(call, name, replace);
+	Scores		scores = {.context = CurrentMemoryContext};
+
+	measure(&scores, model, query, options->dtype, agreement);
+	options->agreement = agreement;
+	write_model(call, output, model, options, scores.digest);
+	srm_output_end(output);
 }
 
 static Datum
@@ -361,9 +392,9 @@ SRM_FUNCTION(srm_sql_quantize_measured)
 	char	   *model = srm_cstring_of_datum(PG_GETARG_DATUM(0));
 	char	   *name = srm_cstring_of_datum(PG_GETARG_DATUM(1));
 	char	   *query = TextDatumGetCString(PG_GETARG_DATUM(2));
-	int			n_calibrated = PG_GETARG_INT32(5);
+	int			n_calibrated = PG_NARGS() > 5 ? PG_GETARG_INT32(5) : 0;
 	SrmAgreement agreement;
-	SrmQuantizeOptions options = {.dtype = parse_kind(PG_GETARG_DATUM(4)),.agreement = &agreement};
+	SrmQuantizeOptions options = {.dtype = parse_kind(PG_GETARG_DATUM(4))};
 
 	if (n_calibrated < 0)
 		ereport(ERROR,
@@ -373,13 +404,7 @@ SRM_FUNCTION(srm_sql_quantize_measured)
 	if (n_calibrated > 0)
 		quantize_calibrated(call, model, name, query, PG_GETARG_BOOL(3), n_calibrated, &options, &agreement);
 	else
-	{
-		SrmOutput  *output = srm_output_begin(call, name, PG_GETARG_BOOL(3));
-
-		measure(model, query, options.dtype, &agreement);
-		write_model(call, output, model, &options);
-		srm_output_end(output);
-	}
+		quantize_measured(call, model, name, query, PG_GETARG_BOOL(3), &options, &agreement);
 	srm_call_end(call);
 	warn_flips(model, &agreement);
 	return make_result(fcinfo, &agreement);
