@@ -54,7 +54,7 @@ typedef struct Output
 
 /*
  * Adds a part of the tensor of a name; its base has been bound, so the tensor is there. Weights of
- * 8 bits that stay as they are keep their scales.
+ * 8 bits that stay as they are keep their scales; those that an adapter changes do not stay.
  */
 static bool
 add_part(Output *output, const char *name, Part part)
@@ -67,7 +67,7 @@ add_part(Output *output, const char *name, Part part)
 		return srm_fail(output->status, SRM_INVALID_MODEL, "model directory \"%s\" was changed while it was trained",
 						output->base->directory);
 	output->parts[output->n_parts++] = part;
-	if (scales != NULL && part.values == NULL)
+	if (scales != NULL && part.values == NULL && part.tensor->change == NULL)
 		output->parts[output->n_parts++] = (Part) {.tensor = scales};
 	return true;
 }
