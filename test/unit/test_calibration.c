@@ -349,6 +349,8 @@ check_model(const char *name)
 	scorer = open_scorer(source, SRM_COMPUTE_F32);
 	calibration = srm_calibration_create(&scorer->model->decoder, 0, &status);
 	assert_non_null(calibration);
+	srm_scorer_close(scorer);
+	scorer = NULL;
 	/* Nothing was read yet: weights are rounded as without */
 	for (SrmDtype dtype = SRM_INT8; dtype <= SRM_W8; dtype++)
 	{
