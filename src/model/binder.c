@@ -45,9 +45,7 @@ check_shape(SrmBinder *binder, const SrmTensor *tensor, const size_t *shape, siz
 static bool
 check_no_scales(SrmBinder *binder, const SrmTensor *tensor)
 {
-	SrmTensor	bytes = {.name = tensor->name,.dtype = SRM_INT8};
-
-	if (srm_weights_find_scales(binder->weights, &bytes) == NULL)
+	if (srm_weights_find_scales_for(binder->weights, tensor->name) == NULL)
 		return true;
 	srm_fail(binder->status, SRM_NOT_SUPPORTED, "tensor \"%s\" of type %s in model file \"%s\" has scales, which is not supported",
 			 tensor->name, tensor->type, tensor->path);

@@ -221,14 +221,18 @@ open_shards(SrmWeights *weights, SrmModelFiles *files, SrmArena *arena, const Sr
 }
 
 const SrmTensor *
+srm_weights_find_scales_for(const SrmWeights *weights, const char *name)
+{
+	char		scales[MAX_SCALES_NAME];
+
+	return snprintf(scales, sizeof(scales), "%s" SRM_SCALES_SUFFIX, name) >= (int) sizeof(scales) ? NULL :
+		srm_weights_find(weights, scales);
+}
+
+const SrmTensor *
 srm_weights_find_scales(const SrmWeights *weights, const SrmTensor *tensor)
 {
-	char		name[MAX_SCALES_NAME];
-
-	if (tensor->dtype != SRM_INT8 ||
-		snprintf(name, sizeof(name), "%s" SRM_SCALES_SUFFIX, tensor->name) >= (int) sizeof(name))
-		return NULL;
-	return srm_weights_find(weights, name);
+	return tensor->dtype == SRM_INT8 ? srm_weights_find_scales_for(weights, tensor->name) : NULL;
 }
 
 SrmDtype

@@ -57,6 +57,9 @@ extern void srm_weights_count(SrmWeights *weights);
  */
 #define SRM_SCALES_SUFFIX	"_scale"
 
+/* What the file has as scales for a tensor of that name, whatever its type, or NULL. */
+extern const SrmTensor *srm_weights_find_scales_for(const SrmWeights *weights, const char *name);
+
 /* The scales of an int8 tensor, or NULL. */
 extern const SrmTensor *srm_weights_find_scales(const SrmWeights *weights,
 												const SrmTensor *tensor);

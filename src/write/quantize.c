@@ -99,15 +99,6 @@ find_moments(const Quantizer *quantizer, const SrmTensor *tensor)
 		srm_calibration_find(quantizer->options->calibration, layer, map, tensor->shape[1]);
 }
 
-/* Whether there are scales for a tensor, of whatever type it is. */
-static bool
-has_scales(const Quantizer *quantizer, const SrmTensor *tensor)
-{
-	SrmTensor	bytes = {.name = tensor->name,.dtype = SRM_INT8};
-
-	return srm_weights_find_scales(&quantizer->weights, &bytes) != NULL;
-}
-
 static bool
 plan_tensor(Quantizer *quantizer, size_t index)
 {
@@ -116,7 +107,8 @@ plan_tensor(Quantizer *quantizer, size_t index)
 	size_t		n_scales;
 	SrmTensorPlan *plan = &quantizer->plans[quantizer->n_plans++];
 
-	if (srm_weights_find_scales(&quantizer->weights, tensor) != NULL || (is_map && has_scales(quantizer, tensor)))
+	if (srm_weights_find_scales(&quantizer->weights, tensor) != NULL ||
+		(is_map && srm_weights_find_scales_for(&quantizer->weights, tensor->name) != NULL))
 		return fail_quantized(quantizer);
 	plan->name = tensor->name;
 	plan->type = is_map ? "I8" : tensor->type;
