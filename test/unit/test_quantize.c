@@ -371,6 +371,9 @@ test_scales_of_floats(void **state)
 	edit_header(WEIGHTS, "{\"", "{\"model.layers.0.mlp.up_proj.weight_scale\":{\"dtype\":\"F32\",\"shape\":[0],\"data_offsets\":[0,0]},\"");
 	refuse_fixture("tensor \"model.layers.0.mlp.up_proj.weight\" of type F32 in");
 	assert_int_equal(status.code, SRM_NOT_SUPPORTED);
+	srm_status_init(&status);
+	assert_false(quantize(fixture));
+	assert_int_equal(status.code, SRM_INVALID_ARGUMENT);
 }
 
 /* nor are scales of groups too few of them */
