@@ -135,7 +135,7 @@ fuzz_run_%: fuzz
 
 # What passes, their reuse and training promise about bits holds for each set of kernels; a set
 # that the processor does not have is the one it chooses.
-KERNEL_SETS = portable openblas avx2 avx_vnni avx512 avx512_vnni
+KERNEL_SETS = portable openblas avx2 avx_vnni avx512 avx512_vnni avx512_bf16
 unit: $(UNIT_TESTS)
 	@failed=0; for test in $(UNIT_TESTS); do \
 		echo "# $$(basename $$test)"; $$test || failed=1; done; \

@@ -8,8 +8,9 @@
  *
  * The sum of an output element is formed in an order that depends on the
  * number of lanes alone: from the first lane to the last, in blocks of
- * SRM_LANES_BLOCK whose sums are added one after the other.  Sums of int8 are exact.  So an
- * element has the same bits whatever rows stand beside it.
+ * SRM_LANES_BLOCK whose sums are added one after the other (OpenBLAS and AMX have shorter blocks of their
+ * own).  Sums of int8 are exact.  So an element has the same bits whatever rows stand beside it,
+ * and lanes of zeros behind the others change nothing.
  *
  *-------------------------------------------------------------------------
  */
@@ -62,7 +63,7 @@ typedef struct SrmTile
 	size_t		x_stride;		/* in bytes */
 	const void *panel;
 	size_t		lanes;
-	size_t		m;				/* 1 .. the set's tile_rows */
+	size_t		m;				/* 1 .. tile_rows of the set and kind */
 	size_t		n;				/* 1 .. SRM_PANEL */
 	const float *bias;			/* (n) or NULL */
 	bool		adds;			/* products of floats: to sums of the lanes before, which are in out */

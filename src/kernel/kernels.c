@@ -68,6 +68,23 @@ has_bit_of_leaf_7_1(unsigned int bit)
 	return __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) != 0 && (eax & (1u << bit)) != 0;
 }
 
+#ifdef SRM_HAVE_KERNELS_AMX
+
+/* Whether the processor has tiles, of bfloats and of bytes, and the system keeps them: bits of edx of leaf 7 of cpuid */
+static bool
+has_amx(void)
+{
+	const unsigned int wanted = 1u << 22 | 1u << 24 | 1u << 25;
+	unsigned int eax;
+	unsigned int ebx;
+	unsigned int ecx;
+	unsigned int edx;
+
+	return __get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) != 0 && (edx & wanted) == wanted && srm_amx_is_allowed();
+}
+
+#endif
+
 #define BIT_AVX_VNNI	4
 #define BIT_AVX512_BF16	5
 
@@ -106,6 +123,15 @@ add_sets_of_x86(void)
 	set->pack_row[SRM_COMPUTE_BF16] = srm_pack_row_avx512_bf16;
 	set->multiply[SRM_COMPUTE_BF16] = srm_multiply_bf16_avx512_bf16;
 #endif
+#ifdef SRM_HAVE_KERNELS_AMX
+	if (!has_amx())
+		return;
+	set = add_set(set, "amx");
+	set->tile_rows[SRM_COMPUTE_BF16] = SRM_AMX_ROWS;
+	set->tile_rows[SRM_COMPUTE_INT8] = SRM_AMX_ROWS;
+	set->multiply[SRM_COMPUTE_BF16] = srm_multiply_bf16_amx;
+	set->multiply[SRM_COMPUTE_INT8] = srm_multiply_int8_amx;
+#endif
 }
 
 #endif							/* SRM_HAVE_KERNELS_AVX2 */
@@ -118,7 +144,7 @@ choose_kernels(void)
 
 	add_set(&srm_kernels_portable, "portable");
 	set = add_set(&srm_kernels_portable, "openblas");
-	set->tile_rows = SRM_OPENBLAS_ROWS;
+	set->tile_rows[SRM_COMPUTE_F32] = SRM_OPENBLAS_ROWS;
 	set->part_lanes = 0;
 	set->multiply[SRM_COMPUTE_F32] = srm_multiply_f32_openblas;
 #ifdef SRM_HAVE_KERNELS_AVX2

@@ -35,6 +35,9 @@
 #endif
 #if SRM_COMPILER(11, 12)
 #define SRM_HAVE_KERNELS_AVX_VNNI
+#ifdef __linux__
+#define SRM_HAVE_KERNELS_AMX
+#endif
 #endif
 #endif
 
@@ -54,7 +57,7 @@ typedef struct SrmKernels
 {
 	const char *name;
 	bool		fast_bf16;		/* has products of bfloats */
-	size_t		tile_rows;		/* that a tile may have: SRM_TILE_ROWS at least */
+	size_t		tile_rows[SRM_N_PRODUCTS];	/* that a tile may have, by SrmCompute: SRM_TILE_ROWS at least */
 	size_t		part_lanes;		/* of floats, whose panels stay in the second cache: blocks of SRM_LANES_BLOCK; 0: all */
 
 	/* out (n) = values (n), exactly; a signalling NaN may become a quiet one */
@@ -164,6 +167,12 @@ extern void srm_multiply_f32_avx512(const SrmTile *tile);
 extern void srm_multiply_int8_avx512_vnni(const SrmTile *tile);
 extern void srm_multiply_bf16_avx512_bf16(const SrmTile *tile);
 extern void srm_pack_row_avx512_bf16(void *out, const float *x, size_t n);
+#define SRM_AMX_ROWS	32		/* of its tiles */
+extern void srm_multiply_bf16_amx(const SrmTile *tile);
+extern void srm_multiply_int8_amx(const SrmTile *tile);
+
+/* Asks the system for the registers of tiles, for this process; false where it has none. */
+extern bool srm_amx_is_allowed(void);
 #endif
 
 /* The fastest set that this processor runs; chosen before main(). */

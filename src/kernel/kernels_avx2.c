@@ -382,7 +382,7 @@ read_f16_by_8(float *out, const uint16_t *values, size_t n)
 
 const SrmKernels srm_kernels_avx2 = {
 	.name = "avx2",
-	.tile_rows = SRM_TILE_ROWS,
+	.tile_rows = {SRM_TILE_ROWS, SRM_TILE_ROWS, SRM_TILE_ROWS},
 	.part_lanes = 2 * SRM_LANES_BLOCK,
 	.read_f16 = read_f16_by_8,
 	.read_bf16 = read_bf16,

@@ -371,7 +371,7 @@ transpose_by_16(void *panel, const void *rows)
 
 const SrmKernels srm_kernels_avx512 = {
 	.name = "avx512",
-	.tile_rows = SRM_TILE_ROWS,
+	.tile_rows = {SRM_TILE_ROWS, SRM_TILE_ROWS, SRM_TILE_ROWS},
 	.read_f16 = read_f16_by_16,
 	.read_bf16 = read_bf16,
 	.sum_squares = sum_squares_by_16,

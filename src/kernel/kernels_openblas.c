@@ -5,8 +5,9 @@
  *
  * The library is loaded by the first product that needs it, so never in the postmaster.
  * It computes in tiles of a few heights, whatever the number of rows, and has shown before
- * that a row has the same bits in all places of all of them: with 0.3.21 on Haswell and Zen
- * that is not so for 12 and 24 rows.  It rearranges a panel at each call, which is why tiles are
+ * that a row has the same bits in all places of all of them, and whatever number of zeros follows
+ * its lanes: with 0.3.21 on Haswell and Zen that is not so for 12 and 24 rows, and on Sapphire Rapids not for
+ * 512 lanes, whose sums it divides by their number.  It rearranges a panel at each call, which is why tiles are
  * higher than those of other sets where they may be.
  * Without it, or where no height does, the plain loops compute.
  *
@@ -28,7 +29,8 @@
 #define SEQUENTIAL		0		/* of openblas_get_parallel(): built without threads */
 #define ROW_MAJOR		101		/* of cblas.h, which need not be here */
 #define NO_TRANSPOSE	111
-#define TOLERANCE		1e-4f	/* of sums of up to SRM_LANES_BLOCK products below 1 */
+#define LANES			256		/* at a time; SRM_LANES_BLOCK is a multiple of it */
+#define TOLERANCE		1e-4f	/* of sums of up to LANES products below 1 */
 
 typedef void (*Sgemm) (int order, int transpose_a, int transpose_b, int m, int n, int k, float alpha,
 					   const float *a, int a_stride, const float *b, int b_stride, float beta,
@@ -36,7 +38,7 @@ typedef void (*Sgemm) (int order, int transpose_a, int transpose_b, int m, int n
 
 #define MAX_ROWS		SRM_OPENBLAS_ROWS
 
-typedef float Rows[MAX_ROWS][SRM_LANES_BLOCK];
+typedef float Rows[MAX_ROWS][LANES];
 typedef float Sums[MAX_ROWS][SRM_PANEL];
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -59,7 +61,7 @@ multiply_block(Sums sums, const Rows rows, size_t height, const float *panel, si
 	if (takes_turns)
 		pthread_mutex_lock(&turn);
 	sgemm(ROW_MAJOR, NO_TRANSPOSE, NO_TRANSPOSE, (int) height, SRM_PANEL, (int) n, 1.0f,
-		  rows[0], SRM_LANES_BLOCK, panel, SRM_PANEL, 0.0f, sums[0], SRM_PANEL);
+		  rows[0], LANES, panel, SRM_PANEL, 0.0f, sums[0], SRM_PANEL);
 	if (takes_turns)
 		pthread_mutex_unlock(&turn);
 }
@@ -68,7 +70,7 @@ multiply_block(Sums sums, const Rows rows, size_t height, const float *panel, si
 typedef struct Trial
 {
 	Rows		rows;
-	float		panel[SRM_LANES_BLOCK][SRM_PANEL];
+	float		panel[LANES][SRM_PANEL];
 } Trial;
 
 /* Whether rows get the bits in expected, which are near the plain sums. */
@@ -93,16 +95,36 @@ is_right(const Trial *trial, size_t n, size_t height, const float *expected)
 	return true;
 }
 
+/* Whether rows of n lanes have the same bits where zeros follow, up to all lanes. */
+static bool
+is_padded_right(const Trial *trial, size_t n, size_t height, const float *expected)
+{
+	Rows		rows = {{0}};
+
+	for (size_t r = 0; r < height; r++)
+		memcpy(rows[r], trial->rows[r], n * sizeof(float));
+	for (size_t padded = n + SRM_LANES_UNIT; padded <= LANES; padded += SRM_LANES_UNIT)
+	{
+		Sums		sums;
+
+		multiply_block(sums, rows, height, trial->panel[0], padded);
+		for (size_t r = 0; r < height; r++)
+			if (memcmp(sums[r], expected, sizeof(sums[r])) != 0)
+				return false;
+	}
+	return true;
+}
+
 /* Whether a height gives the bits of the first row of the lowest one, for all numbers of lanes that occur */
 static bool
 is_fit(const Trial *trial, size_t height)
 {
-	for (size_t n = SRM_LANES_UNIT; n <= SRM_LANES_BLOCK; n += SRM_LANES_UNIT)
+	for (size_t n = SRM_LANES_UNIT; n <= LANES; n += SRM_LANES_UNIT)
 	{
 		Sums		lowest;
 
 		multiply_block(lowest, trial->rows, n_heights > 0 ? heights[0] : height, trial->panel[0], n);
-		if (!is_right(trial, n, height, lowest[0]))
+		if (!is_right(trial, n, height, lowest[0]) || !is_padded_right(trial, n, height, lowest[0]))
 			return false;
 	}
 	return true;
@@ -122,7 +144,7 @@ find_heights(void)
 	static Trial trial;
 	uint32_t	random = 1;
 
-	for (size_t k = 0; k < SRM_LANES_BLOCK; k++)
+	for (size_t k = 0; k < LANES; k++)
 	{
 		trial.rows[0][k] = next_random(&random);
 		for (size_t r = 1; r < MAX_ROWS; r++)
@@ -223,9 +245,9 @@ multiply_rows(const SrmTile *tile, size_t first, size_t m, size_t height)
 	float	   *out = tile->out + first * tile->out_stride;
 	Sums		totals = {{0}};
 
-	for (size_t start = 0; start < tile->lanes; start += SRM_LANES_BLOCK)
+	for (size_t start = 0; start < tile->lanes; start += LANES)
 	{
-		size_t		n = srm_smaller(tile->lanes - start, SRM_LANES_BLOCK);
+		size_t		n = srm_smaller(tile->lanes - start, LANES);
 		Rows		rows;
 		Sums		sums;
 

@@ -13,7 +13,7 @@
 
 const SrmKernels srm_kernels_portable = {
 	.name = "portable",
-	.tile_rows = SRM_TILE_ROWS,
+	.tile_rows = {SRM_TILE_ROWS, SRM_TILE_ROWS, SRM_TILE_ROWS},
 	.part_lanes = 2 * SRM_LANES_BLOCK,
 	.read_f16 = read_f16,
 	.read_bf16 = read_bf16,

@@ -180,7 +180,7 @@ multiply_part(const Map *map, Group group, size_t first, size_t n, size_t start,
 {
 	const SrmMatrix *w = map->linear.w;
 	size_t		all = srm_pack_lanes(map->compute, w->cols);
-	size_t		n_tiles = srm_divide_up(group.m, srm_kernels->tile_rows);
+	size_t		n_tiles = srm_divide_up(group.m, srm_kernels->tile_rows[map->compute]);
 	size_t		height = group.m / n_tiles;
 	size_t		n_higher = group.m % n_tiles;	/* tiles that take one row more */
 	SrmTile		tile = {

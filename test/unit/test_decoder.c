@@ -168,7 +168,8 @@ mean_distance(const float *a, const double *b, size_t n)
 
 /*
  * weights packed for f32 change nothing; bfloats cost what roundings of 2^-9 in
- * each product do, and bytes what steps of 1 / 127 of the greatest do, through all layers
+ * each product do, and bytes what steps of 1 / 127 of the greatest do, through all layers.  A token that
+ * is as near to another expert may be rounded to that one, on some processors and not on others.
  */
 static void
 test_decoder_compute(void **state)
@@ -188,9 +189,11 @@ test_decoder_compute(void **state)
 		run_block(decoder, NULL, 0, 150, first, 1);
 		for (int kind = SRM_COMPUTE_F32; kind < SRM_N_COMPUTES; kind++)
 		{
+			double		limit = limits[kind] * (kind != SRM_COMPUTE_F32 && shapes[i].n_experts > 0 ? 2 : 1);
+
 			pack_decoder(decoder, (SrmCompute) kind, arena);
 			run_block(decoder, NULL, 0, 150, hidden, 2);
-			assert_true(mean_distance(hidden, expected, 150 * decoder->dim) < limits[kind]);
+			assert_true(mean_distance(hidden, expected, 150 * decoder->dim) < limit);
 			if (kind == SRM_COMPUTE_F32)
 				assert_memory_equal(hidden, first, 150 * decoder->dim * sizeof(float));
 		}
