@@ -64,7 +64,8 @@ rename("$models/llama", "$models/old") or die;
 rename($node->data_dir . '/srm/models/bytes', "$models/llama") or die;
 isnt($session->query("SELECT $digest"), $before, 'another base, another digest');
 isnt($session->query("SELECT $score"), $first, 'and another score');
-cmp_ok(abs($session->query("SELECT $score") - $first), '<', 0.05, 'which is close, since it is the same in bytes');
+# attention over bytes is computed in bf16 where the processor has it
+cmp_ok(abs($session->query("SELECT $score") - $first), '<', 0.1, 'which is close, since it is the same in bytes');
 
 # a base that is gone, and one that is put before it on the path
 
