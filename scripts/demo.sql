@@ -141,3 +141,29 @@ SELECT step, round(loss::numeric, 2) AS loss, round(100 * held_out_accuracy::num
 FROM srm.training_log
 WHERE model = 'short' AND held_out_accuracy IS NOT NULL
 ORDER BY step;
+
+\echo '== The same pairs by a larger model, where it is installed: one in four'
+\echo
+
+SELECT count(*) > 0 AS has_smollm2 FROM srm_models() WHERE name = 'smollm2' \gset
+\if :has_smollm2
+
+CREATE TABLE larger AS SELECT id, category, margin, srm_margin('smollm2', prompt, chosen, rejected) AS larger
+FROM pairs WHERE id % 4 = 1;
+
+SELECT coalesce(split_part(category, '/', 1), 'all') AS kind, count(*) AS pairs,
+    round(100 * avg((margin > 0)::int), 1) AS default,
+    round(100 * avg((larger > 0)::int), 1) AS smollm2
+FROM larger
+GROUP BY ROLLUP (split_part(category, '/', 1))
+ORDER BY grouping(split_part(category, '/', 1)), split_part(category, '/', 1) = 'adversarial', kind;
+
+SELECT side, sentence_no AS no, reward::numeric(6,2),
+    regexp_replace(sentence, '\s+', ' ', 'g') AS sentence
+FROM pairs, LATERAL (VALUES ('chosen', chosen), ('rejected', rejected)) AS r(side, response),
+    LATERAL srm_sentence_rewards('smollm2', prompt, response)
+WHERE id = 45;
+
+\else
+\echo 'It is not: scripts/get_smollm2.sh installs SmolLM2-135M with an adapter, as the model smollm2.'
+\endif

@@ -27,6 +27,6 @@ SELECT set_config('tokens.model', :'model', false) \g /dev/null
 COPY (
     SELECT id, file, category, pg_temp.tokens_of(m, messages, chosen), pg_temp.tokens_of(m, messages, rejected)
     FROM pairs, current_setting('tokens.model') AS m
-    WHERE srm_problem(m, messages, chosen) IS NULL AND srm_problem(m, messages, rejected) IS NULL
+    WHERE chosen <> '' AND rejected <> '' AND srm_problem(m, messages, chosen) IS NULL AND srm_problem(m, messages, rejected) IS NULL
     ORDER BY id
 ) TO STDOUT;
