@@ -8,7 +8,7 @@
  * two loads from each side feed four products.  A bfloat's sum is formed from the first lane to the
  * last, with the first and second values of 16 lanes added up apart; subnormal numbers count as zero.
  *
- * The sizes of tiles are a state of the thread, which costs as much as two dozen products to
+ * The sizes of tiles are a state of the thread, which costs more than a product to
  * change.  So it stays, and is looked at each time, since other code of the process may use tiles.
  *
  *-------------------------------------------------------------------------
