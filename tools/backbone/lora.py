@@ -195,6 +195,17 @@ class Lora(torch.nn.Module):
         ends = [start + end for start, tree in zip(starts, trees) for end in tree[3]]
         return (states[ends].float() @ self.score).view(-1, 2)
 
+    def load(self, path):
+        """What save() wrote, of the same rank."""
+        tensors = {name: tensor.float() for name, tensor in load_file(path).items()}
+        with torch.no_grad():
+            self.score.copy_(tensors["base_model.model.score.weight"][0])
+            for n in range(self.layers):
+                for group, names in GROUPS.items():
+                    at = [f"base_model.model.model.layers.{n}.{name}.lora_" for name in names]
+                    self.a[f"{group}_{n}"].copy_(torch.cat([tensors[name + "A.weight"] for name in at]))
+                    self.b[f"{group}_{n}"].copy_(torch.cat([tensors[name + "B.weight"] for name in at]))
+
     def save(self, path):
         """As `peft` names them, in bfloat16 like those that srm_train writes."""
         tensors = {"base_model.model.score.weight": self.score.data[None]}

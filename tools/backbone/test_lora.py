@@ -56,6 +56,16 @@ class Beside(unittest.TestCase):
         self.ours.merge()
         torch.testing.assert_close(self.ours.scores(PAIRS), self.their_scores(), atol=1e-5, rtol=1e-5)
 
+    def test_goes_on(self):
+        """From what is written, training goes on with the same scores."""
+        with tempfile.TemporaryDirectory() as folder:
+            self.ours.save(os.path.join(folder, "adapter"))
+            other = Lora(os.path.join(self.folder.name, "base"), train_adapter.RANK, train_adapter.ALPHA, 8, torch.float32)
+            other.load(os.path.join(folder, "adapter"))
+        for model in (self.ours, other):
+            model.merge()
+        self.assertTrue(torch.equal(other.scores(PAIRS), self.ours.scores(PAIRS)))
+
     def test_gradients(self):
         self.ours.merge()
         self.loss(self.ours.scores(PAIRS)).backward()
@@ -93,6 +103,23 @@ class Batches(unittest.TestCase):
     def test_passes(self):
         runs = list(train_adapter.passes([Pair([1] * n, [2] * n) for n in (1000, 400, 2000, 10)]))
         self.assertEqual([[len(p.chosen) for p in run] for run in runs], [[1000], [400], [2000], [10]])
+
+    def test_choice(self):
+        """So many of each kind, none that is long, and those seen already when there are no others."""
+        with tempfile.TemporaryDirectory() as folder:
+            mix, tokens = (os.path.join(folder, name) for name in ("mix", "tokens"))
+            with open(mix, "w", encoding="utf-8") as file:
+                file.write("file\tcategory\tpairs\ttokens\ntrain\ttone\t3\t4\nchat\tconstraint\t9\t9\n")
+            with open(tokens, "w", encoding="utf-8") as file:
+                for number in range(1, 6):
+                    file.write(f"{number}\ttrain\ttone\t{{7,{number}}}\t{{7,8}}\n")
+                file.write("6\ttrain\ttone\t{1,2,3}\t{4,5,6}\n7\ttrain\tchat\t{1}\t{2}\n8\tchat\thard/constraint-x\t{1}\t{2}\n")
+            mix = train_adapter.read_mix(mix)
+            for seen in ({1, 2, 3}, {3, 4, 5}):
+                chosen = [number for number, _ in train_adapter.choose(train_adapter.read_pairs(tokens, mix), mix, seen, 1)]
+                self.assertEqual(len(chosen), 4)
+                self.assertEqual(len(seen.intersection(chosen)), 1)
+                self.assertEqual({1, 2, 3, 4, 5, 8} - seen, set(chosen) - seen)
 
     def test_rate(self):
         self.assertAlmostEqual(train_adapter.rate_at(4, 100, 1.0), 1.0)

@@ -1,15 +1,19 @@
 #!/usr/bin/env python3
 """Trains the adapter smollm2: srm_train's loss, in bfloat16, with a process a core.
 
-usage: train_adapter.py --base DIR --tokens tokens.tsv --output DIR [--seed N] [--rate F] [--batch N] [--processes N]
+usage: train_adapter.py --base DIR --tokens tokens.tsv --mix mixes/first.tsv --output DIR [--start DIR] [--seen FILE]
+           [--seed N] [--rate F] [--batch N] [--processes N]
 
-DIR of the base is what convert.py wrote, tokens.tsv what tokens.sql wrote.  The loss is that of srm_train with
+DIR of the base is what convert.py wrote, tokens.tsv what tokens.sql wrote; a mix says how many pairs of each file and
+category are taken, and up to how many tokens.  With --start training goes on from an adapter, and pairs that it was
+trained on (--seen, its file .pairs) are taken last, where the others are not enough.  The loss is that of srm_train with
 aggregation 'last': -ln(sigmoid(margin)) + penalty * (chosen^2 + rejected^2), the mean of a batch.  Stopped, it
 goes on from its last checkpoint (every 100 steps).  The output is a directory that peft and srm load.
 """
 
 import argparse
 import collections
+import csv
 import json
 import math
 import os
@@ -23,42 +27,47 @@ import torch.nn.functional as F
 
 from lora import GROUPS, Lora, Pair, compile_parts
 
-# Of each file and category: pairs at most, and tokens of a pair at most
-MIX = {
-    ("train", "argument"): (1700, 400), ("train", "math"): (2400, 450), ("train", "math-hard"): (500, 700),
-    ("train", "code-reasoning"): (900, 620), ("train", "qa-grounded"): (700, 1150), ("train", "qa-grounded-edit"): (60, 1150),
-    ("train", "safety-harmless"): (1500, 500), ("train", "safety-redteam"): (60, 600), ("train", "tone"): (700, 400),
-    ("train", "chat"): (900, 900), ("train", "numeric"): (200, 400), ("train", "grounded-dialogue"): (160, 400),
-    ("chat", "chat"): (2600, 450), ("chat", "chat-hard/neighbor"): (900, 400), ("chat", "constraint"): (700, 400),
-    ("chat", "chat-hard/wrong-turn"): (150, 420), ("chat", "chat-hard/other-task"): (100, 400),
-    ("chat", "qa-options"): (250, 400), ("chat", "truthful"): (900, 400)}
 RANK, ALPHA = 16, 32
 WARMUP, LAST_RATE = 0.04, 0.05  # share of the steps; of the rate
 PASS_TOKENS = 2600
 EVERY = 100
 
 
-def read_pairs(path):
+def read_mix(path):
+    """{(file, category): (pairs at most, tokens of a pair at most)}; all kinds of constraints are one category."""
+    with open(path, encoding="utf-8", newline="") as file:
+        return {(row["file"], row["category"]): (int(row["pairs"]), int(row["tokens"])) for row in csv.DictReader(file, delimiter="\t")}
+
+
+def read_pairs(path, mix):
     """Pairs by kind, in the order of the file, without those that are too long for their kind."""
     kinds = collections.defaultdict(list)
     with open(path, encoding="utf-8") as file:
         for line in file:
             number, name, category, *sides = line.rstrip("\n").split("\t")
             kind = name, "constraint" if "constraint" in category else category
-            if kind not in MIX or sides[0] == sides[1]:
+            if kind not in mix or sides[0] == sides[1]:
                 continue
             pair = Pair(*([int(token) for token in side[1:-1].split(",")] for side in sides))
-            if len(pair) <= MIX[kind][1]:
+            if len(pair) <= mix[kind][1]:
                 kinds[kind].append((int(number), pair))
     return kinds
 
 
-def choose(kinds, seed):
+def read_seen(path):
+    if not path:
+        return set()
+    with open(path, encoding="utf-8") as file:
+        return {int(number) for number in file}
+
+
+def choose(kinds, mix, seen, seed):
     generator = random.Random(seed)
     chosen = []
     for kind in sorted(kinds):
         generator.shuffle(kinds[kind])
-        chosen += kinds[kind][:MIX[kind][0]]
+        kinds[kind].sort(key=lambda numbered: numbered[0] in seen)
+        chosen += kinds[kind][:mix[kind][0]]
     generator.shuffle(chosen)
     return chosen
 
@@ -151,9 +160,12 @@ def save_checkpoint(path, model, optimizer, step):
 def train(process, options):
     torch.set_num_threads(1)
     dist.init_process_group("gloo", init_method=f"file://{options.output}.meet", rank=process, world_size=options.processes)
-    chosen = choose(read_pairs(options.tokens), options.seed)
+    mix = read_mix(options.mix)
+    chosen = choose(read_pairs(options.tokens, mix), mix, read_seen(options.seen), options.seed)
     steps = len(chosen) // options.batch
     model = Lora(options.base, RANK, ALPHA, options.seed)
+    if options.start:
+        model.load(os.path.join(options.start, "adapter_model.safetensors"))
     compile_parts()
     parameters = list(model.parameters())
     optimizer = torch.optim.AdamW(parameters, betas=(0.9, 0.98), weight_decay=0.0, fused=True)
@@ -184,7 +196,10 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--base", required=True, help="directory that convert.py wrote")
     parser.add_argument("--tokens", required=True, help="file that tokens.sql wrote")
+    parser.add_argument("--mix", required=True, help="file like those of mixes/")
     parser.add_argument("--output", required=True, help="directory of the adapter; beside it .state and .pairs")
+    parser.add_argument("--start", help="directory of an adapter that this tool wrote, to go on from")
+    parser.add_argument("--seen", help="the file .pairs of that adapter")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--rate", type=float, default=5e-4)
     parser.add_argument("--batch", type=int, default=16, help="pairs of a step")
