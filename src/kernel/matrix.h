@@ -29,12 +29,12 @@ typedef enum SrmDtype
 /*
  * A matrix that lies in memory as in its file, aligned to its element's size at least.
  *
- * Checkpoints pack several maps into one tensor: data then points to the first
+ * Checkpoints fuse several maps into one tensor: data then points to the first
  * row of this one, and of each stride rows of the tensor the first run are its own.
  */
 typedef struct SrmMatrix
 {
-	const void *data;			/* (rows, cols), or rows of a packed tensor */
+	const void *data;			/* (rows, cols), or rows of a fused tensor */
 	SrmDtype	dtype;
 	size_t		rows;
 	size_t		cols;

@@ -10,15 +10,15 @@
 #include <stdio.h>
 #include <string.h>
 
-/* The tensor of a weight, and where there is one only with a feature, or that packs several. */
+/* The tensor of a weight, and where there is one only with a feature, or that fuses several. */
 #define TENSOR(file_name, number)	{.name = file_name, .weight = SRM_WEIGHT_ ## number}
 #define OPTION(file_name, which, number) \
 	{.name = file_name, .weight = SRM_WEIGHT_ ## number, .feature = SRM_FEATURE_ ## which}
-#define PART(file_name, number, packed_as, place) \
-	{.name = file_name, .weight = SRM_WEIGHT_ ## number, .packing = &packed_as, .part = place}
-#define OPTION_PART(file_name, which, number, packed_as, place) \
+#define PART(file_name, number, fused_as, place) \
+	{.name = file_name, .weight = SRM_WEIGHT_ ## number, .fusion = &fused_as, .part = place}
+#define OPTION_PART(file_name, which, number, fused_as, place) \
 	{.name = file_name, .weight = SRM_WEIGHT_ ## number, .feature = SRM_FEATURE_ ## which, \
-		.packing = &packed_as, .part = place}
+		.fusion = &fused_as, .part = place}
 #define END_OF_LIST	{.name = NULL}
 
 /* Llama's names, which most others took over. */
@@ -72,8 +72,8 @@ static const SrmLayerTensor olmo2_layer[] = {
 
 static const SrmSize query_key_value[] = {SRM_SIZE_QUERY, SRM_SIZE_KEY, SRM_SIZE_KEY, SRM_SIZE_NONE};
 static const SrmSize gate_up[] = {SRM_SIZE_FFN, SRM_SIZE_FFN, SRM_SIZE_NONE};
-static const SrmPacking by_map = {query_key_value, false};
-static const SrmPacking gate_before_up = {gate_up, false};
+static const SrmFusion by_map = {query_key_value, false};
+static const SrmFusion gate_before_up = {gate_up, false};
 
 static const SrmLayerTensor phi3_layer[] = {
 	TENSOR("input_layernorm.weight", ATTENTION_NORM),
@@ -88,7 +88,7 @@ static const SrmLayerTensor phi3_layer[] = {
 	END_OF_LIST
 };
 
-static const SrmPacking by_key_head = {query_key_value, true};
+static const SrmFusion by_key_head = {query_key_value, true};
 
 /* One norm is read by attention and by the feed-forward network. */
 static const SrmLayerTensor cohere_layer[] = {
@@ -541,19 +541,19 @@ srm_architecture_list(char *list, size_t size)
 	}
 }
 
-SrmPackedRows
+SrmFusedRows
 srm_architecture_rows(const SrmDecoder *decoder, const SrmLayerTensor *tensor)
 {
-	const SrmPacking *packing = tensor->packing;
+	const SrmFusion *fusion = tensor->fusion;
 	size_t		n_rows = srm_weight_rows(decoder, tensor->weight);
-	size_t		n_groups = packing != NULL && packing->by_key_head ? decoder->n_kv_heads : 1;
-	SrmPackedRows rows = {0};
+	size_t		n_groups = fusion != NULL && fusion->by_key_head ? decoder->n_kv_heads : 1;
+	SrmFusedRows rows = {0};
 
-	if (packing == NULL)
-		return (SrmPackedRows) {.total = n_rows};
-	for (int i = 0; packing->sizes[i] != SRM_SIZE_NONE; i++)
+	if (fusion == NULL)
+		return (SrmFusedRows) {.total = n_rows};
+	for (int i = 0; fusion->sizes[i] != SRM_SIZE_NONE; i++)
 	{
-		size_t		size = srm_size_of(decoder, packing->sizes[i]);
+		size_t		size = srm_size_of(decoder, fusion->sizes[i]);
 
 		if (i < tensor->part)
 			rows.first += size / n_groups;

@@ -28,11 +28,11 @@ typedef enum SrmFeature
  * Several maps in one tensor: the rows of one behind those of another, or so
  * for each key head (its queries, its key, its value, and then the next).
  */
-typedef struct SrmPacking
+typedef struct SrmFusion
 {
 	const SrmSize *sizes;		/* rows of the maps; ends with SRM_SIZE_NONE */
 	bool		by_key_head;
-} SrmPacking;
+} SrmFusion;
 
 /* Which layers have a tensor. */
 typedef enum SrmLayerKind
@@ -64,8 +64,8 @@ typedef struct SrmLayerTensor
 	const char *name;			/* behind the layer's number; NULL ends a list */
 	SrmWeightNumber weight;
 	SrmFeature	feature;
-	const SrmPacking *packing;	/* NULL: the tensor holds nothing else */
-	int			part;			/* which of the packed maps it is */
+	const SrmFusion *fusion;	/* NULL: the tensor holds nothing else */
+	int			part;			/* which of the fused maps it is */
 	size_t		first_layer;	/* those before have none */
 	SrmLayerKind kind;
 } SrmLayerTensor;
@@ -167,16 +167,16 @@ extern const SrmArchitecture *srm_architecture_find(const char *name, const char
 /* The families of all architectures, as a list for a message. */
 extern void srm_architecture_list(char *list, size_t size);
 
-/* Rows of a map within a tensor that packs several. */
-typedef struct SrmPackedRows
+/* Rows of a map within a tensor that fuses several. */
+typedef struct SrmFusedRows
 {
 	size_t		total;			/* of the tensor */
 	size_t		first;
 	size_t		run;			/* as in SrmMatrix; 0: the rows lie together */
 	size_t		stride;
-} SrmPackedRows;
+} SrmFusedRows;
 
 /* Where the rows of a map or vector of a layer lie in its tensor. */
-extern SrmPackedRows srm_architecture_rows(const SrmDecoder *decoder, const SrmLayerTensor *tensor);
+extern SrmFusedRows srm_architecture_rows(const SrmDecoder *decoder, const SrmLayerTensor *tensor);
 
 #endif							/* SRM_ARCHITECTURE_H */

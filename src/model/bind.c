@@ -18,9 +18,9 @@
 #define MAX_NAME_SIZE	256
 #define MAX_LAYER_NAME_SIZE	128
 
-/* out (n) = the rows of a vector that packs several */
+/* out (n) = the rows of a vector that fuses several */
 static bool
-bind_packed_vector(SrmBinder *binder, const char *name, const SrmPackedRows *rows, size_t n, const float **out)
+bind_fused_vector(SrmBinder *binder, const char *name, const SrmFusedRows *rows, size_t n, const float **out)
 {
 	const SrmMatrix order = {.rows = n, .run = rows->run, .stride = rows->stride};
 	float	   *vector = srm_arena_array(binder->model->arena, n, sizeof(float), binder->status);
@@ -65,17 +65,17 @@ bind_layer_tensor(SrmBinder *binder, const SrmDecoder *decoder, const SrmLayerTe
 {
 	const SrmWeight *weight = &srm_layer_weights[tensor->weight];
 	size_t		n_rows = srm_weight_rows(decoder, tensor->weight);
-	SrmPackedRows rows = srm_architecture_rows(decoder, tensor);
+	SrmFusedRows rows = srm_architecture_rows(decoder, tensor);
 
 	if (decoder->head_norm == SRM_HEAD_NORM_OWN &&
 		(tensor->weight == SRM_WEIGHT_QUERY_NORM || tensor->weight == SRM_WEIGHT_KEY_NORM))
 		return bind_heads(binder, name, n_rows, srm_weight_vector(layer, tensor->weight));
 	if (weight->role == SRM_ROLE_NORM)
 		return bind_norm(binder, name, n_rows, srm_weight_vector(layer, tensor->weight));
-	if (weight->role == SRM_ROLE_BIAS && tensor->packing == NULL)
+	if (weight->role == SRM_ROLE_BIAS && tensor->fusion == NULL)
 		return srm_binder_vector(binder, name, n_rows, srm_weight_vector(layer, tensor->weight));
 	if (weight->role == SRM_ROLE_BIAS)
-		return bind_packed_vector(binder, name, &rows, n_rows, srm_weight_vector(layer, tensor->weight));
+		return bind_fused_vector(binder, name, &rows, n_rows, srm_weight_vector(layer, tensor->weight));
 	srm_weight_matrix(layer, tensor->weight)->rows = n_rows;
 	return srm_binder_rows(binder, name, &rows, srm_size_of(decoder, weight->cols),
 						   srm_weight_matrix(layer, tensor->weight));

@@ -88,7 +88,7 @@ find_matrix(SrmBinder *binder, const char *name, const size_t shape[2])
 
 /* The scales of 8-bit rows, from the first row of the map on. */
 static bool
-bind_scales(SrmBinder *binder, const SrmTensor *tensor, const SrmPackedRows *rows, SrmMatrix *matrix)
+bind_scales(SrmBinder *binder, const SrmTensor *tensor, const SrmFusedRows *rows, SrmMatrix *matrix)
 {
 	const SrmTensor *scales = srm_weights_find_scales(binder->weights, tensor);
 	SrmDtype	dtype = srm_weights_scaled_dtype(scales, binder->config->settings.quantization);
@@ -107,7 +107,7 @@ bind_scales(SrmBinder *binder, const SrmTensor *tensor, const SrmPackedRows *row
  * first releases of safetensors may miss that.
  */
 bool
-srm_binder_rows(SrmBinder *binder, const char *name, const SrmPackedRows *rows, size_t cols, SrmMatrix *matrix)
+srm_binder_rows(SrmBinder *binder, const char *name, const SrmFusedRows *rows, size_t cols, SrmMatrix *matrix)
 {
 	const size_t shape[] = {rows->total, cols};
 	const SrmTensor *tensor = find_matrix(binder, name, shape);
@@ -133,7 +133,7 @@ srm_binder_rows(SrmBinder *binder, const char *name, const SrmPackedRows *rows, 
 bool
 srm_binder_matrix(SrmBinder *binder, const char *name, size_t rows, size_t cols, SrmMatrix *matrix)
 {
-	const SrmPackedRows all = {.total = rows};
+	const SrmFusedRows all = {.total = rows};
 
 	matrix->rows = rows;
 	return srm_binder_rows(binder, name, &all, cols, matrix);

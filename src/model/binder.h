@@ -39,7 +39,7 @@ extern bool srm_binder_matrix(SrmBinder *binder, const char *name, size_t rows, 
 							  SrmMatrix *matrix);
 
 /* Some rows of a tensor (rows.total, cols); matrix.rows is set by the caller. */
-extern bool srm_binder_rows(SrmBinder *binder, const char *name, const SrmPackedRows *rows, size_t cols,
+extern bool srm_binder_rows(SrmBinder *binder, const char *name, const SrmFusedRows *rows, size_t cols,
 							SrmMatrix *matrix);
 
 #endif							/* SRM_BINDER_H */

@@ -3,8 +3,8 @@
  * output.c
  *	  The model that training made, as a directory.
  *
- * The file holds the decoder's tensors under the names and in the packing of
- * the base, and the head; nothing else, so that no head of the base's is left.
+ * The file holds the decoder's tensors under the names of the base, and
+ * fused as there, and the head; nothing else, so that no head of the base's is left.
  *
  *-------------------------------------------------------------------------
  */
@@ -32,7 +32,7 @@ typedef struct Part
 	const float *values;		/* (rows, cols); NULL: as in the base */
 	size_t		rows;
 	size_t		cols;
-	SrmPackedRows at;				/* where they lie in the tensor */
+	SrmFusedRows at;			/* where they lie in the tensor */
 	bool		less_one;		/* the file has the weights less one */
 } Part;
 

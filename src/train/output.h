@@ -49,7 +49,7 @@ extern void srm_output_halves(const char *type, const float *values, size_t n, u
 /*
  * Writes the adapters alone, in peft's layout: adapter_config.json and
  * adapter_model.safetensors, in the type of srm_output_type().  The head is saved beside them, as a module of its own.
- * Adapters of matrices that the base packs into one tensor have no place there.
+ * Adapters of matrices that the base fuses into one tensor have no place there.
  */
 extern bool srm_output_adapter(const SrmModel *base, const SrmTrainOptions *options,
 							   const SrmOutputSettings *settings, const SrmParameters *parameters,

@@ -58,7 +58,7 @@ find_tensor(const Output *output, SrmWeightNumber weight)
 
 	while (tensor->name != NULL && tensor->weight != weight)
 		tensor++;
-	return tensor->name == NULL || tensor->packing != NULL ? NULL : tensor;
+	return tensor->name == NULL || tensor->fusion != NULL ? NULL : tensor;
 }
 
 /* The module of an adapter, which is what its tensor's name says before ".weight". */
@@ -69,7 +69,7 @@ name_module(const Output *output, const SrmAdapter *adapter, char *name)
 
 	if (tensor == NULL)
 	{
-		srm_fail(output->status, SRM_NOT_SUPPORTED, "cannot write an adapter of \"%s\", which the base packs with others",
+		srm_fail(output->status, SRM_NOT_SUPPORTED, "cannot write an adapter of \"%s\", which the base fuses with others",
 				 srm_layer_weights[adapter->weight].peft);
 		return srm_fail_hint(output->status, "Write a merged model instead.");
 	}

@@ -138,7 +138,7 @@ random_matrix(RandomState *state, size_t rows, size_t cols, SrmDtype dtype)
 	return matrix;
 }
 
-/* Rows of a packed tensor, of which each stride begin with run. */
+/* Rows of a fused tensor, of which each stride begin with run. */
 static inline SrmMatrix
 rows_of(const SrmMatrix *tensor, size_t first, size_t rows, size_t run, size_t stride)
 {

@@ -278,9 +278,9 @@ test_decoder_blocks(void **state)
 	}
 }
 
-/* rows that lie apart in a packed tensor give the bits that they give together */
+/* rows that lie apart in a fused tensor give the bits that they give together */
 static void
-test_decoder_packed(void **state)
+test_decoder_fused(void **state)
 {
 	static const SrmDtype dtypes[] = {SRM_F32, SRM_F16, SRM_BF16};
 
@@ -523,7 +523,7 @@ main(void)
 		TEST(test_decoder_plain_long),
 		TEST(test_decoder_compute),
 		TEST(test_decoder_blocks),
-		TEST(test_decoder_packed),
+		TEST(test_decoder_fused),
 		TEST(test_decoder_ahead),
 		TEST(test_relative_rows),
 		TEST(test_decoder_same_bits),

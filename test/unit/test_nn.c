@@ -90,9 +90,9 @@ test_read_pieces(void **state)
 		}
 }
 
-/* rows of a packed tensor read as one matrix, wherever a read starts and ends */
+/* rows of a fused tensor read as one matrix, wherever a read starts and ends */
 static void
-test_matrix_packed(void **state)
+test_matrix_fused(void **state)
 {
 	float		tensor[60];		/* (20, 3) */
 	float		expected[24];	/* (8, 3): rows 1, 2, 3 of each 7, and no more than 8 */
@@ -473,7 +473,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_read_every_value),
 		TEST(test_read_pieces),
-		TEST(test_matrix_packed),
+		TEST(test_matrix_fused),
 		TEST(test_threads),
 		TEST(test_threads_stop),
 		TEST(test_threads_scratch),

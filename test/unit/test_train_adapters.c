@@ -499,7 +499,7 @@ test_not_continued(void **state)
 	add_pairs(&run);
 	assert_false(srm_trainer_begin(run.trainer, &run.plan, NULL, &run.status));
 	assert_int_equal(run.status.code, SRM_NOT_SUPPORTED);
-	assert_non_null(strstr(run.status.message, "packs with others"));
+	assert_non_null(strstr(run.status.message, "fuses with others"));
 	remove_run(&run);
 }
 
