@@ -5,7 +5,7 @@ usage: convert_sentence_rm.py [--weights FILE] [--marker TOKEN] [--keep-template
 
 CHECKPOINT holds config.json, args.json where there is one, the tokenizer's files, and a pickle
 of the weights (pytorch_model.bin unless --weights names another): base_model.*, q_proj, k_proj
-and r_proj, with LoRA adapters in base_model or without.  DIRECTORY is made, and gets the layout
+and r_proj, with LoRA adapters in base_model or without.  DIRECTORY is made, and gets the form
 that srm reads: config.json with an object "srm", model.safetensors, and the tokenizer's files.
 
 The chat template in "srm" is the text that the paper's code trains on: "\\n\\nHuman: " and

@@ -21,7 +21,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The arithmetic of products; each has its packed form, see pack.h. */
+/* The arithmetic of products. */
 typedef enum SrmCompute
 {
 	SRM_COMPUTE_F32,			/* exact weights, single precision */
@@ -30,8 +30,18 @@ typedef enum SrmCompute
 	SRM_COMPUTE_W8				/* weights alone scaled to 8 bits, in groups; products are those of f32 */
 } SrmCompute;
 
+/* The packed form of weights, see pack.h; each arithmetic has one, of the same value. */
+typedef enum SrmPacking
+{
+	SRM_PACKING_F32,			/* a float a lane */
+	SRM_PACKING_BF16,			/* 2 bfloats */
+	SRM_PACKING_INT8,			/* 4 bytes, times a scale for each row */
+	SRM_PACKING_W8				/* 4 bytes, times a scale for each SRM_SCALE_COLS columns of a row */
+} SrmPacking;
+
 #define SRM_N_PRODUCTS		3	/* kinds of arithmetic with products of their own, which come first */
 #define SRM_N_COMPUTES		4
+#define SRM_N_PACKINGS		4
 
 #define SRM_PANEL			32		/* rows of the weights in a panel */
 #define SRM_LANES_UNIT		16		/* lanes come in multiples of this */
@@ -79,8 +89,8 @@ typedef void (*SrmMultiply) (const SrmTile *tile);
 typedef void (*SrmPackRow) (void *out, const float *x, size_t n);
 
 /*
- * panel (lanes, SRM_PANEL) of floats = the same weights in another layout, of packed_lanes lanes.
- * lanes is a multiple of SRM_LANES_UNIT, and no more than the other layout has columns.
+ * panel (lanes, SRM_PANEL) of floats = the same weights in another packing, of packed_lanes lanes.
+ * lanes is a multiple of SRM_LANES_UNIT, and no more than the other packing has columns.
  */
 typedef void (*SrmUnpack) (float *panel, const void *packed, size_t lanes, size_t packed_lanes);
 

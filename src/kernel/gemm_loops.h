@@ -313,7 +313,7 @@ pair_rows(uint32_t *out, const float *a, const float *b, size_t n)
 static inline void
 pack_row_f32(void *out, const float *x, size_t n)
 {
-	size_t		lanes = srm_pack_lanes(SRM_COMPUTE_F32, n);
+	size_t		lanes = srm_pack_lanes(SRM_PACKING_F32, n);
 
 	memcpy(out, x, n * sizeof(float));
 	memset((float *) out + n, 0, (lanes - n) * sizeof(float));
@@ -323,7 +323,7 @@ static inline void
 pack_row_bf16(void *out, const float *x, size_t n)
 {
 	uint16_t   *values = out;
-	size_t		lanes = srm_pack_lanes(SRM_COMPUTE_BF16, n);
+	size_t		lanes = srm_pack_lanes(SRM_PACKING_BF16, n);
 
 	for (size_t i = 0; i < n; i++)
 		values[i] = srm_bf16_of_float(x[i]);
@@ -464,7 +464,7 @@ finish_outliers(SrmRowScale *scale, const uint8_t *values)
 static inline void
 pack_row_int8(void *out, const float *x, size_t n)
 {
-	size_t		lanes = srm_pack_lanes(SRM_COMPUTE_INT8, n);
+	size_t		lanes = srm_pack_lanes(SRM_PACKING_INT8, n);
 	uint8_t    *values = out;
 	SrmRowScale *scale = (SrmRowScale *) (void *) (values + lanes * 4);
 	float		sum;
@@ -476,7 +476,7 @@ pack_row_int8(void *out, const float *x, size_t n)
 	finish_outliers(scale, values);
 }
 
-/* Panels of other layouts as floats */
+/* Panels of other packings as floats */
 
 #define PANEL_PARTS		(SRM_PANEL / N_FLOATS)
 

@@ -100,7 +100,7 @@ typedef struct SrmKernels
 	/* By SrmCompute; see gemm.h */
 	SrmPackRow	pack_row[SRM_N_PRODUCTS];
 	SrmMultiply multiply[SRM_N_PRODUCTS];
-	SrmUnpack	unpack[SRM_N_COMPUTES];	/* by layout; none for that of f32 */
+	SrmUnpack	unpack[SRM_N_PACKINGS];	/* by SrmPacking; none for that of f32 */
 
 	/*
 	 * Training.  A right-hand side of a product (k, n) is brought into f32 panels as of pack.h, of

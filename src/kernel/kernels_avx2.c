@@ -354,7 +354,7 @@ static void
 pack_row_int8_by_64(void *out, const float *x, size_t n)
 {
 	char	   *values = out;
-	SrmRowScale *scale = (SrmRowScale *) (void *) (values + 4 * srm_pack_lanes(SRM_COMPUTE_INT8, n));
+	SrmRowScale *scale = (SrmRowScale *) (void *) (values + 4 * srm_pack_lanes(SRM_PACKING_INT8, n));
 	float		rest[64];
 	float		sum;
 	float		greatest;

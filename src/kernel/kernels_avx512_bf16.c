@@ -30,7 +30,7 @@ void
 srm_pack_row_avx512_bf16(void *out, const float *x, size_t n)
 {
 	uint16_t   *values = out;
-	size_t		end = 2 * srm_pack_lanes(SRM_COMPUTE_BF16, n);
+	size_t		end = 2 * srm_pack_lanes(SRM_PACKING_BF16, n);
 
 	for (size_t i = 0; i < end; i += 32)
 	{

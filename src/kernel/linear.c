@@ -31,7 +31,8 @@ typedef struct Map
 {
 	SrmLinear	linear;
 	SrmCompute	compute;
-	SrmCompute	layout;			/* of panels where they lie */
+	SrmPacking	packing;		/* of what is multiplied */
+	SrmPacking	stored_packing; /* of panels where they lie */
 	size_t		panel_bytes;	/* of a panel that is multiplied */
 	size_t		stored_bytes;	/* of one where it lies */
 	size_t		panels_per_task;
@@ -76,7 +77,7 @@ pack_row(const Map *map, size_t row, const float *x)
 	if (x != (const float *) (const void *) packed)
 		srm_kernels->pack_row[map->compute] (packed, x, cols);
 	else
-		memset((float *) (void *) packed + cols, 0, (srm_pack_lanes(SRM_COMPUTE_F32, cols) - cols) * sizeof(float));
+		memset((float *) (void *) packed + cols, 0, (srm_pack_lanes(SRM_PACKING_F32, cols) - cols) * sizeof(float));
 }
 
 /* Packs some rows, once for each kind of arithmetic that reads them. */
@@ -100,7 +101,7 @@ pack_rows(void *arg, size_t task, int thread)
 static bool
 is_ready(const Map *map)
 {
-	return map->linear.w->packed != NULL && map->layout == map->compute;
+	return map->linear.w->packed != NULL && map->stored_packing == map->packing;
 }
 
 /* n panels from number first on: where they lie, or packed or unpacked into scratch. */
@@ -117,11 +118,11 @@ find_panels(const Map *map, size_t first, size_t n, char *scratch)
 		char	   *panel = scratch + i * map->panel_bytes;
 
 		if (w->packed == NULL)
-			srm_pack_panel(panel, w, map->compute, first + i);
+			srm_pack_panel(panel, w, map->packing, first + i);
 		else
-			srm_kernels->unpack[map->layout] ((float *) (void *) panel, stored + i * map->stored_bytes,
-											  srm_pack_lanes(map->compute, w->cols),
-											  srm_pack_lanes(map->layout, w->cols));
+			srm_kernels->unpack[map->stored_packing] ((float *) (void *) panel, stored + i * map->stored_bytes,
+													  srm_pack_lanes(map->packing, w->cols),
+													  srm_pack_lanes(map->stored_packing, w->cols));
 	}
 	return scratch;
 }
@@ -164,7 +165,7 @@ group_of(const LinearTask *linear, size_t number)
 static size_t
 part_of(const Map *map, size_t start)
 {
-	size_t		left = srm_pack_lanes(map->compute, map->linear.w->cols) - start;
+	size_t		left = srm_pack_lanes(map->packing, map->linear.w->cols) - start;
 
 	return map->compute == SRM_COMPUTE_F32 && srm_kernels->part_lanes > 0 ?
 		srm_smaller(left, srm_kernels->part_lanes) : left;
@@ -179,7 +180,7 @@ multiply_part(const Map *map, Group group, size_t first, size_t n, size_t start,
 			  const char *panels, const char *next)
 {
 	const SrmMatrix *w = map->linear.w;
-	size_t		all = srm_pack_lanes(map->compute, w->cols);
+	size_t		all = srm_pack_lanes(map->packing, w->cols);
 	size_t		n_tiles = srm_divide_up(group.m, srm_kernels->tile_rows[map->compute]);
 	size_t		height = group.m / n_tiles;
 	size_t		n_higher = group.m % n_tiles;	/* tiles that take one row more */
@@ -217,7 +218,7 @@ static void
 multiply_panels(const Map *map, Group group, size_t first, size_t n,
 				const char *panels, const char *next)
 {
-	size_t		lanes = srm_pack_lanes(map->compute, map->linear.w->cols);
+	size_t		lanes = srm_pack_lanes(map->packing, map->linear.w->cols);
 
 	for (size_t start = 0; start < lanes; start += part_of(map, start))
 		multiply_part(map, group, first, n, start, panels, next);
@@ -295,11 +296,12 @@ plan_map(Map *map, const SrmLinear *linear, size_t m, size_t n_tasks, SrmStatus 
 
 	map->linear = *linear;
 	map->compute = w->packed == NULL ? SRM_COMPUTE_F32 : srm_compute_products(w->compute);
-	map->layout = w->packed == NULL ? SRM_COMPUTE_F32 : w->layout;
-	map->panel_bytes = srm_pack_panel_bytes(map->compute, w->cols);
-	map->stored_bytes = srm_pack_panel_bytes(map->layout, w->cols);
+	map->packing = srm_packing_of(map->compute);
+	map->stored_packing = w->packed == NULL ? SRM_PACKING_F32 : w->packing;
+	map->panel_bytes = srm_pack_panel_bytes(map->packing, w->cols);
+	map->stored_bytes = srm_pack_panel_bytes(map->stored_packing, w->cols);
 	map->n_panels = srm_divide_up(w->rows, SRM_PANEL);
-	map->x_stride = srm_pack_row_bytes(map->compute, w->cols);
+	map->x_stride = srm_pack_row_bytes(map->packing, w->cols);
 	if (map->panel_bytes == 0 || m > SIZE_MAX / 4 / SRM_MAX_LINEARS / map->x_stride)
 		return srm_fail(status, SRM_LIMIT_EXCEEDED, "a matrix of %zu x %zu is too large",
 						w->rows, w->cols);

@@ -44,7 +44,7 @@ typedef struct SrmMatrix
 	const struct SrmLowRank *change;	/* added to what is stored as it is read; NULL: nothing */
 	const void *packed;			/* the same for products in compute, or NULL */
 	SrmCompute	compute;		/* looked at with packed alone, like the next */
-	SrmCompute	layout;			/* of packed: that of compute, or the one that srm_pack_layout_for() gives */
+	SrmPacking	packing;		/* of packed: that of compute, or the one that srm_packing_for() gives */
 	float	   *moments;		/* (cols, cols): products of inputs in f32 add the outer products of the rows they read; NULL: they do not */
 } SrmMatrix;
 

@@ -18,42 +18,42 @@
 #define LANES_OF_SCALE	(SRM_SCALE_COLS / 4)	/* lanes come in multiples of it */
 
 size_t
-srm_pack_group(SrmCompute compute)
+srm_pack_group(SrmPacking packing)
 {
-	return compute == SRM_COMPUTE_F32 ? 1 : compute == SRM_COMPUTE_BF16 ? 2 : 4;
+	return packing == SRM_PACKING_F32 ? 1 : packing == SRM_PACKING_BF16 ? 2 : 4;
 }
 
 size_t
-srm_pack_lanes(SrmCompute compute, size_t cols)
+srm_pack_lanes(SrmPacking packing, size_t cols)
 {
-	size_t		unit = SRM_LANES_UNIT * srm_pack_group(compute);
+	size_t		unit = SRM_LANES_UNIT * srm_pack_group(packing);
 
 	return (cols / unit + (cols % unit != 0)) * SRM_LANES_UNIT;
 }
 
 /* What follows so many lanes of a panel: scales, and in int8 the sums of rows. */
 static size_t
-trailer_bytes(SrmCompute compute, size_t lanes)
+trailer_bytes(SrmPacking packing, size_t lanes)
 {
-	if (compute == SRM_COMPUTE_INT8)
+	if (packing == SRM_PACKING_INT8)
 		return SRM_PANEL * (sizeof(float) + sizeof(int32_t));
-	return compute == SRM_COMPUTE_W8 ? lanes / LANES_OF_SCALE * SRM_PANEL * sizeof(float) : 0;
+	return packing == SRM_PACKING_W8 ? lanes / LANES_OF_SCALE * SRM_PANEL * sizeof(float) : 0;
 }
 
 size_t
-srm_pack_panel_bytes(SrmCompute compute, size_t cols)
+srm_pack_panel_bytes(SrmPacking packing, size_t cols)
 {
-	size_t		lanes = srm_pack_lanes(compute, cols);
+	size_t		lanes = srm_pack_lanes(packing, cols);
 
 	if (lanes > SIZE_MAX / 2 / (SRM_PANEL * LANE_BYTES))
 		return 0;
-	return lanes * SRM_PANEL * LANE_BYTES + trailer_bytes(compute, lanes);
+	return lanes * SRM_PANEL * LANE_BYTES + trailer_bytes(packing, lanes);
 }
 
 size_t
-srm_pack_bytes(SrmCompute compute, size_t rows, size_t cols)
+srm_pack_bytes(SrmPacking packing, size_t rows, size_t cols)
 {
-	size_t		panel = srm_pack_panel_bytes(compute, cols);
+	size_t		panel = srm_pack_panel_bytes(packing, cols);
 	size_t		n_panels = rows / SRM_PANEL + (rows % SRM_PANEL != 0);
 
 	return panel == 0 || n_panels > SIZE_MAX / panel ? 0 : n_panels * panel;
@@ -61,41 +61,41 @@ srm_pack_bytes(SrmCompute compute, size_t rows, size_t cols)
 
 /* An odd number of cache lines, so that a power of two does not put all rows into one set. */
 size_t
-srm_pack_row_bytes(SrmCompute compute, size_t cols)
+srm_pack_row_bytes(SrmPacking packing, size_t cols)
 {
-	size_t		size = srm_pack_lanes(compute, cols) * LANE_BYTES;
+	size_t		size = srm_pack_lanes(packing, cols) * LANE_BYTES;
 
-	if (compute == SRM_COMPUTE_INT8)
+	if (packing == SRM_PACKING_INT8)
 		size += (sizeof(SrmRowScale) + 63) & ~(size_t) 63;
 	return size | 64;
 }
 
 const char *
-srm_pack_layout(SrmCompute compute)
+srm_packing_name(SrmPacking packing)
 {
-	switch (compute)
+	switch (packing)
 	{
-		case SRM_COMPUTE_F32:
+		case SRM_PACKING_F32:
 			return "f32-32x1";
-		case SRM_COMPUTE_BF16:
+		case SRM_PACKING_BF16:
 			return "bf16-32x2";
-		case SRM_COMPUTE_INT8:
+		case SRM_PACKING_INT8:
 			return "int8-32x4";
-		case SRM_COMPUTE_W8:
+		case SRM_PACKING_W8:
 			return "w8-32x4x64";
 	}
 	return "unknown";
 }
 
-SrmCompute
-srm_pack_layout_for(SrmCompute compute, SrmDtype dtype)
+SrmPacking
+srm_packing_for(SrmCompute compute, SrmDtype dtype)
 {
-	static const SrmCompute exact[] = {
-		[SRM_F32] = SRM_COMPUTE_F32,[SRM_F16] = SRM_COMPUTE_F32,[SRM_BF16] = SRM_COMPUTE_BF16,
-		[SRM_INT8] = SRM_COMPUTE_INT8,[SRM_W8] = SRM_COMPUTE_W8
+	static const SrmPacking exact[] = {
+		[SRM_F32] = SRM_PACKING_F32,[SRM_F16] = SRM_PACKING_F32,[SRM_BF16] = SRM_PACKING_BF16,
+		[SRM_INT8] = SRM_PACKING_INT8,[SRM_W8] = SRM_PACKING_W8
 	};
 
-	return compute == SRM_COMPUTE_F32 ? exact[dtype] : compute;
+	return compute == SRM_COMPUTE_F32 ? exact[dtype] : srm_packing_of(compute);
 }
 
 const char *
@@ -271,7 +271,7 @@ pack_scaled(char *lanes, const SrmMatrix *w, size_t row, size_t number, float sc
 static void
 pack_row_int8(char *panel, const SrmMatrix *w, size_t row)
 {
-	float	   *scales = (float *) (void *) (panel + srm_pack_lanes(SRM_COMPUTE_INT8, w->cols) * SRM_PANEL * LANE_BYTES);
+	float	   *scales = (float *) (void *) (panel + srm_pack_lanes(SRM_PACKING_INT8, w->cols) * SRM_PANEL * LANE_BYTES);
 	int32_t    *sums = (int32_t *) (void *) (scales + SRM_PANEL);
 	float		scale = find_scale(w, row, 0, SRM_INT8);
 
@@ -282,7 +282,7 @@ pack_row_int8(char *panel, const SrmMatrix *w, size_t row)
 static void
 pack_row_w8(char *panel, const SrmMatrix *w, size_t row)
 {
-	float	   *scales = (float *) (void *) (panel + srm_pack_lanes(SRM_COMPUTE_W8, w->cols) * SRM_PANEL * LANE_BYTES);
+	float	   *scales = (float *) (void *) (panel + srm_pack_lanes(SRM_PACKING_W8, w->cols) * SRM_PANEL * LANE_BYTES);
 	char	   *lanes = row_lanes(panel, row);
 
 	for (size_t number = 0; number < srm_scales_count(w->cols, SRM_W8); number++)
@@ -296,18 +296,18 @@ pack_row_w8(char *panel, const SrmMatrix *w, size_t row)
 }
 
 void
-srm_pack_panel(void *panel, const SrmMatrix *w, SrmCompute compute, size_t number)
+srm_pack_panel(void *panel, const SrmMatrix *w, SrmPacking packing, size_t number)
 {
 	size_t		end = (number + 1) * SRM_PANEL < w->rows ? (number + 1) * SRM_PANEL : w->rows;
 
-	memset(panel, 0, srm_pack_panel_bytes(compute, w->cols));
+	memset(panel, 0, srm_pack_panel_bytes(packing, w->cols));
 	for (size_t row = number * SRM_PANEL; row < end; row++)
 	{
-		if (compute == SRM_COMPUTE_F32)
+		if (packing == SRM_PACKING_F32)
 			pack_row_f32(row_lanes(panel, row), w, row);
-		else if (compute == SRM_COMPUTE_BF16)
+		else if (packing == SRM_PACKING_BF16)
 			pack_row_bf16(row_lanes(panel, row), w, row);
-		else if (compute == SRM_COMPUTE_INT8)
+		else if (packing == SRM_PACKING_INT8)
 			pack_row_int8(panel, w, row);
 		else
 			pack_row_w8(panel, w, row);
@@ -315,10 +315,10 @@ srm_pack_panel(void *panel, const SrmMatrix *w, SrmCompute compute, size_t numbe
 }
 
 void
-srm_pack_rows(void *out, const SrmMatrix *w, SrmCompute compute, size_t first_row, size_t n_rows)
+srm_pack_rows(void *out, const SrmMatrix *w, SrmPacking packing, size_t first_row, size_t n_rows)
 {
-	size_t		panel_bytes = srm_pack_panel_bytes(compute, w->cols);
+	size_t		panel_bytes = srm_pack_panel_bytes(packing, w->cols);
 
 	for (size_t row = first_row; row < first_row + n_rows; row += SRM_PANEL)
-		srm_pack_panel((char *) out + row / SRM_PANEL * panel_bytes, w, compute, row / SRM_PANEL);
+		srm_pack_panel((char *) out + row / SRM_PANEL * panel_bytes, w, packing, row / SRM_PANEL);
 }

@@ -11,8 +11,7 @@
  * SRM_PANEL 32-bit integers; behind those of a w8 panel its scales, SRM_PANEL floats for
  * each SRM_SCALE_COLS columns.
  *
- * The layout depends on nothing but the kind of arithmetic, so that one file
- * serves all processors of one byte order.
+ * All of this depends on the packing alone, so that one file serves all processors of one byte order.
  *
  *-------------------------------------------------------------------------
  */
@@ -21,27 +20,34 @@
 
 #include "kernel/matrix.h"
 
+/* The packing whose panels the products of an arithmetic read; of w8, that in which its weights wait. */
+static inline SrmPacking
+srm_packing_of(SrmCompute compute)
+{
+	return (SrmPacking) compute;
+}
+
 /*
- * The layout in which weights of a dtype wait for an arithmetic: its own, or for f32 the
+ * The packing in which weights of a dtype wait for an arithmetic: its own, or for f32 the
  * smallest that holds them exactly, whose panels are unpacked as they are multiplied.
  */
-extern SrmCompute srm_pack_layout_for(SrmCompute compute, SrmDtype dtype);
+extern SrmPacking srm_packing_for(SrmCompute compute, SrmDtype dtype);
 
 /* Columns in a lane: 1, 2 or 4. */
-extern size_t srm_pack_group(SrmCompute compute);
+extern size_t srm_pack_group(SrmPacking packing);
 
 /* Lanes for cols columns. */
-extern size_t srm_pack_lanes(SrmCompute compute, size_t cols);
+extern size_t srm_pack_lanes(SrmPacking packing, size_t cols);
 
 /* Bytes of one panel, and of all; multiples of 64.  0 where the size does not fit. */
-extern size_t srm_pack_panel_bytes(SrmCompute compute, size_t cols);
-extern size_t srm_pack_bytes(SrmCompute compute, size_t rows, size_t cols);
+extern size_t srm_pack_panel_bytes(SrmPacking packing, size_t cols);
+extern size_t srm_pack_bytes(SrmPacking packing, size_t rows, size_t cols);
 
 /* Bytes from one packed row of activations, of cols columns, to the next; keeps rows out of each other's sets. */
-extern size_t srm_pack_row_bytes(SrmCompute compute, size_t cols);
+extern size_t srm_pack_row_bytes(SrmPacking packing, size_t cols);
 
-/* A name that changes whenever the layout does, such as "bf16-32x2". */
-extern const char *srm_pack_layout(SrmCompute compute);
+/* A name that changes whenever the packing does, such as "bf16-32x2". */
+extern const char *srm_packing_name(SrmPacking packing);
 
 /*
  * Packs n_rows rows of w from first_row on, a multiple of SRM_PANEL as n_rows is unless it ends
@@ -52,11 +58,11 @@ extern const char *srm_pack_layout(SrmCompute compute);
  * SRM_SCALE_COLS columns of a row; a matrix of 8 bits of the same kind keeps its values and scales, unless it is changed.  Where
  * a value is not finite, the scale is not: its products are NaN.
  */
-extern void srm_pack_rows(void *out, const SrmMatrix *w, SrmCompute compute,
+extern void srm_pack_rows(void *out, const SrmMatrix *w, SrmPacking packing,
 						  size_t first_row, size_t n_rows);
 
 /* The panel of that number, srm_pack_panel_bytes() bytes. */
-extern void srm_pack_panel(void *panel, const SrmMatrix *w, SrmCompute compute, size_t number);
+extern void srm_pack_panel(void *panel, const SrmMatrix *w, SrmPacking packing, size_t number);
 
 /*
  * values (w.cols) = a row in units of its scales (srm_scales_count(cols, dtype)), as packing

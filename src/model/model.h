@@ -3,7 +3,7 @@
  * model.h
  *	  A model directory, opened.
  *
- * The Hugging Face layout as published: config.json, model.safetensors or
+ * The Hugging Face format as published: config.json, model.safetensors or
  * the sharded set with its index, tokenizer.json, tokenizer_config.json; or an
  * adapter over another such directory, see adapter.h, which is merged as its base is read.
  * Weights are mapped from a file that was prepared from them, or are in memory;

@@ -212,7 +212,7 @@ gather_rows(const Part *part, const KeyTile *values, size_t m, size_t n_keys)
 	const AttentionTask *task = part->task;
 	size_t		head_dim = task->head_dim;
 	SrmTile		tile = {
-		.out_stride = head_dim, .m = m, .lanes = srm_pack_lanes(task->compute, n_keys),
+		.out_stride = head_dim, .m = m, .lanes = srm_pack_lanes(srm_packing_of(task->compute), n_keys),
 		.x = part->weights, .x_stride = task->weights_bytes, .prefetch = part->weights
 	};
 
@@ -255,7 +255,7 @@ add_tile_to_rows(const Part *part, const KeyTile *tile, size_t row, size_t m)
 	n_keys = end[m - 1];
 	if (n_keys == 0 || first[0] >= n_keys)
 		return;
-	n_padded = srm_pack_lanes(task->compute, n_keys) * srm_pack_group(task->compute);
+	n_padded = srm_pack_lanes(srm_packing_of(task->compute), n_keys) * srm_pack_group(srm_packing_of(task->compute));
 	score_rows(part, tile, row, m, first[0] / SRM_PANEL, n_keys);
 	for (size_t i = 0; i < m; i++)
 	{
@@ -434,10 +434,10 @@ srm_attention_forward(float *out, const float *queries, const SrmAttention *atte
 		return true;
 	task.scale = attention->scale > 0 ? attention->scale : 1.0f / sqrtf((float) head_dim);
 	task.n_shared = attention->n_heads / task.n_kv_heads;
-	task.query_bytes = srm_pack_row_bytes(task.compute, head_dim);
+	task.query_bytes = srm_pack_row_bytes(srm_packing_of(task.compute), head_dim);
 	task.weights_bytes = task.compute == SRM_COMPUTE_F32 ? SCORES_STRIDE * sizeof(float) :
-		srm_pack_row_bytes(task.compute, KEY_TILE);
-	task.key_lanes = srm_pack_lanes(task.compute, head_dim);
+		srm_pack_row_bytes(srm_packing_of(task.compute), KEY_TILE);
+	task.key_lanes = srm_pack_lanes(srm_packing_of(task.compute), head_dim);
 	task.n_value_panels = srm_value_panels(attention->own);
 	plan_parts(&task);
 	return srm_threads_reserve(threads, place_buffers(&part, &task, NULL), status) &&

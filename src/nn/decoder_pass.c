@@ -327,8 +327,8 @@ pack_panel(void *arg, size_t task, int thread)
 		task -= n;
 	}
 	srm_pack_panel((char *) pass->tape->packed[i] +
-				   task * srm_pack_panel_bytes(SRM_COMPUTE_F32, srm_weight_matrix(pass->layer, i)->cols),
-				   srm_weight_matrix(&pass->decoder->layers[pass->layer_number], i), SRM_COMPUTE_F32, task);
+				   task * srm_pack_panel_bytes(SRM_PACKING_F32, srm_weight_matrix(pass->layer, i)->cols),
+				   srm_weight_matrix(&pass->decoder->layers[pass->layer_number], i), SRM_PACKING_F32, task);
 }
 
 /* They change from step to step. */
@@ -345,7 +345,8 @@ srm_pass_pack_layer(SrmPass *pass)
 			SrmMatrix  *matrix = srm_weight_matrix(&pass->packed_layer, i);
 
 			matrix->packed = pass->tape->packed[i];
-			matrix->compute = matrix->layout = SRM_COMPUTE_F32;
+			matrix->compute = SRM_COMPUTE_F32;
+			matrix->packing = SRM_PACKING_F32;
 			n_panels += srm_divide_up(matrix->rows, SRM_PANEL);
 		}
 	return srm_threads_run_or_stop(pass->threads, n_panels, pack_panel, pass, pass->stop, pass->status);

@@ -24,8 +24,8 @@ srm_keys_compute(SrmCompute weights)
 size_t
 srm_keys_bytes(const SrmKeys *shape, size_t capacity)
 {
-	size_t		keys = srm_pack_bytes(shape->compute, capacity, shape->head_dim);
-	size_t		values = srm_pack_bytes(shape->compute, shape->head_dim, capacity);
+	size_t		keys = srm_pack_bytes(srm_packing_of(shape->compute), capacity, shape->head_dim);
+	size_t		values = srm_pack_bytes(srm_packing_of(shape->compute), shape->head_dim, capacity);
 
 	if (keys == 0 || values == 0 || keys > SIZE_MAX / 2 - values ||
 		keys + values > SIZE_MAX / shape->n_heads)
@@ -38,7 +38,7 @@ srm_keys_place(SrmKeys *keys, void *memory, size_t capacity)
 {
 	keys->capacity = capacity;
 	keys->keys = memory;
-	keys->values = keys->keys + keys->n_heads * srm_pack_bytes(keys->compute, capacity, keys->head_dim);
+	keys->values = keys->keys + keys->n_heads * srm_pack_bytes(srm_packing_of(keys->compute), capacity, keys->head_dim);
 }
 
 /* lanes (SRM_LANES_UNIT, SRM_PANEL) of a panel get n columns from a column on. */
@@ -58,7 +58,7 @@ static void
 write_keys(const SrmKeys *keys, size_t head, size_t first, size_t n, const float *rows)
 {
 	size_t		stride = keys->n_heads * keys->head_dim;
-	size_t		n_cols = SRM_LANES_UNIT * srm_pack_group(keys->compute);
+	size_t		n_cols = SRM_LANES_UNIT * srm_pack_group(srm_packing_of(keys->compute));
 	size_t		column = first % SRM_PANEL;
 	char	   *lanes = (char *) srm_keys_panel(keys, head, first);
 	_Alignas(64) char packed[SRM_PANEL * SRM_LANES_UNIT * LANE_BYTES] = {0};
@@ -104,7 +104,7 @@ write_values(const SrmKeys *keys, size_t head, size_t first, size_t n, const flo
 {
 	static const float zeros[SRM_PANEL];
 	size_t		stride = keys->n_heads * keys->head_dim;
-	size_t		group = srm_pack_group(keys->compute);
+	size_t		group = srm_pack_group(srm_packing_of(keys->compute));
 	size_t		panel = first / SRM_PANEL * SRM_PANEL;
 
 	for (size_t number = 0; number < srm_value_panels(keys); number++)
@@ -169,8 +169,8 @@ copy_value_lanes(char *to, const char *from, size_t group, size_t n)
 void
 srm_keys_copy(SrmKeys *to, size_t to_first, const SrmKeys *from, size_t from_first, size_t n)
 {
-	size_t		group = srm_pack_group(from->compute);
-	size_t		n_lanes = srm_pack_lanes(from->compute, from->head_dim);
+	size_t		group = srm_pack_group(srm_packing_of(from->compute));
+	size_t		n_lanes = srm_pack_lanes(srm_packing_of(from->compute), from->head_dim);
 	size_t		n_whole = n / SRM_PANEL * SRM_PANEL;
 
 	for (size_t head = 0; n > 0 && head < from->n_heads; head++)

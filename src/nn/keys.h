@@ -68,7 +68,7 @@ static inline const char *
 srm_keys_panel(const SrmKeys *keys, size_t head, size_t token)
 {
 	return keys->keys + (head * keys->capacity + token / SRM_PANEL * SRM_PANEL) *
-		srm_pack_lanes(keys->compute, keys->head_dim) * 4;
+		srm_pack_lanes(srm_packing_of(keys->compute), keys->head_dim) * 4;
 }
 
 /* Panels of a head's values. */
@@ -82,7 +82,7 @@ srm_value_panels(const SrmKeys *keys)
 static inline const char *
 srm_value_panel_at(const SrmKeys *keys, size_t head, size_t number, size_t token)
 {
-	size_t		group = srm_pack_group(keys->compute);
+	size_t		group = srm_pack_group(srm_packing_of(keys->compute));
 
 	return keys->values + ((head * srm_value_panels(keys) + number) * keys->capacity + token) / group * SRM_PANEL * 4;
 }

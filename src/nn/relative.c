@@ -65,7 +65,7 @@ srm_distances_begin(SrmDistances *distances, const SrmDecoder *decoder, size_t n
 size_t
 srm_distances_bytes(const SrmDistances *distances, const SrmDecoder *decoder)
 {
-	size_t		bytes = srm_pack_bytes(SRM_COMPUTE_F32, distances->width, decoder->head_dim);
+	size_t		bytes = srm_pack_bytes(SRM_PACKING_F32, distances->width, decoder->head_dim);
 
 	return bytes > SIZE_MAX / decoder->n_heads ? 0 : bytes * decoder->n_heads;
 }
@@ -126,8 +126,8 @@ multiply_rows(void *arg, size_t number, int thread)
 	char	   *rows = srm_threads_scratch(products->threads, thread);
 	SrmTile		tile = {
 		.out_stride = packed->n_heads * products->width,.m = srm_smaller(products->n - first, SRM_TILE_ROWS),
-		.lanes = srm_pack_lanes(packed->compute, packed->head_dim),
-		.x = rows,.x_stride = srm_pack_row_bytes(packed->compute, packed->head_dim),.prefetch = rows
+		.lanes = srm_pack_lanes(srm_packing_of(packed->compute), packed->head_dim),
+		.x = rows,.x_stride = srm_pack_row_bytes(srm_packing_of(packed->compute), packed->head_dim),.prefetch = rows
 	};
 
 	for (size_t i = 0; i < tile.m; i++)
@@ -149,7 +149,7 @@ srm_distances_multiply(float *out, const SrmDistances *distances, const SrmKeys 
 {
 	Products	products = {out, rows, n, distances->n, distances->width, packed, threads};
 
-	return srm_threads_reserve(threads, SRM_TILE_ROWS * srm_pack_row_bytes(packed->compute, packed->head_dim), status) &&
+	return srm_threads_reserve(threads, SRM_TILE_ROWS * srm_pack_row_bytes(srm_packing_of(packed->compute), packed->head_dim), status) &&
 		srm_threads_run_or_stop(threads, srm_divide_up(n, SRM_TILE_ROWS) * packed->n_heads, multiply_rows,
 								&products, stop, status);
 }

@@ -13,7 +13,7 @@
 #include "base/hash.h"
 #include "tokenizer/unigram.h"
 
-/* To be changed with the layout, with hashes, and with what the loaders make of a file. */
+/* To be changed with the places of parts, with hashes, and with what the loaders make of a file. */
 #define MAGIC			"SRMTOKN1"
 #define BYTE_ORDER_MARK	UINT32_C(0x01020304)
 #define ALIGN			((size_t) 64)
@@ -37,7 +37,7 @@ typedef struct Header
 } Header;
 
 /* Where the parts begin, from the header on. */
-typedef struct Layout
+typedef struct Places
 {
 	size_t		settings;
 	size_t		slots;
@@ -47,7 +47,7 @@ typedef struct Layout
 	size_t		scores;
 	size_t		longest;
 	size_t		end;
-} Layout;
+} Places;
 
 static size_t
 place(size_t *end, size_t n, size_t size)
@@ -59,24 +59,24 @@ place(size_t *end, size_t n, size_t size)
 }
 
 /* No sum of eight products of 32 bits and a small size is beyond 64 bits. */
-static Layout
-make_layout(const Header *header)
+static Places
+find_places(const Header *header)
 {
 	bool		is_unigram = header->kind == SRM_TOKENIZER_UNIGRAM;
 	size_t		n_scores = is_unigram ? header->n_ids : 0;
-	Layout		layout;
+	Places		places;
 	size_t		end = 0;
 
 	(void) place(&end, 1, sizeof(Header));
-	layout.settings = place(&end, (size_t) header->n_settings + 1, 1);
-	layout.slots = place(&end, header->n_slots, sizeof(uint32_t));
-	layout.offsets = place(&end, (size_t) header->n_ids + 1, sizeof(uint32_t));
-	layout.bytes = place(&end, header->n_bytes, 1);
-	layout.merges = place(&end, header->n_merges, sizeof(SrmMergeSlot));
-	layout.scores = place(&end, n_scores, sizeof(double));
-	layout.longest = place(&end, is_unigram ? SRM_UNIGRAM_PAIRS : 0, sizeof(uint16_t));
-	layout.end = end;
-	return layout;
+	places.settings = place(&end, (size_t) header->n_settings + 1, 1);
+	places.slots = place(&end, header->n_slots, sizeof(uint32_t));
+	places.offsets = place(&end, (size_t) header->n_ids + 1, sizeof(uint32_t));
+	places.bytes = place(&end, header->n_bytes, 1);
+	places.merges = place(&end, header->n_merges, sizeof(SrmMergeSlot));
+	places.scores = place(&end, n_scores, sizeof(double));
+	places.longest = place(&end, is_unigram ? SRM_UNIGRAM_PAIRS : 0, sizeof(uint16_t));
+	places.end = end;
+	return places;
 }
 
 static Header
@@ -111,20 +111,20 @@ checksum(const Header *header, const char *data, size_t size)
 }
 
 static void
-copy_tables(char *data, const Layout *layout, const Header *header, const SrmTokenizerTables *tables)
+copy_tables(char *data, const Places *places, const Header *header, const SrmTokenizerTables *tables)
 {
 	const SrmVocabulary *vocabulary = &tables->vocabulary;
 
-	memcpy(data + layout->settings, tables->settings, header->n_settings);
-	memcpy(data + layout->slots, vocabulary->slots, header->n_slots * sizeof(uint32_t));
-	memcpy(data + layout->offsets, vocabulary->offsets, ((size_t) header->n_ids + 1) * sizeof(uint32_t));
-	memcpy(data + layout->bytes, vocabulary->bytes, header->n_bytes);
+	memcpy(data + places->settings, tables->settings, header->n_settings);
+	memcpy(data + places->slots, vocabulary->slots, header->n_slots * sizeof(uint32_t));
+	memcpy(data + places->offsets, vocabulary->offsets, ((size_t) header->n_ids + 1) * sizeof(uint32_t));
+	memcpy(data + places->bytes, vocabulary->bytes, header->n_bytes);
 	if (tables->kind == SRM_TOKENIZER_BPE)
-		memcpy(data + layout->merges, tables->merges.slots, header->n_merges * sizeof(SrmMergeSlot));
+		memcpy(data + places->merges, tables->merges.slots, header->n_merges * sizeof(SrmMergeSlot));
 	else if (tables->kind == SRM_TOKENIZER_UNIGRAM)
 	{
-		memcpy(data + layout->scores, tables->scores, header->n_ids * sizeof(double));
-		memcpy(data + layout->longest, tables->longest, SRM_UNIGRAM_PAIRS * sizeof(uint16_t));
+		memcpy(data + places->scores, tables->scores, header->n_ids * sizeof(double));
+		memcpy(data + places->longest, tables->longest, SRM_UNIGRAM_PAIRS * sizeof(uint16_t));
 	}
 }
 
@@ -133,7 +133,7 @@ srm_tokenizer_image_make(const SrmTokenizerTables *tables, SrmArena *arena, size
 						 SrmStatus *status)
 {
 	Header		header = make_header(tables);
-	Layout		layout = make_layout(&header);
+	Places		places = find_places(&header);
 	char	   *data;
 
 	/* Parsing bounds it well below that */
@@ -142,13 +142,13 @@ srm_tokenizer_image_make(const SrmTokenizerTables *tables, SrmArena *arena, size
 		srm_fail(status, SRM_LIMIT_EXCEEDED, "tokenizer is too large");
 		return NULL;
 	}
-	data = srm_arena_array(arena, layout.end, 1, status);
+	data = srm_arena_array(arena, places.end, 1, status);
 	if (data == NULL)
 		return NULL;
-	copy_tables(data, &layout, &header, tables);
-	header.checksum = checksum(&header, data, layout.end);
+	copy_tables(data, &places, &header, tables);
+	header.checksum = checksum(&header, data, places.end);
 	memcpy(data, &header, sizeof(Header));
-	*size = layout.end;
+	*size = places.end;
 	return data;
 }
 
@@ -161,7 +161,7 @@ check_header(const Header *header, size_t size)
 		header->kind <= SRM_TOKENIZER_WORDPIECE &&
 		header->n_ids >= 1 && header->n_ids <= SRM_MAX_TOKEN_ID + 1 &&
 		header->n_tokens <= header->n_ids && header->longest <= header->n_bytes &&
-		make_layout(header).end == size;
+		find_places(header).end == size;
 }
 
 bool
@@ -169,20 +169,20 @@ srm_tokenizer_image_read(const void *image, size_t size, SrmTokenizerTables *tab
 {
 	char	   *data = (char *) image;
 	Header		header;
-	Layout		layout;
+	Places		places;
 
 	if (size < sizeof(Header))
 		return false;
 	memcpy(&header, data, sizeof(Header));
 	if (!check_header(&header, size) || checksum(&header, data, size) != header.checksum)
 		return false;
-	layout = make_layout(&header);
+	places = find_places(&header);
 	*tables = (SrmTokenizerTables) {
 		.kind = (SrmTokenizerKind) header.kind,
 		.vocabulary = {
-			.slots = (uint32_t *) (data + layout.slots),
-			.offsets = (uint32_t *) (data + layout.offsets),
-			.bytes = data + layout.bytes,
+			.slots = (uint32_t *) (data + places.slots),
+			.offsets = (uint32_t *) (data + places.offsets),
+			.bytes = data + places.bytes,
 			.n_slots = header.n_slots,
 			.n_bytes = header.n_bytes,
 			.n_ids = (int32_t) header.n_ids,
@@ -190,14 +190,14 @@ srm_tokenizer_image_read(const void *image, size_t size, SrmTokenizerTables *tab
 			.longest = header.longest
 		},
 		.merges = {
-			.slots = (SrmMergeSlot *) (data + layout.merges),
+			.slots = (SrmMergeSlot *) (data + places.merges),
 			.n_slots = header.n_merges,
 			.n_ids = (int32_t) header.n_ids
 		},
 		.unknown_score = header.unknown_score,
-		.scores = (double *) (data + layout.scores),
-		.longest = (uint16_t *) (data + layout.longest),
-		.settings = data + layout.settings,
+		.scores = (double *) (data + places.scores),
+		.longest = (uint16_t *) (data + places.longest),
+		.settings = data + places.settings,
 		.n_settings = header.n_settings
 	};
 	return true;

@@ -58,7 +58,7 @@ srm_run_chunks(SrmDecoderTrain *train, size_t n_rows, SrmTask task)
 static size_t
 packed_floats(const SrmMatrix *w)
 {
-	size_t		bytes = srm_pack_bytes(SRM_COMPUTE_F32, w->rows, w->cols);
+	size_t		bytes = srm_pack_bytes(SRM_PACKING_F32, w->rows, w->cols);
 
 	return bytes == 0 ? SIZE_MAX / 8 : largest(bytes / sizeof(float), srm_panel_floats(w->cols, w->rows));
 }

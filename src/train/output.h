@@ -47,7 +47,7 @@ extern const char *srm_output_type(const SrmModel *base, const SrmTrainOptions *
 extern void srm_output_halves(const char *type, const float *values, size_t n, uint16_t *halves);
 
 /*
- * Writes the adapters alone, in peft's layout: adapter_config.json and
+ * Writes the adapters alone, in peft's format: adapter_config.json and
  * adapter_model.safetensors, in the type of srm_output_type().  The head is saved beside them, as a module of its own.
  * Adapters of matrices that the base fuses into one tensor have no place there.
  */

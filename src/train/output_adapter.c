@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * output_adapter.c
- *	  Adapters in the layout of peft, Hugging Face's library for them.
+ *	  Adapters in the format of peft, Hugging Face's library for them.
  *
  *-------------------------------------------------------------------------
  */

@@ -79,7 +79,7 @@ typedef struct SrmTrainOptions
 	bool		has_lora_alpha;
 	const char *lora_targets;	/* "q_proj,v_proj,...", as peft names them; "all": every projection [all] */
 	bool		has_lora_targets;
-	bool		lora_adapter;	/* write peft's layout instead of a merged model; over a base that is an
+	bool		lora_adapter;	/* write peft's format instead of a merged model; over a base that is an
 								 * adapter, its own factors are trained [false] */
 
 	double		epochs;			/* [1] */

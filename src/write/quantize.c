@@ -327,13 +327,13 @@ write_config(Quantizer *quantizer)
 	SrmStatus  *status = quantizer->status;
 	SrmJson    *config = srm_config_tree(quantizer->files, NULL, arena, status);
 	const char *text = descriptions[has_groups][quantizer->options->embedding];
-	SrmJson    *layout = srm_json_parse(text, strlen(text), "the layout", arena, status);
+	SrmJson    *description = srm_json_parse(text, strlen(text), "the description", arena, status);
 
-	return config != NULL && layout != NULL && set_labels(quantizer, config) &&
+	return config != NULL && description != NULL && set_labels(quantizer, config) &&
 		srm_writer_set_config(config, "quantization", srm_json_make_string(has_groups ? "w8" : "int8", arena, status),
 							  arena, status) &&
 		srm_agreement_set(config, quantizer->options->agreement, arena, status) &&
-		srm_json_set(config, "quantization_config", layout, arena, status) &&
+		srm_json_set(config, "quantization_config", description, arena, status) &&
 		srm_writer_put_json(quantizer->writer, SRM_CONFIG_FILE, config, status);
 }
 

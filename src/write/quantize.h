@@ -10,7 +10,7 @@
  * the model itself, so that scores are the same but for the embedding; what is saved is memory.
  *
  * config.json says "quantization": "int8" or "w8" in its object "srm", and
- * describes the layout in "quantization_config" as the package
+ * describes the tensors in "quantization_config" as the package
  * compressed-tensors does, by which transformers loads such a directory.
  *
  *-------------------------------------------------------------------------

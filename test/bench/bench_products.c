@@ -84,8 +84,8 @@ measure_tile(const SrmMatrix *matrix, float *out, const float *x, SrmArena *aren
 	double		rates[N_RUNS];
 	SrmStatus	status;
 	SrmTile		tile = {
-		.out = out, .out_stride = SRM_PANEL, .x_stride = srm_pack_row_bytes(matrix->compute, matrix->cols),
-		.panel = matrix->packed, .lanes = srm_pack_lanes(matrix->compute, matrix->cols),
+		.out = out, .out_stride = SRM_PANEL, .x_stride = srm_pack_row_bytes(srm_packing_of(matrix->compute), matrix->cols),
+		.panel = matrix->packed, .lanes = srm_pack_lanes(srm_packing_of(matrix->compute), matrix->cols),
 		.m = SRM_TILE_ROWS, .n = SRM_PANEL
 	};
 	char	   *rows;

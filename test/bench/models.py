@@ -1,6 +1,6 @@
 """Random models of real shapes, and texts of known token counts.
 
-A model directory has the layout that transformers reads.  Weights are drawn once
+A model directory has the format that transformers reads.  Weights are drawn once
 and rounded to bf16, so that the f32 and the bf16 directory hold the same model.
 The vocabulary is as large as that of a published model, and made up: its words
 are random letters, its merges are real.

@@ -25,26 +25,26 @@ forward_linear(float *out, const float *x, const SrmMatrix *w, const float *bias
 
 /* The weight in a row and column of a packed matrix of cols columns, as f32. */
 static inline float
-read_packed(const void *packed, SrmCompute compute, size_t cols, size_t row, size_t col)
+read_packed(const void *packed, SrmPacking packing, size_t cols, size_t row, size_t col)
 {
-	size_t		panel_bytes = srm_pack_panel_bytes(compute, cols);
-	size_t		group = srm_pack_group(compute);
-	size_t		lanes_bytes = srm_pack_lanes(compute, cols) * SRM_PANEL * 4;
+	size_t		panel_bytes = srm_pack_panel_bytes(packing, cols);
+	size_t		group = srm_pack_group(packing);
+	size_t		lanes_bytes = srm_pack_lanes(packing, cols) * SRM_PANEL * 4;
 	const char *panel = (const char *) packed + row / SRM_PANEL * panel_bytes;
 	const char *lane = panel + (col / group * SRM_PANEL + row % SRM_PANEL) * 4;
 	float		value;
 	uint32_t	bits;
 
-	if (compute == SRM_COMPUTE_F32)
+	if (packing == SRM_PACKING_F32)
 		memcpy(&value, lane, sizeof(value));
-	else if (compute == SRM_COMPUTE_BF16)
+	else if (packing == SRM_PACKING_BF16)
 	{
 		bits = (uint32_t) ((const uint16_t *) (const void *) lane)[col % 2] << 16;
 		memcpy(&value, &bits, sizeof(value));
 	}
 	else
 	{
-		size_t		scale = compute == SRM_COMPUTE_W8 ? col / SRM_SCALE_COLS : 0;
+		size_t		scale = packing == SRM_PACKING_W8 ? col / SRM_SCALE_COLS : 0;
 
 		memcpy(&value, panel + lanes_bytes + (scale * SRM_PANEL + row % SRM_PANEL) * sizeof(float), sizeof(value));
 		value *= (float) ((const int8_t *) lane)[col % 4];

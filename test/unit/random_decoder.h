@@ -323,18 +323,18 @@ random_decoder(const RandomShape *shape, uint64_t seed, SrmArena *arena)
 static inline void
 pack_matrix(SrmMatrix *matrix, SrmCompute compute, SrmArena *arena)
 {
-	SrmCompute	layout = srm_pack_layout_for(compute, matrix->dtype);
+	SrmPacking	packing = srm_packing_for(compute, matrix->dtype);
 	SrmStatus	status;
 	void	   *packed;
 
 	srm_status_init(&status);
-	packed = srm_arena_alloc(arena, srm_pack_bytes(layout, matrix->rows, matrix->cols), &status);
+	packed = srm_arena_alloc(arena, srm_pack_bytes(packing, matrix->rows, matrix->cols), &status);
 	if (packed == NULL)
 		abort();
-	srm_pack_rows(packed, matrix, layout, 0, matrix->rows);
+	srm_pack_rows(packed, matrix, packing, 0, matrix->rows);
 	matrix->packed = packed;
 	matrix->compute = compute;
-	matrix->layout = layout;
+	matrix->packing = packing;
 }
 
 /* Packs the linear maps of a decoder, in the order in which they are used. */

@@ -170,7 +170,7 @@ test_quantized_base(void **state)
 
 		assert_true(srm_weights_load(model->files, srm_weights_find(model->weights, "model.layers.0.self_attn.q_proj.weight"), &status));
 		srm_matrix_read(query, i * query->cols + 1, 1, &weight);
-		assert_true(read_packed(query->packed, SRM_COMPUTE_F32, query->cols, i, 1) == weight);
+		assert_true(read_packed(query->packed, SRM_PACKING_F32, query->cols, i, 1) == weight);
 	}
 	srm_model_close(model);
 	/* Whoever asks for bytes gets them, rounded anew */
@@ -291,7 +291,7 @@ test_written(void **state)
 	if (written == NULL)
 		fail_msg("%s %s", status.message, status.detail);
 	assert_null(written->base);
-	bytes = srm_pack_bytes(SRM_COMPUTE_INT8, model->decoder.layers[1].down.rows, model->decoder.layers[1].down.cols);
+	bytes = srm_pack_bytes(SRM_PACKING_INT8, model->decoder.layers[1].down.rows, model->decoder.layers[1].down.cols);
 	assert_memory_equal(written->decoder.layers[1].down.packed, model->decoder.layers[1].down.packed, bytes);
 	assert_memory_equal(written->value_weight, model->value_weight, model->decoder.dim * sizeof(float));
 	srm_model_close(written);

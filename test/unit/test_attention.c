@@ -276,7 +276,7 @@ test_not_finite(void **state)
 static uint32_t
 value_bits(const SrmKeys *keys, size_t head, size_t token)
 {
-	size_t		group = srm_pack_group(keys->compute);
+	size_t		group = srm_pack_group(srm_packing_of(keys->compute));
 	const char *panel = srm_value_panel_at(keys, head, 0, token / SRM_PANEL * SRM_PANEL);
 	uint32_t	lane;
 
@@ -322,8 +322,8 @@ test_truncated(void **state)
 static void
 check_panel(const SrmKeys *a, size_t a_first, const SrmKeys *b, size_t b_first, size_t head, size_t n)
 {
-	size_t		n_lanes = srm_pack_lanes(a->compute, a->head_dim);
-	size_t		bytes = SRM_PANEL / srm_pack_group(a->compute) * SRM_PANEL * 4;
+	size_t		n_lanes = srm_pack_lanes(srm_packing_of(a->compute), a->head_dim);
+	size_t		bytes = SRM_PANEL / srm_pack_group(srm_packing_of(a->compute)) * SRM_PANEL * 4;
 
 	for (size_t i = 0; i < n_lanes; i++)
 		assert_memory_equal(srm_keys_panel(a, head, a_first) + i * SRM_PANEL * 4,

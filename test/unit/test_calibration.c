@@ -76,13 +76,13 @@ check_gathering(size_t m, size_t n, SrmCompute compute, int n_threads)
 	SrmThreads *threads = srm_threads_start(n_threads, &status);
 
 	w.compute = compute;
-	w.layout = compute;
+	w.packing = srm_packing_of(compute);
 	w.packed = NULL;
 	if (compute != SRM_COMPUTE_F32)
 	{
-		char	   *packed = srm_arena_alloc(arena, srm_pack_bytes(compute, w.rows, n), &status);
+		char	   *packed = srm_arena_alloc(arena, srm_pack_bytes(w.packing, w.rows, n), &status);
 
-		srm_pack_rows(packed, &w, compute, 0, w.rows);
+		srm_pack_rows(packed, &w, w.packing, 0, w.rows);
 		w.packed = packed;
 	}
 	assert_true(forward_linear(without, x, &w, NULL, m, threads, &status));
@@ -374,7 +374,7 @@ check_model(const char *name)
 	srm_calibration_free(calibration);
 }
 
-/* scores of texts that a copy was calibrated by are nearer, in all layouts of tensors */
+/* scores of texts that a copy was calibrated by are nearer, however tensors are laid out */
 static void
 test_models(void **state)
 {

@@ -14,43 +14,44 @@
 #include "random_decoder.h"
 
 static const SrmCompute all_kinds[] = {SRM_COMPUTE_F32, SRM_COMPUTE_BF16, SRM_COMPUTE_INT8, SRM_COMPUTE_W8};
+static const SrmPacking all_packings[] = {SRM_PACKING_F32, SRM_PACKING_BF16, SRM_PACKING_INT8, SRM_PACKING_W8};
 
 #define N_KINDS	(sizeof(all_kinds) / sizeof(all_kinds[0]))
 
 /* packed weights */
 
 static void *
-pack(const SrmMatrix *w, SrmCompute compute)
+pack(const SrmMatrix *w, SrmPacking packing)
 {
-	size_t		size = srm_pack_bytes(compute, w->rows, w->cols);
+	size_t		size = srm_pack_bytes(packing, w->rows, w->cols);
 	void	   *packed = allocate(size);
 
 	assert_int_equal(size % 64, 0);
 	memset(packed, 0xFF, size);
-	srm_pack_rows(packed, w, compute, 0, w->rows);
+	srm_pack_rows(packed, w, packing, 0, w->rows);
 	return packed;
 }
 
 /* What a row may lose: nothing in f32, half a unit of bfloat, half a step of 1 / 127. */
 static float
-packing_error(SrmCompute compute, float value, float greatest)
+packing_error(SrmPacking packing, float value, float greatest)
 {
-	if (compute == SRM_COMPUTE_F32)
+	if (packing == SRM_PACKING_F32)
 		return 0.0f;
-	return compute == SRM_COMPUTE_BF16 ? fabsf(value) / 256 : greatest / 127 * 0.50001f;
+	return packing == SRM_PACKING_BF16 ? fabsf(value) / 256 : greatest / 127 * 0.50001f;
 }
 
 static void
-check_pack(size_t rows, size_t cols, SrmDtype dtype, SrmCompute compute)
+check_pack(size_t rows, size_t cols, SrmDtype dtype, SrmPacking packing)
 {
 	RandomState random = {.arena = arena, .seed = rows * 7 + cols};
 	SrmMatrix	w = random_matrix(&random, rows, cols, dtype);
-	void	   *packed = pack(&w, compute);
+	void	   *packed = pack(&w, packing);
 	float	   *row = allocate(cols * sizeof(float));
 
 	for (size_t i = 0; i < rows; i++)
 	{
-		size_t		width = compute == SRM_COMPUTE_W8 ? SRM_SCALE_COLS : cols;	/* that share a scale */
+		size_t		width = packing == SRM_PACKING_W8 ? SRM_SCALE_COLS : cols;	/* that share a scale */
 
 		srm_matrix_read(&w, i * cols, cols, row);
 		for (size_t j = 0; j < cols; j++)
@@ -59,13 +60,13 @@ check_pack(size_t rows, size_t cols, SrmDtype dtype, SrmCompute compute)
 
 			for (size_t k = j / width * width; k < cols && k < (j / width + 1) * width; k++)
 				greatest = fmaxf(greatest, fabsf(row[k]));
-			assert_true(fabsf(read_packed(packed, compute, cols, i, j) - row[j]) <=
-						packing_error(compute, row[j], greatest));
+			assert_true(fabsf(read_packed(packed, packing, cols, i, j) - row[j]) <=
+						packing_error(packing, row[j], greatest));
 		}
 	}
 	for (size_t i = rows; i % SRM_PANEL != 0; i++)
 		for (size_t j = 0; j < cols; j++)
-			assert_true(read_packed(packed, compute, cols, i, j) == 0.0f);
+			assert_true(read_packed(packed, packing, cols, i, j) == 0.0f);
 }
 
 /* every element is found again, at all edges; bf16 takes bfloats and f32 anything as it is */
@@ -78,9 +79,9 @@ test_pack(void **state)
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
 		for (size_t kind = 0; kind < N_KINDS; kind++)
 		{
-			check_pack(sizes[i][0], sizes[i][1], SRM_F32, all_kinds[kind]);
-			check_pack(sizes[i][0], sizes[i][1], SRM_F16, all_kinds[kind]);
-			check_pack(sizes[i][0], sizes[i][1], SRM_BF16, all_kinds[kind]);
+			check_pack(sizes[i][0], sizes[i][1], SRM_F32, all_packings[kind]);
+			check_pack(sizes[i][0], sizes[i][1], SRM_F16, all_packings[kind]);
+			check_pack(sizes[i][0], sizes[i][1], SRM_BF16, all_packings[kind]);
 		}
 }
 
@@ -91,10 +92,10 @@ test_pack_exactly(void **state)
 	RandomState random = {.arena = arena, .seed = 8};
 	SrmMatrix	bfloats = random_matrix(&random, 37, 45, SRM_BF16);
 	SrmMatrix	bytes = random_matrix(&random, 37, 45, SRM_INT8);
-	const void *packed_bfloats = pack(&bfloats, SRM_COMPUTE_BF16);
+	const void *packed_bfloats = pack(&bfloats, SRM_PACKING_BF16);
 	SrmMatrix	groups = random_matrix(&random, 37, 145, SRM_W8);
-	const void *packed_bytes = pack(&bytes, SRM_COMPUTE_INT8);
-	const void *packed_groups = pack(&groups, SRM_COMPUTE_W8);
+	const void *packed_bytes = pack(&bytes, SRM_PACKING_INT8);
+	const void *packed_groups = pack(&groups, SRM_PACKING_W8);
 
 	(void) state;
 	for (size_t i = 0; i < 37; i++)
@@ -105,8 +106,8 @@ test_pack_exactly(void **state)
 
 			srm_matrix_read(&bfloats, i * 45 + j, 1, &bfloat);
 			srm_matrix_read(&bytes, i * 45 + j, 1, &byte);
-			assert_true(read_packed(packed_bfloats, SRM_COMPUTE_BF16, 45, i, j) == bfloat);
-			assert_true(read_packed(packed_bytes, SRM_COMPUTE_INT8, 45, i, j) == byte);
+			assert_true(read_packed(packed_bfloats, SRM_PACKING_BF16, 45, i, j) == bfloat);
+			assert_true(read_packed(packed_bytes, SRM_PACKING_INT8, 45, i, j) == byte);
 		}
 	for (size_t i = 0; i < 37; i++)
 		for (size_t j = 0; j < 145; j++)
@@ -114,7 +115,7 @@ test_pack_exactly(void **state)
 			float		byte;
 
 			srm_matrix_read(&groups, i * 145 + j, 1, &byte);
-			assert_true(read_packed(packed_groups, SRM_COMPUTE_W8, 145, i, j) == byte);
+			assert_true(read_packed(packed_groups, SRM_PACKING_W8, 145, i, j) == byte);
 		}
 }
 
@@ -128,14 +129,14 @@ test_pack_rows(void **state)
 	(void) state;
 	for (size_t kind = 0; kind < N_KINDS; kind++)
 	{
-		size_t		size = srm_pack_bytes(all_kinds[kind], 101, 77);
-		void	   *whole = pack(&w, all_kinds[kind]);
+		size_t		size = srm_pack_bytes(all_packings[kind], 101, 77);
+		void	   *whole = pack(&w, all_packings[kind]);
 		void	   *pieces = allocate(size);
 
 		memset(pieces, 0x55, size);
-		srm_pack_rows(pieces, &w, all_kinds[kind], 96, 5);
-		srm_pack_rows(pieces, &w, all_kinds[kind], 0, 32);
-		srm_pack_rows(pieces, &w, all_kinds[kind], 32, 64);
+		srm_pack_rows(pieces, &w, all_packings[kind], 96, 5);
+		srm_pack_rows(pieces, &w, all_packings[kind], 0, 32);
+		srm_pack_rows(pieces, &w, all_packings[kind], 32, 64);
 		assert_memory_equal(whole, pieces, size);
 	}
 }
@@ -152,8 +153,8 @@ test_pack_extremes(void **state)
 		{
 			float		data[3] = {0.0f, values[i], 0.0f};
 			SrmMatrix	w = {.data = data, .dtype = SRM_F32, .rows = 1, .cols = 3};
-			void	   *packed = pack(&w, all_kinds[kind]);
-			float		value = read_packed(packed, all_kinds[kind], 3, 0, 1);
+			void	   *packed = pack(&w, all_packings[kind]);
+			float		value = read_packed(packed, all_packings[kind], 3, 0, 1);
 
 			if (isfinite(values[i]))
 				assert_true(fabsf(value - values[i]) <= fabsf(values[i]) / 200 + 1e-41f);
@@ -171,17 +172,17 @@ static void
 test_pack_sizes(void **state)
 {
 	(void) state;
-	assert_int_equal(srm_pack_bytes(SRM_COMPUTE_F32, 33, 17), 2 * 32 * 32 * 4);
-	assert_int_equal(srm_pack_bytes(SRM_COMPUTE_BF16, 33, 17), 2 * 32 * 16 * 4);
-	assert_int_equal(srm_pack_bytes(SRM_COMPUTE_INT8, 33, 65), 2 * (32 * 32 * 4 + 256));
-	assert_int_equal(srm_pack_bytes(SRM_COMPUTE_W8, 33, 65), 2 * (32 * 32 * 4 + 256));
-	assert_int_equal(srm_pack_bytes(SRM_COMPUTE_W8, 33, 64), 2 * (32 * 16 * 4 + 128));
-	assert_int_equal(srm_pack_bytes(SRM_COMPUTE_F32, SIZE_MAX, 64), 0);
-	assert_int_equal(srm_pack_bytes(SRM_COMPUTE_W8, 1, SIZE_MAX), 0);
-	assert_int_equal(srm_pack_bytes(SRM_COMPUTE_F32, 1, SIZE_MAX), 0);
-	assert_int_equal(srm_pack_bytes(SRM_COMPUTE_INT8, SIZE_MAX / 2, SIZE_MAX), 0);
+	assert_int_equal(srm_pack_bytes(SRM_PACKING_F32, 33, 17), 2 * 32 * 32 * 4);
+	assert_int_equal(srm_pack_bytes(SRM_PACKING_BF16, 33, 17), 2 * 32 * 16 * 4);
+	assert_int_equal(srm_pack_bytes(SRM_PACKING_INT8, 33, 65), 2 * (32 * 32 * 4 + 256));
+	assert_int_equal(srm_pack_bytes(SRM_PACKING_W8, 33, 65), 2 * (32 * 32 * 4 + 256));
+	assert_int_equal(srm_pack_bytes(SRM_PACKING_W8, 33, 64), 2 * (32 * 16 * 4 + 128));
+	assert_int_equal(srm_pack_bytes(SRM_PACKING_F32, SIZE_MAX, 64), 0);
+	assert_int_equal(srm_pack_bytes(SRM_PACKING_W8, 1, SIZE_MAX), 0);
+	assert_int_equal(srm_pack_bytes(SRM_PACKING_F32, 1, SIZE_MAX), 0);
+	assert_int_equal(srm_pack_bytes(SRM_PACKING_INT8, SIZE_MAX / 2, SIZE_MAX), 0);
 	for (size_t kind = 0; kind < N_KINDS; kind++)
-		assert_int_equal(strncmp(srm_pack_layout(all_kinds[kind]),
+		assert_int_equal(strncmp(srm_packing_name(all_packings[kind]),
 								 srm_compute_name(all_kinds[kind]),
 								 strlen(srm_compute_name(all_kinds[kind]))), 0);
 }
@@ -232,8 +233,8 @@ rounded(SrmCompute compute, float value)
 
 	if (compute != SRM_COMPUTE_BF16)
 		return value;
-	srm_pack_rows(packed, &one, compute, 0, one.rows);
-	return read_packed(packed, compute, 1, 0, 0);
+	srm_pack_rows(packed, &one, SRM_PACKING_BF16, 0, one.rows);
+	return read_packed(packed, SRM_PACKING_BF16, 1, 0, 0);
 }
 
 /*
@@ -252,7 +253,7 @@ product_error(const Product *product, size_t row, size_t col)
 		greatest = fmaxf(greatest, fabsf(product->x[row * product->w.cols + k]));
 	for (size_t k = 0; k < product->w.cols; k++)
 		error += 0.5001 * greatest / 127 *
-			fabs(read_packed(product->w.packed, SRM_COMPUTE_INT8, product->w.cols, col, k));
+			fabs(read_packed(product->w.packed, SRM_PACKING_INT8, product->w.cols, col, k));
 	return error;
 }
 
@@ -269,7 +270,7 @@ check_product(const Product *product)
 
 			for (size_t k = 0; k < w->cols; k++)
 				sum += rounded(w->compute, product->x[i * w->cols + k]) *
-					read_packed(w->packed, w->compute, w->cols, j, k);
+					read_packed(w->packed, w->packing, w->cols, j, k);
 			assert_true(fabs(product->out[i * w->rows + j] - sum) <= product_error(product, i, j));
 		}
 }
@@ -487,7 +488,7 @@ test_unpacked(void **state)
 	assert_memory_equal(product.out, first, product.m * product.w.rows * sizeof(float));
 }
 
-/* Weights of a dtype wait for f32 in a smaller layout, and give the bits of those that are not packed. */
+/* Weights of a dtype wait for f32 in a smaller packing, and give the bits of those that are not packed. */
 static void
 check_unpacked_from(SrmDtype dtype, size_t rows, size_t cols)
 {
@@ -499,9 +500,9 @@ check_unpacked_from(SrmDtype dtype, size_t rows, size_t cols)
 	product.w = random_matrix(&random, rows, cols, dtype);
 	multiply(&product, 1);
 	memcpy(plain, product.out, size);
-	product.w.layout = srm_pack_layout_for(SRM_COMPUTE_F32, dtype);
-	assert_int_not_equal(product.w.layout, SRM_COMPUTE_F32);
-	product.w.packed = pack(&product.w, product.w.layout);
+	product.w.packing = srm_packing_for(SRM_COMPUTE_F32, dtype);
+	assert_int_not_equal(product.w.packing, SRM_PACKING_F32);
+	product.w.packed = pack(&product.w, product.w.packing);
 	for (int n_threads = 1; n_threads <= 3; n_threads++)
 	{
 		multiply(&product, n_threads);
@@ -510,7 +511,7 @@ check_unpacked_from(SrmDtype dtype, size_t rows, size_t cols)
 }
 
 static void
-check_layouts(SrmCompute compute)
+check_packings(SrmCompute compute)
 {
 	static const size_t shapes[][2] = {{1, 1}, {32, 64}, {70, 700}, {33, 65}, {96, 15}};
 
@@ -523,12 +524,12 @@ check_layouts(SrmCompute compute)
 }
 
 static void
-test_layouts(void **state)
+test_packings(void **state)
 {
 	(void) state;
-	assert_int_equal(srm_pack_layout_for(SRM_COMPUTE_F32, SRM_F16), SRM_COMPUTE_F32);
-	assert_int_equal(srm_pack_layout_for(SRM_COMPUTE_BF16, SRM_INT8), SRM_COMPUTE_BF16);
-	with_each_set(check_layouts);
+	assert_int_equal(srm_packing_for(SRM_COMPUTE_F32, SRM_F16), SRM_PACKING_F32);
+	assert_int_equal(srm_packing_for(SRM_COMPUTE_BF16, SRM_INT8), SRM_PACKING_BF16);
+	with_each_set(check_packings);
 }
 
 static void
@@ -581,7 +582,7 @@ check_outliers(SrmCompute compute)
 			for (size_t k = 0; k < 600; k++)
 			{
 				double		value = rounded(compute, product.x[i * 600 + k]) *
-					read_packed(product.w.packed, compute, 600, j, k);
+					read_packed(product.w.packed, product.w.packing, 600, j, k);
 
 				sum += value;
 				size += fabs(value);
@@ -706,7 +707,7 @@ main(void)
 		TEST(test_parts),
 		TEST(test_source),
 		TEST(test_unpacked),
-		TEST(test_layouts),
+		TEST(test_packings),
 		TEST(test_not_finite),
 		TEST(test_outliers),
 		TEST(test_sets_agree),

@@ -316,7 +316,7 @@ check_places(const SrmKernels *kernels, const Inputs *inputs)
 static void
 compare_bytes(const SrmKernels *kernels, const Inputs *inputs)
 {
-	size_t		n_bytes = 4 * srm_pack_lanes(SRM_COMPUTE_INT8, inputs->n);
+	size_t		n_bytes = 4 * srm_pack_lanes(SRM_PACKING_INT8, inputs->n);
 	char		out[MAX_LENGTH + 64 + sizeof(SrmRowScale)] __attribute__((aligned(64)));
 	char		expected[MAX_LENGTH + 64 + sizeof(SrmRowScale)] __attribute__((aligned(64)));
 	const SrmRowScale *scale = (const SrmRowScale *) (const void *) (expected + n_bytes);

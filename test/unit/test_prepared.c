@@ -42,14 +42,14 @@ check_packed(const SrmModel *model, SrmCompute compute)
 
 		for (int j = 0; j < 7; j++)
 		{
-			SrmCompute	layout = srm_pack_layout_for(compute, matrices[j]->dtype);
-			size_t		size = srm_pack_bytes(layout, matrices[j]->rows, matrices[j]->cols);
+			SrmPacking	packing = srm_packing_for(compute, matrices[j]->dtype);
+			size_t		size = srm_pack_bytes(packing, matrices[j]->rows, matrices[j]->cols);
 			void	   *expected = aligned_alloc(64, size);
 
 			assert_int_equal(matrices[j]->compute, compute);
 			assert_int_equal((uintptr_t) matrices[j]->packed % 64, 0);
-			assert_int_equal(matrices[j]->layout, layout);
-			srm_pack_rows(expected, matrices[j], layout, 0, matrices[j]->rows);
+			assert_int_equal(matrices[j]->packing, packing);
+			srm_pack_rows(expected, matrices[j], packing, 0, matrices[j]->rows);
 			assert_memory_equal(matrices[j]->packed, expected, size);
 			free(expected);
 		}

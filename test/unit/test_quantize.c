@@ -98,14 +98,14 @@ check_matrix(const SrmMatrix *small, const SrmMatrix *large)
 	assert_int_equal(small->dtype, kind->dtype);
 	assert_int_equal(small->compute, kind->compute);
 	assert_memory_equal(small->packed, large->packed,
-						srm_pack_bytes(kind->compute, small->rows, small->cols));
+						srm_pack_bytes(small->packing, small->rows, small->cols));
 	for (size_t row = 0; row < small->rows; row++)
 		for (size_t col = 0; col < small->cols; col++)
 		{
 			float		value;
 
 			srm_matrix_read(small, row * small->cols + col, 1, &value);
-			assert_true(value == read_packed(large->packed, kind->compute, large->cols, row, col));
+			assert_true(value == read_packed(large->packed, large->packing, large->cols, row, col));
 		}
 }
 

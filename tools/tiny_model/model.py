@@ -1,4 +1,4 @@
-"""The decoder (Llama layout), its value head, and the aggregator over sentences."""
+"""The decoder (as of Llama), its value head, and the aggregator over sentences."""
 
 from dataclasses import dataclass
 

@@ -89,7 +89,7 @@ use_matrix(const SrmPreparedMatrix *entry, const char *data)
 	}
 	entry->matrix->packed = data;
 	entry->matrix->compute = entry->compute;
-	entry->matrix->layout = entry->layout;
+	entry->matrix->packing = entry->packing;
 }
 
 /* In large pages where the file system has them: a new process takes a fault for each page. */
@@ -173,7 +173,7 @@ pack_matrix(Maker *maker, const SrmPreparedMatrix *entry, void *out)
 		if (!srm_continue(maker->stop, maker->status) ||
 			!load_rows(maker, entry->matrix, first, n))
 			return false;
-		srm_pack_rows(out, entry->matrix, entry->layout, first, n);
+		srm_pack_rows(out, entry->matrix, entry->packing, first, n);
 	}
 	srm_files_release(maker->model->files);
 	return true;
@@ -217,7 +217,7 @@ srm_prepared_check_memory(const SrmModelOptions *options, const char *directory,
 	return srm_fail_hint(status, "Raise the limit, or take a smaller model.");
 }
 
-/* The same layout in memory of this process. */
+/* The same in memory of this process. */
 static bool
 pack_privately(Maker *maker)
 {

@@ -10,7 +10,7 @@
 
 /*
  * Removes from a directory of prepared files those of models that are gone, with their locks,
- * those of other layouts, those of other kinds of arithmetic for the same
+ * those of other packings, those of other kinds of arithmetic for the same
  * model that were made before its files changed, and what crashes left behind.
  * The file of key has just been made and stays; NULL: none has.  What does not look like a
  * file of ours stays, too.

@@ -70,7 +70,7 @@ static size_t
 stored_bytes(const SrmPreparedMatrix *entry)
 {
 	return entry->is_copy ? srm_prepared_source_bytes(entry->matrix) :
-		srm_pack_bytes(entry->layout, entry->matrix->rows, entry->matrix->cols);
+		srm_pack_bytes(entry->packing, entry->matrix->rows, entry->matrix->cols);
 }
 
 /*
@@ -96,7 +96,7 @@ place(SrmPreparedPlan *plan, int compute, SrmStatus *status)
 		const SrmMatrix *matrix = entry->matrix;
 
 		entry->compute = compute < 0 ? auto_compute(matrix) : (SrmCompute) compute;
-		entry->layout = matrix->change != NULL ? entry->compute : srm_pack_layout_for(entry->compute, matrix->dtype);
+		entry->packing = matrix->change != NULL ? srm_packing_of(entry->compute) : srm_packing_for(entry->compute, matrix->dtype);
 		entry->offset = end;
 		entry->size = stored_bytes(entry);
 		if (entry->size == 0 || entry->size > MAX_SIZE - end)
@@ -157,12 +157,12 @@ srm_prepared_plan(SrmPreparedPlan *plan, SrmModel *model, int compute, SrmArena 
 	return place(plan, compute, status);
 }
 
-/* The layouts of all kinds: when one changes, no old file is used. */
+/* The packings of all kinds: when one changes, no old file is used. */
 static void
-print_layout(char *out, size_t size)
+print_packings(char *out, size_t size)
 {
-	snprintf(out, size, "%s %s %s %s", srm_pack_layout(SRM_COMPUTE_F32),
-			 srm_pack_layout(SRM_COMPUTE_BF16), srm_pack_layout(SRM_COMPUTE_INT8), srm_pack_layout(SRM_COMPUTE_W8));
+	snprintf(out, size, "%s %s %s %s", srm_packing_name(SRM_PACKING_F32),
+			 srm_packing_name(SRM_PACKING_BF16), srm_packing_name(SRM_PACKING_INT8), srm_packing_name(SRM_PACKING_W8));
 }
 
 uint64_t
@@ -186,7 +186,7 @@ fill_header(SrmPreparedHeader *header, const SrmPreparedPlan *plan, const char *
 	header->n_matrices = (uint32_t) plan->n;
 	header->size = plan->size;
 	memcpy(header->files, plan->identity.files, sizeof(header->files));
-	print_layout(header->layout, sizeof(header->layout));
+	print_packings(header->packings, sizeof(header->packings));
 	snprintf(header->digest, sizeof(header->digest), "%s", digest);
 	snprintf(header->directory, sizeof(header->directory), "%s", plan->identity.directory);
 }
@@ -196,7 +196,7 @@ fill_entry(SrmPreparedEntry *entry, const SrmPreparedMatrix *matrix)
 {
 	entry->rows = matrix->matrix->rows;
 	entry->cols = matrix->matrix->cols;
-	entry->layout = matrix->is_copy ? COPIED + matrix->matrix->dtype : (uint64_t) matrix->layout;
+	entry->packing = matrix->is_copy ? COPIED + matrix->matrix->dtype : (uint64_t) matrix->packing;
 	entry->offset = matrix->offset;
 	entry->size = matrix->size;
 }
@@ -291,11 +291,11 @@ srm_prepared_check(const SrmPreparedPlan *plan, const void *data, size_t size, b
 bool
 srm_prepared_is_current(const SrmPreparedHeader *header)
 {
-	char		layout[sizeof(header->layout)] = {0};
+	char		packings[sizeof(header->packings)] = {0};
 
-	print_layout(layout, sizeof(layout));
+	print_packings(packings, sizeof(packings));
 	return memcmp(header->magic, MAGIC, sizeof(header->magic)) == 0 &&
 		header->byte_order == BYTE_ORDER_MARK &&
-		memcmp(header->layout, layout, sizeof(layout)) == 0 &&
+		memcmp(header->packings, packings, sizeof(packings)) == 0 &&
 		memchr(header->directory, '\0', sizeof(header->directory)) != NULL;
 }

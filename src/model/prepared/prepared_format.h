@@ -35,7 +35,7 @@ typedef struct SrmPreparedMatrix
 	SrmMatrix  *matrix;
 	bool		is_copy;		/* of the rows from data on as they are */
 	SrmCompute	compute;		/* of products with a packed form */
-	SrmCompute	layout;			/* of a packed form */
+	SrmPacking	packing;
 	size_t		offset;			/* in the file */
 	size_t		size;			/* bytes */
 } SrmPreparedMatrix;
@@ -58,7 +58,7 @@ typedef struct SrmPreparedHeader
 	uint32_t	n_matrices;
 	uint64_t	size;
 	uint64_t	files[2];
-	char		layout[128];
+	char		packings[128];	/* their names */
 	char		digest[72];		/* of the model's directory, as hexadecimal text */
 	char		directory[SRM_PREPARED_DIRECTORY];
 	uint64_t	file_digests[SRM_DIGEST_FILES]; /* see srm_prepared_file_digest(); then 0 */
@@ -70,7 +70,7 @@ typedef struct SrmPreparedEntry
 {
 	uint64_t	rows;
 	uint64_t	cols;
-	uint64_t	layout;
+	uint64_t	packing;		/* or that it is a copy, with its dtype */
 	uint64_t	offset;
 	uint64_t	size;
 	uint64_t	sample;			/* checksum of the first SRM_PREPARED_SAMPLE bytes */
@@ -115,7 +115,7 @@ extern uint64_t srm_prepared_header_checksum(const SrmPreparedHeader *header,
 /* The checksum of a piece, seeded with that of the pieces before. */
 extern uint64_t srm_prepared_sum(uint64_t sum, const char *data, size_t size);
 
-/* Whether a header, of any bytes, is one of this build's layout. */
+/* Whether a header, of any bytes, is one of this build's format. */
 extern bool srm_prepared_is_current(const SrmPreparedHeader *header);
 
 #endif							/* SRM_PREPARED_FORMAT_H */

@@ -33,7 +33,7 @@ extern bool srm_prepared_tokenizer(SrmModel *model, const SrmTokenizerFiles *fil
  */
 extern bool srm_prepared_tokenizer_check(const char *data, size_t size, const char *directory);
 
-/* Whether an open file is one of this build's layout of a model directory that exists. */
+/* Whether an open file is one of this build's format, of a model directory that exists. */
 extern bool srm_prepared_tokenizer_is_current(int fd);
 
 #endif							/* SRM_PREPARED_TOKENIZER_H */
