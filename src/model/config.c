@@ -256,18 +256,21 @@ read_scale(SrmConfigReader *reader, const SrmJson *json, SrmModelSettings *setti
 
 /* "compute": which arithmetic the model asks for. */
 static bool
-read_compute(SrmConfigReader *reader, const SrmJson *json, int *compute)
+read_compute(SrmConfigReader *reader, const SrmJson *json, SrmComputeChoice *choice)
 {
 	const char *name;
 
 	if (!srm_json_get_string(json, "compute", "auto", &name, reader->status))
 		return false;
-	*compute = SRM_COMPUTE_AUTO;
+	*choice = SRM_CHOICE_AUTO;
 	if (strcmp(name, "auto") == 0)
 		return true;
-	for (*compute = SRM_COMPUTE_F32; *compute < SRM_N_COMPUTES; (*compute)++)
-		if (strcmp(name, srm_compute_name((SrmCompute) *compute)) == 0)
+	for (SrmCompute compute = SRM_COMPUTE_F32; compute < SRM_N_COMPUTES; compute++)
+		if (strcmp(name, srm_compute_name(compute)) == 0)
+		{
+			*choice = (SrmComputeChoice) compute;
 			return true;
+		}
 	srm_fail(reader->status, SRM_NOT_SUPPORTED, "arithmetic \"%s\" of the model is not supported", name);
 	return srm_fail_detail(reader->status, "\"compute\" is \"auto\", \"f32\", \"bf16\", \"int8\" or \"w8\".");
 }
@@ -437,7 +440,7 @@ read_settings(SrmConfigReader *reader)
 		!read_roles(reader, json, settings) ||
 		!keep_string(reader, json, "quantization", NULL, MAX_NAME_LENGTH, &settings->quantization) ||
 		!read_agreement(reader, json, &settings->agreement) ||
-		!read_compute(reader, json, &settings->compute) ||
+		!read_compute(reader, json, &settings->compute_choice) ||
 		!srm_json_get_int(json, "attention_dim", 1, MAX_DIM, 0, &dim, reader->status))
 		return false;
 	if (strcmp(settings->marker_layout, SRM_MARKER_LAYOUT_PAPER) != 0 &&

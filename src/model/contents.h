@@ -17,18 +17,22 @@
 #include "nn/stack.h"
 #include "tokenizer/tokenizer.h"
 
-/* Which arithmetic products use: one of these, or an SrmCompute. */
+/* Which arithmetic is asked for: a kind, with the value of its SrmCompute, or what leaves that open. */
 typedef enum SrmComputeChoice
 {
-	SRM_COMPUTE_PLAIN = -3,		/* weights as they are in the files: slower, and in f32 */
-	SRM_COMPUTE_OF_MODEL = -2,	/* what the model's settings say */
-	SRM_COMPUTE_AUTO = -1		/* what keeps the weights as published, see kernel/pack.h */
+	SRM_CHOICE_PLAIN = -3,		/* weights as they are in the files: slower, and in f32 */
+	SRM_CHOICE_OF_MODEL = -2,	/* what the model's settings say */
+	SRM_CHOICE_AUTO = -1,		/* what keeps the weights as published, see kernel/pack.h */
+	SRM_CHOICE_F32 = SRM_COMPUTE_F32,
+	SRM_CHOICE_BF16 = SRM_COMPUTE_BF16,
+	SRM_CHOICE_INT8 = SRM_COMPUTE_INT8,
+	SRM_CHOICE_W8 = SRM_COMPUTE_W8
 } SrmComputeChoice;
 
 /* How to open a model. */
 typedef struct SrmModelOptions
 {
-	int			compute;		/* an SrmComputeChoice or an SrmCompute */
+	SrmComputeChoice compute_choice;
 	const char *prepared;		/* directory of prepared weights; NULL: in memory */
 	unsigned	mode;			/* of that directory, if it has to be made */
 	bool		base;			/* to be trained: the value head and the aggregator may be missing */
@@ -39,7 +43,7 @@ typedef struct SrmModelOptions
 /* The weights of the layers as products read them. */
 typedef struct SrmPrepared
 {
-	const char *compute;		/* "f32", "bf16", "int8", "w8" or "mixed"; NULL: not prepared */
+	const char *compute_name;	/* "f32", "bf16", "int8", "w8" or "mixed"; NULL: not prepared */
 	size_t		bytes;
 	bool		is_private;		/* in this process's memory, not in a file */
 	SrmStatus	problem;		/* why it is, where a directory was given */
@@ -82,7 +86,7 @@ typedef struct SrmModelSettings
 	size_t		n_response_roles;
 	double		threshold;		/* of a segmenter: of the probability that a sentence ends; */
 	size_t		stride;			/* and tokens from one chunk to the next */
-	int			compute;		/* SRM_COMPUTE_AUTO or an SrmCompute */
+	SrmComputeChoice compute_choice;	/* SRM_CHOICE_AUTO or a kind */
 	const char *quantization;	/* NULL, or "int8" or "w8": maps of the layers have scales */
 	SrmAgreement agreement;
 	bool		has_scale;		/* mean and std are given */

@@ -30,7 +30,7 @@
 static bool
 is_plain(const SrmModelOptions *options)
 {
-	return options == NULL || options->compute == SRM_COMPUTE_PLAIN;
+	return options == NULL || options->compute_choice == SRM_CHOICE_PLAIN;
 }
 
 /* Looks at the room before the first byte is read. */
@@ -318,7 +318,7 @@ size_t
 srm_model_private_bytes(const SrmModel *model)
 {
 	return srm_arena_used(model->arena) +
-		(model->prepared.compute == NULL ? srm_files_size(model->files) : 0);
+		(model->prepared.compute_name == NULL ? srm_files_size(model->files) : 0);
 }
 
 void

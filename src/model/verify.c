@@ -17,7 +17,7 @@
 #include "kernel/pack.h"
 #include "model/prepared/prepared_verify.h"
 
-/* Names of kinds of arithmetic, see model->prepared.compute. */
+/* Names of kinds of arithmetic, see model->prepared.compute_name. */
 static const char *const kinds[] = {"f32", "bf16", "int8", "w8", "mixed"};
 
 #define N_KINDS		(sizeof(kinds) / sizeof(kinds[0]))
@@ -131,7 +131,7 @@ verify_kinds(Verifier *verifier, SrmPreparedVerifier *files)
 
 	for (size_t i = 0; i < N_KINDS; i++)
 	{
-		bool		is_own = prepared->data != NULL && strcmp(prepared->compute, kinds[i]) == 0;
+		bool		is_own = prepared->data != NULL && strcmp(prepared->compute_name, kinds[i]) == 0;
 
 		if (!srm_prepared_verify(files, kinds[i], is_own))
 			return false;

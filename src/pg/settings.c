@@ -39,7 +39,7 @@ int			srm_truncation = SRM_TRUNCATION_OF_MODEL;
 int			srm_max_tokens = 4096;
 int			srm_min_sentence_tokens = -1;
 int			srm_max_sentence_tokens = -1;
-int			srm_compute = SRM_COMPUTE_OF_MODEL;
+int			srm_compute = SRM_CHOICE_OF_MODEL;
 int			srm_threads = 1;
 int			srm_prompt_cache = 256 * 1024;
 int			srm_workspace = 32 * 1024;
@@ -58,11 +58,11 @@ static const struct config_enum_entry aggregation_options[] = {
 };
 
 static const struct config_enum_entry compute_options[] = {
-	{"auto", SRM_COMPUTE_OF_MODEL, false},
-	{"f32", SRM_COMPUTE_F32, false},
-	{"bf16", SRM_COMPUTE_BF16, false},
-	{"int8", SRM_COMPUTE_INT8, false},
-	{"w8", SRM_COMPUTE_W8, false},
+	{"auto", SRM_CHOICE_OF_MODEL, false},
+	{"f32", SRM_CHOICE_F32, false},
+	{"bf16", SRM_CHOICE_BF16, false},
+	{"int8", SRM_CHOICE_INT8, false},
+	{"w8", SRM_CHOICE_W8, false},
 	{NULL, 0, false}
 };
 
@@ -288,7 +288,7 @@ define_resource_settings(void)
 	DefineCustomEnumVariable("srm.compute",
 							 "Sets the arithmetic of products with weights.",
 							 "\"auto\" stands for what the model says, or for what keeps its weights as published.",
-							 &srm_compute, SRM_COMPUTE_OF_MODEL, compute_options,
+							 &srm_compute, SRM_CHOICE_OF_MODEL, compute_options,
 							 PGC_USERSET, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("srm.threads",
 							"Sets the number of threads that one call may use.",

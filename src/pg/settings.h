@@ -38,7 +38,7 @@ extern int	srm_truncation;
 extern int	srm_max_tokens;
 extern int	srm_min_sentence_tokens;	/* -1: the model's own */
 extern int	srm_max_sentence_tokens;	/* the same */
-extern int	srm_compute;		/* SRM_COMPUTE_OF_MODEL for "auto", or an SrmCompute */
+extern int	srm_compute;		/* an SrmComputeChoice; SRM_CHOICE_OF_MODEL for "auto" */
 extern int	srm_threads;
 extern int	srm_prompt_cache;	/* kB */
 extern int	srm_workspace;		/* kB */

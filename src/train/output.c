@@ -342,7 +342,7 @@ copy_tensor(Output *output, const SrmTensor *tensor)
 		if (!srm_files_load(output->base->files, tensor->data + start, n, output->status) ||
 			!srm_writer_append(output->writer, tensor->data + start, n, output->stop, output->status))
 			return false;
-		if (output->base->prepared.compute != NULL)
+		if (output->base->prepared.compute_name != NULL)
 			srm_files_release(output->base->files);
 	}
 	return true;

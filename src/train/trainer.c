@@ -181,13 +181,13 @@ static bool
 open_parts(SrmTrainer *trainer, const SrmStop *stop, SrmStatus *status)
 {
 	const SrmTrainOptions *options = &trainer->options;
-	SrmModelOptions how = {.compute = SRM_COMPUTE_PLAIN,.prepared = options->prepared,
+	SrmModelOptions how = {.compute_choice = SRM_CHOICE_PLAIN,.prepared = options->prepared,
 		.mode = options->directory_mode,.base = true,.path = options->path,.memory_limit = options->memory_limit
 	};
 
 	/* Frozen states come from the products that scoring has */
 	if (options->part == SRM_TRAIN_HEAD)
-		how.compute = SRM_COMPUTE_AUTO;
+		how.compute_choice = SRM_CHOICE_AUTO;
 	trainer->model = srm_model_open(options->base, &how, stop, status);
 	trainer->options.path = NULL;	/* nobody looks there any more */
 	if (trainer->model == NULL || !complete_options(trainer, stop, status) || !check_base(trainer, status) ||

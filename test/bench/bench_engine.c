@@ -57,7 +57,7 @@ time_line(SrmScorer *scorer, char *line, int n_threads, SrmArena *arena, SrmStat
 int
 main(int argc, char **argv)
 {
-	SrmModelOptions options = {.compute = SRM_COMPUTE_AUTO};
+	SrmModelOptions options = {.compute_choice = SRM_CHOICE_AUTO};
 	SrmStop		stop = {0};
 	SrmScorer  *scorer;
 	SrmArena   *arena;

@@ -58,7 +58,7 @@ static void
 use(const char *directory)
 {
 	static const SrmMessage messages[] = {{.role = "user",.content = "Hi.",.content_length = 3}, {.role = "assistant",.content = "It is. No.",.content_length = 10}};
-	SrmModelOptions options = {.compute = SRM_COMPUTE_AUTO};
+	SrmModelOptions options = {.compute_choice = SRM_CHOICE_AUTO};
 	SrmStatus	status;
 	SrmArena   *arena;
 	SrmScorer  *scorer;

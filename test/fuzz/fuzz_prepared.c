@@ -46,7 +46,7 @@ static void
 score(SrmStatus *status)
 {
 	static const SrmMessage messages[] = {{.role = "user",.content = "Hi.",.content_length = 3}, {.role = "assistant",.content = "It is. No.",.content_length = 10}};
-	SrmModelOptions options = {.compute = SRM_COMPUTE_F32,.prepared = prepared,.mode = 0700};
+	SrmModelOptions options = {.compute_choice = SRM_CHOICE_F32,.prepared = prepared,.mode = 0700};
 	SrmArena   *arena = srm_arena_create(status);
 	SrmScorer  *scorer = srm_scorer_open(model, &options, NULL, status);
 	SrmScoreOptions how;

@@ -25,7 +25,7 @@ set_up(void **state)
 	srm_status_init(&status);
 	snprintf(fixture, sizeof(fixture), "/tmp/srm-prepared-model.%ld", (long) getpid());
 	snprintf(directory, sizeof(directory), "/tmp/srm-prepared.%ld", (long) getpid());
-	options = (SrmModelOptions) {.compute = SRM_COMPUTE_AUTO,.prepared = directory,.mode = 0700};
+	options = (SrmModelOptions) {.compute_choice = SRM_CHOICE_AUTO,.prepared = directory,.mode = 0700};
 	copy_model("llama");
 	return 0;
 }

@@ -63,9 +63,9 @@ tear_down(void **state)
 }
 
 static SrmModel *
-open_with(int compute)
+open_with(SrmComputeChoice choice)
 {
-	SrmModelOptions options = {.compute = compute};
+	SrmModelOptions options = {.compute_choice = choice};
 	SrmModel   *model = srm_model_open(fixture, &options, NULL, &status);
 
 	if (model == NULL)
@@ -122,7 +122,7 @@ compare_matrix(const SrmModel *model, const SrmMatrix *matrix, const char *name,
 static void
 compare_weights(void)
 {
-	SrmModel   *model = open_with(SRM_COMPUTE_PLAIN);
+	SrmModel   *model = open_with(SRM_CHOICE_PLAIN);
 	const SrmLayer *layers = model->decoder.layers;
 
 	assert_string_equal(model->base, "llama");
@@ -159,11 +159,11 @@ test_quantized_base(void **state)
 	srm_writer_close(writer);
 	compare_weights();
 
-	model = open_with(SRM_COMPUTE_AUTO);
+	model = open_with(SRM_CHOICE_AUTO);
 	assert_int_equal(model->decoder.layers[0].query.compute, srm_compute_auto(SRM_BF16));
 	assert_int_equal(model->decoder.layers[0].value.compute, SRM_COMPUTE_INT8);
 	srm_model_close(model);
-	model = open_with(SRM_COMPUTE_F32);
+	model = open_with(SRM_CHOICE_F32);
 	for (size_t i = 0; i < model->decoder.layers[0].query.rows; i++)
 	{
 		const SrmMatrix *query = &model->decoder.layers[0].query;
@@ -174,7 +174,7 @@ test_quantized_base(void **state)
 	}
 	srm_model_close(model);
 	/* Whoever asks for bytes gets them, rounded anew */
-	model = open_with(SRM_COMPUTE_INT8);
+	model = open_with(SRM_CHOICE_INT8);
 	assert_int_equal(model->decoder.layers[0].query.compute, SRM_COMPUTE_INT8);
 	srm_model_close(model);
 }
@@ -240,7 +240,7 @@ test_digest(void **state)
 {
 	char		digests[3][SRM_DIGEST_LENGTH + 1];
 	char		prepared[100];
-	SrmModelOptions options = {.compute = SRM_COMPUTE_F32,.prepared = prepared,.mode = 0700};
+	SrmModelOptions options = {.compute_choice = SRM_CHOICE_F32,.prepared = prepared,.mode = 0700};
 	SrmModel   *model;
 	SrmModel   *after;
 
@@ -278,10 +278,10 @@ static void
 test_written(void **state)
 {
 	SrmWriter  *writer = srm_writer_begin(parent, "bytes", false, 0700, &status);
-	SrmModel   *model = open_with(SRM_COMPUTE_INT8);
+	SrmModel   *model = open_with(SRM_CHOICE_INT8);
 	SrmModel   *written;
 	size_t		bytes;
-	SrmModelOptions options = {.compute = SRM_COMPUTE_INT8};
+	SrmModelOptions options = {.compute_choice = SRM_CHOICE_INT8};
 
 	(void) state;
 	assert_true(srm_model_quantize(writer, fixture, NULL, &(SrmQuantizeOptions) {.dtype = SRM_INT8}, NULL, &status));
@@ -315,7 +315,7 @@ test_base(void **state)
 	char		other[100];
 	const char *directories[] = {other, parent};
 	SrmModelPath path = {.directories = directories,.n = 2};
-	SrmModelOptions options = {.compute = SRM_COMPUTE_PLAIN,.path = &path};
+	SrmModelOptions options = {.compute_choice = SRM_CHOICE_PLAIN,.path = &path};
 	SrmModel   *model;
 	SrmStatus	missing = {0};
 

@@ -292,7 +292,7 @@ score_texts(SrmScorer *reader, float *scores)
 static SrmScorer *
 open_scorer(const char *directory, SrmCompute compute)
 {
-	SrmScorer  *opened = srm_scorer_open(directory, &(SrmModelOptions) {.compute = (int) compute}, NULL, &status);
+	SrmScorer  *opened = srm_scorer_open(directory, &(SrmModelOptions) {.compute_choice = (SrmComputeChoice) compute}, NULL, &status);
 
 	if (opened == NULL)
 		fail_msg("%s: %s", directory, status.message);

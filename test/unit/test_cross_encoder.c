@@ -90,7 +90,7 @@ check_score(SrmScorer *scorer, const Pair *pair, const SrmScoreOptions *options)
 static void
 test_cross_encoder(void **state)
 {
-	static const SrmModelOptions packed = {.compute = SRM_COMPUTE_F32};
+	static const SrmModelOptions packed = {.compute_choice = SRM_CHOICE_F32};
 	char		path[256];
 	SrmStatus	status = {0};
 	const SrmJson *expected;

@@ -126,7 +126,7 @@ compare_model(const char *name, const SrmModelOptions *options)
 static void
 test_model(void **state)
 {
-	const SrmModelOptions packed = {.compute = SRM_COMPUTE_F32};
+	const SrmModelOptions packed = {.compute_choice = SRM_CHOICE_F32};
 
 	compare_model(*state, NULL);
 	compare_model(*state, &packed);

@@ -97,7 +97,7 @@ compare_conversation(Golden *golden, SrmScorer *scorer, const SrmJson *conversat
 static void
 test_head(void **state)
 {
-	const SrmModelOptions packed = {.compute = SRM_COMPUTE_F32};
+	const SrmModelOptions packed = {.compute_choice = SRM_CHOICE_F32};
 	Golden		golden = open_golden(*state, &packed);
 	const SrmJson *sequences = srm_json_member(golden.expected, "sequences");
 	const SrmJson *conversations = srm_json_member(golden.expected, "conversations");

@@ -66,7 +66,7 @@ test_made_and_reused(void **state)
 
 	(void) state;
 	assert_false(model->prepared.is_private);
-	assert_string_equal(model->prepared.compute, "f32");
+	assert_string_equal(model->prepared.compute_name, "f32");
 	assert_int_equal(model->prepared.problem.code, SRM_OK);
 	assert_true(model->prepared.bytes > 0);
 	assert_true(srm_model_digest(fixture, NULL, digest, NULL, &status));
@@ -89,15 +89,15 @@ test_kinds(void **state)
 	{
 		SrmModel   *model;
 
-		options.compute = (int) kinds[i];
+		options.compute_choice = (SrmComputeChoice) kinds[i];
 		model = open_model();
-		assert_string_equal(model->prepared.compute, srm_compute_name(kinds[i]));
+		assert_string_equal(model->prepared.compute_name, srm_compute_name(kinds[i]));
 		check_packed(model, kinds[i]);
 		srm_model_close(model);
 	}
 	assert_string_not_equal(find_file(".bf16.srm"), "");
 	assert_string_not_equal(find_file(".int8.srm"), "");
-	options.compute = SRM_COMPUTE_AUTO;
+	options.compute_choice = SRM_CHOICE_AUTO;
 	check_shared();
 	assert_string_not_equal(find_file(".f32.srm"), "");
 }
@@ -109,10 +109,10 @@ test_own_choice(void **state)
 	SrmModel   *model;
 
 	(void) state;
-	options.compute = SRM_COMPUTE_OF_MODEL;
+	options.compute_choice = SRM_CHOICE_OF_MODEL;
 	edit_file("config.json", "\"use_cache\": true", "\"srm\": {\"compute\": \"int8\"}");
 	model = open_model();
-	assert_string_equal(model->prepared.compute, "int8");
+	assert_string_equal(model->prepared.compute_name, "int8");
 	srm_model_close(model);
 	edit_file("config.json", "\"int8\"", "\"int4\"");
 	assert_null(srm_model_open(fixture, &options, NULL, &status));
@@ -134,7 +134,7 @@ test_private(void **state)
 	assert_int_equal(model->prepared.problem.code, SRM_OK);
 	check_packed(model, SRM_COMPUTE_F32);
 	assert_true(srm_model_private_bytes(model) >= model->prepared.bytes);
-	assert_null(plain->prepared.compute);
+	assert_null(plain->prepared.compute_name);
 	assert_null(plain->decoder.layers[0].query.packed);
 	srm_model_close(model);
 	srm_model_close(plain);
@@ -349,9 +349,9 @@ test_replaced(void **state)
 	ino_t		first;
 
 	(void) state;
-	options.compute = SRM_COMPUTE_BF16;
+	options.compute_choice = SRM_CHOICE_BF16;
 	check_shared();
-	options.compute = SRM_COMPUTE_AUTO;
+	options.compute_choice = SRM_CHOICE_AUTO;
 	old = open_model();
 	weights = malloc(old->prepared.bytes);
 	memcpy(weights, old->prepared.data, old->prepared.bytes);

@@ -66,7 +66,7 @@ test_reused(void **state)
 
 	(void) state;
 	check_model(true);
-	options.compute = SRM_COMPUTE_BF16;
+	options.compute_choice = SRM_CHOICE_BF16;
 	check_model(true);
 	assert_int_equal(inode(path), first);
 	unlink(path);
@@ -202,7 +202,7 @@ test_cleaned(void **state)
 	fclose(file);
 	free(bytes.data);
 
-	options.compute = SRM_COMPUTE_INT8;
+	options.compute_choice = SRM_CHOICE_INT8;
 	check_model(true);
 	assert_int_not_equal(access(abandoned, F_OK), 0);
 	assert_int_equal(access(locked, F_OK), 0);

@@ -72,9 +72,9 @@ quantize(const char *directory)
 }
 
 static SrmModel *
-open_model(const char *directory, int compute)
+open_model(const char *directory, SrmComputeChoice choice)
 {
-	SrmModelOptions options = {.compute = compute};
+	SrmModelOptions options = {.compute_choice = choice};
 	SrmModel   *model = srm_model_open(directory, &options, NULL, &status);
 
 	if (model == NULL)
@@ -121,8 +121,8 @@ check_embedding(SrmDtype dtype)
 
 	srm_status_init(&status);
 	assert_true(quantize_with("test/data/models/llama", (SrmQuantizeOptions) {.dtype = dtype,.embedding = true}));
-	small = open_model(in_parent("small"), SRM_COMPUTE_F32);
-	large = open_model("test/data/models/llama", SRM_COMPUTE_F32);
+	small = open_model(in_parent("small"), SRM_CHOICE_F32);
+	large = open_model("test/data/models/llama", SRM_CHOICE_F32);
 	a = &small->decoder.embedding;
 	b = &large->decoder.embedding;
 	assert_int_equal(a->dtype, dtype);
@@ -162,9 +162,9 @@ check_model(const char *name)
 	snprintf(source, sizeof(source), "test/data/models/%s", name);
 	if (!quantize_with(source, (SrmQuantizeOptions) {.dtype = kind->dtype}))
 		fail_msg("%s: %s %s", name, status.message, status.detail);
-	small = open_model(in_parent("small"), SRM_COMPUTE_AUTO);
-	large = open_model(source, (int) kind->compute);
-	assert_string_equal(small->prepared.compute, kind->name);
+	small = open_model(in_parent("small"), SRM_CHOICE_AUTO);
+	large = open_model(source, (SrmComputeChoice) kind->compute);
+	assert_string_equal(small->prepared.compute_name, kind->name);
 	assert_string_equal(small->settings.quantization, kind->name);
 	assert_int_equal(small->n_parameters, large->n_parameters);
 	assert_int_equal(small->decoder.embedding.dtype, large->decoder.embedding.dtype);
@@ -349,7 +349,7 @@ test_damaged(void **state)
 	(void) state;
 	assert_true(quantize("test/data/models/llama"));
 	assert_int_equal(rename(in_parent("small"), fixture), 0);
-	srm_model_close(open_model(fixture, SRM_COMPUTE_AUTO));
+	srm_model_close(open_model(fixture, SRM_CHOICE_AUTO));
 	edit_header(WEIGHTS, "layers.0.mlp.up_proj.weight_scale", "layers.0.mlp.up_proj.weight_scalf");
 	refuse_fixture("data type \"I8\" of tensor \"model.layers.0.mlp.up_proj.weight\"");
 	edit_header(WEIGHTS, "layers.0.mlp.up_proj.weight_scalf", "layers.0.mlp.up_proj.weight_scale");
@@ -390,7 +390,7 @@ test_damaged_groups(void **state)
 	refuse_fixture("wrong shape of tensor");
 	edit_file("config.json", "\"quantization\": \"w8\"", "\"quantization\": \"int8\"");
 	srm_status_init(&status);
-	srm_model_close(open_model(fixture, SRM_COMPUTE_AUTO));
+	srm_model_close(open_model(fixture, SRM_CHOICE_AUTO));
 }
 
 static bool

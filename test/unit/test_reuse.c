@@ -21,11 +21,11 @@ static const char *const texts[] = {
 
 /* Kinds of arithmetic; the first is that of weights as they are. */
 static const SrmModelOptions arithmetics[] = {
-	{.compute = SRM_COMPUTE_AUTO},
-	{.compute = SRM_COMPUTE_F32},
-	{.compute = SRM_COMPUTE_BF16},
-	{.compute = SRM_COMPUTE_INT8},
-	{.compute = SRM_COMPUTE_W8}
+	{.compute_choice = SRM_CHOICE_AUTO},
+	{.compute_choice = SRM_CHOICE_F32},
+	{.compute_choice = SRM_CHOICE_BF16},
+	{.compute_choice = SRM_CHOICE_INT8},
+	{.compute_choice = SRM_CHOICE_W8}
 };
 
 #define N_ARITHMETICS	(sizeof(arithmetics) / sizeof(arithmetics[0]))

@@ -156,14 +156,14 @@ test_arithmetic(void **state)
 {
 	static const struct
 	{
-		int			compute;
+		SrmComputeChoice choice;
 		double		tolerance;
-	}			kinds[] = {{SRM_COMPUTE_F32, PROBABILITY_TOLERANCE}, {SRM_COMPUTE_BF16, 0.1}};
+	}			kinds[] = {{SRM_CHOICE_F32, PROBABILITY_TOLERANCE}, {SRM_CHOICE_BF16, 0.1}};
 
 	(void) state;
 	for (size_t k = 0; k < 2; k++)
 	{
-		SrmModelOptions how = {.compute = kinds[k].compute};
+		SrmModelOptions how = {.compute_choice = kinds[k].choice};
 		Fixture		fixture = open_sat("sat", &how);
 
 		for (const SrmJson *json = fixture.cases->child; json != NULL; json = json->next)

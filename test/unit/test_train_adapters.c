@@ -36,7 +36,7 @@ open_written(const Run *run, const char *name, const char *path_to_base)
 {
 	char		directory[128];
 	SrmModelPath path = {.directories = &path_to_base,.n = 1};
-	SrmModelOptions options = {.compute = SRM_COMPUTE_PLAIN,.path = &path};
+	SrmModelOptions options = {.compute_choice = SRM_CHOICE_PLAIN,.path = &path};
 	SrmStatus	status = {0};
 	SrmModel   *model;
 
@@ -342,7 +342,7 @@ static void
 test_continued_patterns(void **state)
 {
 	Run			run;
-	SrmModelOptions options = {.compute = SRM_COMPUTE_PLAIN,.path = &path_to_models};
+	SrmModelOptions options = {.compute_choice = SRM_CHOICE_PLAIN,.path = &path_to_models};
 	SrmModel   *first;
 	SrmModel   *next;
 

@@ -158,9 +158,9 @@ test_other_kinds(void **state)
 	SrmModel   *model;
 
 	(void) state;
-	options.compute = SRM_COMPUTE_INT8;
+	options.compute_choice = SRM_CHOICE_INT8;
 	srm_model_close(open_model());
-	options.compute = SRM_COMPUTE_AUTO;
+	options.compute_choice = SRM_CHOICE_AUTO;
 	model = open_model();
 	check_right(model);
 	assert_non_null(find_verified(".int8.srm"));

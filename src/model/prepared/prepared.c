@@ -510,20 +510,20 @@ srm_prepared_open(SrmModel *model, const SrmModelOptions *options, const SrmStop
 {
 	Maker		maker = {.model = model,.options = options,.directory = -1,.stop = stop,
 		.status = status,.problem = &model->prepared.problem};
-	int			compute = options->compute;
+	SrmComputeChoice choice = options->compute_choice;
 	bool		done;
 
-	if (compute == SRM_COMPUTE_OF_MODEL)
-		compute = model->settings.compute;
+	if (choice == SRM_CHOICE_OF_MODEL)
+		choice = model->settings.compute_choice;
 	maker.arena = srm_arena_create(status);
 	maker.plan = srm_arena_array(model->arena, 1, sizeof(SrmPreparedPlan), status);
 	model->prepared.plan = maker.plan;
 	done = maker.arena != NULL && maker.plan != NULL &&
-		srm_prepared_plan(maker.plan, model, compute, model->arena, status);
+		srm_prepared_plan(maker.plan, model, choice, model->arena, status);
 	if (done)
 	{
-		model->prepared.compute = compute_name(maker.plan);
-		srm_prepared_key(maker.key, model->directory, model->prepared.compute);
+		model->prepared.compute_name = compute_name(maker.plan);
+		srm_prepared_key(maker.key, model->directory, model->prepared.compute_name);
 		done = prepare(&maker);
 	}
 	srm_arena_free(maker.arena);

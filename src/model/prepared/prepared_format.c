@@ -84,7 +84,7 @@ auto_compute(const SrmMatrix *matrix)
 }
 
 static bool
-place(SrmPreparedPlan *plan, int compute, SrmStatus *status)
+place(SrmPreparedPlan *plan, SrmComputeChoice choice, SrmStatus *status)
 {
 	size_t		end = sizeof(SrmPreparedHeader) + plan->n * sizeof(SrmPreparedEntry);
 
@@ -95,7 +95,7 @@ place(SrmPreparedPlan *plan, int compute, SrmStatus *status)
 		SrmPreparedMatrix *entry = &plan->matrices[i];
 		const SrmMatrix *matrix = entry->matrix;
 
-		entry->compute = compute < 0 ? auto_compute(matrix) : (SrmCompute) compute;
+		entry->compute = choice < 0 ? auto_compute(matrix) : (SrmCompute) choice;
 		entry->packing = matrix->change != NULL ? srm_packing_of(entry->compute) : srm_packing_for(entry->compute, matrix->dtype);
 		entry->offset = end;
 		entry->size = stored_bytes(entry);
@@ -136,7 +136,7 @@ identify(SrmPreparedPlan *plan, const SrmModel *model)
 }
 
 bool
-srm_prepared_plan(SrmPreparedPlan *plan, SrmModel *model, int compute, SrmArena *arena,
+srm_prepared_plan(SrmPreparedPlan *plan, SrmModel *model, SrmComputeChoice choice, SrmArena *arena,
 				  SrmStatus *status)
 {
 	const SrmDecoder *decoder = &model->decoder;
@@ -154,7 +154,7 @@ srm_prepared_plan(SrmPreparedPlan *plan, SrmModel *model, int compute, SrmArena 
 	plan->n_packed = plan->n;
 	list_copies(plan, model);
 	identify(plan, model);
-	return place(plan, compute, status);
+	return place(plan, choice, status);
 }
 
 /* The packings of all kinds: when one changes, no old file is used. */
@@ -220,10 +220,10 @@ srm_prepared_file_digest(const SrmFileDigest *file)
 }
 
 void
-srm_prepared_key(char key[SRM_PREPARED_NAME], const char *directory, const char *compute)
+srm_prepared_key(char key[SRM_PREPARED_NAME], const char *directory, const char *compute_name)
 {
 	snprintf(key, SRM_PREPARED_NAME, "%016" PRIx64 ".%s",
-			 srm_hash_bytes(0, directory, strlen(directory)), compute);
+			 srm_hash_bytes(0, directory, strlen(directory)), compute_name);
 }
 
 /* A digest as text, which ends inside its room. */

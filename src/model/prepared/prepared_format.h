@@ -79,10 +79,10 @@ typedef struct SrmPreparedEntry
 
 /*
  * Lists the matrices of all layers in the arena, with the arithmetic that
- * compute (an SrmComputeChoice) means for each, and those that are read as they lie
+ * a choice means for each, and those that are read as they lie
  * in the model's files, and lays out the file.
  */
-extern bool srm_prepared_plan(SrmPreparedPlan *plan, SrmModel *model, int compute,
+extern bool srm_prepared_plan(SrmPreparedPlan *plan, SrmModel *model, SrmComputeChoice choice,
 							  SrmArena *arena, SrmStatus *status);
 
 /* Header and table of a plan, whose entries have their checksums already. */
@@ -94,9 +94,9 @@ extern uint64_t srm_prepared_file_digest(const SrmFileDigest *file);
 
 /*
  * The name of the file of a model's directory, without its end, for a kind of arithmetic as
- * model->prepared.compute has it: models by their paths, so that a replaced one replaces its file.
+ * model->prepared.compute_name has it: models by their paths, so that a replaced one replaces its file.
  */
-extern void srm_prepared_key(char key[SRM_PREPARED_NAME], const char *directory, const char *compute);
+extern void srm_prepared_key(char key[SRM_PREPARED_NAME], const char *directory, const char *compute_name);
 
 /* Bytes of a matrix from data on, as its file has it. */
 extern size_t srm_prepared_source_bytes(const SrmMatrix *matrix);

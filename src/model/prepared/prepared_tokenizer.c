@@ -90,7 +90,7 @@ open_sharer(Sharer *sharer, SrmModel *model, const SrmTokenizerFiles *files,
 	sharer->files = files;
 	sharer->options = options;
 	sharer->directory = -1;
-	if (options == NULL || options->prepared == NULL || options->compute == SRM_COMPUTE_PLAIN ||
+	if (options == NULL || options->prepared == NULL || options->compute_choice == SRM_CHOICE_PLAIN ||
 		strlen(directory) >= SRM_PREPARED_DIRECTORY ||
 		(mkdir(options->prepared, options->mode) != 0 && errno != EEXIST))
 		return;

@@ -167,14 +167,14 @@ read_file(Reader *reader, bool required)
 }
 
 bool
-srm_prepared_verify(SrmPreparedVerifier *verifier, const char *compute, bool required)
+srm_prepared_verify(SrmPreparedVerifier *verifier, const char *compute_name, bool required)
 {
 	Reader		reader = {.verifier = verifier};
 	char		key[SRM_PREPARED_NAME];
 	char		name[SRM_PREPARED_NAME + 8];
 	bool		done = false;
 
-	srm_prepared_key(key, verifier->model->directory, compute);
+	srm_prepared_key(key, verifier->model->directory, compute_name);
 	snprintf(name, sizeof(name), "%s.srm", key);
 	if (!open_file(&reader, name, required) || !verifier->found)
 		return verifier->status->code == SRM_OK;

@@ -27,7 +27,7 @@ typedef struct SrmPreparedVerifier
  * The file of a kind of arithmetic.  One that is not there, or was made of other files of the
  * model or by another build, is no failure unless it is required: nobody will use it.
  */
-extern bool srm_prepared_verify(SrmPreparedVerifier *verifier, const char *compute, bool required);
+extern bool srm_prepared_verify(SrmPreparedVerifier *verifier, const char *compute_name, bool required);
 
 /* The file of the tokenizer, which is required. */
 extern bool srm_prepared_verify_tokenizer(SrmPreparedVerifier *verifier);

@@ -74,7 +74,7 @@ open_by_name(SrmCall *call, const char *name)
 	}
 	else
 	{
-		SrmOpenModel *model = srm_models_open(call, name, SRM_COMPUTE_OF_MODEL);
+		SrmOpenModel *model = srm_models_open(call, name, SRM_CHOICE_OF_MODEL);
 
 		opened = opened_model(model);
 		opened.digest = srm_models_digest(call, model);
@@ -102,7 +102,7 @@ fill_usage(const Opened *opened, Datum *values, bool *nulls)
 	values[0] = Int64GetDatum((int64) opened->model->mapped_bytes);
 	values[1] = Int64GetDatum(private_bytes(opened));
 	values[2] = Float8GetDatum(opened->load_ms);
-	values[3] = CStringGetTextDatum(prepared->compute);
+	values[3] = CStringGetTextDatum(prepared->compute_name);
 	values[4] = Int64GetDatum((int64) prepared->bytes);
 	values[5] = BoolGetDatum(!prepared->is_private);
 }
@@ -362,7 +362,7 @@ SRM_FUNCTION(srm_sql_model_info)
 	push_number(&state, "mapped_bytes", (double) model->mapped_bytes);
 	push_number(&state, "private_bytes", (double) private_bytes(&opened));
 	push_number(&state, "load_ms", opened.load_ms);
-	push_string(&state, "compute", model->prepared.compute);
+	push_string(&state, "compute", model->prepared.compute_name);
 	push_string(&state, "icu", icu_version(version));
 	push_number(&state, "prepared_bytes", (double) model->prepared.bytes);
 	push_boolean(&state, "prepared_shared", !model->prepared.is_private);

@@ -264,22 +264,22 @@ srm_models_find_open(const char *directory)
 
 /* Whether an open model has the arithmetic that is asked for. */
 static bool
-computes(const SrmOpenModel *model, int compute)
+computes(const SrmOpenModel *model, SrmComputeChoice choice)
 {
-	const char *name = model->scorer->model->prepared.compute;
+	const char *name = model->scorer->model->prepared.compute_name;
 
-	return model->compute == compute ||
-		(compute >= 0 && name != NULL && strcmp(name, srm_compute_name((SrmCompute) compute)) == 0);
+	return model->compute_choice == choice ||
+		(choice >= 0 && name != NULL && strcmp(name, srm_compute_name((SrmCompute) choice)) == 0);
 }
 
 /* The open model of a directory with the arithmetic that is asked for, or NULL. */
 static SrmOpenModel *
-find_open(const char *directory, int compute)
+find_open(const char *directory, SrmComputeChoice choice)
 {
 	SrmOpenModel *model = open_models;
 
 	while (model != NULL &&
-		   (strcmp(model->directory, directory) != 0 || !computes(model, compute)))
+		   (strcmp(model->directory, directory) != 0 || !computes(model, choice)))
 		model = model->next;
 	return model;
 }
@@ -342,11 +342,11 @@ close_oldest(void)
 
 /* NULL, with the status set, where it cannot be opened. */
 static SrmOpenModel *
-open_model(const char *name, const char *directory, int compute, const SrmStop *stop,
+open_model(const char *name, const char *directory, SrmComputeChoice choice, const SrmStop *stop,
 		   SrmStatus *status)
 {
 	SrmModelPath path;
-	SrmModelOptions options = {.compute = compute,.mode = pg_dir_create_mode,.path = &path};
+	SrmModelOptions options = {.compute_choice = choice,.mode = pg_dir_create_mode,.path = &path};
 	MemoryContext old = MemoryContextSwitchTo(TopMemoryContext);
 	SrmOpenModel *model = palloc0(sizeof(SrmOpenModel));
 	instr_time	start;
@@ -356,7 +356,7 @@ open_model(const char *name, const char *directory, int compute, const SrmStop *
 	close_oldest();
 	model->name = pstrdup(name);
 	model->directory = pstrdup(directory);
-	model->compute = compute;
+	model->compute_choice = choice;
 	MemoryContextSwitchTo(old);
 	options.prepared = srm_settings_path(srm_prepared_path);
 	srm_models_path(&path);
@@ -424,7 +424,7 @@ find_existing(const char *name)
  * of a statement do not look at files each, and all get the same model.
  */
 static SrmOpenModel *
-find_checked(const char *name, int compute)
+find_checked(const char *name, SrmComputeChoice choice)
 {
 	SrmOpenModel *model = open_models;
 
@@ -432,7 +432,7 @@ find_checked(const char *name, int compute)
 		   !(model->checked_path != NULL &&
 			 model->checked_statement == GetCurrentStatementStartTimestamp() &&
 			 model->checked_transaction == SRM_LOCAL_TRANSACTION() &&
-			 computes(model, compute) && strcmp(model->name, name) == 0 &&
+			 computes(model, choice) && strcmp(model->name, name) == 0 &&
 			 strcmp(model->checked_path, srm_model_path) == 0))
 		model = model->next;
 	return model;
@@ -481,9 +481,9 @@ is_to_be_shared(const SrmOpenModel *model)
 
 /* The model of a directory, opened anew where its files have changed. */
 static SrmOpenModel *
-open_directory(SrmCall *call, const char *name, const char *directory, int compute)
+open_directory(SrmCall *call, const char *name, const char *directory, SrmComputeChoice choice)
 {
-	SrmOpenModel *model = find_open(directory, compute);
+	SrmOpenModel *model = find_open(directory, choice);
 
 	if (model != NULL &&
 		(srm_model_changed(model->scorer->model) || may_lead_elsewhere(model) || is_to_be_shared(model)))
@@ -493,7 +493,7 @@ open_directory(SrmCall *call, const char *name, const char *directory, int compu
 	}
 	if (model == NULL)
 	{
-		model = open_model(name, directory, compute, &call->stop, &call->status);
+		model = open_model(name, directory, choice, &call->stop, &call->status);
 		/* It may have been renamed or dropped since it was found */
 		if (model == NULL && call->status.code == SRM_FILE_ACCESS && call->status.errnum == ENOENT &&
 			!has_config(directory))
@@ -506,13 +506,13 @@ open_directory(SrmCall *call, const char *name, const char *directory, int compu
 
 /* The open model of a name without digest. */
 static SrmOpenModel *
-open_by_name(SrmCall *call, const char *name, int compute)
+open_by_name(SrmCall *call, const char *name, SrmComputeChoice choice)
 {
-	SrmOpenModel *model = find_checked(name, compute);
+	SrmOpenModel *model = find_checked(name, choice);
 
 	if (model == NULL)
 	{
-		model = open_directory(call, name, find_existing(name), compute);
+		model = open_directory(call, name, find_existing(name), choice);
 		set_checked(model);
 	}
 	model->last_use = ++use_counter;
@@ -591,14 +591,14 @@ srm_models_check_digest(const char *name, const char *digits, const char *digest
 }
 
 SrmOpenModel *
-srm_models_open(SrmCall *call, const char *name, int compute)
+srm_models_open(SrmCall *call, const char *name, SrmComputeChoice choice)
 {
 	const char *at = strchr(name, '@');
 	SrmOpenModel *model;
 
 	if (at == NULL)
-		return open_by_name(call, name, compute);
-	model = open_by_name(call, pnstrdup(name, at - name), compute);
+		return open_by_name(call, name, choice);
+	model = open_by_name(call, pnstrdup(name, at - name), choice);
 	srm_models_check_digest(model->name, at + 1, srm_models_digest(call, model));
 	return model;
 }
@@ -632,7 +632,7 @@ preload_model(const char *name)
 	if (directory == NULL)
 		srm_fail(&status, SRM_UNDEFINED_MODEL, "The model does not exist.");
 	else
-		model = open_model(name, directory, SRM_COMPUTE_OF_MODEL, NULL, &status);
+		model = open_model(name, directory, SRM_CHOICE_OF_MODEL, NULL, &status);
 	if (model == NULL)
 		srm_call_warn(&status, name);
 	else

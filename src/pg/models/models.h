@@ -21,7 +21,7 @@ typedef struct SrmOpenModel
 {
 	char	   *name;
 	char	   *directory;
-	int			compute;		/* as it was asked for: an SrmComputeChoice or SrmCompute */
+	SrmComputeChoice compute_choice;	/* as it was asked for */
 	SrmScorer  *scorer;
 	TimestampTz opened_at;
 	double		load_ms;
@@ -35,11 +35,11 @@ typedef struct SrmOpenModel
 
 /*
  * Opens a model "name" or "name@digest", or finds it open; one whose files
- * were replaced before the statement began is opened anew.  compute is SRM_COMPUTE_OF_MODEL for functions
+ * were replaced before the statement began is opened anew.  choice is SRM_CHOICE_OF_MODEL for functions
  * that follow the model alone, and srm_compute for those that follow the settings.
  * Raises an error if there is none.  The result is good until the next call.
  */
-extern SrmOpenModel *srm_models_open(SrmCall *call, const char *name, int compute);
+extern SrmOpenModel *srm_models_open(SrmCall *call, const char *name, SrmComputeChoice choice);
 
 /*
  * The directory, palloc'd, of a model "name" or "name@digest", which need not be one

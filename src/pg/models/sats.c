@@ -59,7 +59,7 @@ static SrmOpenSat *
 open_sat(SrmCall *call, const char *name, const char *directory)
 {
 	SrmModelPath path;
-	SrmModelOptions options = {.compute = SRM_COMPUTE_OF_MODEL,.mode = pg_dir_create_mode,.path = &path};
+	SrmModelOptions options = {.compute_choice = SRM_CHOICE_OF_MODEL,.mode = pg_dir_create_mode,.path = &path};
 	SrmOpenSat *place = make_place();
 	char	   *name_copy = MemoryContextStrdup(TopMemoryContext, name);
 	char	   *directory_copy = MemoryContextStrdup(TopMemoryContext, directory);

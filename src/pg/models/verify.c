@@ -59,7 +59,7 @@ put_segmenter(SrmRows *rows, SrmCall *call, const char *name, bool is_part)
 static void
 put_model(SrmRows *rows, SrmCall *call, const char *name)
 {
-	const SrmOpenModel *open = srm_models_open(call, name, SRM_COMPUTE_OF_MODEL);
+	const SrmOpenModel *open = srm_models_open(call, name, SRM_CHOICE_OF_MODEL);
 	const char *segmenter = srm_segmenter_model(open->scorer->model->settings.segmenter);
 
 	put_files(rows, call, open->scorer->model, open->digest, NULL);

@@ -142,10 +142,10 @@ SRM_FUNCTION(srm_sql_calibrate)
 }
 
 static Datum
-standardize(const char *name, float4 score, int compute)
+standardize(const char *name, float4 score, SrmComputeChoice choice)
 {
 	SrmCall    *call = srm_call_begin();
-	const SrmModelSettings *settings = &srm_models_open(call, name, compute)->scorer->model->settings;
+	const SrmModelSettings *settings = &srm_models_open(call, name, choice)->scorer->model->settings;
 	double		result;
 
 	if (!settings->has_scale)
@@ -168,5 +168,5 @@ SRM_FUNCTION(srm_sql_standardize)
 SRM_FUNCTION(srm_sql_standardize_model)
 {
 	return standardize(srm_cstring_of_datum(PG_GETARG_DATUM(0)), PG_GETARG_FLOAT4(1),
-					   SRM_COMPUTE_OF_MODEL);
+					   SRM_CHOICE_OF_MODEL);
 }

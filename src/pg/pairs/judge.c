@@ -32,7 +32,7 @@ look_up(SrmJudge *judge)
 	MemoryContextReset(judge->scratch);
 	old = MemoryContextSwitchTo(judge->scratch);
 	judge->model = srm_models_open(judge->call, judge->name,
-								   judge->follows_settings ? srm_compute : judge->compute);
+								   judge->follows_settings ? srm_compute : judge->compute_choice);
 	MemoryContextSwitchTo(old);
 	srm_scorer_defaults(judge->model->scorer, &judge->options);
 	if (judge->follows_settings)
@@ -45,14 +45,14 @@ look_up(SrmJudge *judge)
 
 static void
 begin_judge(SrmJudge *judge, const char *model, const char *aggregation, bool follows_settings,
-			int compute)
+			SrmComputeChoice choice)
 {
 	memset(judge, 0, sizeof(SrmJudge));
 	judge->call = srm_call_begin();
 	judge->name = pstrdup(model);
 	judge->aggregation = aggregation;
 	judge->follows_settings = follows_settings;
-	judge->compute = compute;
+	judge->compute_choice = choice;
 	judge->scratch = AllocSetContextCreate(CurrentMemoryContext, "srm judge", ALLOCSET_DEFAULT_SIZES);
 	look_up(judge);
 }
@@ -66,13 +66,13 @@ srm_judge_begin(SrmJudge *judge, const char *model, const char *aggregation)
 void
 srm_judge_begin_own(SrmJudge *judge, const char *model)
 {
-	begin_judge(judge, model, NULL, false, SRM_COMPUTE_OF_MODEL);
+	begin_judge(judge, model, NULL, false, SRM_CHOICE_OF_MODEL);
 }
 
 void
-srm_judge_begin_computing(SrmJudge *judge, const char *model, int compute)
+srm_judge_begin_computing(SrmJudge *judge, const char *model, SrmComputeChoice choice)
 {
-	begin_judge(judge, model, NULL, false, compute);
+	begin_judge(judge, model, NULL, false, choice);
 }
 
 void

@@ -20,7 +20,7 @@ typedef struct SrmJudge
 	const char *name;			/* of the model */
 	const char *aggregation;	/* NULL: as below */
 	bool		follows_settings;	/* or the model alone */
-	int			compute;		/* of one that follows the model alone: an SrmComputeChoice or SrmCompute */
+	SrmComputeChoice compute_choice;	/* of one that follows the model alone */
 	SrmOpenModel *model;
 	SrmScoreOptions options;
 	SrmCalibration *calibration;	/* of what the model reads in srm_judge_score_rows(); NULL: none */
@@ -37,7 +37,7 @@ extern void srm_judge_begin(SrmJudge *judge, const char *model, const char *aggr
 extern void srm_judge_begin_own(SrmJudge *judge, const char *model);
 
 /* The same, but for the arithmetic of products. */
-extern void srm_judge_begin_computing(SrmJudge *judge, const char *model, int compute);
+extern void srm_judge_begin_computing(SrmJudge *judge, const char *model, SrmComputeChoice choice);
 
 /*
  * Scores n conversations, of which short ones go through the model together; each has its result, good until

@@ -194,7 +194,7 @@ measure(Scores *scores, const char *model, const char *query, SrmDtype dtype, Sr
 	srm_judge_begin_own(&scores->exact, model);
 	check_not_quantized(scores->exact.model);
 	keep_digest(scores);
-	srm_judge_begin_computing(&scores->bytes, model, dtype == SRM_W8 ? SRM_COMPUTE_W8 : SRM_COMPUTE_INT8);
+	srm_judge_begin_computing(&scores->bytes, model, dtype == SRM_W8 ? SRM_CHOICE_W8 : SRM_CHOICE_INT8);
 	score_query(scores, query, score_both);
 	call = scores->exact.call;
 	srm_call_check(call, srm_agreement_measure(agreement, scores->scores, scores->others, scores->n / 2, &call->status));
@@ -285,7 +285,7 @@ calibrate(SrmCall *call, const char *model, const char *query, int n_pairs)
 
 	scores->context = call->context;
 	scores->n_calibrated = n_pairs;
-	srm_judge_begin_computing(&scores->exact, model, SRM_COMPUTE_F32);
+	srm_judge_begin_computing(&scores->exact, model, SRM_CHOICE_F32);
 	check_not_quantized(scores->exact.model);
 	keep_digest(scores);
 	scores->callback.func = free_calibration;

@@ -155,7 +155,7 @@ srm_request_begin(SrmRequest *request, FunctionCallInfo fcinfo, SrmForm form, bo
 		name = srm_topic_read_cstring(&request->topic, "model", PG_GETARG_DATUM(request->next_argument++));
 	request->call = srm_call_begin();
 	request->model = srm_models_open(request->call, name,
-									 has_model(form) ? SRM_COMPUTE_OF_MODEL : srm_compute);
+									 has_model(form) ? SRM_CHOICE_OF_MODEL : srm_compute);
 	request->model->scorer->at_prompt = false;
 
 	read_conversation(request, fcinfo, form, messages);
