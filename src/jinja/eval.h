@@ -119,7 +119,7 @@ extern bool srm_jinja_slice(JinjaEval *eval, const JinjaValue *object, const Jin
 extern bool srm_jinja_path(JinjaEval *eval, const JinjaValue *object, const JinjaValue *path,
 						   JinjaValue *result);
 
-/* the tree (eval.c: expressions, run.c: statements) */
+/* the tree (eval.c: expressions, execute.c: statements) */
 
 /* The value of an expression, and of the arguments of a call in their order. */
 extern bool srm_jinja_evaluate(JinjaEval *eval, const JinjaNode *node, JinjaValue *result);
@@ -127,7 +127,7 @@ extern bool srm_jinja_evaluate_arguments(JinjaEval *eval, const JinjaNode *items
 										 JinjaArguments *arguments);
 
 /* Runs statements, which print into eval->output; and a macro, whose text is the result. */
-extern bool srm_jinja_run(JinjaEval *eval, const JinjaNode *statements);
+extern bool srm_jinja_execute(JinjaEval *eval, const JinjaNode *statements);
 extern bool srm_jinja_call_macro(JinjaEval *eval, const JinjaMacro *macro,
 								 const JinjaArguments *arguments, JinjaValue *result);
 

@@ -132,8 +132,8 @@ make_content(JinjaEval *eval, const SrmMessage *message, size_t index, size_t of
 {
 	if (!make_string(eval, message->content + offset, length, SRM_FROM_CONTENT, value))
 		return false;
-	value->string->run.message = (uint32_t) index;
-	value->string->run.offset = (uint32_t) offset;
+	value->string->fragment.message = (uint32_t) index;
+	value->string->fragment.offset = (uint32_t) offset;
 	return true;
 }
 

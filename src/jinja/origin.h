@@ -17,14 +17,14 @@ typedef enum SrmOrigin
 	SRM_FROM_USER				/* other text of the user's: an unusual role, content changed by a filter */
 } SrmOrigin;
 
-/* Bytes [start, start + length) of the rendered text; the runs tile it. */
-typedef struct SrmRun
+/* Bytes [start, start + length) of the rendered text; the fragments tile it. */
+typedef struct SrmFragment
 {
 	uint32_t	start;
 	uint32_t	length;
 	SrmOrigin	origin;
 	uint32_t	message;		/* SRM_FROM_CONTENT: which, from 0 */
-	uint32_t	offset;			/* SRM_FROM_CONTENT: byte of the content where the run starts */
-} SrmRun;
+	uint32_t	offset;			/* SRM_FROM_CONTENT: byte of the content where the fragment starts */
+} SrmFragment;
 
 #endif							/* SRM_ORIGIN_H */

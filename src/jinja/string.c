@@ -17,10 +17,10 @@ srm_jinja_string_init(JinjaString *string, const char *data, size_t length, SrmO
 	memset(string, 0, sizeof(*string));
 	string->data = data;
 	string->length = length;
-	string->run.length = (uint32_t) length;
-	string->run.origin = origin;
-	string->runs = &string->run;
-	string->n_runs = length > 0;
+	string->fragment.length = (uint32_t) length;
+	string->fragment.origin = origin;
+	string->fragments = &string->fragment;
+	string->n_fragments = length > 0;
 }
 
 JinjaString *
@@ -76,7 +76,7 @@ srm_jinja_concat(JinjaEval *eval, JinjaString *a, JinjaString *b)
 	if (string == NULL)
 		return NULL;
 	string->length = a->length + b->length;
-	string->n_runs = a->n_runs + b->n_runs;
+	string->n_fragments = a->n_fragments + b->n_fragments;
 	string->left = a;
 	string->right = b;
 	return string;
@@ -144,34 +144,34 @@ srm_jinja_flatten(JinjaEval *eval, JinjaString *string)
 	if (flat == NULL)
 		return false;
 	*string = *flat;
-	if (string->n_runs <= 1)
-		string->runs = &string->run;
+	if (string->n_fragments <= 1)
+		string->fragments = &string->fragment;
 	return true;
 }
 
 SrmOrigin
 srm_jinja_origin(const JinjaString *string)
 {
-	for (size_t i = 0; i < string->n_runs; i++)
+	for (size_t i = 0; i < string->n_fragments; i++)
 	{
-		if (string->runs[i].origin != SRM_FROM_TEMPLATE)
+		if (string->fragments[i].origin != SRM_FROM_TEMPLATE)
 			return SRM_FROM_USER;
 	}
 	return SRM_FROM_TEMPLATE;
 }
 
-/* The run that holds byte at, which is less than the length. */
+/* The fragment that holds byte at, which is less than the length. */
 static size_t
-find_run(const JinjaString *string, size_t at)
+find_fragment(const JinjaString *string, size_t at)
 {
 	size_t		low = 0;
-	size_t		high = string->n_runs;
+	size_t		high = string->n_fragments;
 
 	while (high - low > 1)
 	{
 		size_t		middle = low + (high - low) / 2;
 
-		if (string->runs[middle].start <= at)
+		if (string->fragments[middle].start <= at)
 			low = middle;
 		else
 			high = middle;
@@ -179,18 +179,18 @@ find_run(const JinjaString *string, size_t at)
 	return low;
 }
 
-/* The part of a run within [start, end), counted from start. */
-static SrmRun
-clip_run(const SrmRun *run, size_t start, size_t end)
+/* The part of a fragment within [start, end), counted from start. */
+static SrmFragment
+clip_fragment(const SrmFragment *fragment, size_t start, size_t end)
 {
-	size_t		first = run->start > start ? run->start : start;
-	size_t		last = (size_t) run->start + run->length < end ? (size_t) run->start + run->length : end;
-	SrmRun		clipped = *run;
+	size_t		first = fragment->start > start ? fragment->start : start;
+	size_t		last = (size_t) fragment->start + fragment->length < end ? (size_t) fragment->start + fragment->length : end;
+	SrmFragment	clipped = *fragment;
 
 	clipped.start = (uint32_t) (first - start);
 	clipped.length = (uint32_t) (last - first);
-	if (run->origin == SRM_FROM_CONTENT)
-		clipped.offset += (uint32_t) (first - run->start);
+	if (fragment->origin == SRM_FROM_CONTENT)
+		clipped.offset += (uint32_t) (first - fragment->start);
 	return clipped;
 }
 
@@ -201,24 +201,24 @@ srm_jinja_substring(JinjaEval *eval, const JinjaString *string, size_t start, si
 											 SRM_FROM_TEMPLATE);
 	size_t		first;
 	size_t		last;
-	SrmRun	   *runs;
+	SrmFragment *fragments;
 
 	if (part == NULL || length == 0)
 		return part;
-	first = find_run(string, start);
-	last = find_run(string, start + length - 1);
+	first = find_fragment(string, start);
+	last = find_fragment(string, start + length - 1);
 	if (first == last)
 	{
-		part->run = clip_run(&string->runs[first], start, start + length);
+		part->fragment = clip_fragment(&string->fragments[first], start, start + length);
 		return part;
 	}
-	runs = srm_jinja_alloc(eval, last - first + 1, sizeof(SrmRun));
-	if (runs == NULL || !srm_jinja_charge(eval, last - first))
+	fragments = srm_jinja_alloc(eval, last - first + 1, sizeof(SrmFragment));
+	if (fragments == NULL || !srm_jinja_charge(eval, last - first))
 		return NULL;
 	for (size_t i = first; i <= last; i++)
-		runs[i - first] = clip_run(&string->runs[i], start, start + length);
-	part->runs = runs;
-	part->n_runs = last - first + 1;
+		fragments[i - first] = clip_fragment(&string->fragments[i], start, start + length);
+	part->fragments = fragments;
+	part->n_fragments = last - first + 1;
 	return part;
 }
 
@@ -355,39 +355,39 @@ reserve_bytes(JinjaEval *eval, JinjaBuilder *builder, size_t length)
 	return true;
 }
 
-/* Whether run goes on where last ends. */
+/* Whether fragment goes on where last ends. */
 static bool
-continues(const SrmRun *last, const SrmRun *run)
+continues(const SrmFragment *last, const SrmFragment *fragment)
 {
-	if (last->origin != run->origin)
+	if (last->origin != fragment->origin)
 		return false;
-	return run->origin != SRM_FROM_CONTENT ||
-		(last->message == run->message && last->offset + last->length == run->offset);
+	return fragment->origin != SRM_FROM_CONTENT ||
+		(last->message == fragment->message && last->offset + last->length == fragment->offset);
 }
 
 static bool
-add_run(JinjaEval *eval, JinjaBuilder *builder, const SrmRun *run)
+add_fragment(JinjaEval *eval, JinjaBuilder *builder, const SrmFragment *fragment)
 {
-	SrmRun	   *last = builder->n_runs == 0 ? NULL : &builder->runs[builder->n_runs - 1];
+	SrmFragment *last = builder->n_fragments == 0 ? NULL : &builder->fragments[builder->n_fragments - 1];
 
-	if (last != NULL && continues(last, run))
+	if (last != NULL && continues(last, fragment))
 	{
-		last->length += run->length;
+		last->length += fragment->length;
 		return true;
 	}
-	if (builder->n_runs == builder->runs_capacity)
+	if (builder->n_fragments == builder->fragments_capacity)
 	{
-		size_t		capacity = builder->runs_capacity == 0 ? 4 : builder->runs_capacity * 2;
-		SrmRun	   *runs = srm_jinja_alloc(eval, capacity, sizeof(SrmRun));
+		size_t		capacity = builder->fragments_capacity == 0 ? 4 : builder->fragments_capacity * 2;
+		SrmFragment *fragments = srm_jinja_alloc(eval, capacity, sizeof(SrmFragment));
 
-		if (runs == NULL)
+		if (fragments == NULL)
 			return false;
-		if (builder->n_runs > 0)
-			memcpy(runs, builder->runs, builder->n_runs * sizeof(SrmRun));
-		builder->runs = runs;
-		builder->runs_capacity = capacity;
+		if (builder->n_fragments > 0)
+			memcpy(fragments, builder->fragments, builder->n_fragments * sizeof(SrmFragment));
+		builder->fragments = fragments;
+		builder->fragments_capacity = capacity;
 	}
-	builder->runs[builder->n_runs++] = *run;
+	builder->fragments[builder->n_fragments++] = *fragment;
 	return true;
 }
 
@@ -423,15 +423,15 @@ srm_jinja_builder_slice(JinjaEval *eval, JinjaBuilder *builder, const JinjaStrin
 		return true;
 	if (!reserve_bytes(eval, builder, length) || !srm_jinja_charge_bytes(eval, length))
 		return false;
-	for (size_t i = find_run(string, start); i < string->n_runs; i++)
+	for (size_t i = find_fragment(string, start); i < string->n_fragments; i++)
 	{
-		SrmRun		run;
+		SrmFragment	fragment;
 
-		if (string->runs[i].start >= start + length)
+		if (string->fragments[i].start >= start + length)
 			break;
-		run = clip_run(&string->runs[i], start, start + length);
-		run.start += (uint32_t) builder->length;
-		if (!add_run(eval, builder, &run))
+		fragment = clip_fragment(&string->fragments[i], start, start + length);
+		fragment.start += (uint32_t) builder->length;
+		if (!add_fragment(eval, builder, &fragment))
 			return false;
 	}
 	memcpy(builder->data + builder->length, string->data + start, length);
@@ -447,10 +447,10 @@ srm_jinja_builder_finish(JinjaEval *eval, JinjaBuilder *builder)
 
 	if (string == NULL)
 		return NULL;
-	string->n_runs = builder->n_runs;
-	if (builder->n_runs == 1)
-		string->run = builder->runs[0];
-	else if (builder->n_runs > 1)
-		string->runs = builder->runs;
+	string->n_fragments = builder->n_fragments;
+	if (builder->n_fragments == 1)
+		string->fragment = builder->fragments[0];
+	else if (builder->n_fragments > 1)
+		string->fragments = builder->fragments;
 	return string;
 }

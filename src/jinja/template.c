@@ -200,16 +200,16 @@ give_rendered(const JinjaBuilder *output, SrmArena *arena, SrmRendered *rendered
 			  SrmStatus *status)
 {
 	rendered->length = output->length;
-	rendered->n_runs = output->n_runs;
+	rendered->n_fragments = output->n_fragments;
 	rendered->text = srm_arena_alloc(arena, output->length + 1, status);
-	rendered->runs = srm_arena_array(arena, output->n_runs, sizeof(SrmRun), status);
-	if (rendered->text == NULL || rendered->runs == NULL)
+	rendered->fragments = srm_arena_array(arena, output->n_fragments, sizeof(SrmFragment), status);
+	if (rendered->text == NULL || rendered->fragments == NULL)
 		return false;
 	if (output->length > 0)
 		memcpy(rendered->text, output->data, output->length);
 	rendered->text[output->length] = '\0';
-	if (output->n_runs > 0)
-		memcpy(rendered->runs, output->runs, output->n_runs * sizeof(SrmRun));
+	if (output->n_fragments > 0)
+		memcpy(rendered->fragments, output->fragments, output->n_fragments * sizeof(SrmFragment));
 	return true;
 }
 
@@ -226,7 +226,7 @@ typedef struct Job
 
 /* The variables' scope lies around the template's own. */
 static bool
-run_template(JinjaEval *eval, Job *job)
+execute_template(JinjaEval *eval, Job *job)
 {
 	JinjaValue	messages;
 
@@ -237,7 +237,7 @@ run_template(JinjaEval *eval, Job *job)
 		!set_variables(eval, job->variables))
 		return false;
 	eval->scope = srm_jinja_scope_new(eval, eval->scope);
-	return eval->scope != NULL && srm_jinja_run(eval, job->template->body);
+	return eval->scope != NULL && srm_jinja_execute(eval, job->template->body);
 }
 
 static bool
@@ -254,7 +254,7 @@ render(Job *job, size_t input, SrmArena *arena, SrmRendered *rendered, const Srm
 		return false;
 	srm_jinja_builder_init(&output);
 	eval.output = &output;
-	ok = run_template(&eval, job) && give_rendered(&output, arena, rendered, status);
+	ok = execute_template(&eval, job) && give_rendered(&output, arena, rendered, status);
 	srm_arena_free(eval.arena);
 	return ok;
 }

@@ -28,8 +28,8 @@ typedef struct SrmRendered
 {
 	char	   *text;			/* (length), then a NUL */
 	size_t		length;
-	SrmRun	   *runs;			/* (n_runs) */
-	size_t		n_runs;
+	SrmFragment *fragments;		/* (n_fragments) */
+	size_t		n_fragments;
 } SrmRendered;
 
 /* What strftime_now() takes for now unless somebody says otherwise: Llama 3.1's template has this date. */

@@ -25,11 +25,11 @@ typedef struct JinjaString
 {
 	const char *data;			/* (length), flat; NULL: left, then right */
 	size_t		length;
-	const SrmRun *runs;			/* (n_runs), tile a flat string */
-	size_t		n_runs;			/* of a node: at most so many */
+	const SrmFragment *fragments;	/* (n_fragments), tile a flat string */
+	size_t		n_fragments;	/* of a node: at most so many */
 	struct JinjaString *left;
 	struct JinjaString *right;
-	SrmRun		run;			/* where runs points if there is but one */
+	SrmFragment	fragment;		/* where fragments points if there is but one */
 } JinjaString;
 
 typedef enum JinjaType
@@ -120,15 +120,15 @@ typedef struct JinjaEval
 	const char *date;			/* "2024-07-26" or NULL */
 } JinjaEval;
 
-/* A string under construction; adjacent runs that continue each other become one. */
+/* A string under construction; adjacent fragments that continue each other become one. */
 typedef struct JinjaBuilder
 {
 	char	   *data;
 	size_t		length;
 	size_t		capacity;
-	SrmRun	   *runs;
-	size_t		n_runs;
-	size_t		runs_capacity;
+	SrmFragment *fragments;
+	size_t		n_fragments;
+	size_t		fragments_capacity;
 } JinjaBuilder;
 
 /* limits (value.c) */

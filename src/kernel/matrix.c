@@ -93,7 +93,7 @@ read_together(const SrmMatrix *matrix, size_t start, size_t n, float *out)
 static void
 read_stored(const SrmMatrix *matrix, size_t start, size_t n, float *out)
 {
-	if (matrix->run == 0)
+	if (matrix->band == 0)
 	{
 		read_together(matrix, start, n, out);
 		return;
@@ -102,7 +102,7 @@ read_stored(const SrmMatrix *matrix, size_t start, size_t n, float *out)
 	{
 		size_t		row = start / matrix->cols;
 		size_t		col = start % matrix->cols;
-		size_t		length = srm_matrix_run(matrix, row) * matrix->cols - col;
+		size_t		length = srm_matrix_band(matrix, row) * matrix->cols - col;
 
 		length = length < n ? length : n;
 		read_together(matrix, srm_matrix_row(matrix, row) * matrix->cols + col, length, out);

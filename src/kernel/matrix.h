@@ -30,7 +30,7 @@ typedef enum SrmDtype
  * A matrix that lies in memory as in its file, aligned to its element's size at least.
  *
  * Checkpoints fuse several maps into one tensor: data then points to the first
- * row of this one, and of each stride rows of the tensor the first run are its own.
+ * row of this one, and of each stride rows of the tensor the first band are its own.
  */
 typedef struct SrmMatrix
 {
@@ -38,8 +38,8 @@ typedef struct SrmMatrix
 	SrmDtype	dtype;
 	size_t		rows;
 	size_t		cols;
-	size_t		run;			/* rows that lie together; 0 or rows: all of them */
-	size_t		stride;			/* rows from the start of a run to the next */
+	size_t		band;			/* rows that lie together; 0 or rows: all of them */
+	size_t		stride;			/* rows from the start of a band to the next */
 	const float *scales;		/* of 8 bits, (rows behind data, srm_scales_count()); else NULL */
 	const struct SrmLowRank *change;	/* added to what is stored as it is read; NULL: nothing */
 	const void *packed;			/* the same for products in compute, or NULL */
@@ -52,7 +52,7 @@ typedef struct SrmMatrix
 typedef struct SrmLowRank
 {
 	SrmMatrix	a;				/* (rank, cols) */
-	SrmMatrix	b;				/* (rows, rank), with the run and stride of the matrix */
+	SrmMatrix	b;				/* (rows, rank), with the band and stride of the matrix */
 	float		scale;
 } SrmLowRank;
 
@@ -73,14 +73,14 @@ srm_scales_count(size_t cols, SrmDtype dtype)
 static inline size_t
 srm_matrix_row(const SrmMatrix *matrix, size_t r)
 {
-	return matrix->run == 0 ? r : r / matrix->run * matrix->stride + r % matrix->run;
+	return matrix->band == 0 ? r : r / matrix->band * matrix->stride + r % matrix->band;
 }
 
 /* Rows from row r on that lie together, at least 1 where r is below rows. */
 static inline size_t
-srm_matrix_run(const SrmMatrix *matrix, size_t r)
+srm_matrix_band(const SrmMatrix *matrix, size_t r)
 {
-	size_t		n = matrix->run == 0 ? matrix->rows - r : matrix->run - r % matrix->run;
+	size_t		n = matrix->band == 0 ? matrix->rows - r : matrix->band - r % matrix->band;
 
 	return n < matrix->rows - r ? n : matrix->rows - r;
 }

@@ -33,7 +33,7 @@ typedef struct Worker
 /*
  * The tasks that a thread takes first, from the front; others help from the back
  * once they have none of their own.  So neighbouring tasks, which share rows,
- * mostly meet in one processor's cache, run after run.
+ * mostly meet in one processor's cache, round after round.
  */
 typedef struct Range
 {
@@ -41,7 +41,7 @@ typedef struct Range
 } Range;
 
 /*
- * A run is open while there are tasks to hand out.  A worker that comes too
+ * A round is open while there are tasks to hand out.  A worker that comes too
  * late for one waits for the next, so that the caller never waits for a thread that the
  * system has not woken yet.
  */
@@ -57,8 +57,8 @@ struct SrmThreads
 	pthread_mutex_t lock;
 	pthread_cond_t opened;		/* or ending */
 	pthread_cond_t idle;		/* n_active is 0 */
-	atomic_uint run;			/* counts runs; changes under the lock */
-	atomic_int	n_active;		/* workers in the run; changes under the lock */
+	atomic_uint round;			/* counts rounds; changes under the lock */
+	atomic_int	n_active;		/* workers in the round; changes under the lock */
 	bool		open;			/* under the lock, as all below it */
 	bool		ending;
 
@@ -123,19 +123,19 @@ work_on_tasks(SrmThreads *threads, int thread)
 		threads->task(threads->arg, task, thread);
 }
 
-/* Waits for a run that comes after seen; false when there will be none. */
+/* Waits for a round that comes after seen; false when there will be none. */
 static bool
-join_run(SrmThreads *threads, unsigned *seen)
+join_round(SrmThreads *threads, unsigned *seen)
 {
 	bool		joined;
 
-	for (int i = 0; i < N_SPINS && atomic_load(&threads->run) == *seen; i++)
+	for (int i = 0; i < N_SPINS && atomic_load(&threads->round) == *seen; i++)
 		relax();
 	pthread_mutex_lock(&threads->lock);
-	while (!threads->ending && (!threads->open || atomic_load(&threads->run) == *seen))
+	while (!threads->ending && (!threads->open || atomic_load(&threads->round) == *seen))
 		pthread_cond_wait(&threads->opened, &threads->lock);
 	joined = !threads->ending;
-	*seen = atomic_load(&threads->run);
+	*seen = atomic_load(&threads->round);
 	if (joined)
 		atomic_fetch_add(&threads->n_active, 1);
 	pthread_mutex_unlock(&threads->lock);
@@ -143,7 +143,7 @@ join_run(SrmThreads *threads, unsigned *seen)
 }
 
 static void
-leave_run(SrmThreads *threads)
+leave_round(SrmThreads *threads)
 {
 	pthread_mutex_lock(&threads->lock);
 	if (atomic_fetch_sub(&threads->n_active, 1) == 1)
@@ -158,10 +158,10 @@ run_worker(void *arg)
 	SrmThreads *threads = worker->threads;
 	unsigned	seen = 0;
 
-	while (join_run(threads, &seen))
+	while (join_round(threads, &seen))
 	{
 		work_on_tasks(threads, worker->number);
-		leave_run(threads);
+		leave_round(threads);
 	}
 	return NULL;
 }
@@ -259,14 +259,14 @@ let_workers_join(SrmThreads *threads)
 		return;
 	pthread_mutex_lock(&threads->lock);
 	threads->open = true;
-	atomic_fetch_add(&threads->run, 1);
+	atomic_fetch_add(&threads->round, 1);
 	pthread_cond_broadcast(&threads->opened);
 	pthread_mutex_unlock(&threads->lock);
 }
 
 /* Shares the tasks out, in order. */
 static void
-open_run(SrmThreads *threads, size_t n_tasks, SrmTask task, void *arg)
+open_round(SrmThreads *threads, size_t n_tasks, SrmTask task, void *arg)
 {
 	size_t		n_threads = (size_t) threads->n_threads;
 
@@ -281,7 +281,7 @@ open_run(SrmThreads *threads, size_t n_tasks, SrmTask task, void *arg)
 
 /* Waits for the workers that have joined. */
 static void
-close_run(SrmThreads *threads)
+close_round(SrmThreads *threads)
 {
 	if (threads->n_threads == 1 || threads->n_tasks <= 1)
 		return;
@@ -297,15 +297,15 @@ close_run(SrmThreads *threads)
 void
 srm_threads_run(SrmThreads *threads, size_t n_tasks, SrmTask task, void *arg)
 {
-	open_run(threads, n_tasks, task, arg);
+	open_round(threads, n_tasks, task, arg);
 	work_on_tasks(threads, 0);
-	close_run(threads);
+	close_round(threads);
 }
 
 /*
  * Lets the workers finish what they have begun, and asks with none at work:
  * the answer may be the end of the process, in which libraries take their
- * memory down.  Then the run goes on with the tasks that were left.
+ * memory down.  Then the round goes on with the tasks that were left.
  */
 static bool
 rest_and_ask(SrmThreads *threads, const SrmStop *stop, SrmStatus *status)
@@ -315,7 +315,7 @@ rest_and_ask(SrmThreads *threads, const SrmStop *stop, SrmStatus *status)
 
 	for (int i = 0; i < threads->n_threads; i++)
 		left[i] = atomic_exchange(&threads->ranges[i].tasks, 0);
-	close_run(threads);
+	close_round(threads);
 	going = srm_continue(stop, status);
 	for (int i = 0; going && i < threads->n_threads; i++)
 		atomic_store(&threads->ranges[i].tasks, left[i]);
@@ -330,7 +330,7 @@ srm_threads_run_or_stop(SrmThreads *threads, size_t n_tasks, SrmTask task, void 
 {
 	size_t		number;
 
-	open_run(threads, n_tasks, task, arg);
+	open_round(threads, n_tasks, task, arg);
 	do
 	{
 		if (srm_stop_is_pending(stop) && !rest_and_ask(threads, stop, status))
@@ -339,7 +339,7 @@ srm_threads_run_or_stop(SrmThreads *threads, size_t n_tasks, SrmTask task, void 
 			break;
 		task(arg, number, 0);
 	} while (true);
-	close_run(threads);
+	close_round(threads);
 	return true;
 }
 

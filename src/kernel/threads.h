@@ -32,7 +32,7 @@ extern int	srm_threads_count(const SrmThreads *threads);
 /*
  * Runs tasks 0 .. n_tasks - 1 (fewer than 2^32), handed out one by one, and returns when all
  * are done.  The caller works too.  Each thread begins with a range of its own: tasks
- * that are cut by rows find in a processor's cache what the run before has left there.
+ * that are cut by rows find in a processor's cache what the round before has left there.
  */
 extern void srm_threads_run(SrmThreads *threads, size_t n_tasks, SrmTask task, void *arg);
 

@@ -561,7 +561,7 @@ srm_architecture_rows(const SrmDecoder *decoder, const SrmLayerTensor *tensor)
 	}
 	if (n_groups == 1)
 		return rows;
-	rows.run = n_rows / n_groups;
+	rows.band = n_rows / n_groups;
 	rows.stride = rows.total / n_groups;
 	return rows;
 }

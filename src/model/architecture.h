@@ -172,7 +172,7 @@ typedef struct SrmFusedRows
 {
 	size_t		total;			/* of the tensor */
 	size_t		first;
-	size_t		run;			/* as in SrmMatrix; 0: the rows lie together */
+	size_t		band;			/* as in SrmMatrix; 0: the rows lie together */
 	size_t		stride;
 } SrmFusedRows;
 

@@ -22,7 +22,7 @@
 static bool
 bind_fused_vector(SrmBinder *binder, const char *name, const SrmFusedRows *rows, size_t n, const float **out)
 {
-	const SrmMatrix order = {.rows = n, .run = rows->run, .stride = rows->stride};
+	const SrmMatrix order = {.rows = n, .band = rows->band, .stride = rows->stride};
 	float	   *vector = srm_arena_array(binder->model->arena, n, sizeof(float), binder->status);
 	const float *all;
 

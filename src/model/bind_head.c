@@ -464,7 +464,7 @@ bind_weighted(SrmBinder *binder)
 {
 	SrmModelHead *head = &binder->model->head;
 	SrmDense   *layer = srm_arena_array(binder->model->arena, 1, sizeof(SrmDense), binder->status);
-	SrmFusedRows rows = {.run = 1,.stride = 2};
+	SrmFusedRows rows = {.band = 1,.stride = 2};
 
 	if (layer == NULL || !bind_stack(binder, "weights.fc", SRM_STACK_SELU, &head->gate.stack))
 		return false;

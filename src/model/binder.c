@@ -125,7 +125,7 @@ srm_binder_rows(SrmBinder *binder, const char *name, const SrmFusedRows *rows, s
 	}
 	matrix->data = tensor->data + rows->first * cols * srm_dtype_size(tensor->dtype);
 	matrix->cols = cols;
-	matrix->run = rows->run;
+	matrix->band = rows->band;
 	matrix->stride = rows->stride;
 	return srm_weights_change(tensor, matrix, rows->first, binder->model->arena, binder->status);
 }

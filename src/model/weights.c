@@ -384,7 +384,7 @@ srm_weights_change(const SrmTensor *tensor, SrmMatrix *matrix, size_t first, Srm
 	change->a = (SrmMatrix) {.data = of->a->data,.dtype = of->a->dtype,.rows = of->a->shape[0],.cols = of->a->shape[1]};
 	change->b = (SrmMatrix) {
 		.data = of->b->data + first * of->b->shape[1] * srm_dtype_size(of->b->dtype),.dtype = of->b->dtype,
-		.rows = matrix->rows,.cols = of->b->shape[1],.run = matrix->run,.stride = matrix->stride
+		.rows = matrix->rows,.cols = of->b->shape[1],.band = matrix->band,.stride = matrix->stride
 	};
 	matrix->change = change;
 	return true;

@@ -78,7 +78,7 @@ extern const SrmTensor *srm_weights_find(const SrmWeights *weights, const char *
 
 /*
  * Adds the change of a tensor, where it has one, to a matrix of some of its rows, from first on, whose
- * rows, run and stride are set already.
+ * rows, band and stride are set already.
  */
 extern bool srm_weights_change(const SrmTensor *tensor, SrmMatrix *matrix, size_t first,
 							   SrmArena *arena, SrmStatus *status);

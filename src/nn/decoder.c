@@ -245,22 +245,22 @@ turn_queries(void *arg, size_t task, int thread)
 				   pass->raw_queries == NULL ? NULL : pass->raw_queries + i * q_dim, pass->layer->query_norm, pass->decoder->n_heads, chunk->rows[i]);
 }
 
-/* Turns the keys of a run, and puts them and the values where attention reads them. */
+/* Turns the keys of a band, and puts them and the values where attention reads them. */
 static void
-keep_run(void *arg, size_t number, int thread)
+keep_band(void *arg, size_t number, int thread)
 {
 	Chunk	   *chunk = arg;
 	SrmPass    *pass = chunk->pass;
-	const SrmKeyRun *run = &pass->runs[number];
+	const SrmKeyBand *band = &pass->bands[number];
 	size_t		width = pass->decoder->n_kv_heads * pass->decoder->head_dim;
-	size_t		start = run->first * width;
+	size_t		start = band->first * width;
 
 	(void) thread;
-	for (size_t i = 0; i < run->n; i++)
+	for (size_t i = 0; i < band->n; i++)
 		turn_heads(pass, pass->keys + start + i * width,
 				   pass->raw_keys == NULL ? NULL : pass->raw_keys + start + i * width, pass->layer->key_norm,
-				   pass->decoder->n_kv_heads, chunk->rows[run->first + i]);
-	srm_keys_write(run->keys, run->token, run->n, pass->keys + start, pass->values + start);
+				   pass->decoder->n_kv_heads, chunk->rows[band->first + i]);
+	srm_keys_write(band->keys, band->token, band->n, pass->keys + start, pass->values + start);
 }
 
 /* Where the keys of a block lie from own_first on, with the layer at work. */
@@ -316,27 +316,27 @@ join_texts(const Chunk *chunk)
 	}
 }
 
-/* Cuts a chunk of all rows of the pass into runs. */
+/* Cuts a chunk of all rows of the pass into bands. */
 static void
-cut_into_runs(const Chunk *chunk)
+cut_into_bands(const Chunk *chunk)
 {
 	SrmPass    *pass = chunk->pass;
 	const SrmBlock *block = pass->blocks;
 
-	pass->n_runs = 0;
+	pass->n_bands = 0;
 	for (size_t first = 0; first < chunk->n;)
 	{
-		SrmKeyRun *run = &pass->runs[pass->n_runs++];
+		SrmKeyBand *band = &pass->bands[pass->n_bands++];
 		size_t		left;
 
 		while (chunk->rows[first] >= block->first + block->sequence->n_tokens)
 			block++;
 		left = block->first + block->sequence->n_tokens - chunk->rows[first];
-		run->first = first;
-		run->keys = keys_of(pass, block);
-		run->token = block->own_first + chunk->index[first];
-		run->n = srm_smaller(srm_smaller(left, chunk->n - first), SRM_PANEL - run->token % SRM_PANEL);
-		first += run->n;
+		band->first = first;
+		band->keys = keys_of(pass, block);
+		band->token = block->own_first + chunk->index[first];
+		band->n = srm_smaller(srm_smaller(left, chunk->n - first), SRM_PANEL - band->token % SRM_PANEL);
+		first += band->n;
 	}
 }
 
@@ -364,14 +364,14 @@ relate_queries(Chunk *chunk)
 							   pass->threads, pass->stop, pass->status);
 }
 
-/* Cuts a chunk of all rows into runs, and puts their keys and values where attention reads them. */
+/* Cuts a chunk of all rows into bands, and puts their keys and values where attention reads them. */
 static bool
 keep_chunk(Chunk *chunk)
 {
 	SrmPass    *pass = chunk->pass;
 
-	cut_into_runs(chunk);
-	if (!srm_threads_run_or_stop(pass->threads, pass->n_runs, keep_run, chunk, pass->stop, pass->status))
+	cut_into_bands(chunk);
+	if (!srm_threads_run_or_stop(pass->threads, pass->n_bands, keep_band, chunk, pass->stop, pass->status))
 		return false;
 	join_texts(chunk);
 	return relate_keys(chunk);

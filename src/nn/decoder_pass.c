@@ -165,8 +165,8 @@ allocate_indexes(SrmPass *pass, SrmArena *arena)
 	pass->wanted_rows = srm_arena_alloc(arena, pass->n_wanted * sizeof(uint32_t), pass->status);
 	pass->wanted_index = srm_arena_alloc(arena, pass->n_wanted * sizeof(uint32_t), pass->status);
 	/* A panel of each block and chunk may begin or end within */
-	pass->runs = srm_arena_array(arena, pass->chunk_rows / SRM_PANEL + 2 + 2 * srm_smaller(pass->n_blocks, pass->chunk_rows),
-									 sizeof(SrmKeyRun), pass->status);
+	pass->bands = srm_arena_array(arena, pass->chunk_rows / SRM_PANEL + 2 + 2 * srm_smaller(pass->n_blocks, pass->chunk_rows),
+									 sizeof(SrmKeyBand), pass->status);
 	return pass->status->code == SRM_OK && (pass->n_experts == 0 || allocate_choices(pass, arena));
 }
 

@@ -28,13 +28,13 @@ typedef struct SrmBlock
 } SrmBlock;
 
 /* Rows of a chunk whose keys lie in one panel. */
-typedef struct SrmKeyRun
+typedef struct SrmKeyBand
 {
 	size_t		first;			/* of the chunk */
 	size_t		n;
 	SrmKeys    *keys;
 	size_t		token;			/* of keys */
-} SrmKeyRun;
+} SrmKeyBand;
 
 typedef struct SrmPass
 {
@@ -79,8 +79,8 @@ typedef struct SrmPass
 	/* Of a chunk; with a tape all but change lie there */
 	float	   *keys;			/* (rows, kv_dim) */
 	float	   *values;			/* (rows, kv_dim) */
-	SrmKeyRun  *runs;			/* (n_runs), of all rows in order */
-	size_t		n_runs;
+	SrmKeyBand *bands;			/* (n_bands), of all rows in order */
+	size_t		n_bands;
 	float	   *queries;		/* (rows, q_dim) */
 	float	   *attended;		/* (rows, q_dim) */
 	float	   *gate;			/* (rows, ffn_dim) */

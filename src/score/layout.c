@@ -65,9 +65,9 @@ srm_layout_render(const SrmModel *model, const SrmMessage *messages, size_t n_me
 }
 
 static bool
-is_response_run(const Draft *draft, const SrmRun *run)
+is_response_fragment(const Draft *draft, const SrmFragment *fragment)
 {
-	return run->origin == SRM_FROM_CONTENT && run->message == draft->message && run->length > 0;
+	return fragment->origin == SRM_FROM_CONTENT && fragment->message == draft->message && fragment->length > 0;
 }
 
 /* Finds the response in the rendered text; a template must keep its order. */
@@ -78,19 +78,19 @@ find_response(Draft *draft)
 	uint32_t	seen = 0;
 
 	draft->end = 0;
-	for (size_t i = 0; i < rendered->n_runs; i++)
+	for (size_t i = 0; i < rendered->n_fragments; i++)
 	{
-		const SrmRun *run = &rendered->runs[i];
+		const SrmFragment *fragment = &rendered->fragments[i];
 
-		if (!is_response_run(draft, run))
+		if (!is_response_fragment(draft, fragment))
 			continue;
 		if (draft->end == 0)
-			draft->start = run->start;
-		else if (run->offset < seen)
+			draft->start = fragment->start;
+		else if (fragment->offset < seen)
 			return srm_fail(draft->status, SRM_NOT_SUPPORTED,
 							"chat template repeats or reorders the response");
-		draft->end = run->start + run->length;
-		seen = run->offset + run->length;
+		draft->end = fragment->start + fragment->length;
+		seen = fragment->offset + fragment->length;
 	}
 	return true;
 }
@@ -101,14 +101,14 @@ find_call(const Draft *draft, uint32_t start)
 {
 	const SrmRendered *rendered = &draft->layout->rendered;
 
-	for (size_t i = rendered->n_runs; i-- > 0;)
+	for (size_t i = rendered->n_fragments; i-- > 0;)
 	{
-		const SrmRun *run = &rendered->runs[i];
+		const SrmFragment *fragment = &rendered->fragments[i];
 
-		if (run->start + run->length <= start)
+		if (fragment->start + fragment->length <= start)
 			break;
-		if (run->origin == SRM_FROM_USER)
-			return run->start + run->length;
+		if (fragment->origin == SRM_FROM_USER)
+			return fragment->start + fragment->length;
 	}
 	return 0;
 }
@@ -163,16 +163,16 @@ find_special_ranges(Draft *draft)
 {
 	const SrmRendered *rendered = &draft->layout->rendered;
 
-	draft->special = srm_arena_array(draft->arena, rendered->n_runs, sizeof(SrmRange),
+	draft->special = srm_arena_array(draft->arena, rendered->n_fragments, sizeof(SrmRange),
 									 draft->status);
 	if (draft->special == NULL)
 		return false;
-	for (size_t i = 0; i < rendered->n_runs; i++)
+	for (size_t i = 0; i < rendered->n_fragments; i++)
 	{
-		const SrmRun *run = &rendered->runs[i];
+		const SrmFragment *fragment = &rendered->fragments[i];
 
-		if (run->origin == SRM_FROM_TEMPLATE)
-			draft->special[draft->n_special++] = (SrmRange) {run->start, run->start + run->length};
+		if (fragment->origin == SRM_FROM_TEMPLATE)
+			draft->special[draft->n_special++] = (SrmRange) {fragment->start, fragment->start + fragment->length};
 	}
 	return true;
 }
@@ -202,23 +202,23 @@ end_of_words(const char *text, uint32_t start, uint32_t end)
  * Returns 0 for a sentence that shows nothing there.
  */
 static uint32_t
-find_cut(const Draft *draft, size_t *run_index, const SrmSentence *sentence)
+find_cut(const Draft *draft, size_t *fragment_index, const SrmSentence *sentence)
 {
 	const SrmRendered *rendered = &draft->layout->rendered;
 	uint32_t	cut = 0;
 
-	for (size_t i = *run_index; i < rendered->n_runs; i++)
+	for (size_t i = *fragment_index; i < rendered->n_fragments; i++)
 	{
-		const SrmRun *run = &rendered->runs[i];
-		uint32_t	start = run->offset;
-		uint32_t	end = run->offset + run->length;
+		const SrmFragment *fragment = &rendered->fragments[i];
+		uint32_t	start = fragment->offset;
+		uint32_t	end = fragment->offset + fragment->length;
 		uint32_t	found;
 
-		if (!is_response_run(draft, run))
+		if (!is_response_fragment(draft, fragment))
 			continue;
 		if (start >= sentence->end)
 			break;
-		*run_index = i;
+		*fragment_index = i;
 		start = start > sentence->start ? start : sentence->start;
 		end = end < sentence->end ? end : sentence->end;
 		if (start >= end)
@@ -226,7 +226,7 @@ find_cut(const Draft *draft, size_t *run_index, const SrmSentence *sentence)
 		found = draft->options->boundary == SRM_BOUNDARY_MARKER ? end :
 			end_of_words(draft->response->content, start, end);
 		if (found > 0)
-			cut = run->start + (found - run->offset);
+			cut = fragment->start + (found - fragment->offset);
 	}
 	return cut;
 }
@@ -282,7 +282,7 @@ cut_sentences(Draft *draft)
 {
 	SrmLayout  *layout = draft->layout;
 	SrmSentences found;
-	size_t		run_index = 0;
+	size_t		fragment_index = 0;
 	size_t		n = 0;
 
 	if (draft->model->head.is_of_pairs)
@@ -295,7 +295,7 @@ cut_sentences(Draft *draft)
 	for (size_t i = 0; i < found.n; i++)
 	{
 		SrmSentence sentence = found.items[i];
-		uint32_t	cut = find_cut(draft, &run_index, &sentence);
+		uint32_t	cut = find_cut(draft, &fragment_index, &sentence);
 
 		if (n > 0 && (cut == 0 || draft->cuts[n - 1] == 0))
 			sentence.start = found.items[--n].start;
@@ -760,18 +760,18 @@ srm_layout_response_bytes(const SrmLayout *layout, size_t response_message,
 	const SrmRendered *rendered = &layout->rendered;
 	SrmRange	bytes = {0, 0};
 
-	for (size_t i = 0; i < rendered->n_runs; i++)
+	for (size_t i = 0; i < rendered->n_fragments; i++)
 	{
-		const SrmRun *run = &rendered->runs[i];
-		uint32_t	start = token->start > run->start ? token->start : run->start;
-		uint32_t	end = run->start + run->length;
+		const SrmFragment *fragment = &rendered->fragments[i];
+		uint32_t	start = token->start > fragment->start ? token->start : fragment->start;
+		uint32_t	end = fragment->start + fragment->length;
 
 		end = token->end < end ? token->end : end;
-		if (run->origin != SRM_FROM_CONTENT || run->message != response_message || start >= end)
+		if (fragment->origin != SRM_FROM_CONTENT || fragment->message != response_message || start >= end)
 			continue;
 		if (bytes.start == bytes.end)
-			bytes.start = run->offset + (start - run->start);
-		bytes.end = run->offset + (end - run->start);
+			bytes.start = fragment->offset + (start - fragment->start);
+		bytes.end = fragment->offset + (end - fragment->start);
 	}
 	return bytes;
 }

@@ -196,8 +196,8 @@ copy_layout(SrmLayout *copy, const SrmLayout *layout, SrmArena *arena, SrmStatus
 	*copy = *layout;
 	copy->tokens.capacity = layout->tokens.n;
 	return copy_array(&copy->rendered.text, layout->rendered.text, layout->rendered.length + 1, 1, arena, status) &&
-		copy_array(&copy->rendered.runs, layout->rendered.runs, layout->rendered.n_runs,
-				   sizeof(SrmRun), arena, status) &&
+		copy_array(&copy->rendered.fragments, layout->rendered.fragments, layout->rendered.n_fragments,
+				   sizeof(SrmFragment), arena, status) &&
 		copy_array(&copy->tokens.items, layout->tokens.items, layout->tokens.n, sizeof(SrmToken), arena, status) &&
 		copy_array(&copy->sentences, layout->sentences, layout->n_sentences, sizeof(SrmSentence), arena, status) &&
 		copy_array(&copy->boundaries, layout->boundaries, layout->n + 1, sizeof(uint32_t), arena, status);

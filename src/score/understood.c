@@ -56,12 +56,12 @@ is_printed(const SrmRendered *rendered, const char *role)
 {
 	size_t		length = strlen(role);
 
-	for (size_t i = 0; i < rendered->n_runs && length > 0; i++)
+	for (size_t i = 0; i < rendered->n_fragments && length > 0; i++)
 	{
-		const SrmRun *run = &rendered->runs[i];
+		const SrmFragment *fragment = &rendered->fragments[i];
 
-		if (run->origin == SRM_FROM_USER &&
-			memmem(rendered->text + run->start, run->length, role, length) != NULL)
+		if (fragment->origin == SRM_FROM_USER &&
+			memmem(rendered->text + fragment->start, fragment->length, role, length) != NULL)
 			return true;
 	}
 	return false;

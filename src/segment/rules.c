@@ -175,7 +175,7 @@ in_code(SrmRules *rules, size_t position)
 		size_t		start;
 		size_t		size = 0;
 		size_t		limit;
-		size_t		run = 0;
+		size_t		n_marks = 0;
 
 		if (mark == NULL)
 		{
@@ -192,8 +192,8 @@ in_code(SrmRules *rules, size_t position)
 			continue;
 		for (size_t at = start + size; at < limit; at++)
 		{
-			run = text[at] == '`' ? run + 1 : 0;
-			if (run == size && (at + 1 == rules->end || text[at + 1] != '`'))
+			n_marks = text[at] == '`' ? n_marks + 1 : 0;
+			if (n_marks == size && (at + 1 == rules->end || text[at + 1] != '`'))
 			{
 				/* Another one that opens: the first was a stray mark */
 				if (opens_code(rules, at + 1 - size, at + 1))
@@ -261,12 +261,12 @@ closes_emphasis(SrmRules *rules, size_t position)
 						  position - rules->emphasis_scanned)) != NULL)
 	{
 		size_t		at = (size_t) (star - text);
-		size_t		run = at;
+		size_t		end = at;
 
-		while (run < position && text[run] == '*')
-			run++;
-		rules->emphasis_scanned = run;
-		if (!is_space_or_end(rules, run) || (at > rules->line && text[at - 1] != ' '))
+		while (end < position && text[end] == '*')
+			end++;
+		rules->emphasis_scanned = end;
+		if (!is_space_or_end(rules, end) || (at > rules->line && text[at - 1] != ' '))
 			rules->in_emphasis = !rules->in_emphasis;
 	}
 	return rules->in_emphasis;

@@ -126,11 +126,11 @@ decompose(Cluster *cluster, const SrmNormalForm *form, uint32_t code, SrmStatus 
 }
 
 /*
- * Puts marks into canonical order.  Runs of marks may be as long as the text,
- * so a run is sorted by counting its classes, which is stable.
+ * Puts marks into canonical order.  As many marks as the text is long may stand
+ * in a row, so they are sorted by counting their classes, which is stable.
  */
 static bool
-sort_run(Letter *letters, size_t n, SrmArena *arena, SrmStatus *status)
+sort_row(Letter *letters, size_t n, SrmArena *arena, SrmStatus *status)
 {
 	size_t		starts[257] = {0};
 	Letter	   *copy;
@@ -164,7 +164,7 @@ sort_marks(Cluster *cluster, SrmStatus *status)
 
 		while (end < cluster->n && cluster->letters[end].class != 0)
 			end++;
-		if (!sort_run(cluster->letters + start, end - start, cluster->arena, status))
+		if (!sort_row(cluster->letters + start, end - start, cluster->arena, status))
 			return false;
 		start = end + 1;
 	}

@@ -21,7 +21,7 @@ typedef struct SrmUnigram
 	SrmVocabulary vocabulary;
 	double	   *scores;			/* (vocabulary.n_ids) log probabilities */
 	double		unknown_score;	/* of a character that is no token */
-	int32_t		unknown_id;		/* a run of such characters is one token */
+	int32_t		unknown_id;		/* such characters in a row are one token */
 	bool		byte_fallback;	/* or one token for each of its bytes, if there are such */
 	int32_t		byte_ids[256];	/* -1: the vocabulary lacks the byte */
 	uint16_t   *longest;		/* (SRM_UNIGRAM_PAIRS) bytes of the tokens that start with two bytes */

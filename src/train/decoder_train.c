@@ -3,7 +3,7 @@
  * decoder_train.c
  *	  The decoder forth and back, over a batch of trees.
  *
- * A layer goes back in the runs of its forward pass, in reverse; then the
+ * A layer goes back in the steps of its forward pass, in reverse; then the
  * gradients of its weights are summed over the rows, a tile of a matrix a
  * task.  What tasks add up for the norms stands in partial sums, one a chunk, which
  * are added in order.

@@ -285,7 +285,7 @@ append_values(Output *output, const char *type, const float *values, size_t n)
 static void
 lay_part(const Part *part, float *out)
 {
-	const SrmMatrix order = {.rows = part->rows,.run = part->at.run,.stride = part->at.stride};
+	const SrmMatrix order = {.rows = part->rows,.band = part->at.band,.stride = part->at.stride};
 
 	for (size_t i = 0; i < part->rows; i++)
 	{

@@ -4,7 +4,7 @@
  *	  The way back through causal attention in trees: several continuations of
  *	  one beginning.
  *
- * A tree is a run of segments, the first of which is the beginning of all
+ * A tree is a list of segments, the first of which is the beginning of all
  * others.  Rows of all trees lie one behind the other.  Gradients
  * of what a beginning's keys and values gave to its continuations add up in
  * the order of the segments.

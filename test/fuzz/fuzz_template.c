@@ -2,7 +2,7 @@
  *
  * fuzz_template.c
  *	  Any bytes as a chat template: an error that says something, or a text
- *	  whose runs tile it and whose content is that of the messages.
+ *	  whose fragments tile it and whose content is that of the messages.
  *
  * Good seeds are the templates of test/data/templates.
  *
@@ -27,19 +27,19 @@ check_rendered(const SrmRendered *rendered)
 {
 	size_t		at = 0;
 
-	for (size_t i = 0; i < rendered->n_runs; i++)
+	for (size_t i = 0; i < rendered->n_fragments; i++)
 	{
-		const SrmRun *run = &rendered->runs[i];
+		const SrmFragment *fragment = &rendered->fragments[i];
 
-		if (run->start != at || run->length == 0 || run->length > rendered->length - at)
+		if (fragment->start != at || fragment->length == 0 || fragment->length > rendered->length - at)
 			abort();
-		at += run->length;
-		if (run->origin != SRM_FROM_CONTENT)
+		at += fragment->length;
+		if (fragment->origin != SRM_FROM_CONTENT)
 			continue;
-		if (run->message >= 3 ||
-			(size_t) run->offset + run->length > messages[run->message].content_length ||
-			memcmp(rendered->text + run->start, messages[run->message].content + run->offset,
-				   run->length) != 0)
+		if (fragment->message >= 3 ||
+			(size_t) fragment->offset + fragment->length > messages[fragment->message].content_length ||
+			memcmp(rendered->text + fragment->start, messages[fragment->message].content + fragment->offset,
+				   fragment->length) != 0)
 			abort();
 	}
 	if (at != rendered->length || rendered->text[at] != '\0')

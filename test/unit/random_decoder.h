@@ -138,15 +138,15 @@ random_matrix(RandomState *state, size_t rows, size_t cols, SrmDtype dtype)
 	return matrix;
 }
 
-/* Rows of a fused tensor, of which each stride begin with run. */
+/* Rows of a fused tensor, of which each stride begin with a band. */
 static inline SrmMatrix
-rows_of(const SrmMatrix *tensor, size_t first, size_t rows, size_t run, size_t stride)
+rows_of(const SrmMatrix *tensor, size_t first, size_t rows, size_t band, size_t stride)
 {
 	SrmMatrix	matrix = *tensor;
 
 	matrix.data = (const char *) tensor->data + first * tensor->cols * srm_dtype_size(tensor->dtype);
 	matrix.rows = rows;
-	matrix.run = run;
+	matrix.band = band;
 	matrix.stride = stride;
 	return matrix;
 }
@@ -157,13 +157,13 @@ random_packed_maps(RandomState *state, const RandomShape *shape, SrmLayer *layer
 {
 	size_t		q_dim = shape->n_heads * shape->head_dim;
 	size_t		kv_dim = shape->n_kv_heads * shape->head_dim;
-	size_t		run = q_dim / shape->n_kv_heads;
-	size_t		stride = run + 2 * shape->head_dim;
+	size_t		band = q_dim / shape->n_kv_heads;
+	size_t		stride = band + 2 * shape->head_dim;
 	SrmMatrix	tensor = random_matrix(state, q_dim + 2 * kv_dim, shape->dim, shape->dtype);
 
-	layer->query = rows_of(&tensor, 0, q_dim, run, stride);
-	layer->key = rows_of(&tensor, run, kv_dim, shape->head_dim, stride);
-	layer->value = rows_of(&tensor, run + shape->head_dim, kv_dim, shape->head_dim, stride);
+	layer->query = rows_of(&tensor, 0, q_dim, band, stride);
+	layer->key = rows_of(&tensor, band, kv_dim, shape->head_dim, stride);
+	layer->value = rows_of(&tensor, band + shape->head_dim, kv_dim, shape->head_dim, stride);
 }
 
 static inline bool

@@ -97,9 +97,9 @@ unpack_rows(SrmMatrix *matrix)
 
 	for (size_t i = 0; i < matrix->rows; i++)
 		memcpy(rows + i * size, (const char *) matrix->data +
-			   (i / matrix->run * matrix->stride + i % matrix->run) * size, size);
+			   (i / matrix->band * matrix->stride + i % matrix->band) * size, size);
 	matrix->data = rows;
-	matrix->run = 0;
+	matrix->band = 0;
 }
 
 /* all shapes agree with the plain twin, at lengths around the edges of tiles */

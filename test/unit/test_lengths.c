@@ -209,9 +209,9 @@ test_random_texts(void **state)
 	}
 }
 
-/* Runs of what is skipped, or of one kind of place: it takes moments, or minutes. */
+/* Long rows of what is skipped, or of one kind of place: it takes moments, or minutes. */
 static void
-test_long_runs(void **state)
+test_long_rows(void **state)
 {
 	static const char *const parts[] = {")", " ", "\n", "a", ".", "你", "😀", "a ", ") "};
 
@@ -243,7 +243,7 @@ main(void)
 		cmocka_unit_test(test_short_ones_join),
 		cmocka_unit_test(test_long_ones_are_cut),
 		cmocka_unit_test(test_random_texts),
-		cmocka_unit_test(test_long_runs),
+		cmocka_unit_test(test_long_rows),
 	};
 
 	return cmocka_run_group_tests(tests, open_model, close_model);

@@ -97,7 +97,7 @@ test_matrix_fused(void **state)
 	float		tensor[60];		/* (20, 3) */
 	float		expected[24];	/* (8, 3): rows 1, 2, 3 of each 7, and no more than 8 */
 	SrmMatrix	matrix = {.data = tensor + 3, .dtype = SRM_F32, .rows = 8, .cols = 3,
-	.run = 3, .stride = 7};
+	.band = 3, .stride = 7};
 
 	(void) state;
 	for (int i = 0; i < 60; i++)
@@ -114,11 +114,11 @@ test_matrix_fused(void **state)
 			assert_memory_equal(piece, expected + start, n * sizeof(float));
 			assert_true(piece[n] == 7.0f);
 		}
-	assert_int_equal(srm_matrix_run(&matrix, 4), 2);
-	assert_int_equal(srm_matrix_run(&matrix, 6), 2);
-	matrix.run = matrix.rows;
+	assert_int_equal(srm_matrix_band(&matrix, 4), 2);
+	assert_int_equal(srm_matrix_band(&matrix, 6), 2);
+	matrix.band = matrix.rows;
 	assert_int_equal(srm_matrix_row(&matrix, 7), 7);
-	assert_int_equal(srm_matrix_run(&matrix, 3), 5);
+	assert_int_equal(srm_matrix_band(&matrix, 3), 5);
 }
 
 /* threads */
@@ -142,7 +142,7 @@ count_run(void *arg, size_t task, int thread)
 		atomic_fetch_add(&tally->n_strangers, 1);
 }
 
-/* each task runs once, run after run, with any number of threads */
+/* each task runs once, round after round, with any number of threads */
 static void
 test_threads(void **state)
 {
@@ -157,8 +157,8 @@ test_threads(void **state)
 		memset(tally, 0, sizeof(Tally));
 		tally->n_threads = srm_threads_count(threads);
 		assert_in_range(tally->n_threads, 1, n_threads < 1 ? 1 : n_threads);
-		for (size_t run = 0; run < 200; run++)
-			srm_threads_run(threads, run * 7 % (N_TASKS + 1), count_run, tally);
+		for (size_t round = 0; round < 200; round++)
+			srm_threads_run(threads, round * 7 % (N_TASKS + 1), count_run, tally);
 		srm_threads_run(threads, N_TASKS, count_run, tally);
 		srm_threads_end(threads);
 
@@ -167,8 +167,8 @@ test_threads(void **state)
 		{
 			int			expected = 1;
 
-			for (size_t run = 0; run < 200; run++)
-				expected += task < run * 7 % (N_TASKS + 1);
+			for (size_t round = 0; round < 200; round++)
+				expected += task < round * 7 % (N_TASKS + 1);
 			assert_int_equal(tally->runs[task], expected);
 		}
 	}

@@ -132,32 +132,32 @@ read_variables(const SrmJson *tokens, const char *date, SrmArena *arena)
 	return (SrmTemplateVariables) {.tokens = named,.n_tokens = n,.date = date};
 }
 
-/* The runs tile the text, those that could be one are one, and content is content. */
+/* The fragments tile the text, those that could be one are one, and content is content. */
 static void
-check_runs(const SrmRendered *rendered, const SrmMessage *messages, size_t n_messages)
+check_fragments(const SrmRendered *rendered, const SrmMessage *messages, size_t n_messages)
 {
 	size_t		at = 0;
 
-	for (size_t i = 0; i < rendered->n_runs; i++)
+	for (size_t i = 0; i < rendered->n_fragments; i++)
 	{
-		const SrmRun *run = &rendered->runs[i];
-		const SrmRun *last = i == 0 ? NULL : run - 1;
+		const SrmFragment *fragment = &rendered->fragments[i];
+		const SrmFragment *last = i == 0 ? NULL : fragment - 1;
 
-		assert_int_equal(run->start, at);
-		assert_true(run->length > 0);
-		at += run->length;
+		assert_int_equal(fragment->start, at);
+		assert_true(fragment->length > 0);
+		at += fragment->length;
 		assert_true(at <= rendered->length);
-		if (run->origin != SRM_FROM_CONTENT)
+		if (fragment->origin != SRM_FROM_CONTENT)
 		{
-			assert_true(last == NULL || last->origin != run->origin);
+			assert_true(last == NULL || last->origin != fragment->origin);
 			continue;
 		}
-		assert_true(run->message < n_messages);
-		assert_true((size_t) run->offset + run->length <= messages[run->message].content_length);
-		assert_memory_equal(rendered->text + run->start,
-							messages[run->message].content + run->offset, run->length);
+		assert_true(fragment->message < n_messages);
+		assert_true((size_t) fragment->offset + fragment->length <= messages[fragment->message].content_length);
+		assert_memory_equal(rendered->text + fragment->start,
+							messages[fragment->message].content + fragment->offset, fragment->length);
 		assert_false(last != NULL && last->origin == SRM_FROM_CONTENT &&
-					 last->message == run->message && last->offset + last->length == run->offset);
+					 last->message == fragment->message && last->offset + last->length == fragment->offset);
 	}
 	assert_int_equal(at, rendered->length);
 	assert_int_equal(rendered->text[at], '\0');
@@ -183,7 +183,7 @@ render(const char *source, size_t length, const SrmMessage *messages, size_t n_m
 		return false;
 	}
 	assert_int_equal(status->code, SRM_OK);
-	check_runs(rendered, messages, n_messages);
+	check_fragments(rendered, messages, n_messages);
 	return true;
 }
 
@@ -315,23 +315,23 @@ render_two(const char *source, const char *user, const char *assistant, SrmArena
 		fail_msg("%s: %s", source, status.message);
 }
 
-/* The runs as text: T for the template's, U for a user's, C with message:offset. */
+/* The fragments as text: T for the template's, U for a user's, C with message:offset. */
 static void
-describe_runs(const SrmRendered *rendered, char *out, size_t size)
+describe_fragments(const SrmRendered *rendered, char *out, size_t size)
 {
 	size_t		n = 0;
 
 	out[0] = '\0';
-	for (size_t i = 0; i < rendered->n_runs && n < size; i++)
+	for (size_t i = 0; i < rendered->n_fragments && n < size; i++)
 	{
-		const SrmRun *run = &rendered->runs[i];
+		const SrmFragment *fragment = &rendered->fragments[i];
 
-		if (run->origin == SRM_FROM_CONTENT)
-			n += (size_t) snprintf(out + n, size - n, "C%u:%u+%u ", (unsigned) run->message,
-								   (unsigned) run->offset, (unsigned) run->length);
+		if (fragment->origin == SRM_FROM_CONTENT)
+			n += (size_t) snprintf(out + n, size - n, "C%u:%u+%u ", (unsigned) fragment->message,
+								   (unsigned) fragment->offset, (unsigned) fragment->length);
 		else
 			n += (size_t) snprintf(out + n, size - n, "%c%u ",
-								   run->origin == SRM_FROM_USER ? 'U' : 'T', (unsigned) run->length);
+								   fragment->origin == SRM_FROM_USER ? 'U' : 'T', (unsigned) fragment->length);
 	}
 }
 
@@ -341,14 +341,14 @@ check_origins(const char *source, const char *user, const char *assistant, const
 	SrmStatus	status;
 	SrmArena   *arena;
 	SrmRendered rendered;
-	char		runs[512];
+	char		fragments[512];
 
 	srm_status_init(&status);
 	arena = srm_arena_create(&status);
 	render_two(source, user, assistant, arena, &rendered);
-	describe_runs(&rendered, runs, sizeof(runs));
-	if (strcmp(runs, expected) != 0)
-		fail_msg("%s: runs %s, expected %s", source, runs, expected);
+	describe_fragments(&rendered, fragments, sizeof(fragments));
+	if (strcmp(fragments, expected) != 0)
+		fail_msg("%s: fragments %s, expected %s", source, fragments, expected);
 	srm_arena_free(arena);
 }
 
@@ -397,14 +397,14 @@ test_unusual_role(void **state)
 	SrmStatus	status;
 	SrmArena   *arena;
 	SrmRendered rendered;
-	char		runs[64];
+	char		fragments[64];
 
 	(void) state;
 	srm_status_init(&status);
 	arena = srm_arena_create(&status);
 	assert_true(render(source, strlen(source), messages, 1, &variables, arena, &rendered, &status));
-	describe_runs(&rendered, runs, sizeof(runs));
-	assert_string_equal(runs, "T2 U3 T2 ");
+	describe_fragments(&rendered, fragments, sizeof(fragments));
+	assert_string_equal(fragments, "T2 U3 T2 ");
 	srm_arena_free(arena);
 }
 
@@ -677,7 +677,7 @@ test_template_is_reusable(void **state)
 		assert_true(srm_template_render(template, i == 1 ? second : first, 1, &variables, arena,
 										&rendered, NULL, &status));
 		assert_string_equal(rendered.text, i == 1 ? "atwobc" : "aonebc");
-		check_runs(&rendered, i == 1 ? second : first, 1);
+		check_fragments(&rendered, i == 1 ? second : first, 1);
 	}
 	srm_arena_free(arena);
 }

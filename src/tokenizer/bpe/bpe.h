@@ -21,7 +21,7 @@ typedef struct SrmBpe
 	bool		byte_fallback;	/* a character that is no token is made of bytes */
 	int32_t		byte_ids[256];	/* -1: the vocabulary lacks the byte; of both of the above */
 	int32_t		unknown_id;		/* for what the vocabulary lacks; -1: none */
-	bool		fuse_unknown;	/* a run of that is one token */
+	bool		fuse_unknown;	/* several in a row are one token */
 	bool		ignore_merges;	/* a word that is a token needs no merges */
 } SrmBpe;
 

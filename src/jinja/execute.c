@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
- * run.c
- *	  The statements of a chat template, run.
+ * execute.c
+ *	  The statements of a chat template, executed.
  *
  * A loop, a macro and some blocks have scopes of their own, an if has none;
  * what a macro reads is looked up where it was defined.
@@ -75,7 +75,7 @@ assign(JinjaEval *eval, const JinjaNode *target, JinjaValue value)
 }
 
 static bool
-run_output(JinjaEval *eval, const JinjaNode *node)
+execute_output(JinjaEval *eval, const JinjaNode *node)
 {
 	JinjaValue	value = srm_jinja_none();
 	JinjaString *string;
@@ -88,7 +88,7 @@ run_output(JinjaEval *eval, const JinjaNode *node)
 }
 
 static bool
-run_if(JinjaEval *eval, const JinjaNode *node)
+execute_if(JinjaEval *eval, const JinjaNode *node)
 {
 	/* An elif is the only statement in an else, down to the last */
 	for (;;)
@@ -98,29 +98,29 @@ run_if(JinjaEval *eval, const JinjaNode *node)
 		if (!srm_jinja_evaluate(eval, node->first, &condition))
 			return false;
 		if (srm_jinja_truth(&condition))
-			return srm_jinja_run(eval, node->items);
+			return srm_jinja_execute(eval, node->items);
 		if (node->second == NULL || node->second->type != JINJA_IF || node->second->next != NULL)
-			return srm_jinja_run(eval, node->second);
+			return srm_jinja_execute(eval, node->second);
 		node = node->second;
 	}
 }
 
 /* Statements in a scope of their own. */
 static bool
-run_scoped(JinjaEval *eval, const JinjaNode *statements)
+execute_scoped(JinjaEval *eval, const JinjaNode *statements)
 {
 	JinjaScope *outer = eval->scope;
 	bool		ok;
 
 	eval->scope = srm_jinja_scope_new(eval, outer);
-	ok = eval->scope != NULL && srm_jinja_run(eval, statements);
+	ok = eval->scope != NULL && srm_jinja_execute(eval, statements);
 	eval->scope = outer;
 	return ok;
 }
 
 /* The same, with what they print in *text. */
 static bool
-run_captured(JinjaEval *eval, const JinjaNode *statements, JinjaValue *text)
+execute_captured(JinjaEval *eval, const JinjaNode *statements, JinjaValue *text)
 {
 	JinjaBuilder *outer = eval->output;
 	JinjaBuilder builder;
@@ -128,7 +128,7 @@ run_captured(JinjaEval *eval, const JinjaNode *statements, JinjaValue *text)
 
 	srm_jinja_builder_init(&builder);
 	eval->output = &builder;
-	ok = run_scoped(eval, statements);
+	ok = execute_scoped(eval, statements);
 	eval->output = outer;
 	if (!ok)
 		return false;
@@ -183,7 +183,7 @@ select_items(JinjaEval *eval, const JinjaNode *node, const JinjaList *items)
 }
 
 static bool
-run_loop(JinjaEval *eval, const JinjaNode *node, JinjaLoop *loop)
+execute_loop(JinjaEval *eval, const JinjaNode *node, JinjaLoop *loop)
 {
 	JinjaScope *outer = eval->scope;
 	JinjaScope *scope = srm_jinja_scope_new(eval, outer);
@@ -200,7 +200,7 @@ run_loop(JinjaEval *eval, const JinjaNode *node, JinjaLoop *loop)
 		if (!srm_jinja_charge(eval, 1) ||
 			!srm_jinja_scope_set(eval, scope, "loop", variable) ||
 			!assign(eval, node->second, loop->items->items[loop->index]) ||
-			!srm_jinja_run(eval, node->items))
+			!srm_jinja_execute(eval, node->items))
 			return false;
 		if (eval->flow == FLOW_BREAK)
 			break;
@@ -212,7 +212,7 @@ run_loop(JinjaEval *eval, const JinjaNode *node, JinjaLoop *loop)
 }
 
 static bool
-run_for(JinjaEval *eval, const JinjaNode *node)
+execute_for(JinjaEval *eval, const JinjaNode *node)
 {
 	JinjaValue	iterable = srm_jinja_none();
 	const JinjaList *items;
@@ -227,16 +227,16 @@ run_for(JinjaEval *eval, const JinjaNode *node)
 	if (items == NULL)
 		return false;
 	if (items->n == 0)
-		return run_scoped(eval, node->fourth);
+		return execute_scoped(eval, node->fourth);
 	loop = srm_jinja_alloc(eval, 1, sizeof(JinjaLoop));
 	if (loop == NULL)
 		return false;
 	loop->items = items;
-	return run_loop(eval, node, loop);
+	return execute_loop(eval, node, loop);
 }
 
 static bool
-run_set(JinjaEval *eval, const JinjaNode *node)
+execute_set(JinjaEval *eval, const JinjaNode *node)
 {
 	JinjaValue	value = srm_jinja_none();
 
@@ -251,21 +251,21 @@ filter_text(JinjaEval *eval, const JinjaNode *filters, JinjaValue *value)
 }
 
 static bool
-run_set_block(JinjaEval *eval, const JinjaNode *node)
+execute_set_block(JinjaEval *eval, const JinjaNode *node)
 {
 	JinjaValue	value = srm_jinja_none();
 
-	return run_captured(eval, node->items, &value) && filter_text(eval, node->third, &value) &&
+	return execute_captured(eval, node->items, &value) && filter_text(eval, node->third, &value) &&
 		assign(eval, node->second, value);
 }
 
 static bool
-run_filter_block(JinjaEval *eval, const JinjaNode *node)
+execute_filter_block(JinjaEval *eval, const JinjaNode *node)
 {
 	JinjaValue	value = srm_jinja_none();
 	JinjaString *string;
 
-	if (!run_captured(eval, node->items, &value) || !filter_text(eval, node->third, &value))
+	if (!execute_captured(eval, node->items, &value) || !filter_text(eval, node->third, &value))
 		return false;
 	string = srm_jinja_to_string(eval, &value);
 	return string != NULL && srm_jinja_builder_string(eval, eval->output, string);
@@ -287,7 +287,7 @@ make_macro(JinjaEval *eval, const JinjaNode *node, JinjaValue *value)
 }
 
 static bool
-run_macro(JinjaEval *eval, const JinjaNode *node)
+execute_macro(JinjaEval *eval, const JinjaNode *node)
 {
 	JinjaValue	value = srm_jinja_none();
 
@@ -296,7 +296,7 @@ run_macro(JinjaEval *eval, const JinjaNode *node)
 }
 
 static bool
-run_call_block(JinjaEval *eval, const JinjaNode *node)
+execute_call_block(JinjaEval *eval, const JinjaNode *node)
 {
 	JinjaValue	function = srm_jinja_none();
 	JinjaValue	caller = srm_jinja_none();
@@ -318,7 +318,7 @@ run_call_block(JinjaEval *eval, const JinjaNode *node)
 
 /* The values are those outside, so that "with a = 1, b = a" sees the outer a. */
 static bool
-run_with(JinjaEval *eval, const JinjaNode *node)
+execute_with(JinjaEval *eval, const JinjaNode *node)
 {
 	JinjaScope *outer = eval->scope;
 	JinjaScope *inner = srm_jinja_scope_new(eval, outer);
@@ -334,38 +334,38 @@ run_with(JinjaEval *eval, const JinjaNode *node)
 		ok = ok && assign(eval, set->second, value);
 	}
 	eval->scope = inner;
-	ok = ok && srm_jinja_run(eval, node->items);
+	ok = ok && srm_jinja_execute(eval, node->items);
 	eval->scope = outer;
 	return ok;
 }
 
 static bool
-run_statement(JinjaEval *eval, const JinjaNode *node)
+execute_statement(JinjaEval *eval, const JinjaNode *node)
 {
 	switch (node->type)
 	{
 		case JINJA_TEXT:
 			return srm_jinja_builder_string(eval, eval->output, node->value.string);
 		case JINJA_OUTPUT:
-			return run_output(eval, node);
+			return execute_output(eval, node);
 		case JINJA_IF:
-			return run_if(eval, node);
+			return execute_if(eval, node);
 		case JINJA_FOR:
-			return run_for(eval, node);
+			return execute_for(eval, node);
 		case JINJA_SET:
-			return run_set(eval, node);
+			return execute_set(eval, node);
 		case JINJA_SET_BLOCK:
-			return run_set_block(eval, node);
+			return execute_set_block(eval, node);
 		case JINJA_FILTER_BLOCK:
-			return run_filter_block(eval, node);
+			return execute_filter_block(eval, node);
 		case JINJA_MACRO_OF:
-			return run_macro(eval, node);
+			return execute_macro(eval, node);
 		case JINJA_CALL_BLOCK:
-			return run_call_block(eval, node);
+			return execute_call_block(eval, node);
 		case JINJA_WITH:
-			return run_with(eval, node);
+			return execute_with(eval, node);
 		case JINJA_GENERATION:
-			return run_scoped(eval, node->items);
+			return execute_scoped(eval, node->items);
 		default:
 			eval->flow = node->type == JINJA_BREAK ? FLOW_BREAK : FLOW_CONTINUE;
 			return true;
@@ -373,11 +373,11 @@ run_statement(JinjaEval *eval, const JinjaNode *node)
 }
 
 bool
-srm_jinja_run(JinjaEval *eval, const JinjaNode *statements)
+srm_jinja_execute(JinjaEval *eval, const JinjaNode *statements)
 {
 	for (const JinjaNode *node = statements; node != NULL && eval->flow == FLOW_ON; node = node->next)
 	{
-		if (!srm_jinja_descend(eval, node->line) || !run_statement(eval, node))
+		if (!srm_jinja_descend(eval, node->line) || !execute_statement(eval, node))
 			return false;
 		eval->depth--;
 	}
@@ -438,7 +438,7 @@ srm_jinja_call_macro(JinjaEval *eval, const JinjaMacro *macro, const JinjaArgume
 		return false;
 	eval->scope = srm_jinja_scope_new(eval, macro->scope);
 	ok = eval->scope != NULL && bind_parameters(eval, macro->node, arguments) &&
-		run_captured(eval, macro->node->items, result);
+		execute_captured(eval, macro->node->items, result);
 	eval->scope = caller;
 	eval->depth--;
 	return ok;
