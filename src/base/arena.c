@@ -18,6 +18,7 @@
 #define MAX_PIECE_SIZE	(SIZE_MAX / 4)
 #define LARGE_PAGE		((size_t) 2 * 1024 * 1024)
 #define MIN_MAPPED		((size_t) 1024 * 1024)
+#define FIRST_CAPACITY	64		/* of an array that doubles */
 
 typedef struct Block
 {
@@ -211,6 +212,26 @@ srm_arena_grow(SrmArena *arena, const void *old, size_t old_n, size_t new_n,
 	if (array != NULL && old_n > 0)
 		memcpy(array, old, old_n * size);
 	return array;
+}
+
+bool
+srm_arena_reserve(SrmArena *arena, void *items, size_t *capacity, size_t n, size_t size,
+				  SrmStatus *status)
+{
+	size_t		longer = *capacity == 0 ? FIRST_CAPACITY : *capacity;
+	void	   *array;
+
+	if (n <= *capacity)
+		return true;
+	while (longer < n)
+		longer *= 2;
+	memcpy(&array, items, sizeof(array));
+	array = srm_arena_grow(arena, array, *capacity, longer, size, status);
+	if (array == NULL)
+		return false;
+	memcpy(items, &array, sizeof(array));
+	*capacity = longer;
+	return true;
 }
 
 char *

@@ -39,6 +39,13 @@ extern void *srm_arena_array(SrmArena *arena, size_t n, size_t size, SrmStatus *
 extern void *srm_arena_grow(SrmArena *arena, const void *old, size_t old_n,
 							size_t new_n, size_t size, SrmStatus *status);
 
+/*
+ * Room for n elements of a size in an array that doubles.  items is the address of the pointer to it,
+ * which leads to the longer copy then; both that and capacity stay as they are where memory is short.
+ */
+extern bool srm_arena_reserve(SrmArena *arena, void *items, size_t *capacity, size_t n,
+							  size_t size, SrmStatus *status);
+
 /* A copy with a terminating NUL. */
 extern char *srm_arena_string(SrmArena *arena, const char *text, size_t length,
 							  SrmStatus *status);

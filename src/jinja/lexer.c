@@ -74,16 +74,9 @@ add_token(Lexer *lexer, JinjaTokenType type, const char *text, size_t length)
 {
 	JinjaToken *token;
 
-	if (lexer->n_tokens == lexer->capacity)
-	{
-		size_t		capacity = lexer->capacity == 0 ? 256 : lexer->capacity * 2;
-
-		lexer->tokens = srm_arena_grow(lexer->arena, lexer->tokens, lexer->n_tokens,
-									   capacity, sizeof(JinjaToken), lexer->status);
-		if (lexer->tokens == NULL)
-			return false;
-		lexer->capacity = capacity;
-	}
+	if (!srm_arena_reserve(lexer->arena, &lexer->tokens, &lexer->capacity, lexer->n_tokens + 1,
+						   sizeof(JinjaToken), lexer->status))
+		return false;
 	token = &lexer->tokens[lexer->n_tokens++];
 	token->type = type;
 	token->line = lexer->line;

@@ -351,21 +351,7 @@ encode_piece(Draft *draft, uint32_t start, uint32_t end)
 static bool
 add_token(Draft *draft, int32_t id, uint32_t at)
 {
-	SrmTokens  *tokens = &draft->layout->tokens;
-
-	if (tokens->n == tokens->capacity)
-	{
-		size_t		capacity = tokens->capacity * 2 + 16;
-		SrmToken   *items = srm_arena_grow(draft->arena, tokens->items, tokens->n,
-										   capacity, sizeof(SrmToken), draft->status);
-
-		if (items == NULL)
-			return false;
-		tokens->items = items;
-		tokens->capacity = capacity;
-	}
-	tokens->items[tokens->n++] = (SrmToken) {id, at, at};
-	return true;
+	return srm_tokens_add(&draft->layout->tokens, (SrmToken) {id, at, at}, draft->arena, draft->status);
 }
 
 static bool

@@ -221,17 +221,9 @@ append(Limiter *limiter, size_t start, size_t end)
 {
 	SrmSentences *sentences = limiter->sentences;
 
-	if (sentences->n == limiter->capacity)
-	{
-		size_t		capacity = limiter->capacity * 2;
-		SrmSentence *items = srm_arena_grow(limiter->arena, sentences->items, sentences->n,
-											capacity, sizeof(SrmSentence), limiter->status);
-
-		if (items == NULL)
-			return false;
-		sentences->items = items;
-		limiter->capacity = capacity;
-	}
+	if (!srm_arena_reserve(limiter->arena, &sentences->items, &limiter->capacity, sentences->n + 1,
+						   sizeof(SrmSentence), limiter->status))
+		return false;
 	sentences->items[sentences->n++] = (SrmSentence) {(uint32_t) start, (uint32_t) end};
 	return true;
 }

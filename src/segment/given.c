@@ -24,17 +24,9 @@ append(SrmGiven *given, size_t end, int64_t characters, SrmStatus *status)
 {
 	SrmSentences *sentences = &given->sentences;
 
-	if (sentences->n == given->capacity)
-	{
-		size_t		capacity = given->capacity == 0 ? 64 : given->capacity * 2;
-		SrmSentence *items = srm_arena_grow(given->arena, sentences->items, sentences->n,
-											capacity, sizeof(SrmSentence), status);
-
-		if (items == NULL)
-			return false;
-		sentences->items = items;
-		given->capacity = capacity;
-	}
+	if (!srm_arena_reserve(given->arena, &sentences->items, &given->capacity, sentences->n + 1,
+						   sizeof(SrmSentence), status))
+		return false;
 	sentences->items[sentences->n++] = (SrmSentence) {(uint32_t) given->at, (uint32_t) end};
 	given->at = end;
 	given->characters += characters;

@@ -236,17 +236,9 @@ append_sentence(Cutter *cutter, size_t start, size_t end)
 {
 	SrmSentences *sentences = cutter->sentences;
 
-	if (sentences->n == cutter->capacity)
-	{
-		size_t		capacity = cutter->capacity == 0 ? 64 : cutter->capacity * 2;
-		SrmSentence *items = srm_arena_grow(cutter->arena, sentences->items, sentences->n,
-											capacity, sizeof(SrmSentence), cutter->status);
-
-		if (items == NULL)
-			return false;
-		sentences->items = items;
-		cutter->capacity = capacity;
-	}
+	if (!srm_arena_reserve(cutter->arena, &sentences->items, &cutter->capacity, sentences->n + 1,
+						   sizeof(SrmSentence), cutter->status))
+		return false;
 	sentences->items[sentences->n].start = (uint32_t) start;
 	sentences->items[sentences->n].end = (uint32_t) end;
 	sentences->n++;
@@ -256,17 +248,9 @@ append_sentence(Cutter *cutter, size_t start, size_t end)
 static bool
 append_end(Cutter *cutter, SrmEnds *ends, size_t end)
 {
-	if (ends->n == ends->capacity)
-	{
-		size_t		capacity = ends->capacity == 0 ? 64 : ends->capacity * 2;
-		uint32_t   *items = srm_arena_grow(cutter->arena, ends->items, ends->n, capacity, sizeof(uint32_t),
-										   cutter->status);
-
-		if (items == NULL)
-			return false;
-		ends->items = items;
-		ends->capacity = capacity;
-	}
+	if (!srm_arena_reserve(cutter->arena, &ends->items, &ends->capacity, ends->n + 1, sizeof(uint32_t),
+						   cutter->status))
+		return false;
 	ends->items[ends->n++] = (uint32_t) end;
 	return true;
 }

@@ -79,17 +79,9 @@ add_letter(Cluster *cluster, const SrmNormalForm *form, uint32_t code, uint32_t 
 {
 	Letter	   *letter;
 
-	if (cluster->n == cluster->capacity)
-	{
-		size_t		capacity = cluster->capacity == 0 ? 64 : 2 * cluster->capacity;
-
-		letter = srm_arena_grow(cluster->arena, cluster->letters, cluster->n, capacity,
-								sizeof(Letter), status);
-		if (letter == NULL)
-			return false;
-		cluster->letters = letter;
-		cluster->capacity = capacity;
-	}
+	if (!srm_arena_reserve(cluster->arena, &cluster->letters, &cluster->capacity, cluster->n + 1,
+						   sizeof(Letter), status))
+		return false;
 	letter = &cluster->letters[cluster->n++];
 	letter->code = code;
 	letter->class = combining_class(form, code);

@@ -332,17 +332,9 @@ add_stretch(SrmSplitWork *work, uint32_t start, uint32_t end, bool is_match,
 {
 	SrmStretch *stretch;
 
-	if (work->n_stretches == work->stretch_capacity)
-	{
-		size_t		capacity = work->stretch_capacity == 0 ? 256 : 2 * work->stretch_capacity;
-
-		stretch = srm_arena_grow(work->arena, work->stretches, work->n_stretches, capacity,
-								 sizeof(SrmStretch), status);
-		if (stretch == NULL)
-			return false;
-		work->stretches = stretch;
-		work->stretch_capacity = capacity;
-	}
+	if (!srm_arena_reserve(work->arena, &work->stretches, &work->stretch_capacity, work->n_stretches + 1,
+						   sizeof(SrmStretch), status))
+		return false;
 	stretch = &work->stretches[work->n_stretches++];
 	stretch->range.start = start;
 	stretch->range.end = end;
@@ -476,17 +468,8 @@ add_piece(SrmPieces *pieces, SrmRange range, SrmArena *arena, SrmStatus *status)
 {
 	if (range.start == range.end)
 		return true;
-	if (pieces->n == pieces->capacity)
-	{
-		size_t		capacity = pieces->capacity == 0 ? 256 : 2 * pieces->capacity;
-		SrmRange   *items = srm_arena_grow(arena, pieces->items, pieces->n, capacity,
-										   sizeof(SrmRange), status);
-
-		if (items == NULL)
-			return false;
-		pieces->items = items;
-		pieces->capacity = capacity;
-	}
+	if (!srm_arena_reserve(arena, &pieces->items, &pieces->capacity, pieces->n + 1, sizeof(SrmRange), status))
+		return false;
 	pieces->items[pieces->n++] = range;
 	return true;
 }

@@ -320,37 +320,10 @@ srm_tokenizer_free(SrmTokenizer *tokenizer)
 /* ---- encoding ---- */
 
 static bool
-reserve_tokens(Encoder *encoder, size_t n)
-{
-	SrmTokens  *tokens = encoder->tokens;
-	size_t		capacity = tokens->capacity == 0 ? 256 : tokens->capacity;
-	SrmToken   *items;
-
-	if (tokens->n + n <= tokens->capacity)
-		return true;
-	while (capacity < tokens->n + n)
-		capacity *= 2;
-	items = srm_arena_grow(encoder->arena, tokens->items, tokens->n, capacity,
-						   sizeof(SrmToken), encoder->status);
-	if (items == NULL)
-		return false;
-	tokens->items = items;
-	tokens->capacity = capacity;
-	return true;
-}
-
-static bool
 add_token(Encoder *encoder, int32_t id, SrmRange range)
 {
-	SrmToken   *token;
-
-	if (!reserve_tokens(encoder, 1))
-		return false;
-	token = &encoder->tokens->items[encoder->tokens->n++];
-	token->id = id;
-	token->start = range.start;
-	token->end = range.end;
-	return true;
+	return srm_tokens_add(encoder->tokens, (SrmToken) {id, range.start, range.end}, encoder->arena,
+						  encoder->status);
 }
 
 /* Tokens of a piece, which have their places in it. */
@@ -394,8 +367,7 @@ encode_by_bpe(Encoder *encoder, const SrmNormalText *text, SrmRange piece)
 	size_t		start = piece.start;
 
 	if (!srm_bpe_encode(&encoder->tokenizer->bpe, text->text + piece.start,
-						piece.end - piece.start, word, encoder->stop, encoder->status) ||
-		!reserve_tokens(encoder, word->n))
+						piece.end - piece.start, word, encoder->stop, encoder->status))
 		return false;
 	for (size_t i = 0; i < word->n; i++)
 	{
