@@ -96,6 +96,18 @@ extern bool srm_jinja_arg_given(const JinjaCall *call, int i);	/* and not None *
 /* A flat string that has to be given. */
 extern JinjaString *srm_jinja_arg_string(JinjaCall *call, int i);
 
+/* A result; NULL has set the status. */
+extern bool srm_jinja_give_string(JinjaString *string, JinjaValue *result);
+extern bool srm_jinja_give_list(JinjaList *list, JinjaValue *result);
+
+/*
+ * What methods and filters, or tests, have in common: another case and whether it is that (variant:
+ * JinjaCase), and nothing or the characters of argv[0] around (variant: 1 left, 2 right, 3 both).
+ */
+extern bool srm_jinja_change_case_of(JinjaCall *call, JinjaValue *result);
+extern bool srm_jinja_is_case_of(JinjaCall *call, JinjaValue *result);
+extern bool srm_jinja_strip_of(JinjaCall *call, JinjaValue *result);
+
 /* operators and access (operator.c); false, with the status set, where Python would raise */
 
 /* a op b: arithmetic; comparison and "in"; and -a */

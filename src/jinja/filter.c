@@ -18,36 +18,6 @@
 #define MAX_INDENT	1000
 
 static bool
-give_string(JinjaString *string, JinjaValue *result)
-{
-	*result = srm_jinja_string(string);
-	return string != NULL;
-}
-
-static bool
-filter_case(JinjaCall *call, JinjaValue *result)
-{
-	JinjaString *string = srm_jinja_to_flat(call->eval, &call->self);
-
-	if (string == NULL)
-		return false;
-	return give_string(srm_jinja_change_case(call->eval, string,
-											 (JinjaCase) call->builtin->variant), result);
-}
-
-static bool
-filter_trim(JinjaCall *call, JinjaValue *result)
-{
-	JinjaString *string = srm_jinja_to_flat(call->eval, &call->self);
-	JinjaString *chars = NULL;
-
-	if (string == NULL ||
-		(srm_jinja_arg_given(call, 0) && (chars = srm_jinja_arg_string(call, 0)) == NULL))
-		return false;
-	return give_string(srm_jinja_strip(call->eval, string, chars, true, true), result);
-}
-
-static bool
 filter_replace(JinjaCall *call, JinjaValue *result)
 {
 	JinjaString *string = srm_jinja_to_flat(call->eval, &call->self);
@@ -59,7 +29,7 @@ filter_replace(JinjaCall *call, JinjaValue *result)
 		(srm_jinja_arg_given(call, 2) && !srm_jinja_arg_int(call, 2, -1, &limit)) ||
 		!srm_jinja_charge_bytes(call->eval, string->length))
 		return false;
-	return give_string(srm_jinja_replace(call->eval, string, old, new, limit), result);
+	return srm_jinja_give_string(srm_jinja_replace(call->eval, string, old, new, limit), result);
 }
 
 static bool
@@ -77,7 +47,7 @@ filter_default(JinjaCall *call, JinjaValue *result)
 static bool
 filter_string(JinjaCall *call, JinjaValue *result)
 {
-	return give_string(srm_jinja_to_string(call->eval, &call->self), result);
+	return srm_jinja_give_string(srm_jinja_to_string(call->eval, &call->self), result);
 }
 
 static bool
@@ -100,7 +70,7 @@ filter_format(JinjaCall *call, JinjaValue *result)
 	if (call->arguments->named->n > 0)
 		return srm_jinja_unsupported(call->eval, "filter \"format\" with names");
 	return format != NULL &&
-		give_string(srm_jinja_percent(call->eval, format, &arguments), result);
+		srm_jinja_give_string(srm_jinja_percent(call->eval, format, &arguments), result);
 }
 
 /* The text of a number without the white space around it; NULL: too long to be one. */
@@ -334,7 +304,7 @@ filter_indent(JinjaCall *call, JinjaValue *result)
 			!srm_jinja_builder_string(call->eval, &builder, line))
 			return false;
 	}
-	return lines != NULL && give_string(srm_jinja_builder_finish(call->eval, &builder), result);
+	return lines != NULL && srm_jinja_give_string(srm_jinja_builder_finish(call->eval, &builder), result);
 }
 
 /* The two separators of json.dumps(). */
@@ -372,7 +342,7 @@ filter_tojson(JinjaCall *call, JinjaValue *result)
 		!json_separators(call, &style) ||
 		!srm_jinja_to_json(call->eval, &call->self, &style, &json))
 		return false;
-	return give_string(json, result);
+	return srm_jinja_give_string(json, result);
 }
 
 static bool
@@ -389,7 +359,7 @@ filter_wordcount(JinjaCall *call, JinjaValue *result)
 
 static const JinjaBuiltin filters[] = {
 	{"abs", filter_abs, "", 0, 0},
-	{"capitalize", filter_case, "", 0, JINJA_CAPITALIZE},
+	{"capitalize", srm_jinja_change_case_of, "", 0, JINJA_CAPITALIZE},
 	{"count", filter_length, "", 0, 0},
 	{"d", filter_default, "default_value boolean", 0, 0},
 	{"default", filter_default, "default_value boolean", 0, 0},
@@ -398,15 +368,15 @@ static const JinjaBuiltin filters[] = {
 	{"indent", filter_indent, "width first blank", 0, 0},
 	{"int", filter_int, "default base", 0, 0},
 	{"length", filter_length, "", 0, 0},
-	{"lower", filter_case, "", 0, JINJA_LOWER},
+	{"lower", srm_jinja_change_case_of, "", 0, JINJA_LOWER},
 	{"replace", filter_replace, "old new count", 2, 0},
 	{"round", filter_round, "precision method", 0, 0},
 	{"safe", filter_string, "", 0, 0},
 	{"string", filter_string, "", 0, 0},
-	{"title", filter_case, "", 0, JINJA_TITLE_FILTER},
+	{"title", srm_jinja_change_case_of, "", 0, JINJA_TITLE_FILTER},
 	{"tojson", filter_tojson, "ensure_ascii indent separators sort_keys", 0, 0},
-	{"trim", filter_trim, "chars", 0, 0},
-	{"upper", filter_case, "", 0, JINJA_UPPER},
+	{"trim", srm_jinja_strip_of, "chars", 0, 3},
+	{"upper", srm_jinja_change_case_of, "", 0, JINJA_UPPER},
 	{"wordcount", filter_wordcount, "", 0, 0},
 };
 

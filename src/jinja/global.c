@@ -194,8 +194,7 @@ global_strftime_now(JinjaCall *call, JinjaValue *result)
 		return srm_fail_detail(call->eval->status, "A date is written like \"2024-07-26\".");
 	}
 	length = strftime(text, sizeof(text), expanded, &tm);
-	*result = srm_jinja_string(srm_jinja_string_copy(call->eval, text, length, SRM_FROM_TEMPLATE));
-	return result->string != NULL;
+	return srm_jinja_give_string(srm_jinja_string_copy(call->eval, text, length, SRM_FROM_TEMPLATE), result);
 }
 
 static const JinjaBuiltin globals[] = {

@@ -70,54 +70,54 @@ srm_jinja_builtin_find(const JinjaBuiltin *table, size_t n, const char *name)
 	return NULL;
 }
 
-/* A string as the result; NULL has set the status. */
-static bool
-give_string(JinjaString *string, JinjaValue *result)
+bool
+srm_jinja_give_string(JinjaString *string, JinjaValue *result)
 {
 	*result = srm_jinja_string(string);
 	return string != NULL;
 }
 
-static bool
-give_list(JinjaList *list, JinjaValue *result)
+bool
+srm_jinja_give_list(JinjaList *list, JinjaValue *result)
 {
 	*result = srm_jinja_list(list);
 	return list != NULL;
 }
 
-static bool
-method_case(JinjaCall *call, JinjaValue *result)
+bool
+srm_jinja_change_case_of(JinjaCall *call, JinjaValue *result)
 {
-	if (!srm_jinja_flatten(call->eval, call->self.string))
+	JinjaString *string = srm_jinja_to_flat(call->eval, &call->self);
+
+	if (string == NULL)
 		return false;
-	return give_string(srm_jinja_change_case(call->eval, call->self.string,
-											 (JinjaCase) call->builtin->variant), result);
+	return srm_jinja_give_string(srm_jinja_change_case(call->eval, string,
+													   (JinjaCase) call->builtin->variant), result);
 }
 
-static bool
-method_is_case(JinjaCall *call, JinjaValue *result)
+bool
+srm_jinja_is_case_of(JinjaCall *call, JinjaValue *result)
 {
-	if (!srm_jinja_flatten(call->eval, call->self.string) ||
-		!srm_jinja_charge_bytes(call->eval, call->self.string->length * 8))
+	JinjaString *string = srm_jinja_to_flat(call->eval, &call->self);
+
+	if (string == NULL || !srm_jinja_charge_bytes(call->eval, string->length * 8))
 		return false;
-	*result = srm_jinja_bool(srm_jinja_is_case(call->self.string,
-											   (JinjaCase) call->builtin->variant));
+	*result = srm_jinja_bool(srm_jinja_is_case(string, (JinjaCase) call->builtin->variant));
 	return true;
 }
 
-/* variant: 1 left, 2 right, 3 both */
-static bool
-method_strip(JinjaCall *call, JinjaValue *result)
+bool
+srm_jinja_strip_of(JinjaCall *call, JinjaValue *result)
 {
+	JinjaString *string = srm_jinja_to_flat(call->eval, &call->self);
 	JinjaString *chars = NULL;
 
-	if (srm_jinja_arg_given(call, 0) && (chars = srm_jinja_arg_string(call, 0)) == NULL)
+	if (string == NULL ||
+		(srm_jinja_arg_given(call, 0) && (chars = srm_jinja_arg_string(call, 0)) == NULL))
 		return false;
-	if (!srm_jinja_flatten(call->eval, call->self.string))
-		return false;
-	return give_string(srm_jinja_strip(call->eval, call->self.string, chars,
-									   (call->builtin->variant & 1) != 0,
-									   (call->builtin->variant & 2) != 0), result);
+	return srm_jinja_give_string(srm_jinja_strip(call->eval, string, chars,
+												 (call->builtin->variant & 1) != 0,
+												 (call->builtin->variant & 2) != 0), result);
 }
 
 /* variant: 0 from the left, 1 from the right */
@@ -131,10 +131,10 @@ method_split(JinjaCall *call, JinjaValue *result)
 		!srm_jinja_arg_int(call, 1, -1, &limit) ||
 		!srm_jinja_flatten(call->eval, call->self.string))
 		return false;
-	return give_list(call->builtin->variant == 0
-					 ? srm_jinja_split(call->eval, call->self.string, separator, limit)
-					 : srm_jinja_split_right(call->eval, call->self.string, separator, limit),
-					 result);
+	return srm_jinja_give_list(call->builtin->variant == 0
+							   ? srm_jinja_split(call->eval, call->self.string, separator, limit)
+							   : srm_jinja_split_right(call->eval, call->self.string, separator, limit),
+							   result);
 }
 
 static bool
@@ -142,8 +142,8 @@ method_splitlines(JinjaCall *call, JinjaValue *result)
 {
 	if (!srm_jinja_flatten(call->eval, call->self.string))
 		return false;
-	return give_list(srm_jinja_split_lines(call->eval, call->self.string,
-										   srm_jinja_arg_bool(call, 0, false)), result);
+	return srm_jinja_give_list(srm_jinja_split_lines(call->eval, call->self.string,
+													 srm_jinja_arg_bool(call, 0, false)), result);
 }
 
 static bool
@@ -159,7 +159,7 @@ method_join(JinjaCall *call, JinjaValue *result)
 			return srm_jinja_fail(call->eval, "\"join\" requires strings, not \"%s\"",
 								  srm_jinja_type_name(&items->items[i]));
 	}
-	return give_string(srm_jinja_join(call->eval, items, call->self.string), result);
+	return srm_jinja_give_string(srm_jinja_join(call->eval, items, call->self.string), result);
 }
 
 static bool
@@ -173,7 +173,7 @@ method_replace(JinjaCall *call, JinjaValue *result)
 		!srm_jinja_flatten(call->eval, call->self.string) ||
 		!srm_jinja_charge_bytes(call->eval, call->self.string->length))
 		return false;
-	return give_string(srm_jinja_replace(call->eval, call->self.string, old, new, limit), result);
+	return srm_jinja_give_string(srm_jinja_replace(call->eval, call->self.string, old, new, limit), result);
 }
 
 /* Whether string has affix at its start, or at its end. */
@@ -224,9 +224,9 @@ method_remove_affix(JinjaCall *call, JinjaValue *result)
 	if (affix == NULL || !srm_jinja_flatten(call->eval, string))
 		return false;
 	if (!has_affix(string, affix, end))
-		return give_string(string, result);
-	return give_string(srm_jinja_substring(call->eval, string, end ? 0 : affix->length,
-										   string->length - affix->length), result);
+		return srm_jinja_give_string(string, result);
+	return srm_jinja_give_string(srm_jinja_substring(call->eval, string, end ? 0 : affix->length,
+													 string->length - affix->length), result);
 }
 
 /* variant: 0 find, 1 rfind, 2 index, which fails */
@@ -387,7 +387,7 @@ method_format(JinjaCall *call, JinjaValue *result)
 		if (at < format->length && !format_next(call, &builder, format, &at, &n_used))
 			return false;
 	}
-	return give_string(srm_jinja_builder_finish(call->eval, &builder), result);
+	return srm_jinja_give_string(srm_jinja_builder_finish(call->eval, &builder), result);
 }
 
 static bool
@@ -417,7 +417,7 @@ method_dict_parts(JinjaCall *call, JinjaValue *result)
 			return false;
 		list->items[list->n++] = item;
 	}
-	return give_list(list, result);
+	return srm_jinja_give_list(list, result);
 }
 
 static bool
@@ -478,7 +478,7 @@ method_changed(JinjaCall *call, JinjaValue *result)
 }
 
 static const JinjaBuiltin string_methods[] = {
-	{"capitalize", method_case, "", 0, JINJA_CAPITALIZE},
+	{"capitalize", srm_jinja_change_case_of, "", 0, JINJA_CAPITALIZE},
 	{"count", method_count, "sub", 1, 0},
 	{"endswith", method_has_affix, "suffix", 1, 1},
 	{"find", method_find, "sub", 1, 0},
@@ -487,24 +487,24 @@ static const JinjaBuiltin string_methods[] = {
 	{"isalnum", method_is_class, "", 0, 'n'},
 	{"isalpha", method_is_class, "", 0, 'a'},
 	{"isdigit", method_is_class, "", 0, 'd'},
-	{"islower", method_is_case, "", 0, JINJA_LOWER},
+	{"islower", srm_jinja_is_case_of, "", 0, JINJA_LOWER},
 	{"isspace", method_is_class, "", 0, 's'},
-	{"isupper", method_is_case, "", 0, JINJA_UPPER},
+	{"isupper", srm_jinja_is_case_of, "", 0, JINJA_UPPER},
 	{"join", method_join, "iterable", 1, 0},
-	{"lower", method_case, "", 0, JINJA_LOWER},
-	{"lstrip", method_strip, "chars", 0, 1},
+	{"lower", srm_jinja_change_case_of, "", 0, JINJA_LOWER},
+	{"lstrip", srm_jinja_strip_of, "chars", 0, 1},
 	{"removeprefix", method_remove_affix, "prefix", 1, 0},
 	{"removesuffix", method_remove_affix, "suffix", 1, 1},
 	{"replace", method_replace, "old new count", 2, 0},
 	{"rfind", method_find, "sub", 1, 1},
 	{"rsplit", method_split, "sep maxsplit", 0, 1},
-	{"rstrip", method_strip, "chars", 0, 2},
+	{"rstrip", srm_jinja_strip_of, "chars", 0, 2},
 	{"split", method_split, "sep maxsplit", 0, 0},
 	{"splitlines", method_splitlines, "keepends", 0, 0},
 	{"startswith", method_has_affix, "prefix", 1, 0},
-	{"strip", method_strip, "chars", 0, 3},
-	{"title", method_case, "", 0, JINJA_TITLE},
-	{"upper", method_case, "", 0, JINJA_UPPER},
+	{"strip", srm_jinja_strip_of, "chars", 0, 3},
+	{"title", srm_jinja_change_case_of, "", 0, JINJA_TITLE},
+	{"upper", srm_jinja_change_case_of, "", 0, JINJA_UPPER},
 };
 
 static const JinjaBuiltin dict_methods[] = {

@@ -13,13 +13,6 @@
 
 #include "jinja/text.h"
 
-static bool
-give_list(JinjaList *list, JinjaValue *result)
-{
-	*result = srm_jinja_list(list);
-	return list != NULL;
-}
-
 static const JinjaList *
 items_of_self(JinjaCall *call)
 {
@@ -70,7 +63,7 @@ filter_list(JinjaCall *call, JinjaValue *result)
 	if (items->n > 0)
 		memcpy(list->items, items->items, items->n * sizeof(JinjaValue));
 	list->n = items->n;
-	return give_list(list, result);
+	return srm_jinja_give_list(list, result);
 }
 
 static bool
@@ -117,8 +110,7 @@ filter_join(JinjaCall *call, JinjaValue *result)
 		: srm_jinja_to_string(call->eval, &call->argv[0]);
 	if (separator == NULL)
 		return false;
-	*result = srm_jinja_string(srm_jinja_join(call->eval, items, separator));
-	return result->string != NULL;
+	return srm_jinja_give_string(srm_jinja_join(call->eval, items, separator), result);
 }
 
 static bool
@@ -132,10 +124,9 @@ filter_reverse(JinjaCall *call, JinjaValue *result)
 	for (size_t i = items->n; i > 0; i--)
 		list->items[list->n++] = items->items[i - 1];
 	if (call->self.type != JINJA_STRING)
-		return give_list(list, result);
-	*result = srm_jinja_string(srm_jinja_join(call->eval, list,
-											  srm_jinja_string_new(call->eval, "", 0, SRM_FROM_TEMPLATE)));
-	return result->string != NULL;
+		return srm_jinja_give_list(list, result);
+	return srm_jinja_give_string(srm_jinja_join(call->eval, list,
+												srm_jinja_string_new(call->eval, "", 0, SRM_FROM_TEMPLATE)), result);
 }
 
 static bool
@@ -144,7 +135,7 @@ filter_items(JinjaCall *call, JinjaValue *result)
 	JinjaArguments none = *call->arguments;
 
 	if (call->self.type == JINJA_UNDEFINED)
-		return give_list(srm_jinja_list_new(call->eval, 0), result);
+		return srm_jinja_give_list(srm_jinja_list_new(call->eval, 0), result);
 	if (call->self.type != JINJA_DICT)
 		return srm_jinja_fail(call->eval, "\"items\" requires a dict, not \"%s\"",
 							  srm_jinja_type_name(&call->self));
@@ -184,7 +175,7 @@ filter_map(JinjaCall *call, JinjaValue *result)
 	if (items == NULL || list == NULL)
 		return false;
 	if (path != NULL)
-		return map_attribute(call, items, path, list) && give_list(list, result);
+		return map_attribute(call, items, path, list) && srm_jinja_give_list(list, result);
 	name = name_argument(call, 0);
 	if (name == NULL || !later_arguments(call, 1, &later))
 		return false;
@@ -197,7 +188,7 @@ filter_map(JinjaCall *call, JinjaValue *result)
 			!srm_jinja_list_append(call->eval, list, value))
 			return false;
 	}
-	return give_list(list, result);
+	return srm_jinja_give_list(list, result);
 }
 
 /* variant: 1 keeps what does not pass the test, 2 tests an attribute, 3 both */
@@ -235,7 +226,7 @@ filter_select(JinjaCall *call, JinjaValue *result)
 		if (passes != reject && !srm_jinja_list_append(call->eval, list, items->items[i]))
 			return false;
 	}
-	return give_list(list, result);
+	return srm_jinja_give_list(list, result);
 }
 
 /* Strings in lower case, where case does not count; anything else as it is. */
@@ -333,7 +324,7 @@ filter_unique(JinjaCall *call, JinjaValue *result)
 					   !srm_jinja_list_append(call->eval, list, items->items[i])))
 			return false;
 	}
-	return give_list(list, result);
+	return srm_jinja_give_list(list, result);
 }
 
 static bool
@@ -414,7 +405,7 @@ filter_batch(JinjaCall *call, JinjaValue *result)
 			!srm_jinja_list_append(call->eval, batch, call->argv[1]))
 			return false;
 	}
-	return give_list(batches, result);
+	return srm_jinja_give_list(batches, result);
 }
 
 static const JinjaBuiltin filters[] = {

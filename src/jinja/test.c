@@ -104,17 +104,6 @@ test_relation(JinjaCall *call, JinjaValue *result)
 	return true;
 }
 
-static bool
-test_case(JinjaCall *call, JinjaValue *result)
-{
-	JinjaString *string = srm_jinja_to_flat(call->eval, &call->self);
-
-	if (string == NULL || !srm_jinja_charge_bytes(call->eval, string->length * 8))
-		return false;
-	*result = srm_jinja_bool(srm_jinja_is_case(string, (JinjaCase) call->builtin->variant));
-	return true;
-}
-
 /* The same object: what has no identity of its own is the same when it is equal. */
 static bool
 test_sameas(JinjaCall *call, JinjaValue *result)
@@ -153,7 +142,7 @@ static const JinjaBuiltin tests[] = {
 	{"iterable", test_sequence, "", 0, 0},
 	{"le", test_relation, "other", 1, JINJA_LE},
 	{"lessthan", test_relation, "other", 1, JINJA_LT},
-	{"lower", test_case, "", 0, JINJA_LOWER},
+	{"lower", srm_jinja_is_case_of, "", 0, JINJA_LOWER},
 	{"lt", test_relation, "other", 1, JINJA_LT},
 	{"mapping", test_type, "", 0, JINJA_DICT},
 	{"ne", test_relation, "other", 1, JINJA_NE},
@@ -165,7 +154,7 @@ static const JinjaBuiltin tests[] = {
 	{"string", test_type, "", 0, JINJA_STRING},
 	{"true", test_flag, "", 0, 1},
 	{"undefined", test_type, "", 0, JINJA_UNDEFINED},
-	{"upper", test_case, "", 0, JINJA_UPPER},
+	{"upper", srm_jinja_is_case_of, "", 0, JINJA_UPPER},
 };
 
 const JinjaBuiltin *
