@@ -17,10 +17,6 @@
 #define LEVEL_CONCAT	1
 #define LEVEL_UNARY		4
 
-static JinjaNode *parse_unary(JinjaParser *parser, bool with_filters);
-static JinjaNode *parse_primary(JinjaParser *parser);
-static JinjaNode *parse_postfix(JinjaParser *parser, JinjaNode *node);
-
 JinjaNode *
 srm_jinja_node(JinjaParser *parser, JinjaNodeType type)
 {
@@ -202,59 +198,58 @@ parse_name(JinjaParser *parser)
 	return node;
 }
 
-static JinjaNode *
-parse_list(JinjaParser *parser)
+/*
+ * What stands between brackets, the first of which is the next token: items with commas between them,
+ * and perhaps behind the last.  An item may be several nodes.
+ */
+static bool
+parse_items(JinjaParser *parser, const char *end, JinjaNode *(*parse_item) (JinjaParser *),
+			JinjaNode **items)
 {
-	JinjaNode  *node = srm_jinja_node(parser, JINJA_LIST_OF);
-	JinjaNode **next;
+	JinjaNode **next = items;
 
-	if (node == NULL)
-		return NULL;
-	next = &node->items;
 	parser->token++;
-	while (!srm_jinja_at(parser, "]"))
+	while (!srm_jinja_at(parser, end))
 	{
-		if (next != &node->items && !srm_jinja_expect(parser, ","))
-			return NULL;
-		if (srm_jinja_at(parser, "]"))
+		if (next != items && !srm_jinja_expect(parser, ","))
+			return false;
+		if (srm_jinja_at(parser, end))
 			break;
-		*next = srm_jinja_parse_expression(parser, true);
+		*next = parse_item(parser);
 		if (*next == NULL)
-			return NULL;
-		next = &(*next)->next;
+			return false;
+		while (*next != NULL)
+			next = &(*next)->next;
 	}
 	parser->token++;
-	return node;
+	return true;
 }
 
-/* Keys and values in turn. */
 static JinjaNode *
-parse_dict(JinjaParser *parser)
+parse_element(JinjaParser *parser)
 {
-	JinjaNode  *node = srm_jinja_node(parser, JINJA_DICT_OF);
-	JinjaNode **next;
+	return srm_jinja_parse_expression(parser, true);
+}
 
-	if (node == NULL)
+/* A key and its value. */
+static JinjaNode *
+parse_entry(JinjaParser *parser)
+{
+	JinjaNode  *key = parse_element(parser);
+
+	if (key == NULL || !srm_jinja_expect(parser, ":"))
 		return NULL;
-	next = &node->items;
-	parser->token++;
-	while (!srm_jinja_at(parser, "}"))
-	{
-		if (next != &node->items && !srm_jinja_expect(parser, ","))
-			return NULL;
-		if (srm_jinja_at(parser, "}"))
-			break;
-		*next = srm_jinja_parse_expression(parser, true);
-		if (*next == NULL || !srm_jinja_expect(parser, ":"))
-			return NULL;
-		next = &(*next)->next;
-		*next = srm_jinja_parse_expression(parser, true);
-		if (*next == NULL)
-			return NULL;
-		next = &(*next)->next;
-	}
-	parser->token++;
-	return node;
+	key->next = parse_element(parser);
+	return key->next == NULL ? NULL : key;
+}
+
+static JinjaNode *
+parse_container(JinjaParser *parser, JinjaNodeType type, const char *end,
+				JinjaNode *(*parse_item) (JinjaParser *))
+{
+	JinjaNode  *node = srm_jinja_node(parser, type);
+
+	return node != NULL && parse_items(parser, end, parse_item, &node->items) ? node : NULL;
 }
 
 static JinjaNode *
@@ -291,9 +286,9 @@ parse_primary(JinjaParser *parser)
 	if (srm_jinja_at(parser, "("))
 		return parse_parentheses(parser);
 	if (srm_jinja_at(parser, "["))
-		return parse_list(parser);
+		return parse_container(parser, JINJA_LIST_OF, "]", parse_element);
 	if (srm_jinja_at(parser, "{"))
-		return parse_dict(parser);
+		return parse_container(parser, JINJA_DICT_OF, "}", parse_entry);
 	srm_jinja_unexpected(parser, "an expression");
 	return NULL;
 }
@@ -318,28 +313,6 @@ parse_argument(JinjaParser *parser)
 	}
 	node->first = srm_jinja_parse_expression(parser, true);
 	return node->first == NULL ? NULL : node;
-}
-
-/* The arguments in parentheses, the first of which is the next token. */
-static bool
-parse_arguments(JinjaParser *parser, JinjaNode *node)
-{
-	JinjaNode **next = &node->items;
-
-	parser->token++;
-	while (!srm_jinja_at(parser, ")"))
-	{
-		if (next != &node->items && !srm_jinja_expect(parser, ","))
-			return false;
-		if (srm_jinja_at(parser, ")"))
-			break;
-		*next = parse_argument(parser);
-		if (*next == NULL)
-			return false;
-		next = &(*next)->next;
-	}
-	parser->token++;
-	return true;
 }
 
 /* The part of a slice up to ":" or "]"; NULL without a failure where left out. */
@@ -403,7 +376,7 @@ parse_call(JinjaParser *parser, JinjaNode *function)
 {
 	JinjaNode  *node = make_node(parser, JINJA_CALL, function, NULL);
 
-	return node != NULL && parse_arguments(parser, node) ? node : NULL;
+	return node != NULL && parse_items(parser, ")", parse_argument, &node->items) ? node : NULL;
 }
 
 static JinjaNode *
@@ -454,7 +427,7 @@ parse_test(JinjaParser *parser, JinjaNode *first)
 		return NULL;
 	if (srm_jinja_at(parser, "("))
 	{
-		if (!parse_arguments(parser, node))
+		if (!parse_items(parser, ")", parse_argument, &node->items))
 			return NULL;
 	}
 	else if (srm_jinja_at_name(parser, "is"))
@@ -484,7 +457,7 @@ srm_jinja_parse_filters(JinjaParser *parser, JinjaNode *first)
 		if (node == NULL || (node->name = srm_jinja_expect_name(parser)) == NULL)
 			return NULL;
 		node->first = first;
-		if (srm_jinja_at(parser, "(") && !parse_arguments(parser, node))
+		if (srm_jinja_at(parser, "(") && !parse_items(parser, ")", parse_argument, &node->items))
 			return NULL;
 		first = node;
 		if (!srm_jinja_accept(parser, "|"))
