@@ -19,6 +19,15 @@
 #define OPTION_PART(file_name, which, number, fused_as, place) \
 	{.name = file_name, .weight = SRM_WEIGHT_ ## number, .feature = SRM_FEATURE_ ## which, \
 		.fusion = &fused_as, .part = place}
+/* Query, key and value in one tensor, and their biases in one */
+#define QKV_PARTS(file_name, fused_as) \
+	PART(file_name, QUERY, fused_as, 0), \
+	PART(file_name, KEY, fused_as, 1), \
+	PART(file_name, VALUE, fused_as, 2)
+#define QKV_BIAS_PARTS(file_name, fused_as) \
+	OPTION_PART(file_name, QKV_BIAS, QUERY_BIAS, fused_as, 0), \
+	OPTION_PART(file_name, QKV_BIAS, KEY_BIAS, fused_as, 1), \
+	OPTION_PART(file_name, QKV_BIAS, VALUE_BIAS, fused_as, 2)
 #define END_OF_LIST	{.name = NULL}
 
 /* Llama's names, which most others took over. */
@@ -77,9 +86,7 @@ static const SrmFusion gate_before_up = {gate_up, false};
 
 static const SrmLayerTensor phi3_layer[] = {
 	TENSOR("input_layernorm.weight", ATTENTION_NORM),
-	PART("self_attn.qkv_proj.weight", QUERY, by_map, 0),
-	PART("self_attn.qkv_proj.weight", KEY, by_map, 1),
-	PART("self_attn.qkv_proj.weight", VALUE, by_map, 2),
+	QKV_PARTS("self_attn.qkv_proj.weight", by_map),
 	TENSOR("self_attn.o_proj.weight", OUTPUT),
 	TENSOR("post_attention_layernorm.weight", FFN_NORM),
 	PART("mlp.gate_up_proj.weight", GATE, gate_before_up, 0),
@@ -105,12 +112,8 @@ static const SrmLayerTensor cohere_layer[] = {
 
 static const SrmLayerTensor neox_layer[] = {
 	PAIR("input_layernorm", ATTENTION_NORM),
-	PART("attention.query_key_value.weight", QUERY, by_key_head, 0),
-	PART("attention.query_key_value.weight", KEY, by_key_head, 1),
-	PART("attention.query_key_value.weight", VALUE, by_key_head, 2),
-	OPTION_PART("attention.query_key_value.bias", QKV_BIAS, QUERY_BIAS, by_key_head, 0),
-	OPTION_PART("attention.query_key_value.bias", QKV_BIAS, KEY_BIAS, by_key_head, 1),
-	OPTION_PART("attention.query_key_value.bias", QKV_BIAS, VALUE_BIAS, by_key_head, 2),
+	QKV_PARTS("attention.query_key_value.weight", by_key_head),
+	QKV_BIAS_PARTS("attention.query_key_value.bias", by_key_head),
 	TENSOR("attention.dense.weight", OUTPUT),
 	OPTION("attention.dense.bias", OUTPUT_BIAS, OUTPUT_BIAS),
 	PAIR("post_attention_layernorm", FFN_NORM),
@@ -147,12 +150,8 @@ static const SrmLayerTensor deberta_layer[] = {
 static const SrmLayerTensor modernbert_layer[] = {
 	{.name = "attn_norm.weight", .weight = SRM_WEIGHT_ATTENTION_NORM, .first_layer = 1},
 	{.name = "attn_norm.bias", .weight = SRM_WEIGHT_ATTENTION_NORM_BIAS, .feature = SRM_FEATURE_NORM_BIAS, .first_layer = 1},
-	PART("attn.Wqkv.weight", QUERY, by_map, 0),
-	PART("attn.Wqkv.weight", KEY, by_map, 1),
-	PART("attn.Wqkv.weight", VALUE, by_map, 2),
-	OPTION_PART("attn.Wqkv.bias", QKV_BIAS, QUERY_BIAS, by_map, 0),
-	OPTION_PART("attn.Wqkv.bias", QKV_BIAS, KEY_BIAS, by_map, 1),
-	OPTION_PART("attn.Wqkv.bias", QKV_BIAS, VALUE_BIAS, by_map, 2),
+	QKV_PARTS("attn.Wqkv.weight", by_map),
+	QKV_BIAS_PARTS("attn.Wqkv.bias", by_map),
 	TENSOR("attn.Wo.weight", OUTPUT),
 	OPTION("attn.Wo.bias", OUTPUT_BIAS, OUTPUT_BIAS),
 	TENSOR("mlp_norm.weight", FFN_NORM),
@@ -205,13 +204,9 @@ static const SrmExpertNames qwen3_experts = {QWEN_EXPERTS, .n = 128, .n_used = 8
 
 static const SrmLayerTensor internlm2_layer[] = {
 	TENSOR("attention_norm.weight", ATTENTION_NORM),
-	PART("attention.wqkv.weight", QUERY, by_key_head, 0),
-	PART("attention.wqkv.weight", KEY, by_key_head, 1),
-	PART("attention.wqkv.weight", VALUE, by_key_head, 2),
+	QKV_PARTS("attention.wqkv.weight", by_key_head),
 	TENSOR("attention.wo.weight", OUTPUT),
-	OPTION_PART("attention.wqkv.bias", QKV_BIAS, QUERY_BIAS, by_key_head, 0),
-	OPTION_PART("attention.wqkv.bias", QKV_BIAS, KEY_BIAS, by_key_head, 1),
-	OPTION_PART("attention.wqkv.bias", QKV_BIAS, VALUE_BIAS, by_key_head, 2),
+	QKV_BIAS_PARTS("attention.wqkv.bias", by_key_head),
 	OPTION("attention.wo.bias", OUTPUT_BIAS, OUTPUT_BIAS),
 	TENSOR("ffn_norm.weight", FFN_NORM),
 	TENSOR("feed_forward.w1.weight", GATE),
@@ -224,20 +219,14 @@ static const SrmLayerTensor internlm2_layer[] = {
 	.embedding = "embed_tokens.weight", \
 	.layer_prefix = "layers.", \
 	.final_norm = "norm.weight"
+/* Biases of all four maps of attention */
+#define ATTENTION_BIAS \
+	[SRM_FEATURE_QKV_BIAS] = "attention_bias", [SRM_FEATURE_OUTPUT_BIAS] = "attention_bias"
+#define ALWAYS	[SRM_FEATURE_ALWAYS] = ""
 #define LLAMA_FEATURES \
-	.features = { \
-		[SRM_FEATURE_ALWAYS] = "", \
-		[SRM_FEATURE_QKV_BIAS] = "attention_bias", \
-		[SRM_FEATURE_OUTPUT_BIAS] = "attention_bias", \
-		[SRM_FEATURE_MLP_BIAS] = "mlp_bias" \
-	}
+	.features = {ALWAYS, ATTENTION_BIAS, [SRM_FEATURE_MLP_BIAS] = "mlp_bias"}
 #define OLMO2_FEATURES \
-	.features = { \
-		[SRM_FEATURE_ALWAYS] = "", \
-		[SRM_FEATURE_QKV_BIAS] = "attention_bias", \
-		[SRM_FEATURE_OUTPUT_BIAS] = "attention_bias", \
-		[SRM_FEATURE_HEAD_NORM] = "" \
-	}
+	.features = {ALWAYS, ATTENTION_BIAS, [SRM_FEATURE_HEAD_NORM] = ""}
 #define SILU	.activation_key = "hidden_act", .activation = "silu"
 
 /* What BERT and its successors have in common. */
@@ -248,7 +237,7 @@ static const SrmLayerTensor internlm2_layer[] = {
 	.embedding_norm = "embeddings.LayerNorm.weight", .embedding_norm_bias = "embeddings.LayerNorm.bias"
 
 #define ENCODER_LAYERS \
-	.features = {[SRM_FEATURE_ALWAYS] = "", [SRM_FEATURE_NORM_BIAS] = ""}, \
+	.features = {ALWAYS, [SRM_FEATURE_NORM_BIAS] = ""}, \
 	.activation_key = "hidden_act", .activation = "gelu", .norm_eps_key = "layer_norm_eps", \
 	.norm_kind = SRM_NORM_LAYER, .post_norms_sum = true, .has_no_rope = true, .sees_all = true, \
 	.max_positions = 512
@@ -276,68 +265,48 @@ static const SrmArchitecture architectures[] = {
 	{
 		.family = "Mistral", .model_type = "mistral",
 		LLAMA_NAMES, .layer_tensors = llama_layer,
-		.features = {[SRM_FEATURE_ALWAYS] = ""},
+		.features = {ALWAYS},
 		.window_rule = SRM_WINDOW_ALL, .window = 4096,
 		SILU, .n_kv_heads = 8, .max_positions = 131072, .norm_eps = 1e-6
 	},
 	{
 		.family = "Qwen2", .model_type = "qwen2",
 		LLAMA_NAMES, .layer_tensors = llama_layer,
-		.features = {
-			[SRM_FEATURE_ALWAYS] = "",
-			[SRM_FEATURE_QKV_BIAS] = ""
-		},
+		.features = {ALWAYS, [SRM_FEATURE_QKV_BIAS] = ""},
 		.window_rule = SRM_WINDOW_UPPER, .window = 4096,
 		SILU, .n_kv_heads = 32, .max_positions = 32768, .norm_eps = 1e-6
 	},
 	{
 		.family = "Qwen3", .model_type = "qwen3",
 		LLAMA_NAMES, .layer_tensors = llama_layer,
-		.features = {
-			[SRM_FEATURE_ALWAYS] = "",
-			[SRM_FEATURE_QKV_BIAS] = "attention_bias",
-			[SRM_FEATURE_OUTPUT_BIAS] = "attention_bias",
-			[SRM_FEATURE_HEAD_NORM] = ""
-		},
+		.features = {ALWAYS, ATTENTION_BIAS, [SRM_FEATURE_HEAD_NORM] = ""},
 		.window_rule = SRM_WINDOW_UPPER, .window = 4096,
 		SILU, .head_dim = 128, .n_kv_heads = 32, .max_positions = 32768, .norm_eps = 1e-6
 	},
 	{
 		.family = "Mixtral", .model_type = "mixtral",
 		LLAMA_NAMES, .layer_tensors = mixtral_layer, .experts = &mixtral_experts,
-		.features = {[SRM_FEATURE_ALWAYS] = ""},
+		.features = {ALWAYS},
 		.window_rule = SRM_WINDOW_ALL,
 		SILU, .rope_theta = 1000000, .n_kv_heads = 8, .max_positions = 131072, .norm_eps = 1e-5
 	},
 	{
 		.family = "Qwen2Moe", .model_type = "qwen2_moe",
 		LLAMA_NAMES, .layer_tensors = qwen_moe_layer, .experts = &qwen2_experts,
-		.features = {
-			[SRM_FEATURE_ALWAYS] = "",
-			[SRM_FEATURE_QKV_BIAS] = "qkv_bias"
-		},
+		.features = {ALWAYS, [SRM_FEATURE_QKV_BIAS] = "qkv_bias"},
 		.has_attention_bias = true,
 		SILU, .n_kv_heads = 16, .max_positions = 32768, .norm_eps = 1e-6
 	},
 	{
 		.family = "Qwen3Moe", .model_type = "qwen3_moe",
 		LLAMA_NAMES, .layer_tensors = qwen_moe_layer, .experts = &qwen3_experts,
-		.features = {
-			[SRM_FEATURE_ALWAYS] = "",
-			[SRM_FEATURE_QKV_BIAS] = "attention_bias",
-			[SRM_FEATURE_OUTPUT_BIAS] = "attention_bias",
-			[SRM_FEATURE_HEAD_NORM] = ""
-		},
+		.features = {ALWAYS, ATTENTION_BIAS, [SRM_FEATURE_HEAD_NORM] = ""},
 		SILU, .n_kv_heads = 4, .max_positions = 32768, .norm_eps = 1e-6
 	},
 	{
 		.family = "Gemma", .model_type = "gemma",
 		LLAMA_NAMES, .layer_tensors = llama_layer,
-		.features = {
-			[SRM_FEATURE_ALWAYS] = "",
-			[SRM_FEATURE_QKV_BIAS] = "attention_bias",
-			[SRM_FEATURE_OUTPUT_BIAS] = "attention_bias"
-		},
+		.features = {ALWAYS, ATTENTION_BIAS},
 		.activation_key = "hidden_act", .activation = "gelu_pytorch_tanh",
 		.gelu_is_tanh = true, .norms_from_one = true, .scales_embedding = true,
 		.head_dim = 256, .n_kv_heads = 16, .max_positions = 8192, .norm_eps = 1e-6
@@ -345,11 +314,7 @@ static const SrmArchitecture architectures[] = {
 	{
 		.family = "Gemma2", .model_type = "gemma2",
 		LLAMA_NAMES, .layer_tensors = gemma2_layer,
-		.features = {
-			[SRM_FEATURE_ALWAYS] = "",
-			[SRM_FEATURE_QKV_BIAS] = "attention_bias",
-			[SRM_FEATURE_OUTPUT_BIAS] = "attention_bias"
-		},
+		.features = {ALWAYS, ATTENTION_BIAS},
 		.activation_key = "hidden_activation", .activation = "gelu_pytorch_tanh",
 		.norms_from_one = true, .scales_embedding = true, .caps_attention = true,
 		.softcap = 50, .window_rule = SRM_WINDOW_PERIODIC, .window_period = 2, .window = 4096,
@@ -359,12 +324,7 @@ static const SrmArchitecture architectures[] = {
 	{
 		.family = "Gemma3Text", .model_type = "gemma3_text",
 		LLAMA_NAMES, .layer_tensors = gemma2_layer,
-		.features = {
-			[SRM_FEATURE_ALWAYS] = "",
-			[SRM_FEATURE_QKV_BIAS] = "attention_bias",
-			[SRM_FEATURE_OUTPUT_BIAS] = "attention_bias",
-			[SRM_FEATURE_HEAD_NORM] = ""
-		},
+		.features = {ALWAYS, ATTENTION_BIAS, [SRM_FEATURE_HEAD_NORM] = ""},
 		.activation_key = "hidden_activation", .activation = "gelu_pytorch_tanh",
 		.norms_from_one = true, .scales_embedding = true, .caps_attention = true,
 		.has_local_rope = true, .local_theta_key = "rope_local_base_freq", .rope_theta = 1000000, .local_theta = 10000,
@@ -402,7 +362,7 @@ static const SrmArchitecture architectures[] = {
 	{
 		.family = "Phi3", .model_type = "phi3",
 		LLAMA_NAMES, .layer_tensors = phi3_layer,
-		.features = {[SRM_FEATURE_ALWAYS] = ""},
+		.features = {ALWAYS},
 		.window_rule = SRM_WINDOW_ALL,
 		SILU, .rotary_part = 1, .max_positions = 4096, .norm_eps = 1e-5
 	},
@@ -410,22 +370,13 @@ static const SrmArchitecture architectures[] = {
 		.family = "InternLM2", .model_type = "internlm2",
 		.embedding = "tok_embeddings.weight", .layer_prefix = "layers.",
 		.layer_tensors = internlm2_layer, .final_norm = "norm.weight",
-		.features = {
-			[SRM_FEATURE_ALWAYS] = "",
-			[SRM_FEATURE_QKV_BIAS] = "bias",
-			[SRM_FEATURE_OUTPUT_BIAS] = "bias"
-		},
+		.features = {ALWAYS, [SRM_FEATURE_QKV_BIAS] = "bias", [SRM_FEATURE_OUTPUT_BIAS] = "bias"},
 		SILU, .max_positions = 2048, .norm_eps = 1e-6
 	},
 	{
 		.family = "Cohere", .model_type = "cohere",
 		LLAMA_NAMES, .layer_tensors = cohere_layer,
-		.features = {
-			[SRM_FEATURE_ALWAYS] = "",
-			[SRM_FEATURE_QKV_BIAS] = "attention_bias",
-			[SRM_FEATURE_OUTPUT_BIAS] = "attention_bias",
-			[SRM_FEATURE_HEAD_NORM] = "use_qk_norm"
-		},
+		.features = {ALWAYS, ATTENTION_BIAS, [SRM_FEATURE_HEAD_NORM] = "use_qk_norm"},
 		.norm_eps_key = "layer_norm_eps", .parallel_key = "",
 		.norm_kind = SRM_NORM_LAYER, .head_norm = SRM_HEAD_NORM_OWN, .ropes_interleave = true,
 		SILU, .rope_theta = 500000, .max_positions = 8192, .norm_eps = 1e-5
@@ -434,12 +385,7 @@ static const SrmArchitecture architectures[] = {
 		.family = "GPTNeoX", .model_type = "gpt_neox", .prefix = "gpt_neox.",
 		.embedding = "embed_in.weight", .layer_prefix = "layers.", .layer_tensors = neox_layer,
 		.final_norm = "final_layer_norm.weight", .final_norm_bias = "final_layer_norm.bias",
-		.features = {
-			[SRM_FEATURE_ALWAYS] = "",
-			[SRM_FEATURE_QKV_BIAS] = "attention_bias",
-			[SRM_FEATURE_OUTPUT_BIAS] = "attention_bias",
-			[SRM_FEATURE_NORM_BIAS] = ""
-		},
+		.features = {ALWAYS, ATTENTION_BIAS, [SRM_FEATURE_NORM_BIAS] = ""},
 		.has_attention_bias = true,
 		.activation_key = "hidden_act", .activation = "gelu", .norm_eps_key = "layer_norm_eps",
 		.theta_key = "rotary_emb_base", .rotary_part_key = "rotary_pct", .rotary_part = 0.25,
@@ -474,13 +420,7 @@ static const SrmArchitecture architectures[] = {
 		.embedding = "embeddings.tok_embeddings.weight", .layer_prefix = "layers.", .layer_tensors = modernbert_layer,
 		.embedding_norm = "embeddings.norm.weight", .embedding_norm_bias = "embeddings.norm.bias",
 		.final_norm = "final_norm.weight", .final_norm_bias = "final_norm.bias",
-		.features = {
-			[SRM_FEATURE_ALWAYS] = "",
-			[SRM_FEATURE_QKV_BIAS] = "attention_bias",
-			[SRM_FEATURE_OUTPUT_BIAS] = "attention_bias",
-			[SRM_FEATURE_MLP_BIAS] = "mlp_bias",
-			[SRM_FEATURE_NORM_BIAS] = "norm_bias"
-		},
+		.features = {ALWAYS, ATTENTION_BIAS, [SRM_FEATURE_MLP_BIAS] = "mlp_bias", [SRM_FEATURE_NORM_BIAS] = "norm_bias"},
 		.activation_key = "hidden_activation", .activation = "gelu", .norm_eps_key = "norm_eps",
 		.norm_kind = SRM_NORM_LAYER, .sees_all = true,
 		.theta_key = "global_rope_theta", .rope_theta = 160000,
