@@ -22,6 +22,11 @@
 	PG_FUNCTION_INFO_V1(name); \
 	pg_noinline Datum name(PG_FUNCTION_ARGS)
 
+/* One that is another function with arguments of its own. */
+#define SRM_FUNCTION_AS(name, call) \
+	SRM_FUNCTION(name) \
+	{ return call; }
+
 typedef struct SrmCall
 {
 	SrmArena   *arena;

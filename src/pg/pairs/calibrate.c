@@ -159,10 +159,7 @@ standardize(const char *name, float4 score, SrmComputeChoice choice)
 }
 
 /* srm_standardize(score real): by the model in srm.model */
-SRM_FUNCTION(srm_sql_standardize)
-{
-	return standardize(srm_model, PG_GETARG_FLOAT4(0), srm_compute);
-}
+SRM_FUNCTION_AS(srm_sql_standardize, standardize(srm_model, PG_GETARG_FLOAT4(0), srm_compute))
 
 /* srm_standardize(model text, score real) */
 SRM_FUNCTION(srm_sql_standardize_model)

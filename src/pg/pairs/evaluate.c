@@ -145,15 +145,11 @@ advance_state(FunctionCallInfo fcinfo, float8 n, float8 sum)
 	PG_RETURN_ARRAYTYPE_P(array);
 }
 
-SRM_FUNCTION(srm_sql_accuracy_accum)
-{
-	return advance_state(fcinfo, 1.0, srm_win(PG_GETARG_FLOAT8(1), PG_GETARG_FLOAT8(2)));
-}
+SRM_FUNCTION_AS(srm_sql_accuracy_accum,
+				advance_state(fcinfo, 1.0, srm_win(PG_GETARG_FLOAT8(1), PG_GETARG_FLOAT8(2))))
 
-SRM_FUNCTION(srm_sql_log_loss_accum)
-{
-	return advance_state(fcinfo, 1.0, srm_log_loss(PG_GETARG_FLOAT8(1) - PG_GETARG_FLOAT8(2)));
-}
+SRM_FUNCTION_AS(srm_sql_log_loss_accum,
+				advance_state(fcinfo, 1.0, srm_log_loss(PG_GETARG_FLOAT8(1) - PG_GETARG_FLOAT8(2))))
 
 SRM_FUNCTION(srm_sql_mean_combine)
 {

@@ -118,34 +118,21 @@ problem_of_pair(FunctionCallInfo fcinfo, SrmForm form)
 }
 
 /* srm_problem(model text, prompt text, chosen text, rejected text) returns text */
-SRM_FUNCTION(srm_sql_problem_of_pair_model)
-{
-	return problem_of_pair(fcinfo, SRM_FORM_MODEL);
-}
+SRM_FUNCTION_AS(srm_sql_problem_of_pair_model, problem_of_pair(fcinfo, SRM_FORM_MODEL))
 
 /* srm_problem(messages jsonb, chosen text, rejected text) returns text */
-SRM_FUNCTION(srm_sql_problem_of_pair_messages)
-{
-	return problem_of_pair(fcinfo, SRM_FORM_MESSAGES_RESPONSE);
-}
+SRM_FUNCTION_AS(srm_sql_problem_of_pair_messages, problem_of_pair(fcinfo, SRM_FORM_MESSAGES_RESPONSE))
 
 /* srm_problem(model text, messages jsonb, chosen text, rejected text) returns text */
-SRM_FUNCTION(srm_sql_problem_of_pair_model_messages)
-{
-	return problem_of_pair(fcinfo, SRM_FORM_MODEL_MESSAGES_RESPONSE);
-}
+SRM_FUNCTION_AS(srm_sql_problem_of_pair_model_messages,
+				problem_of_pair(fcinfo, SRM_FORM_MODEL_MESSAGES_RESPONSE))
 
 /* srm_problem(chosen jsonb, rejected jsonb) returns text */
-SRM_FUNCTION(srm_sql_problem_of_pair_conversations)
-{
-	return problem_of_pair(fcinfo, SRM_FORM_MESSAGES);
-}
+SRM_FUNCTION_AS(srm_sql_problem_of_pair_conversations, problem_of_pair(fcinfo, SRM_FORM_MESSAGES))
 
 /* srm_problem(model text, chosen jsonb, rejected jsonb) returns text */
-SRM_FUNCTION(srm_sql_problem_of_pair_model_conversations)
-{
-	return problem_of_pair(fcinfo, SRM_FORM_MODEL_MESSAGES);
-}
+SRM_FUNCTION_AS(srm_sql_problem_of_pair_model_conversations,
+				problem_of_pair(fcinfo, SRM_FORM_MODEL_MESSAGES))
 
 /* Whole, whatever the limit. */
 static Datum

@@ -129,10 +129,7 @@ sentence_rewards(FunctionCallInfo fcinfo, SrmForm form)
 
 SRM_FUNCTION_FORMS_OF_RESPONSE(sentence_rewards)
 
-SRM_FUNCTION(srm_sql_sentence_rewards_response)
-{
-	return sentence_rewards(fcinfo, SRM_FORM_RESPONSE);
-}
+SRM_FUNCTION_AS(srm_sql_sentence_rewards_response, sentence_rewards(fcinfo, SRM_FORM_RESPONSE))
 
 /* Responses that are scored side by side; texts and results of no more lie in memory. */
 #define MAX_SIDE_BY_SIDE	64
@@ -242,6 +239,12 @@ datum_of_margin(double margin)
 	return Float4GetDatum((float4) margin);
 }
 
+static Datum
+datum_of_preference(double margin)
+{
+	return Float4GetDatum((float4) srm_preference_forward(margin));
+}
+
 /* srm_margin(..., chosen, rejected) returns real */
 static Datum
 margin(FunctionCallInfo fcinfo, SrmForm form)
@@ -255,7 +258,7 @@ SRM_FUNCTION_FORMS(margin)
 static Datum
 preference(FunctionCallInfo fcinfo, SrmForm form)
 {
-	PG_RETURN_FLOAT4((float4) srm_preference_forward(compare_responses(fcinfo, form, of_preference)));
+	return datum_of_preference(compare_responses(fcinfo, form, of_preference));
 }
 
 SRM_FUNCTION_FORMS(preference)
@@ -274,32 +277,20 @@ compare_conversations(FunctionCallInfo fcinfo, SrmForm form, const char *const *
 }
 
 /* srm_margin(chosen jsonb, rejected jsonb) returns real */
-SRM_FUNCTION(srm_sql_margin_conversations)
-{
-	return datum_of_margin(compare_conversations(fcinfo, SRM_FORM_MESSAGES, of_margin));
-}
+SRM_FUNCTION_AS(srm_sql_margin_conversations,
+				datum_of_margin(compare_conversations(fcinfo, SRM_FORM_MESSAGES, of_margin)))
 
 /* srm_margin(model text, chosen jsonb, rejected jsonb) returns real */
-SRM_FUNCTION(srm_sql_margin_model_conversations)
-{
-	return datum_of_margin(compare_conversations(fcinfo, SRM_FORM_MODEL_MESSAGES, of_margin));
-}
+SRM_FUNCTION_AS(srm_sql_margin_model_conversations,
+				datum_of_margin(compare_conversations(fcinfo, SRM_FORM_MODEL_MESSAGES, of_margin)))
 
 /* srm_preference(a jsonb, b jsonb) returns real */
-SRM_FUNCTION(srm_sql_preference_conversations)
-{
-	double		margin = compare_conversations(fcinfo, SRM_FORM_MESSAGES, of_preference);
-
-	PG_RETURN_FLOAT4((float4) srm_preference_forward(margin));
-}
+SRM_FUNCTION_AS(srm_sql_preference_conversations,
+				datum_of_preference(compare_conversations(fcinfo, SRM_FORM_MESSAGES, of_preference)))
 
 /* srm_preference(model text, a jsonb, b jsonb) returns real */
-SRM_FUNCTION(srm_sql_preference_model_conversations)
-{
-	double		margin = compare_conversations(fcinfo, SRM_FORM_MODEL_MESSAGES, of_preference);
-
-	PG_RETURN_FLOAT4((float4) srm_preference_forward(margin));
-}
+SRM_FUNCTION_AS(srm_sql_preference_model_conversations,
+				datum_of_preference(compare_conversations(fcinfo, SRM_FORM_MODEL_MESSAGES, of_preference)))
 
 static void
 put_token(SrmRows *rows, const SrmTokenizer *tokenizer, const SrmTokenReward *token,

@@ -121,13 +121,7 @@ SRM_FUNCTION(srm_sql_segment)
 }
 
 /* srm_segment(text, locale text) */
-SRM_FUNCTION(srm_sql_segment_locale)
-{
-	return segment(fcinfo, SEGMENTER, NULL);
-}
+SRM_FUNCTION_AS(srm_sql_segment_locale, segment(fcinfo, SEGMENTER, NULL))
 
 /* srm_segment(text, locale text, segmenter text) */
-SRM_FUNCTION(srm_sql_segment_segmenter)
-{
-	return segment(fcinfo, NULL, NULL);
-}
+SRM_FUNCTION_AS(srm_sql_segment_segmenter, segment(fcinfo, NULL, NULL))

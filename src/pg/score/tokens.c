@@ -81,16 +81,10 @@ tokenize_text(FunctionCallInfo fcinfo, bool has_model)
 }
 
 /* srm_tokenize(text) */
-SRM_FUNCTION(srm_sql_tokenize)
-{
-	return tokenize_text(fcinfo, false);
-}
+SRM_FUNCTION_AS(srm_sql_tokenize, tokenize_text(fcinfo, false))
 
 /* srm_tokenize(model text, text) */
-SRM_FUNCTION(srm_sql_tokenize_model)
-{
-	return tokenize_text(fcinfo, true);
-}
+SRM_FUNCTION_AS(srm_sql_tokenize_model, tokenize_text(fcinfo, true))
 
 /* Tokens of a rendered conversation, markers included: positions are those of srm_render(). */
 static Datum
@@ -114,16 +108,10 @@ tokenize_messages(FunctionCallInfo fcinfo, SrmForm form)
 }
 
 /* srm_tokenize(messages jsonb) */
-SRM_FUNCTION(srm_sql_tokenize_messages)
-{
-	return tokenize_messages(fcinfo, SRM_FORM_MESSAGES);
-}
+SRM_FUNCTION_AS(srm_sql_tokenize_messages, tokenize_messages(fcinfo, SRM_FORM_MESSAGES))
 
 /* srm_tokenize(model text, messages jsonb) */
-SRM_FUNCTION(srm_sql_tokenize_model_messages)
-{
-	return tokenize_messages(fcinfo, SRM_FORM_MODEL_MESSAGES);
-}
+SRM_FUNCTION_AS(srm_sql_tokenize_model_messages, tokenize_messages(fcinfo, SRM_FORM_MODEL_MESSAGES))
 
 static Datum
 render(FunctionCallInfo fcinfo, SrmForm form)
@@ -147,13 +135,7 @@ render(FunctionCallInfo fcinfo, SrmForm form)
 }
 
 /* srm_render(messages jsonb) returns text */
-SRM_FUNCTION(srm_sql_render_messages)
-{
-	return render(fcinfo, SRM_FORM_MESSAGES);
-}
+SRM_FUNCTION_AS(srm_sql_render_messages, render(fcinfo, SRM_FORM_MESSAGES))
 
 /* srm_render(model text, messages jsonb) returns text */
-SRM_FUNCTION(srm_sql_render_model_messages)
-{
-	return render(fcinfo, SRM_FORM_MODEL_MESSAGES);
-}
+SRM_FUNCTION_AS(srm_sql_render_model_messages, render(fcinfo, SRM_FORM_MODEL_MESSAGES))
