@@ -7,7 +7,6 @@
  */
 #include "segment/languages.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/utf8.h"
@@ -16,6 +15,10 @@
 #include <unicode/uchar.h>
 
 #define WORDS(list) {list, sizeof(list) / sizeof(list[0])}
+/* One with words of all kinds */
+#define LANGUAGE(code, flags) \
+	{#code, flags, WORDS(code ## _never), WORDS(code ## _number), \
+		WORDS(code ## _capital), WORDS(code ## _starter), WORDS(code ## _starters)}
 
 /* No word of the tables is longer, in bytes. */
 #define MAX_WORD	32
@@ -590,42 +593,27 @@ const SrmLanguage srm_languages[] = {
 	{"", 0, {NULL, 0}, {NULL, 0}, {NULL, 0}, {NULL, 0}, {NULL, 0}},
 	{"de", SRM_LANGUAGE_ORDINALS, WORDS(de_never), WORDS(de_number),
 		WORDS(de_capital), {NULL, 0}, WORDS(de_starters)},
-	{"es", SRM_LANGUAGE_DIALOGUE, WORDS(es_never), WORDS(es_number),
-		WORDS(es_capital), WORDS(es_starter), WORDS(es_starters)},
-	{"it", 0, WORDS(it_never), WORDS(it_number),
-		WORDS(it_capital), WORDS(it_starter), WORDS(it_starters)},
-	{"pt", 0, WORDS(pt_never), WORDS(pt_number),
-		WORDS(pt_capital), WORDS(pt_starter), WORDS(pt_starters)},
-	{"fr", SRM_LANGUAGE_DIALOGUE, WORDS(fr_never), WORDS(fr_number),
-		WORDS(fr_capital), WORDS(fr_starter), WORDS(fr_starters)},
-	{"nl", 0, WORDS(nl_never), WORDS(nl_number),
-		WORDS(nl_capital), WORDS(nl_starter), WORDS(nl_starters)},
-	{"da", 0, WORDS(da_never), WORDS(da_number),
-		WORDS(da_capital), WORDS(da_starter), WORDS(da_starters)},
-	{"sv", 0, WORDS(sv_never), WORDS(sv_number),
-		WORDS(sv_capital), WORDS(sv_starter), WORDS(sv_starters)},
-	{"pl", SRM_LANGUAGE_DIALOGUE, WORDS(pl_never), WORDS(pl_number),
-		WORDS(pl_capital), WORDS(pl_starter), WORDS(pl_starters)},
+	LANGUAGE(es, SRM_LANGUAGE_DIALOGUE),
+	LANGUAGE(it, 0),
+	LANGUAGE(pt, 0),
+	LANGUAGE(fr, SRM_LANGUAGE_DIALOGUE),
+	LANGUAGE(nl, 0),
+	LANGUAGE(da, 0),
+	LANGUAGE(sv, 0),
+	LANGUAGE(pl, SRM_LANGUAGE_DIALOGUE),
 	{"cs", SRM_LANGUAGE_DIALOGUE, WORDS(cs_never), WORDS(cs_number),
 		WORDS(cs_capital), {NULL, 0}, WORDS(cs_starters)},
-	{"ru", 0, WORDS(ru_never), WORDS(ru_number),
-		WORDS(ru_capital), WORDS(ru_starter), WORDS(ru_starters)},
-	{"uk", 0, WORDS(uk_never), WORDS(uk_number),
-		WORDS(uk_capital), WORDS(uk_starter), WORDS(uk_starters)},
-	{"bg", 0, WORDS(bg_never), WORDS(bg_number),
-		WORDS(bg_capital), WORDS(bg_starter), WORDS(bg_starters)},
-	{"el", SRM_LANGUAGE_GREEK, WORDS(el_never), WORDS(el_number),
-		WORDS(el_capital), WORDS(el_starter), WORDS(el_starters)},
+	LANGUAGE(ru, 0),
+	LANGUAGE(uk, 0),
+	LANGUAGE(bg, 0),
+	LANGUAGE(el, SRM_LANGUAGE_GREEK),
 	{"hy", SRM_LANGUAGE_DIALOGUE, WORDS(hy_never), WORDS(hy_number),
 		WORDS(hy_capital), WORDS(hy_starter), {NULL, 0}},
-	{"tr", SRM_LANGUAGE_DIALOGUE, WORDS(tr_never), WORDS(tr_number),
-		WORDS(tr_capital), WORDS(tr_starter), WORDS(tr_starters)},
-	{"ro", 0, WORDS(ro_never), WORDS(ro_number),
-		WORDS(ro_capital), WORDS(ro_starter), WORDS(ro_starters)},
+	LANGUAGE(tr, SRM_LANGUAGE_DIALOGUE),
+	LANGUAGE(ro, 0),
 	{"id", 0, WORDS(id_never), WORDS(id_number),
 		WORDS(id_capital), {NULL, 0}, WORDS(id_starters)},
-	{"kk", 0, WORDS(kk_never), WORDS(kk_number),
-		WORDS(kk_capital), WORDS(kk_starter), WORDS(kk_starters)}
+	LANGUAGE(kk, 0)
 };
 
 const size_t srm_n_languages = sizeof(srm_languages) / sizeof(srm_languages[0]);
@@ -644,30 +632,10 @@ srm_language_find(const char *locale)
 	return &srm_languages[0];
 }
 
-/* A word that need not end in a NUL, as bsearch() passes it on */
-typedef struct WordKey
-{
-	const char *word;
-	size_t		length;
-} WordKey;
-
-static int
-compare_word(const void *a, const void *b)
-{
-	const WordKey *key = a;
-	const char *word = *(const char *const *) b;
-	int			order = strncmp(key->word, word, key->length);
-
-	return order == 0 && word[key->length] != '\0' ? -1 : order;
-}
-
 static bool
 has_word(const SrmWords *words, const char *word, size_t length)
 {
-	WordKey		key = {word, length};
-
-	return words->n > 0 &&
-		bsearch(&key, words->words, words->n, sizeof(char *), compare_word) != NULL;
+	return words->n > 0 && srm_has_word(words->words, words->n, word, length);
 }
 
 static SrmAbbreviation

@@ -451,29 +451,7 @@ srm_abbreviation(const char *word, size_t length)
 }
 
 bool
-srm_is_starter(const char *word, size_t length)
-{
-	WordKey		key = {word, length};
-
-	return bsearch(&key, srm_starters, srm_n_starters, sizeof(char *), compare_string) != NULL;
-}
-
-bool
-srm_is_label(const char *word, size_t length)
-{
-	char		lower[16];
-	WordKey		key = {lower, length};
-
-	if (length == 0 || length >= sizeof(lower))
-		return false;
-	memcpy(lower, word, length);
-	if (lower[0] >= 'A' && lower[0] <= 'Z')
-		lower[0] += 'a' - 'A';
-	return bsearch(&key, srm_labels, srm_n_labels, sizeof(char *), compare_string) != NULL;
-}
-
-static bool
-has_word(const char *const *words, size_t n, const char *word, size_t length)
+srm_has_word(const char *const *words, size_t n, const char *word, size_t length)
 {
 	WordKey		key = {word, length};
 
@@ -481,15 +459,34 @@ has_word(const char *const *words, size_t n, const char *word, size_t length)
 }
 
 bool
+srm_is_starter(const char *word, size_t length)
+{
+	return srm_has_word(srm_starters, srm_n_starters, word, length);
+}
+
+bool
+srm_is_label(const char *word, size_t length)
+{
+	char		lower[16];
+
+	if (length == 0 || length >= sizeof(lower))
+		return false;
+	memcpy(lower, word, length);
+	if (lower[0] >= 'A' && lower[0] <= 'Z')
+		lower[0] += 'a' - 'A';
+	return srm_has_word(srm_labels, srm_n_labels, lower, length);
+}
+
+bool
 srm_is_place(const char *word, size_t length)
 {
-	return has_word(places, sizeof(places) / sizeof(places[0]), word, length);
+	return srm_has_word(places, sizeof(places) / sizeof(places[0]), word, length);
 }
 
 bool
 srm_is_letter_verb(const char *word, size_t length)
 {
-	return has_word(letter_verbs, sizeof(letter_verbs) / sizeof(letter_verbs[0]), word, length);
+	return srm_has_word(letter_verbs, sizeof(letter_verbs) / sizeof(letter_verbs[0]), word, length);
 }
 
 size_t

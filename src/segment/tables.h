@@ -42,6 +42,9 @@ extern const size_t srm_n_starters;
 extern const char *const srm_labels[];
 extern const size_t srm_n_labels;
 
+/* Whether a word that need not end in a NUL is one of words (n), which are sorted. */
+extern bool srm_has_word(const char *const *words, size_t n, const char *word, size_t length);
+
 /* The kind of an abbreviation, written without its last period, and whether a word is one of the starters. */
 extern SrmAbbreviation srm_abbreviation(const char *word, size_t length);
 extern bool srm_is_starter(const char *word, size_t length);
