@@ -537,49 +537,42 @@ write_active_to_tape(SrmPass *pass, size_t first)
 	pass->up = states->up + first * pass->decoder->ffn_dim;
 }
 
-/* The chunk of the pass from a row on. */
+/* Up to as many rows of a pass as go through a layer at once, from row first of n_rows on. */
 static Chunk
-chunk_of(SrmPass *pass, size_t first)
+make_chunk(SrmPass *pass, float *hidden, const uint32_t *rows, const uint32_t *index, size_t first, size_t n_rows)
 {
 	size_t		start = first * pass->decoder->dim;
 	Chunk		chunk = {
 		.pass = pass,.first = first,
-		.hidden = pass->hidden + start,.middle = pass->hidden + start,.next = pass->hidden + start,
-		.rows = pass->rows + first,
-		.index = pass->index + first,
-		.n = srm_smaller(pass->n_rows - first, pass->chunk_rows)
+		.hidden = hidden + start,.middle = hidden + start,.next = hidden + start,
+		.rows = rows + first,.index = index + first,
+		.n = srm_smaller(n_rows - first, pass->chunk_rows)
 	};
 
 	if (pass->tape != NULL)
 	{
 		chunk.middle = pass->tape->states[pass->layer_number].middle + start;
 		chunk.next = pass->tape->inputs[pass->layer_number + 1] + start;
-		write_rows_to_tape(pass, first);
 	}
 	return chunk;
+}
+
+/* The chunk of the pass from a row on. */
+static Chunk
+chunk_of(SrmPass *pass, size_t first)
+{
+	if (pass->tape != NULL)
+		write_rows_to_tape(pass, first);
+	return make_chunk(pass, pass->hidden, pass->rows, pass->index, first, pass->n_rows);
 }
 
 /* The same of the tokens wanted. */
 static Chunk
 wanted_chunk_of(SrmPass *pass, size_t first)
 {
-	size_t		start = first * pass->decoder->dim;
-	float	   *hidden = pass->wanted_hidden + start;
-	Chunk		chunk = {
-		.pass = pass,.first = first,
-		.hidden = hidden,.middle = hidden,.next = hidden,
-		.rows = pass->wanted_rows + first,
-		.index = pass->wanted_index + first,
-		.n = srm_smaller(pass->n_wanted - first, pass->chunk_rows)
-	};
-
 	if (pass->tape != NULL)
-	{
-		chunk.middle = pass->tape->states[pass->layer_number].middle + start;
-		chunk.next = pass->tape->inputs[pass->layer_number + 1] + start;
 		write_active_to_tape(pass, first);
-	}
-	return chunk;
+	return make_chunk(pass, pass->wanted_hidden, pass->wanted_rows, pass->wanted_index, first, pass->n_wanted);
 }
 
 static bool
