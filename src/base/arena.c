@@ -36,17 +36,23 @@ struct SrmArena
 	size_t		next_size;
 };
 
+void *
+srm_calloc(size_t n, size_t size, SrmStatus *status)
+{
+	void	   *memory = calloc(n, size);
+
+	if (memory == NULL)
+		srm_fail_memory(status, n * size);
+	return memory;
+}
+
 SrmArena *
 srm_arena_create(SrmStatus *status)
 {
-	SrmArena   *arena = calloc(1, sizeof(SrmArena));
+	SrmArena   *arena = srm_calloc(1, sizeof(SrmArena), status);
 
-	if (arena == NULL)
-	{
-		srm_fail_memory(status, sizeof(SrmArena));
-		return NULL;
-	}
-	arena->next_size = MIN_BLOCK_SIZE;
+	if (arena != NULL)
+		arena->next_size = MIN_BLOCK_SIZE;
 	return arena;
 }
 

@@ -16,6 +16,9 @@
 
 typedef struct SrmArena SrmArena;
 
+/* Cleared memory for what owns itself, to be given to free(); NULL, with the status set, when memory is short. */
+extern void *srm_calloc(size_t n, size_t size, SrmStatus *status);
+
 /* NULL, with the status set, when memory is short. */
 extern SrmArena *srm_arena_create(SrmStatus *status);
 extern void srm_arena_free(SrmArena *arena);	/* NULL is allowed */

@@ -81,13 +81,10 @@ check_model(SrmSat *sat, SrmStatus *status)
 SrmSat *
 srm_sat_open(const char *directory, const SrmModelOptions *options, const SrmStop *stop, SrmStatus *status)
 {
-	SrmSat	   *sat = calloc(1, sizeof(SrmSat));
+	SrmSat	   *sat = srm_calloc(1, sizeof(SrmSat), status);
 
 	if (sat == NULL)
-	{
-		srm_fail_memory(status, sizeof(SrmSat));
 		return NULL;
-	}
 	sat->model = srm_model_open(directory, options, stop, status);
 	if (sat->model == NULL || !check_model(sat, status))
 	{

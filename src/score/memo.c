@@ -34,11 +34,7 @@ struct SrmMemo
 SrmMemo *
 srm_memo_create(SrmStatus *status)
 {
-	SrmMemo    *memo = calloc(1, sizeof(SrmMemo));
-
-	if (memo == NULL)
-		srm_fail_memory(status, sizeof(SrmMemo));
-	return memo;
+	return srm_calloc(1, sizeof(SrmMemo), status);
 }
 
 static void

@@ -14,18 +14,13 @@
 SrmPrompt *
 srm_prompt_create(const SrmDecoder *decoder, SrmStatus *status)
 {
-	SrmPrompt  *prompt = calloc(1, sizeof(SrmPrompt));
+	SrmPrompt  *prompt = srm_calloc(1, sizeof(SrmPrompt), status);
 
 	if (prompt == NULL)
-	{
-		srm_fail_memory(status, sizeof(SrmPrompt));
 		return NULL;
-	}
 	prompt->dim = decoder->dim;
-	prompt->text.hidden = calloc(SRM_MAX_READ * decoder->dim, sizeof(float));
-	if (prompt->text.hidden == NULL)
-		srm_fail_memory(status, SRM_MAX_READ * decoder->dim * sizeof(float));
-	else
+	prompt->text.hidden = srm_calloc(SRM_MAX_READ * decoder->dim, sizeof(float), status);
+	if (prompt->text.hidden != NULL)
 		prompt->cache = srm_cache_create(decoder, status);
 	if (prompt->cache == NULL)
 	{

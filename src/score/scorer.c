@@ -74,13 +74,10 @@ SrmScorer *
 srm_scorer_open(const char *directory, const SrmModelOptions *options, const SrmStop *stop,
 				SrmStatus *status)
 {
-	SrmScorer  *scorer = calloc(1, sizeof(SrmScorer));
+	SrmScorer  *scorer = srm_calloc(1, sizeof(SrmScorer), status);
 
 	if (scorer == NULL)
-	{
-		srm_fail_memory(status, sizeof(SrmScorer));
 		return NULL;
-	}
 	scorer->model = srm_model_open(directory, options, stop, status);
 	if (scorer->model != NULL)
 		scorer->prompt = srm_prompt_create(&scorer->model->decoder, status);

@@ -196,12 +196,9 @@ srm_segmenter_open(const char *name, const char *locale, SrmStatus *status)
 		srm_fail_hint(status, "Use a language tag such as \"en\" or \"pt-BR\", or '' for the root locale.");
 		return NULL;
 	}
-	segmenter = calloc(1, sizeof(SrmSegmenter));
+	segmenter = srm_calloc(1, sizeof(SrmSegmenter), status);
 	if (segmenter == NULL)
-	{
-		srm_fail_memory(status, sizeof(SrmSegmenter));
 		return NULL;
-	}
 	segmenter->utext = (UText) UTEXT_INITIALIZER;
 	segmenter->language = srm_language_find(locale);
 	segmenter->kind = kind;

@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/arena.h"
+
 #include <unicode/uregex.h>
 #include <unicode/utext.h>
 
@@ -56,16 +58,13 @@ fail(SrmSeparator *separator, UErrorCode error)
 SrmSeparator *
 srm_separator_open(const char *pattern, SrmStatus *status)
 {
-	SrmSeparator *separator = calloc(1, sizeof(SrmSeparator));
+	SrmSeparator *separator = srm_calloc(1, sizeof(SrmSeparator), status);
 	UText		text = UTEXT_INITIALIZER;
 	UParseError where = {0};
 	UErrorCode	error = U_ZERO_ERROR;
 
 	if (separator == NULL)
-	{
-		srm_fail_memory(status, sizeof(SrmSeparator));
 		return NULL;
-	}
 	separator->text = (UText) UTEXT_INITIALIZER;
 	utext_openUTF8(&text, pattern, (int64_t) strlen(pattern), &error);
 	separator->regex = uregex_openUText(&text, UREGEX_MULTILINE, &where, &error);
