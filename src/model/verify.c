@@ -14,7 +14,6 @@
 #include <unistd.h>
 
 #include "files/directory.h"
-#include "kernel/pack.h"
 #include "model/prepared/prepared_verify.h"
 
 /* Names of kinds of arithmetic, see model->prepared.compute_name. */

@@ -14,7 +14,6 @@
 
 #include "base/utf8.h"
 #include "pg/call.h"
-#include "pg/compat.h"
 #include "pg/encoding.h"
 
 #define SHOWN_CHARACTERS	40		/* of a text, in a message */

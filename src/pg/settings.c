@@ -15,7 +15,6 @@
 
 #include "files/name.h"
 #include "kernel/workspace.h"
-#include "model/model.h"
 #include "pg/compat.h"
 #include "pg/settings.h"
 #include "pg/settings_source.h"

@@ -12,12 +12,10 @@
 
 #include <string.h>
 
-#include "base/utf8.h"
 #include "segment/chars.h"
 #include "segment/hidden.h"
 #include "segment/lines.h"
 #include "segment/marks.h"
-#include "segment/tables.h"
 #include "segment/terminator.h"
 
 /* Characters that may stand between a terminator and ICU's boundary. */

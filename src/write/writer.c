@@ -19,7 +19,6 @@
 #include <unistd.h>
 
 #include "base/json_write.h"
-#include "model/config.h"
 #include "files/file.h"
 #include "files/name.h"
 #include "files/tree.h"

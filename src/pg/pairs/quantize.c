@@ -12,7 +12,6 @@
 #include "funcapi.h"
 #include "utils/builtins.h"
 
-#include "kernel/pack.h"
 #include "pg/encoding.h"
 #include "pg/models/digests.h"
 #include "pg/models/models.h"
