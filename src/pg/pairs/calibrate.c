@@ -9,7 +9,6 @@
 
 #include <math.h>
 
-#include "executor/spi.h"
 #include "funcapi.h"
 #include "utils/builtins.h"
 
@@ -38,22 +37,9 @@ add_score(Moments *moments, double score)
 }
 
 static void
-score_query(SrmJudge *judge, const char *query, Moments *moments)
+add_row(void *arg, SrmPairCursor *cursor, const SrmPairRow *row, const SrmScoreRequest *requests)
 {
-	SrmPairCursor cursor;
-	SrmPairRow	rows[SRM_PAIRS_AT_ONCE];
-	int			n;
-
-	srm_pairs_open(&cursor, query, false);
-	while ((n = srm_pairs_read(&cursor, rows)) > 0)
-	{
-		SrmScoreRequest *requests = srm_judge_score_rows(judge, &cursor, rows, n);
-
-		for (int i = 0; i < n; i++)
-			add_score(moments, srm_judge_score(&cursor, &rows[i], 0, &requests[i]));
-		srm_judge_forget(judge);
-	}
-	srm_pairs_close(&cursor);
+	add_score(arg, srm_judge_score(cursor, row, 0, requests));
 }
 
 /* Of the sample, with n - 1; positive, or an error. */
@@ -130,9 +116,7 @@ SRM_FUNCTION(srm_sql_calibrate)
 	query = TextDatumGetCString(PG_GETARG_DATUM(1));
 	srm_judge_begin_own(&judge, model);
 	output = srm_output_begin(judge.call, name != NULL ? name : plain_name(model), name == NULL);
-	SPI_connect();
-	score_query(&judge, query, &moments);
-	SPI_finish();
+	srm_judge_query(&judge, query, false, add_row, &moments);
 	std = standard_deviation(&moments);
 	directory = srm_models_resolve(judge.call, model);
 	write_model(judge.call, output, directory, moments.mean, std);

@@ -8,7 +8,6 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
-#include "executor/spi.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 
@@ -47,38 +46,26 @@ put_result(SrmRows *rows, const char *category, const SrmEvaluation *evaluation)
 	srm_rows_put(rows, values, nulls);
 }
 
-static void
-evaluate_row(SrmPairCursor *cursor, const SrmPairRow *row, const SrmScoreRequest *requests,
-			 SrmCategories *categories, SrmEvaluation *all)
+/* What is found out of a query's pairs. */
+typedef struct Found
 {
+	SrmCategories categories;
+	SrmEvaluation all;
+} Found;
+
+static void
+evaluate_row(void *arg, SrmPairCursor *cursor, const SrmPairRow *row, const SrmScoreRequest *requests)
+{
+	Found	   *found = arg;
 	double		chosen = srm_judge_score(cursor, row, 0, requests);
 	double		rejected = srm_judge_score(cursor, row, 1, requests);
 	double		chosen_length = srm_pairs_response_length(&row->chosen);
 	double		rejected_length = srm_pairs_response_length(&row->rejected);
 
-	srm_evaluation_add(all, chosen - rejected, chosen_length, rejected_length);
+	srm_evaluation_add(&found->all, chosen - rejected, chosen_length, rejected_length);
 	if (row->category != NULL)
-		srm_evaluation_add(&srm_categories_find(categories, row->category)->evaluation,
+		srm_evaluation_add(&srm_categories_find(&found->categories, row->category)->evaluation,
 						   chosen - rejected, chosen_length, rejected_length);
-}
-
-static void
-evaluate_query(SrmJudge *judge, const char *query, SrmCategories *categories, SrmEvaluation *all)
-{
-	SrmPairCursor cursor;
-	SrmPairRow	rows[SRM_PAIRS_AT_ONCE];
-	int			n;
-
-	srm_pairs_open(&cursor, query, true);
-	while ((n = srm_pairs_read(&cursor, rows)) > 0)
-	{
-		SrmScoreRequest *requests = srm_judge_score_rows(judge, &cursor, rows, n);
-
-		for (int i = 0; i < n; i++)
-			evaluate_row(&cursor, &rows[i], &requests[2 * i], categories, all);
-		srm_judge_forget(judge);
-	}
-	srm_pairs_close(&cursor);
 }
 
 /* srm_evaluate(query text, model text, aggregation text): a row a category, then one of all */
@@ -87,8 +74,7 @@ SRM_FUNCTION(srm_sql_evaluate)
 	char	   *query;
 	SrmRows		rows;
 	SrmJudge	judge;
-	SrmCategories categories;
-	SrmEvaluation all = {0};
+	Found		found = {.all = {0}};
 	ListCell   *cell;
 
 	if (PG_ARGISNULL(0))
@@ -99,19 +85,16 @@ SRM_FUNCTION(srm_sql_evaluate)
 	srm_rows_begin(&rows, fcinfo, N_COLUMNS);
 	srm_judge_begin(&judge, PG_ARGISNULL(1) ? NULL : srm_cstring_of_datum(PG_GETARG_DATUM(1)),
 					PG_ARGISNULL(2) ? NULL : TextDatumGetCString(PG_GETARG_DATUM(2)));
-	srm_categories_init(&categories);
-
-	SPI_connect();
-	evaluate_query(&judge, query, &categories, &all);
-	SPI_finish();
-	srm_categories_sort(&categories);
-	foreach(cell, categories.list)
+	srm_categories_init(&found.categories);
+	srm_judge_query(&judge, query, true, evaluate_row, &found);
+	srm_categories_sort(&found.categories);
+	foreach(cell, found.categories.list)
 	{
 		const SrmCategory *category = lfirst(cell);
 
 		put_result(&rows, category->name, &category->evaluation);
 	}
-	put_result(&rows, NULL, &all);
+	put_result(&rows, NULL, &found.all);
 	srm_judge_end(&judge);
 	return (Datum) 0;
 }

@@ -7,6 +7,7 @@
  */
 #include "postgres.h"
 
+#include "executor/spi.h"
 #include "utils/memutils.h"
 
 #include "pg/models/sats.h"
@@ -150,6 +151,28 @@ srm_judge_score(SrmPairCursor *cursor, const SrmPairRow *row, int response,
 {
 	srm_pairs_look_at(cursor, row, response);
 	return (float4) requests[response].scored.score;	/* the score that srm_score() gives */
+}
+
+uint64
+srm_judge_query(SrmJudge *judge, const char *query, bool wants_pairs, SrmJudgedRow take, void *arg)
+{
+	SrmPairCursor cursor;
+	SrmPairRow	rows[SRM_PAIRS_AT_ONCE];
+	int			n;
+
+	SPI_connect();
+	srm_pairs_open(&cursor, query, wants_pairs);
+	while ((n = srm_pairs_read(&cursor, rows)) > 0)
+	{
+		SrmScoreRequest *requests = srm_judge_score_rows(judge, &cursor, rows, n);
+
+		for (int i = 0; i < n; i++)
+			take(arg, &cursor, &rows[i], &requests[i * srm_pairs_count_responses(&cursor)]);
+		srm_judge_forget(judge);
+	}
+	srm_pairs_close(&cursor);
+	SPI_finish();
+	return cursor.n_null + cursor.n_empty;
 }
 
 void

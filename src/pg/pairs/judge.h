@@ -55,6 +55,13 @@ extern SrmScoreRequest *srm_judge_score_rows(SrmJudge *judge, SrmPairCursor *cur
 extern double srm_judge_score(SrmPairCursor *cursor, const SrmPairRow *row, int response,
 							  const SrmScoreRequest *requests);
 
+/* A row that was scored; requests are those of its responses. */
+typedef void (*SrmJudgedRow) (void *arg, SrmPairCursor *cursor, const SrmPairRow *row,
+							  const SrmScoreRequest *requests);
+
+/* Scores all rows of a query, and hands each on; returns how many rows were left out. */
+extern uint64 srm_judge_query(SrmJudge *judge, const char *query, bool wants_pairs, SrmJudgedRow take, void *arg);
+
 /* Gives the memory of what was scored back. */
 extern void srm_judge_forget(SrmJudge *judge);
 

@@ -9,7 +9,6 @@
 
 #include <math.h>
 
-#include "executor/spi.h"
 #include "mb/pg_wchar.h"
 #include "parser/scansup.h"
 #include "utils/builtins.h"
@@ -317,8 +316,9 @@ add_numbers(SrmReport *report, const char *category, const Scored *chosen, const
 }
 
 static void
-add_row(SrmReport *report, SrmPairCursor *cursor, const SrmPairRow *row, const SrmScoreRequest *requests)
+add_row(void *arg, SrmPairCursor *cursor, const SrmPairRow *row, const SrmScoreRequest *requests)
 {
+	SrmReport  *report = arg;
 	Scored		chosen = read_response(cursor, row, 0, requests);
 	Scored		rejected = read_response(cursor, row, 1, requests);
 	double		margin = chosen.score - rejected.score;
@@ -329,26 +329,6 @@ add_row(SrmReport *report, SrmPairCursor *cursor, const SrmPairRow *row, const S
 	if (margin < 0.0)
 		keep_pair(report, &report->wrong, margin, row, row->number, &chosen, &rejected);
 	keep_pair(report, &report->doubtful, fabs(margin), row, row->number, &chosen, &rejected);
-}
-
-static void
-read_query(SrmReport *report, SrmJudge *judge)
-{
-	SrmPairCursor cursor;
-	SrmPairRow	rows[SRM_PAIRS_AT_ONCE];
-	int			n;
-
-	srm_pairs_open(&cursor, report->query, true);
-	while ((n = srm_pairs_read(&cursor, rows)) > 0)
-	{
-		SrmScoreRequest *requests = srm_judge_score_rows(judge, &cursor, rows, n);
-
-		for (int i = 0; i < n; i++)
-			add_row(report, &cursor, &rows[i], &requests[2 * i]);
-		srm_judge_forget(judge);
-	}
-	report->n_left_out = cursor.n_null + cursor.n_empty;
-	srm_pairs_close(&cursor);
 }
 
 static SrmReport *
@@ -379,9 +359,7 @@ SRM_FUNCTION(srm_sql_report)
 	srm_judge_begin(&judge, PG_ARGISNULL(1) ? NULL : srm_cstring_of_datum(PG_GETARG_DATUM(1)), NULL);
 	report->model = srm_call_text(judge.name);
 	report->aggregation = srm_aggregation_name(judge.options.aggregation);
-	SPI_connect();
-	read_query(report, &judge);
-	SPI_finish();
+	report->n_left_out = srm_judge_query(&judge, report->query, true, add_row, report);
 	srm_judge_end(&judge);
 	srm_categories_sort(&report->categories);
 	initStringInfo(&html);
