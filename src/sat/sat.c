@@ -86,12 +86,10 @@ srm_sat_open(const char *directory, const SrmModelOptions *options, const SrmSto
 	if (sat == NULL)
 		return NULL;
 	sat->model = srm_model_open(directory, options, stop, status);
-	if (sat->model == NULL || !check_model(sat, status))
-	{
-		srm_sat_close(sat);
-		return NULL;
-	}
-	return sat;
+	if (sat->model != NULL && check_model(sat, status))
+		return sat;
+	srm_sat_close(sat);
+	return NULL;
 }
 
 void

@@ -22,12 +22,10 @@ srm_prompt_create(const SrmDecoder *decoder, SrmStatus *status)
 	prompt->text.hidden = srm_calloc(SRM_MAX_READ * decoder->dim, sizeof(float), status);
 	if (prompt->text.hidden != NULL)
 		prompt->cache = srm_cache_create(decoder, status);
-	if (prompt->cache == NULL)
-	{
-		srm_prompt_free(prompt);
-		return NULL;
-	}
-	return prompt;
+	if (prompt->cache != NULL)
+		return prompt;
+	srm_prompt_free(prompt);
+	return NULL;
 }
 
 void

@@ -83,13 +83,11 @@ srm_scorer_open(const char *directory, const SrmModelOptions *options, const Srm
 		scorer->prompt = srm_prompt_create(&scorer->model->decoder, status);
 	if (scorer->prompt != NULL)
 		scorer->memo = srm_memo_create(status);
-	if (scorer->memo == NULL || !check_kind(scorer->model, status) || !check_causal(scorer->model, status) ||
-		!resolve_settings(scorer, status))
-	{
-		srm_scorer_close(scorer);
-		return NULL;
-	}
-	return scorer;
+	if (scorer->memo != NULL && check_kind(scorer->model, status) && check_causal(scorer->model, status) &&
+		resolve_settings(scorer, status))
+		return scorer;
+	srm_scorer_close(scorer);
+	return NULL;
 }
 
 void

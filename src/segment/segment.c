@@ -202,12 +202,10 @@ srm_segmenter_open(const char *name, const char *locale, SrmStatus *status)
 	segmenter->utext = (UText) UTEXT_INITIALIZER;
 	segmenter->language = srm_language_find(locale);
 	segmenter->kind = kind;
-	if (!open_kind(segmenter, argument, locale, status))
-	{
-		srm_segmenter_free(segmenter);
-		return NULL;
-	}
-	return segmenter;
+	if (open_kind(segmenter, argument, locale, status))
+		return segmenter;
+	srm_segmenter_free(segmenter);
+	return NULL;
 }
 
 void

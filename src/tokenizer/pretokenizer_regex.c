@@ -96,14 +96,12 @@ srm_regex_open(const char *pattern, bool is_literal, SrmArena *arena, SrmStatus 
 	if (regex->pattern == NULL || translated == NULL)
 		return NULL;
 	/* For Ruby, lines end at \n only, and ^ and $ match at each of them */
-	if (!compile(regex, translated,
-				 is_literal ? UREGEX_LITERAL : UREGEX_MULTILINE | UREGEX_UNIX_LINES,
-				 arena, status))
-	{
-		srm_regex_close(regex);
-		return NULL;
-	}
-	return regex;
+	if (compile(regex, translated,
+				is_literal ? UREGEX_LITERAL : UREGEX_MULTILINE | UREGEX_UNIX_LINES,
+				arena, status))
+		return regex;
+	srm_regex_close(regex);
+	return NULL;
 }
 
 void
