@@ -82,6 +82,13 @@ srm_jinja_unexpected(JinjaParser *parser, const char *expected)
 								  expected, token->text);
 }
 
+void *
+srm_jinja_refuse(JinjaParser *parser, const char *expected)
+{
+	srm_jinja_unexpected(parser, expected);
+	return NULL;
+}
+
 bool
 srm_jinja_expect(JinjaParser *parser, const char *operator)
 {
@@ -98,10 +105,7 @@ const char *
 srm_jinja_expect_name(JinjaParser *parser)
 {
 	if (parser->token->type != JINJA_TOKEN_NAME)
-	{
-		srm_jinja_unexpected(parser, "a name");
-		return NULL;
-	}
+		return srm_jinja_refuse(parser, "a name");
 	return (parser->token++)->text;
 }
 
@@ -289,8 +293,7 @@ parse_primary(JinjaParser *parser)
 		return parse_container(parser, JINJA_LIST_OF, "]", parse_element);
 	if (srm_jinja_at(parser, "{"))
 		return parse_container(parser, JINJA_DICT_OF, "}", parse_entry);
-	srm_jinja_unexpected(parser, "an expression");
-	return NULL;
+	return srm_jinja_refuse(parser, "an expression");
 }
 
 static JinjaNode *
@@ -342,10 +345,7 @@ parse_subscript(JinjaParser *parser, JinjaNode *object)
 			return NULL;
 	}
 	if (node->type == JINJA_ITEM && node->second == NULL)
-	{
-		srm_jinja_unexpected(parser, "an index");
-		return NULL;
-	}
+		return srm_jinja_refuse(parser, "an index");
 	return srm_jinja_expect(parser, "]") ? node : NULL;
 }
 
@@ -431,10 +431,7 @@ parse_test(JinjaParser *parser, JinjaNode *first)
 			return NULL;
 	}
 	else if (srm_jinja_at_name(parser, "is"))
-	{
-		srm_jinja_unexpected(parser, "the end of the test");
-		return NULL;
-	}
+		return srm_jinja_refuse(parser, "the end of the test");
 	else if (at_test_argument(parser))
 	{
 		node->items = srm_jinja_node(parser, JINJA_ARGUMENT);

@@ -58,10 +58,7 @@ parse_output(JinjaParser *parser)
 	if (node->first == NULL)
 		return NULL;
 	if (parser->token->type != JINJA_TOKEN_VARIABLE_END)
-	{
-		srm_jinja_unexpected(parser, "\"}}\"");
-		return NULL;
-	}
+		return srm_jinja_refuse(parser, "\"}}\"");
 	parser->token++;
 	return node;
 }
@@ -110,10 +107,7 @@ parse_single_target(JinjaParser *parser)
 		return node != NULL && srm_jinja_expect(parser, ")") ? node : NULL;
 	}
 	if (parser->token->type != JINJA_TOKEN_NAME)
-	{
-		srm_jinja_unexpected(parser, "a name to assign to");
-		return NULL;
-	}
+		return srm_jinja_refuse(parser, "a name to assign to");
 	if (is_constant(parser->token->text))
 	{
 		srm_jinja_syntax_error(parser->status, parser->token->line, "cannot assign to \"%s\"",
@@ -271,10 +265,7 @@ parse_for(JinjaParser *parser)
 	if (node->second == NULL)
 		return NULL;
 	if (!srm_jinja_accept_name(parser, "in"))
-	{
-		srm_jinja_unexpected(parser, "\"in\"");
-		return NULL;
-	}
+		return srm_jinja_refuse(parser, "\"in\"");
 	node->first = srm_jinja_parse_tuple(parser, false);
 	if (node->first == NULL)
 		return NULL;

@@ -165,4 +165,7 @@ extern const char *srm_jinja_expect_name(JinjaParser *parser);
 /* Fails: what was expected at the next token. */
 extern bool srm_jinja_unexpected(JinjaParser *parser, const char *expected);
 
+/* The same where a node or a name is returned; NULL. */
+extern void *srm_jinja_refuse(JinjaParser *parser, const char *expected);
+
 #endif							/* SRM_JINJA_SYNTAX_H */

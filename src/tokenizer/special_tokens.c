@@ -111,12 +111,11 @@ read_decoder(Reader *reader, const SrmJson *decoder)
 		SrmSpecialToken token;
 
 		if (member->type != SRM_JSON_OBJECT ||
-			!read_token(reader, member, "added_tokens_decoder", CONFIG_FILE, &token))
+			!read_token(reader, member, "added_tokens_decoder", CONFIG_FILE, &token) ||
+			!read_id(member->key, &token.id))
 			return fail_value(reader, "added_tokens_decoder", CONFIG_FILE, "an object of tokens by their ids");
 		if (srm_json_member(member, "special") == NULL)
 			token.is_special = false;
-		if (!read_id(member->key, &token.id))
-			return fail_value(reader, "added_tokens_decoder", CONFIG_FILE, "an object of tokens by their ids");
 		add_token(reader, &token);
 	}
 	return true;
