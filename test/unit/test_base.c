@@ -92,6 +92,30 @@ test_arena_overflow(void **state)
 	assert_int_equal(status.code, SRM_OUT_OF_MEMORY);
 }
 
+/* an array keeps what it has when it gets longer, and is as it was where memory is short */
+static void
+test_arena_reserve(void **state)
+{
+	uint32_t   *items = NULL;
+	uint32_t   *before;
+	size_t		capacity = 0;
+
+	(void) state;
+	for (uint32_t i = 0; i < 1000; i++)
+	{
+		assert_true(srm_arena_reserve(arena, &items, &capacity, i + 1, sizeof(uint32_t), &status));
+		assert_true(capacity > i);
+		items[i] = i;
+	}
+	for (uint32_t i = 0; i < 1000; i++)
+		assert_int_equal(items[i], i);
+	before = items;
+	assert_false(srm_arena_reserve(arena, &items, &capacity, SIZE_MAX / 4, sizeof(uint32_t), &status));
+	assert_int_equal(status.code, SRM_OUT_OF_MEMORY);
+	assert_ptr_equal(items, before);
+	assert_int_equal(capacity, 1024);
+}
+
 static void
 test_arena_reset(void **state)
 {
@@ -268,6 +292,7 @@ main(void)
 		TEST(test_stop),
 		TEST(test_arena_pieces),
 		TEST(test_arena_overflow),
+		TEST(test_arena_reserve),
 		TEST(test_arena_reset),
 		TEST(test_utf8_valid),
 		TEST(test_utf8_clip),
