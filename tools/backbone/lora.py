@@ -216,6 +216,7 @@ class Lora(torch.nn.Module):
                     at = f"base_model.model.model.layers.{n}.{name}.lora_"
                     tensors[at + "A.weight"], tensors[at + "B.weight"] = a, b
         save_file({name: tensor.to(torch.bfloat16).contiguous() for name, tensor in tensors.items()}, path, {"format": "pt"})
+        os.chmod(path, 0o644)  # a server reads it as another user
 
 
 class Pair:
