@@ -50,8 +50,10 @@ class Checkpoint:
     def shape(self):
         """As models.SHAPES has them; an error for what the peers' graphs cannot have."""
         config = self.config
+        positions = config.get("rope_parameters") or {}  # as transformers 5 writes them
+        scaled = config.get("rope_scaling") or positions.get("rope_type", "default") != "default"
         bias = [name for name in self.tensors if name.endswith("proj.bias")]
-        if config["architectures"][0] not in KNOWN or bias or config.get("rope_scaling"):
+        if config["architectures"][0] not in KNOWN or bias or scaled:
             raise RuntimeError(f"{self.directory}: the bench knows {', '.join(KNOWN)} only, "
                                "without biases and scaled positions")
         heads = config["num_attention_heads"]
@@ -59,7 +61,7 @@ class Checkpoint:
                     kv_heads=config["num_key_value_heads"], ffn=config["intermediate_size"],
                     head_dim=config.get("head_dim") or config["hidden_size"] // heads,
                     head_norms="model.layers.0.self_attn.q_norm.weight" in self.tensors,
-                    theta=float(config["rope_theta"]), eps=float(config["rms_norm_eps"]))
+                    theta=float(config.get("rope_theta") or positions["rope_theta"]), eps=float(config["rms_norm_eps"]))
 
     def head(self):
         """(weight, bias) of the value."""
