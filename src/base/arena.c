@@ -230,7 +230,7 @@ srm_arena_reserve(SrmArena *arena, void *items, size_t *capacity, size_t n, size
 	if (n <= *capacity)
 		return true;
 	while (longer < n)
-		longer *= 2;
+		longer = longer > SIZE_MAX / 2 ? n : longer * 2;
 	memcpy(&array, items, sizeof(array));
 	array = srm_arena_grow(arena, array, *capacity, longer, size, status);
 	if (array == NULL)

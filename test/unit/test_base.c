@@ -96,6 +96,7 @@ test_arena_overflow(void **state)
 static void
 test_arena_reserve(void **state)
 {
+	static const size_t too_many[] = {SIZE_MAX / 4, SIZE_MAX};
 	uint32_t   *items = NULL;
 	uint32_t   *before;
 	size_t		capacity = 0;
@@ -110,8 +111,12 @@ test_arena_reserve(void **state)
 	for (uint32_t i = 0; i < 1000; i++)
 		assert_int_equal(items[i], i);
 	before = items;
-	assert_false(srm_arena_reserve(arena, &items, &capacity, SIZE_MAX / 4, sizeof(uint32_t), &status));
-	assert_int_equal(status.code, SRM_OUT_OF_MEMORY);
+	for (int i = 0; i < 2; i++)
+	{
+		srm_status_init(&status);
+		assert_false(srm_arena_reserve(arena, &items, &capacity, too_many[i], sizeof(uint32_t), &status));
+		assert_int_equal(status.code, SRM_OUT_OF_MEMORY);
+	}
 	assert_ptr_equal(items, before);
 	assert_int_equal(capacity, 1024);
 }
