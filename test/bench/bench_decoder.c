@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "../kernels_environment.h"
+#include "../median.h"
 #include "../unit/forward_text.h"
 #include "../unit/random_decoder.h"
 #include "kernel/pack.h"
@@ -143,15 +144,6 @@ read_options(Options *options, int argc, char **argv)
 		options->shape.head_dim % 2 == 0;
 }
 
-static int
-compare_doubles(const void *a, const void *b)
-{
-	double		x = *(const double *) a;
-	double		y = *(const double *) b;
-
-	return (x > y) - (x < y);
-}
-
 static bool
 past_deadline(void *arg)
 {
@@ -187,6 +179,7 @@ run(const Options *options, SrmArena *arena, int32_t *tokens, float *hidden)
 {
 	SrmDecoder *decoder = random_decoder(&options->shape, 1, arena);
 	double		seconds[MAX_RUNS];
+	double		middle;
 	const char *compute = options->packed ? srm_compute_name(options->compute) : "nothing";
 	double		n_tokens = (double) options->n_tokens;
 	size_t		n = options->n_runs;
@@ -201,11 +194,11 @@ run(const Options *options, SrmArena *arena, int32_t *tokens, float *hidden)
 		return options->stop_after > 0 ? 0 : 1;
 	for (size_t i = 0; i < n; i++)
 		seconds[i] = time_pass(decoder, options, tokens, hidden);
-	qsort(seconds, n, sizeof(double), compare_doubles);
+	middle = median(seconds, n);
 	printf("%zu layers, %s packed for %s, %zu tokens, %d threads: median %.1f (%.1f to %.1f) tokens/s in %zu runs\n",
 		   options->shape.n_layers, srm_dtype_name(options->shape.dtype), compute,
 		   options->n_tokens, options->n_threads,
-		   n_tokens / seconds[n / 2], n_tokens / seconds[n - 1], n_tokens / seconds[0], n);
+		   n_tokens / middle, n_tokens / seconds[n - 1], n_tokens / seconds[0], n);
 	return 0;
 }
 

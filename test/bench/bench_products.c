@@ -15,6 +15,7 @@
 #include <time.h>
 
 #include "../kernels_environment.h"
+#include "../median.h"
 #include "../unit/products.h"
 #include "../unit/random_decoder.h"
 #include "kernel/kernels.h"
@@ -40,22 +41,6 @@ now(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &time);
 	return (double) time.tv_sec + 1e-9 * (double) time.tv_nsec;
-}
-
-static int
-compare_doubles(const void *a, const void *b)
-{
-	double		x = *(const double *) a;
-	double		y = *(const double *) b;
-
-	return (x > y) - (x < y);
-}
-
-static double
-median(double *values, size_t n)
-{
-	qsort(values, n, sizeof(double), compare_doubles);
-	return values[n / 2];
 }
 
 /* Operations in a second of products with the matrices (N_COPIES) in turn. */

@@ -4,6 +4,7 @@ use strict;
 use warnings;
 use File::Copy qw(copy);
 use File::Path qw(make_path);
+use JSON::PP;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -28,9 +29,10 @@ copy_model('adapter-llama', "$models/again");
 foreach my $name (qw(tuned again))
 {
 	my $file = "$models/$name/adapter_config.json";
-	my $text = slurp_file($file) =~ s/"srm": \{|\{/$& eq '{' ? '{"srm": {"compute": "f32"},' : '"srm": {"compute": "f32",'/er;
+	my $config = decode_json(slurp_file($file));
+	$config->{srm}{compute} = 'f32';
 	unlink($file);
-	append_to_file($file, $text);
+	append_to_file($file, encode_json($config));
 }
 
 my $node = PostgreSQL::Test::Cluster->new('main');

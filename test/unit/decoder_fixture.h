@@ -90,7 +90,7 @@ static const RandomShape shapes[] = {
 	{.n_layers = 2, .dim = 24, .n_heads = 6, .n_kv_heads = 2, .head_dim = 8, .ffn_dim = 40,
 		.vocab_size = 50, .dtype = SRM_F32, .with_biases = true,
 		.rope = {.type = SRM_ROPE_LONGROPE, .theta = 10000, .attention_factor = 1.2,
-	.factors = (const float[]) {1.0f, 1.1f, 2.5f, 40.0f}}, .packed = true}
+	.factors = (const float[]) {1.0f, 1.1f, 2.5f, 40.0f}}, .fused = true}
 };
 
 #define N_SHAPES	(sizeof(shapes) / sizeof(shapes[0]))

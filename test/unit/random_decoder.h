@@ -55,7 +55,7 @@ typedef struct RandomShape
 	bool		normalizes_experts;
 	size_t		expert_dim;
 	size_t		shared_dim;
-	bool		packed;			/* queries, keys and values lie in one tensor, by the head */
+	bool		fused;			/* queries, keys and values lie in one tensor, by the head */
 } RandomShape;
 
 typedef struct RandomState
@@ -153,7 +153,7 @@ rows_of(const SrmMatrix *tensor, size_t first, size_t rows, size_t band, size_t 
 
 /* The heads that share a key, the key, and the value; and so on */
 static inline void
-random_packed_maps(RandomState *state, const RandomShape *shape, SrmLayer *layer)
+random_fused_maps(RandomState *state, const RandomShape *shape, SrmLayer *layer)
 {
 	size_t		q_dim = shape->n_heads * shape->head_dim;
 	size_t		kv_dim = shape->n_kv_heads * shape->head_dim;
@@ -212,8 +212,8 @@ random_layer(RandomState *state, const RandomShape *shape, const SrmDecoder *dec
 			*srm_weight_vector(layer, i) = random_vector(state, rows, 1.0f,
 														 is_head_norm(i) ? 0.5f : 0.3f);
 	}
-	if (shape->packed)
-		random_packed_maps(state, shape, layer);
+	if (shape->fused)
+		random_fused_maps(state, shape, layer);
 }
 
 /* Experts in place of the feed-forward network, which becomes the one that all tokens take, or is left out. */

@@ -8,6 +8,7 @@
 #include "decoder_fixture.h"
 
 #include "../kernels_environment.h"
+#include "../median.h"
 typedef struct StopAfter
 {
 	int			n_left;
@@ -166,15 +167,6 @@ mean_distance(const float *a, const double *b, size_t n)
 	return sqrt(sum / (double) n);
 }
 
-static int
-compare_doubles(const void *a, const void *b)
-{
-	double		x = *(const double *) a;
-	double		y = *(const double *) b;
-
-	return (x > y) - (x < y);
-}
-
 /* The distance of the token in the middle: of tokens that other experts take, it knows nothing. */
 static double
 median_distance(const float *a, const double *b, size_t n_tokens, size_t dim)
@@ -183,8 +175,7 @@ median_distance(const float *a, const double *b, size_t n_tokens, size_t dim)
 
 	for (size_t i = 0; i < n_tokens; i++)
 		distances[i] = mean_distance(a + i * dim, b + i * dim, dim);
-	qsort(distances, n_tokens, sizeof(double), compare_doubles);
-	return distances[n_tokens / 2];
+	return median(distances, n_tokens);
 }
 
 /*

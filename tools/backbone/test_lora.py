@@ -101,8 +101,8 @@ class Batches(unittest.TestCase):
         self.assertEqual([[len(p.chosen) for p in part] for part in parts], [[90], [50, 40, 5]])
 
     def test_passes(self):
-        runs = list(train_adapter.passes([Pair([1] * n, [2] * n) for n in (1000, 400, 2000, 10)]))
-        self.assertEqual([[len(p.chosen) for p in run] for run in runs], [[1000], [400], [2000], [10]])
+        parts = list(train_adapter.passes([Pair([1] * n, [2] * n) for n in (1000, 400, 2000, 10)]))
+        self.assertEqual([[len(p.chosen) for p in part] for part in parts], [[1000], [400], [2000], [10]])
 
     def test_choice(self):
         """So many of each kind, none that is long, and those seen already when there are no others."""

@@ -83,16 +83,16 @@ def shares(batch, n):
 
 
 def passes(pairs):
-    """Runs of pairs of at most PASS_TOKENS, or one pair."""
-    run, size = [], 0
+    """Parts of at most PASS_TOKENS, or one pair."""
+    part, size = [], 0
     for pair in pairs:
-        if run and size + len(pair) > PASS_TOKENS:
-            yield run
-            run, size = [], 0
-        run.append(pair)
+        if part and size + len(pair) > PASS_TOKENS:
+            yield part
+            part, size = [], 0
+        part.append(pair)
         size += len(pair)
-    if run:
-        yield run
+    if part:
+        yield part
 
 
 def rate_at(step, steps, rate):
@@ -105,8 +105,8 @@ def rate_at(step, steps, rate):
 def backward(model, pairs, n, penalty):
     """Gradients of this share of a batch of n pairs; its part of the mean loss and of the accuracy."""
     loss = right = 0.0
-    for run in passes(pairs):
-        scores = model.scores(run)
+    for part in passes(pairs):
+        scores = model.scores(part)
         margins = scores[:, 0] - scores[:, 1]
         losses = F.softplus(-margins)
         ((losses + penalty * scores.pow(2).sum(1)).sum() / n).backward()
