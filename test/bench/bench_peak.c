@@ -11,12 +11,15 @@
  *
  *-------------------------------------------------------------------------
  */
+#include <cpuid.h>
 #include <immintrin.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/syscall.h>
 #include <time.h>
+#include <unistd.h>
 
 #define N_SUMS		16			/* independent, so that latency does not count */
 #define N_STEPS		20000
@@ -27,7 +30,7 @@ typedef float (*Loop) (float x);
 
 typedef enum Feature
 {
-	HAS_FMA, HAS_AVX2, HAS_AVXVNNI, HAS_AVX512F, HAS_AVX512BF16, HAS_AVX512VNNI
+	HAS_FMA, HAS_AVX2, HAS_AVXVNNI, HAS_AVX512F, HAS_AVX512BF16, HAS_AVX512VNNI, HAS_AMX
 } Feature;
 
 typedef struct Kind
@@ -154,14 +157,63 @@ loop_int8_vnni_ymm(float x)
 	return out[0];
 }
 
+#define TILES_6(op) \
+	op " %%tmm6, %%tmm7, %%tmm0\n\t" op " %%tmm6, %%tmm7, %%tmm1\n\t" op " %%tmm6, %%tmm7, %%tmm2\n\t" \
+	op " %%tmm6, %%tmm7, %%tmm3\n\t" op " %%tmm6, %%tmm7, %%tmm4\n\t" op " %%tmm6, %%tmm7, %%tmm5\n\t"
+
+#define N_SUMS_TILES	6
+
+/* As ldtilecfg reads it: eight tiles of 16 rows of 64 bytes. */
+static const struct
+{
+	unsigned char palette;
+	unsigned char start_row;
+	unsigned char reserved[14];
+	unsigned short row_bytes[16];
+	unsigned char rows[16];
+}			tile_sizes = {1, 0, {0}, {64, 64, 64, 64, 64, 64, 64, 64}, {16, 16, 16, 16, 16, 16, 16, 16}};
+
+#define DEFINE_LOOP_TILES(name, op) \
+__attribute__((target("amx-tile,amx-bf16,amx-int8"))) static float \
+name(float x) \
+{ \
+	long		n = N_STEPS; \
+	__asm__ volatile("ldtilecfg %1\n\ttilezero %%tmm6\n\ttilezero %%tmm7\n\t" \
+					 "1:\n\t" TILES_6(op) "decq %0\n\tjnz 1b\n\ttilerelease" \
+					 : "+r" (n) : "m" (tile_sizes) : "cc", "memory"); \
+	return x; \
+}
+
+DEFINE_LOOP_TILES(loop_bf16_tiles, "tdpbf16ps")
+DEFINE_LOOP_TILES(loop_int8_tiles, "tdpbusd")
+
 static const Kind kinds[] = {
 	{"f32", HAS_AVX512F, loop_f32, N_SUMS * 16 * 2},
 	{"bf16", HAS_AVX512BF16, loop_bf16, N_SUMS * 16 * 4},
 	{"int8", HAS_AVX512VNNI, loop_int8, N_SUMS * 16 * 8},
+	{"bf16-amx", HAS_AMX, loop_bf16_tiles, N_SUMS_TILES * 16 * 16 * 32 * 2},
+	{"int8-amx", HAS_AMX, loop_int8_tiles, N_SUMS_TILES * 16 * 16 * 64 * 2},
 	{"f32-avx2", HAS_FMA, loop_f32_ymm, N_SUMS_YMM * 8 * 2},
 	{"int8-avx2", HAS_AVX2, loop_int8_ymm, N_SUMS_BYTES * 8 * 8},
 	{"int8-avx-vnni", HAS_AVXVNNI, loop_int8_vnni_ymm, N_SUMS_YMM * 8 * 8},
 };
+
+#define BITS_AMX			(1u << 22 | 1u << 24 | 1u << 25)	/* of leaf 7: bf16, tile, int8 */
+#define ARCH_REQ_XCOMP_PERM	0x1023
+#define XFEATURE_XTILEDATA	18
+
+/* Asks the system for tiles, too, which it gives to processes that ask. */
+static int
+has_tiles(void)
+{
+	unsigned	a,
+				b,
+				c,
+				d;
+
+	return __get_cpuid_count(7, 0, &a, &b, &c, &d) && (d & BITS_AMX) == BITS_AMX &&
+		syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA) == 0;
+}
 
 static int
 has_feature(Feature feature)
@@ -181,6 +233,8 @@ has_feature(Feature feature)
 			return __builtin_cpu_supports("avx512bf16");
 		case HAS_AVX512VNNI:
 			return __builtin_cpu_supports("avx512vnni");
+		case HAS_AMX:
+			return has_tiles();
 	}
 	return 0;
 }

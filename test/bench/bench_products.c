@@ -62,7 +62,7 @@ measure_products(const SrmMatrix *matrices, float *out, const float *x, size_t m
 	return median(rates, N_RUNS);
 }
 
-/* The same of one tile with the first panel of a matrix, by one thread; x (SRM_TILE_ROWS, cols) */
+/* The same of one tile with the first panel of a matrix, by one thread; x (as many rows as a tile of the kind has, cols) */
 static double
 measure_tile(const SrmMatrix *matrix, float *out, const float *x, SrmArena *arena)
 {
@@ -71,15 +71,15 @@ measure_tile(const SrmMatrix *matrix, float *out, const float *x, SrmArena *aren
 	SrmTile		tile = {
 		.out = out, .out_stride = SRM_PANEL, .x_stride = srm_pack_row_bytes(srm_packing_of(matrix->compute), matrix->cols),
 		.panel = matrix->packed, .lanes = srm_pack_lanes(srm_packing_of(matrix->compute), matrix->cols),
-		.m = SRM_TILE_ROWS, .n = SRM_PANEL
+		.m = srm_kernels->tile_rows[matrix->compute], .n = SRM_PANEL
 	};
 	char	   *rows;
 
 	srm_status_init(&status);
-	rows = srm_arena_array(arena, SRM_TILE_ROWS, tile.x_stride, &status);
+	rows = srm_arena_array(arena, tile.m, tile.x_stride, &status);
 	if (rows == NULL)
 		return 0;
-	for (size_t i = 0; i < SRM_TILE_ROWS; i++)
+	for (size_t i = 0; i < tile.m; i++)
 		srm_kernels->pack_row[matrix->compute] (rows + i * tile.x_stride, x + i * matrix->cols, matrix->cols);
 	tile.x = tile.prefetch = rows;
 	for (size_t run = 0; run < N_RUNS; run++)
@@ -88,7 +88,7 @@ measure_tile(const SrmMatrix *matrix, float *out, const float *x, SrmArena *aren
 
 		for (size_t i = 0; i < N_TILES; i++)
 			srm_kernels->multiply[matrix->compute] (&tile);
-		rates[run] = 2.0 * (double) (SRM_TILE_ROWS * SRM_PANEL * matrix->cols * N_TILES) / (now() - start);
+		rates[run] = 2.0 * (double) (tile.m * SRM_PANEL * matrix->cols * N_TILES) / (now() - start);
 	}
 	return median(rates, N_RUNS);
 }
@@ -99,7 +99,7 @@ bench_shape(const Shape *shape, SrmCompute compute, size_t m, SrmThreads *thread
 {
 	RandomState state = {.arena = arena, .seed = 1};
 	SrmMatrix	copies[N_COPIES];
-	size_t		n_rows = m > SRM_TILE_ROWS ? m : SRM_TILE_ROWS;
+	size_t		n_rows = m > srm_kernels->tile_rows[compute] ? m : srm_kernels->tile_rows[compute];
 	float	   *x = random_vector(&state, n_rows * shape->cols, 0.0f, 1.0f);
 	float	   *out = random_vector(&state, n_rows * shape->rows, 0.0f, 1.0f);
 
