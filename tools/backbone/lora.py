@@ -112,6 +112,13 @@ def compile_parts():
         globals()[name] = torch.compile(globals()[name], dynamic=True)
 
 
+def read_weights(path, dtype):
+    """Weights by name; those in 8 bits, as srm_quantize writes them, times the scales of their rows."""
+    tensors = load_file(path)
+    return {name.removeprefix("model."): (value * tensors[name + "_scale"] if name + "_scale" in tensors else value).to(dtype)
+            for name, value in tensors.items()}
+
+
 class Lora(torch.nn.Module):
     """A directory's backbone with adapters on all products of its layers and a value head; A, B and `score` [H] are what is trained."""
 
@@ -119,8 +126,7 @@ class Lora(torch.nn.Module):
         super().__init__()
         with open(os.path.join(directory, "config.json"), encoding="utf-8") as file:
             self.config = json.load(file)
-        weights = {name.removeprefix("model."): value.to(dtype)
-                   for name, value in load_file(os.path.join(directory, "model.safetensors")).items()}
+        weights = read_weights(os.path.join(directory, "model.safetensors"), dtype)
         self.layers, self.eps = self.config["num_hidden_layers"], self.config["rms_norm_eps"]
         self.heads, self.key_heads = self.config["num_attention_heads"], self.config["num_key_value_heads"]
         self.head_dim = self.config["hidden_size"] // self.heads
@@ -146,7 +152,8 @@ class Lora(torch.nn.Module):
                 uniform = torch.rand(len(parts) * self.rank, columns, generator=generator) * 2 - 1
                 self.a[key] = torch.nn.Parameter(uniform / math.sqrt(columns))
                 self.b[key] = torch.nn.Parameter(torch.zeros(sum(self.outs[key]), self.rank))
-        self.score = torch.nn.Parameter(torch.randn(self.config["hidden_size"], generator=generator) * 0.02)
+        score = weights["score.weight"][0].float() if "score.weight" in weights else None
+        self.score = torch.nn.Parameter(torch.randn(self.config["hidden_size"], generator=generator) * 0.02 if score is None else score)
 
     def merge(self):
         """Adds adapters to weights; gradients go to copies in the precision of the pass until gather()."""

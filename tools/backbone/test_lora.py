@@ -9,10 +9,11 @@ import unittest
 import torch
 import torch.nn.functional as F
 from peft import PeftModel
+from safetensors.torch import load_file, save_file
 from transformers import LlamaConfig, LlamaForSequenceClassification, LlamaModel
 
 import train_adapter
-from lora import GROUPS, Lora, Pair
+from lora import GROUPS, Lora, Pair, read_weights
 
 CONFIG = {"vocab_size": 50, "hidden_size": 48, "intermediate_size": 80, "num_hidden_layers": 3, "num_attention_heads": 6,
           "num_key_value_heads": 2, "max_position_embeddings": 64, "tie_word_embeddings": True, "pad_token_id": 0}
@@ -25,7 +26,7 @@ class Beside(unittest.TestCase):
         torch.manual_seed(3)
         base = os.path.join(self.folder.name, "base")
         LlamaModel(LlamaConfig(**CONFIG)).save_pretrained(base)
-        self.ours = Lora(base, train_adapter.RANK, train_adapter.ALPHA, 7, torch.float32)
+        self.ours = Lora(base, 16, 32, 7, torch.float32)
         with torch.no_grad():
             for b in self.ours.b.values():
                 b.normal_(std=0.1)
@@ -60,11 +61,33 @@ class Beside(unittest.TestCase):
         """From what is written, training goes on with the same scores."""
         with tempfile.TemporaryDirectory() as folder:
             self.ours.save(os.path.join(folder, "adapter"))
-            other = Lora(os.path.join(self.folder.name, "base"), train_adapter.RANK, train_adapter.ALPHA, 8, torch.float32)
+            other = Lora(os.path.join(self.folder.name, "base"), 16, 32, 8, torch.float32)
             other.load(os.path.join(folder, "adapter"))
         for model in (self.ours, other):
             model.merge()
         self.assertTrue(torch.equal(other.scores(PAIRS), self.ours.scores(PAIRS)))
+
+    def test_base_with_a_head(self):
+        """Over a reward model the head starts from the base's, and the adapter has its layout."""
+        base = os.path.join(self.folder.name, "reward")
+        LlamaForSequenceClassification(LlamaConfig(**CONFIG, num_labels=1)).save_pretrained(base)
+        path = os.path.join(base, "config.json")
+        with open(path, encoding="utf-8") as file:
+            config = json.load(file)
+        with open(path, "w", encoding="utf-8") as file:
+            json.dump({**config, "srm": {"boundary": "marker", "marker_token": "<END>", "compute": "f32"}}, file)
+        ours = Lora(base, 4, 8, 7, torch.float32)
+        torch.testing.assert_close(ours.score.data, load_file(os.path.join(base, "model.safetensors"))["score.weight"][0])
+        layout = train_adapter.layout_of(ours)
+        self.assertEqual((layout["marker_token"], layout["aggregation"], "compute" in layout), ("<END>", "last", False))
+
+    def test_weights_of_8_bits(self):
+        path = os.path.join(self.folder.name, "quantized.safetensors")
+        save_file({"model.a.weight": torch.tensor([[2, -3], [4, 0]], dtype=torch.int8),
+                   "model.a.weight_scale": torch.tensor([[0.5], [0.25]]), "model.norm.weight": torch.tensor([1.5])}, path)
+        weights = read_weights(path, torch.bfloat16)
+        self.assertEqual(weights["a.weight"].tolist(), [[1.0, -1.5], [1.0, 0.0]])
+        self.assertEqual((weights["norm.weight"].tolist(), weights["a.weight"].dtype), ([1.5], torch.bfloat16))
 
     def test_gradients(self):
         self.ours.merge()
@@ -76,7 +99,7 @@ class Beside(unittest.TestCase):
         for n in range(CONFIG["num_hidden_layers"]):
             for group, names in GROUPS.items():
                 key = f"{group}_{n}"
-                parts = zip(names, self.ours.a[key].grad.split(train_adapter.RANK), self.ours.b[key].grad.split(self.ours.outs[key]))
+                parts = zip(names, self.ours.a[key].grad.split(self.ours.rank), self.ours.b[key].grad.split(self.ours.outs[key]))
                 for name, a, b in parts:
                     at = f"base_model.model.model.layers.{n}.{name}.lora_"
                     torch.testing.assert_close(a, theirs[at + "A.default.weight"], atol=1e-6, rtol=1e-4)

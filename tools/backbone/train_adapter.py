@@ -2,7 +2,7 @@
 """Trains the adapter smollm2: srm_train's loss, in bfloat16, with a process a core.
 
 usage: train_adapter.py --base DIR --tokens tokens.tsv --mix mixes/first.tsv --output DIR [--start DIR] [--seen FILE]
-           [--seed N] [--rate F] [--batch N] [--processes N]
+           [--rank N] [--seed N] [--rate F] [--batch N] [--processes N]
 
 DIR of the base is what convert.py wrote, tokens.tsv what tokens.sql wrote; a mix says how many pairs of each file and
 category are taken, and up to how many tokens.  With --start training goes on from an adapter, and pairs that it was
@@ -27,7 +27,6 @@ import torch.nn.functional as F
 
 from lora import GROUPS, Lora, Pair, compile_parts
 
-RANK, ALPHA = 16, 32
 WARMUP, LAST_RATE = 0.04, 0.05  # share of the steps; of the rate
 PASS_TOKENS = 2600
 EVERY = 100
@@ -128,14 +127,20 @@ def add_up(parameters, sums):
     return flat[-len(sums):].tolist(), norm
 
 
+def layout_of(model):
+    """The object srm of the adapter: the base's own, if that is a reward model."""
+    own = {"aggregation": "last", "boundary": "marker", "marker_token": "<file_sep>", "marker_layout": "paper", "segmenter": "icu", "locale": ""}
+    base = model.config.get("srm", {})
+    return {key: base.get(key, value) for key, value in own.items()}
+
+
 def write_output(model, options):
     config = {
         "peft_type": "LORA", "task_type": "SEQ_CLS", "base_model_name_or_path": os.path.basename(options.base.rstrip("/")),
-        "r": RANK, "lora_alpha": ALPHA, "lora_dropout": 0,
+        "r": model.rank, "lora_alpha": model.alpha, "lora_dropout": 0,
         "target_modules": [name.split(".")[1] for names in GROUPS.values() for name in names], "modules_to_save": ["score"],
         "bias": "none", "inference_mode": True,
-        "srm": {"aggregation": "last", "boundary": "marker", "marker_token": "<file_sep>", "marker_layout": "paper",
-                "segmenter": "icu", "locale": ""}}
+        "srm": layout_of(model)}
     os.makedirs(options.output, exist_ok=True)
     with open(os.path.join(options.output, "adapter_config.json"), "w", encoding="utf-8") as file:
         json.dump(config, file, indent=2)
@@ -163,7 +168,7 @@ def train(process, options):
     mix = read_mix(options.mix)
     chosen = choose(read_pairs(options.tokens, mix), mix, read_seen(options.seen), options.seed)
     steps = len(chosen) // options.batch
-    model = Lora(options.base, RANK, ALPHA, options.seed)
+    model = Lora(options.base, options.rank, 2 * options.rank, options.seed)
     if options.start:
         model.load(os.path.join(options.start, "adapter_model.safetensors"))
     compile_parts()
@@ -201,6 +206,7 @@ def main():
     parser.add_argument("--start", help="directory of an adapter that this tool wrote, to go on from")
     parser.add_argument("--seen", help="the file .pairs of that adapter")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--rank", type=int, default=16, help="of the adapter, whose alpha is twice as much")
     parser.add_argument("--rate", type=float, default=5e-4)
     parser.add_argument("--batch", type=int, default=16, help="pairs of a step")
     parser.add_argument("--penalty", type=float, default=0.001)
