@@ -112,11 +112,10 @@ def compile_parts():
         globals()[name] = torch.compile(globals()[name], dynamic=True)
 
 
-def read_weights(path, dtype):
-    """Weights by name; those in 8 bits, as srm_quantize writes them, times the scales of their rows."""
-    tensors = load_file(path)
-    return {name.removeprefix("model."): (value * tensors[name + "_scale"] if name + "_scale" in tensors else value).to(dtype)
-            for name, value in tensors.items()}
+def of_floats(tensors, dtype):
+    """Tensors by name, without scales: those in 8 bits, as srm_quantize writes them, times the scales of their rows."""
+    return {name: (value * tensors[name + "_scale"] if name + "_scale" in tensors else value).to(dtype).contiguous()
+            for name, value in tensors.items() if not name.endswith("_scale")}
 
 
 class Lora(torch.nn.Module):
@@ -126,7 +125,8 @@ class Lora(torch.nn.Module):
         super().__init__()
         with open(os.path.join(directory, "config.json"), encoding="utf-8") as file:
             self.config = json.load(file)
-        weights = read_weights(os.path.join(directory, "model.safetensors"), dtype)
+        tensors = of_floats(load_file(os.path.join(directory, "model.safetensors")), dtype)
+        weights = {name.removeprefix("model."): value for name, value in tensors.items()}
         self.layers, self.eps = self.config["num_hidden_layers"], self.config["rms_norm_eps"]
         self.heads, self.key_heads = self.config["num_attention_heads"], self.config["num_key_value_heads"]
         self.head_dim = self.config["hidden_size"] // self.heads

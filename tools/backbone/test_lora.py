@@ -9,11 +9,11 @@ import unittest
 import torch
 import torch.nn.functional as F
 from peft import PeftModel
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from transformers import LlamaConfig, LlamaForSequenceClassification, LlamaModel
 
 import train_adapter
-from lora import GROUPS, Lora, Pair, read_weights
+from lora import GROUPS, Lora, Pair, of_floats
 
 CONFIG = {"vocab_size": 50, "hidden_size": 48, "intermediate_size": 80, "num_hidden_layers": 3, "num_attention_heads": 6,
           "num_key_value_heads": 2, "max_position_embeddings": 64, "tie_word_embeddings": True, "pad_token_id": 0}
@@ -82,12 +82,11 @@ class Beside(unittest.TestCase):
         self.assertEqual((layout["marker_token"], layout["aggregation"], "compute" in layout), ("<END>", "last", False))
 
     def test_weights_of_8_bits(self):
-        path = os.path.join(self.folder.name, "quantized.safetensors")
-        save_file({"model.a.weight": torch.tensor([[2, -3], [4, 0]], dtype=torch.int8),
-                   "model.a.weight_scale": torch.tensor([[0.5], [0.25]]), "model.norm.weight": torch.tensor([1.5])}, path)
-        weights = read_weights(path, torch.bfloat16)
-        self.assertEqual(weights["a.weight"].tolist(), [[1.0, -1.5], [1.0, 0.0]])
-        self.assertEqual((weights["norm.weight"].tolist(), weights["a.weight"].dtype), ([1.5], torch.bfloat16))
+        weights = of_floats({"a.weight": torch.tensor([[2, -3], [4, 0]], dtype=torch.int8), "norm.weight": torch.tensor([1.5]),
+                             "a.weight_scale": torch.tensor([[0.5], [0.25]])}, torch.bfloat16)
+        self.assertEqual({name: value.tolist() for name, value in weights.items()},
+                         {"a.weight": [[1.0, -1.5], [1.0, 0.0]], "norm.weight": [1.5]})
+        self.assertEqual(weights["a.weight"].dtype, torch.bfloat16)
 
     def test_gradients(self):
         self.ours.merge()
