@@ -139,7 +139,7 @@ class Lora(torch.nn.Module):
         self.start(weights, torch.Generator().manual_seed(seed))
 
     def start(self, weights, generator):
-        """A as `peft` starts it, B zero."""
+        """A as `peft` starts it, B zero; the head as in the base, if that has one."""
         self.weights, self.merged, self.outs = {}, {}, {}
         self.a, self.b = torch.nn.ParameterDict(), torch.nn.ParameterDict()
         for n in range(self.layers):
@@ -152,8 +152,9 @@ class Lora(torch.nn.Module):
                 uniform = torch.rand(len(parts) * self.rank, columns, generator=generator) * 2 - 1
                 self.a[key] = torch.nn.Parameter(uniform / math.sqrt(columns))
                 self.b[key] = torch.nn.Parameter(torch.zeros(sum(self.outs[key]), self.rank))
-        score = weights["score.weight"][0].float() if "score.weight" in weights else None
-        self.score = torch.nn.Parameter(torch.randn(self.config["hidden_size"], generator=generator) * 0.02 if score is None else score)
+        has_score = "score.weight" in weights
+        score = weights["score.weight"][0].float() if has_score else torch.randn(self.config["hidden_size"], generator=generator) * 0.02
+        self.score = torch.nn.Parameter(score)
 
     def merge(self):
         """Adds adapters to weights; gradients go to copies in the precision of the pass until gather()."""

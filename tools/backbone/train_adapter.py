@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Trains the adapter smollm2: srm_train's loss, in bfloat16, with a process a core.
+"""Trains an adapter, such as smollm2: srm_train's loss, in bfloat16, with a process a core.
 
 usage: train_adapter.py --base DIR --tokens tokens.tsv --mix mixes/first.tsv --output DIR [--start DIR] [--seen FILE]
            [--rank N] [--seed N] [--rate F] [--batch N] [--processes N]
