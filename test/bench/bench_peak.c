@@ -174,7 +174,7 @@ static const struct
 }			tile_sizes = {1, 0, {0}, {64, 64, 64, 64, 64, 64, 64, 64}, {16, 16, 16, 16, 16, 16, 16, 16}};
 
 #define DEFINE_LOOP_TILES(name, op) \
-__attribute__((target("amx-tile,amx-bf16,amx-int8"))) static float \
+static float \
 name(float x) \
 { \
 	long		n = N_STEPS; \

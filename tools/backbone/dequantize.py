@@ -12,7 +12,24 @@ import shutil
 import torch
 from safetensors.torch import load_file, save_file
 
-from lora import of_floats
+
+def of_floats(tensors):
+    """Tensors by name, without scales: those in 8 bits times the scales of their rows, rounded to bfloat16."""
+    return {name: (value * tensors[name + "_scale"]).to(torch.bfloat16) if name + "_scale" in tensors else value
+            for name, value in tensors.items() if not name.endswith("_scale")}
+
+
+def dequantize(model, output):
+    shutil.copytree(model, output, ignore=shutil.ignore_patterns("README.md", "config.json", "model.safetensors"))
+    weights = os.path.join(output, "model.safetensors")
+    save_file(of_floats(load_file(os.path.join(model, "model.safetensors"))), weights, {"format": "pt"})
+    os.chmod(weights, 0o644)  # a server reads it as another user
+    with open(os.path.join(model, "config.json"), encoding="utf-8") as file:
+        config = json.load(file)
+    del config["quantization_config"], config["srm"]["quantization"]
+    with open(os.path.join(output, "config.json"), "w", encoding="utf-8") as file:
+        json.dump(config, file, indent=2)
+        file.write("\n")
 
 
 def main():
@@ -20,16 +37,7 @@ def main():
     parser.add_argument("--model", required=True)
     parser.add_argument("--output", required=True)
     options = parser.parse_args()
-    shutil.copytree(options.model, options.output, ignore=shutil.ignore_patterns("README.md", "config.json", "model.safetensors"))
-    save_file(of_floats(load_file(os.path.join(options.model, "model.safetensors")), torch.bfloat16),
-              os.path.join(options.output, "model.safetensors"), {"format": "pt"})
-    with open(os.path.join(options.model, "config.json"), encoding="utf-8") as file:
-        config = json.load(file)
-    del config["quantization_config"], config["srm"]["quantization"]
-    with open(os.path.join(options.output, "config.json"), "w", encoding="utf-8") as file:
-        json.dump(config, file, indent=2)
-    for name in ("model.safetensors", "config.json"):
-        os.chmod(os.path.join(options.output, name), 0o644)
+    dequantize(options.model, options.output)
 
 
 if __name__ == "__main__":

@@ -112,12 +112,6 @@ def compile_parts():
         globals()[name] = torch.compile(globals()[name], dynamic=True)
 
 
-def of_floats(tensors, dtype):
-    """Tensors by name, without scales: those in 8 bits, as srm_quantize writes them, times the scales of their rows."""
-    return {name: (value * tensors[name + "_scale"] if name + "_scale" in tensors else value).to(dtype).contiguous()
-            for name, value in tensors.items() if not name.endswith("_scale")}
-
-
 class Lora(torch.nn.Module):
     """A directory's backbone with adapters on all products of its layers and a value head; A, B and `score` [H] are what is trained."""
 
@@ -125,8 +119,8 @@ class Lora(torch.nn.Module):
         super().__init__()
         with open(os.path.join(directory, "config.json"), encoding="utf-8") as file:
             self.config = json.load(file)
-        tensors = of_floats(load_file(os.path.join(directory, "model.safetensors")), dtype)
-        weights = {name.removeprefix("model."): value for name, value in tensors.items()}
+        weights = {name.removeprefix("model."): value.to(dtype)
+                   for name, value in load_file(os.path.join(directory, "model.safetensors")).items()}
         self.layers, self.eps = self.config["num_hidden_layers"], self.config["rms_norm_eps"]
         self.heads, self.key_heads = self.config["num_attention_heads"], self.config["num_key_value_heads"]
         self.head_dim = self.config["hidden_size"] // self.heads

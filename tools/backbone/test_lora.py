@@ -9,11 +9,12 @@ import unittest
 import torch
 import torch.nn.functional as F
 from peft import PeftModel
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from transformers import LlamaConfig, LlamaForSequenceClassification, LlamaModel
 
 import train_adapter
-from lora import GROUPS, Lora, Pair, of_floats
+from dequantize import dequantize
+from lora import GROUPS, Lora, Pair
 
 CONFIG = {"vocab_size": 50, "hidden_size": 48, "intermediate_size": 80, "num_hidden_layers": 3, "num_attention_heads": 6,
           "num_key_value_heads": 2, "max_position_embeddings": 64, "tie_word_embeddings": True, "pad_token_id": 0}
@@ -82,11 +83,21 @@ class Beside(unittest.TestCase):
         self.assertEqual((layout["marker_token"], layout["aggregation"], "compute" in layout), ("<END>", "last", False))
 
     def test_weights_of_8_bits(self):
-        weights = of_floats({"a.weight": torch.tensor([[2, -3], [4, 0]], dtype=torch.int8), "norm.weight": torch.tensor([1.5]),
-                             "a.weight_scale": torch.tensor([[0.5], [0.25]])}, torch.bfloat16)
+        source, output = (os.path.join(self.folder.name, name) for name in ("bytes", "floats"))
+        os.mkdir(source)
+        save_file({"a.weight": torch.tensor([[2, -3], [4, 0]], dtype=torch.int8), "a.weight_scale": torch.tensor([[0.5], [0.25]]),
+                   "norm.weight": torch.tensor([1.5])}, os.path.join(source, "model.safetensors"))
+        for name, value in {"config.json": {"srm": {"quantization": "int8", "compute": "f32"}, "quantization_config": {}}, "tokenizer.json": {}}.items():
+            with open(os.path.join(source, name), "w", encoding="utf-8") as file:
+                json.dump(value, file)
+        dequantize(source, output)
+        weights = load_file(os.path.join(output, "model.safetensors"))
         self.assertEqual({name: value.tolist() for name, value in weights.items()},
                          {"a.weight": [[1.0, -1.5], [1.0, 0.0]], "norm.weight": [1.5]})
         self.assertEqual(weights["a.weight"].dtype, torch.bfloat16)
+        self.assertTrue(os.path.exists(os.path.join(output, "tokenizer.json")))
+        with open(os.path.join(output, "config.json"), encoding="utf-8") as file:
+            self.assertEqual(json.load(file), {"srm": {"compute": "f32"}})
 
     def test_gradients(self):
         self.ours.merge()
