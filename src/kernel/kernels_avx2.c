@@ -23,6 +23,53 @@
 #endif
 
 #include "kernel/gemm_avx2.h"
+
+/* r[i] = column i of 8 x 8 floats */
+INLINE void
+transpose_eights(__m256 *r)
+{
+	__m256		pairs[8];
+	__m256		fours[8];
+
+	for (int i = 0; i < 8; i += 2)
+	{
+		pairs[i] = _mm256_unpacklo_ps(r[i], r[i + 1]);
+		pairs[i + 1] = _mm256_unpackhi_ps(r[i], r[i + 1]);
+	}
+	for (int i = 0; i < 8; i += 4)
+		for (int j = 0; j < 2; j++)
+		{
+			fours[i + 2 * j] = _mm256_shuffle_ps(pairs[i + j], pairs[i + j + 2], 0x44);
+			fours[i + 2 * j + 1] = _mm256_shuffle_ps(pairs[i + j], pairs[i + j + 2], 0xEE);
+		}
+	for (int i = 0; i < 4; i++)
+	{
+		r[i] = _mm256_permute2f128_ps(fours[i], fours[i + 4], 0x20);
+		r[i + 4] = _mm256_permute2f128_ps(fours[i], fours[i + 4], 0x31);
+	}
+}
+
+static void
+transpose_by_8(void *panel, const void *rows)
+{
+	for (size_t row = 0; row < SRM_PANEL; row += 8)
+		for (size_t lane = 0; lane < SRM_LANES_UNIT; lane += 8)
+		{
+			__m256		r[8];
+
+			for (size_t i = 0; i < 8; i++)
+				r[i] = _mm256_loadu_ps((const float *) rows + (row + i) * SRM_LANES_UNIT + lane);
+			transpose_eights(r);
+			for (size_t i = 0; i < 8; i++)
+				_mm256_storeu_ps((float *) panel + (lane + i) * SRM_PANEL + row, r[i]);
+		}
+}
+
+/* Products of training: 3 x 4 of 16 registers for the sums */
+#define WIDTH			8
+#define TILE_ROWS		3
+#define TILE_VECTORS	4
+#define TRANSPOSE		transpose_by_8
 #include "kernel/train_loops.h"
 
 /*
@@ -395,7 +442,7 @@ const SrmKernels srm_kernels_avx2 = {
 	.gelu_erf_multiply = gelu_erf_multiply,
 	.soft_cap = soft_cap,
 	.turn = turn,
-	.transpose = transpose,
+	.transpose = transpose_by_8,
 	.pair_rows = pair_rows,
 	.pack_row = {pack_row_f32, pack_row_bf16, pack_row_int8_by_64},
 	.multiply = {multiply_f32, multiply_bf16, multiply_int8_by_sign},

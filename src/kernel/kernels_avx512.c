@@ -23,9 +23,58 @@
 #endif
 
 #include "kernel/gemm_avx512.h"
+
+/* Turns each 4 x 4 of lanes round, of four rows and a quarter of a register. */
+INLINE void
+transpose_fours(__m512i *rows)
+{
+	for (int i = 0; i < 16; i += 4)
+	{
+		__m512i		t0 = _mm512_unpacklo_epi32(rows[i], rows[i + 1]);
+		__m512i		t1 = _mm512_unpackhi_epi32(rows[i], rows[i + 1]);
+		__m512i		t2 = _mm512_unpacklo_epi32(rows[i + 2], rows[i + 3]);
+		__m512i		t3 = _mm512_unpackhi_epi32(rows[i + 2], rows[i + 3]);
+
+		rows[i] = _mm512_unpacklo_epi64(t0, t2);
+		rows[i + 1] = _mm512_unpackhi_epi64(t0, t2);
+		rows[i + 2] = _mm512_unpacklo_epi64(t1, t3);
+		rows[i + 3] = _mm512_unpackhi_epi64(t1, t3);
+	}
+}
+
+static void
+transpose_by_16(void *panel, const void *rows)
+{
+	for (size_t half = 0; half < 2; half++)
+	{
+		const char *in = (const char *) rows + half * 16 * SRM_LANES_UNIT * 4;
+		char	   *out = (char *) panel + half * 64;
+		__m512i		r[16];
+
+		for (int i = 0; i < 16; i++)
+			r[i] = _mm512_loadu_si512(in + i * 64);
+		transpose_fours(r);
+		for (int i = 0; i < 4; i++)
+		{
+			/* Quarters q of rows i, 4 + i, 8 + i, 12 + i make up column 4 q + i */
+			__m512i		a = _mm512_shuffle_i32x4(r[i], r[4 + i], 0x88);
+			__m512i		b = _mm512_shuffle_i32x4(r[8 + i], r[12 + i], 0x88);
+			__m512i		c = _mm512_shuffle_i32x4(r[i], r[4 + i], 0xDD);
+			__m512i		d = _mm512_shuffle_i32x4(r[8 + i], r[12 + i], 0xDD);
+
+			_mm512_storeu_si512(out + (0 + i) * 128, _mm512_shuffle_i32x4(a, b, 0x88));
+			_mm512_storeu_si512(out + (8 + i) * 128, _mm512_shuffle_i32x4(a, b, 0xDD));
+			_mm512_storeu_si512(out + (4 + i) * 128, _mm512_shuffle_i32x4(c, d, 0x88));
+			_mm512_storeu_si512(out + (12 + i) * 128, _mm512_shuffle_i32x4(c, d, 0xDD));
+		}
+	}
+}
+
 /* Products of training: 12 x 2 of 32 registers for the sums */
-#define WIDTH		16
-#define TILE_ROWS	12
+#define WIDTH			16
+#define TILE_ROWS		12
+#define TILE_VECTORS	2
+#define TRANSPOSE		transpose_by_16
 #include "kernel/train_loops.h"
 
 /* The first n of 16 lanes, or all of them */
@@ -321,52 +370,6 @@ pack_row_int8_by_64(void *out, const float *x, size_t n)
 		_mm512_storeu_si512(values + i, quantize_64(part, inverse));
 	}
 	finish_outliers(scale, (const uint8_t *) values);
-}
-
-/* Turns each 4 x 4 of lanes round, of four rows and a quarter of a register. */
-INLINE void
-transpose_fours(__m512i *rows)
-{
-	for (int i = 0; i < 16; i += 4)
-	{
-		__m512i		t0 = _mm512_unpacklo_epi32(rows[i], rows[i + 1]);
-		__m512i		t1 = _mm512_unpackhi_epi32(rows[i], rows[i + 1]);
-		__m512i		t2 = _mm512_unpacklo_epi32(rows[i + 2], rows[i + 3]);
-		__m512i		t3 = _mm512_unpackhi_epi32(rows[i + 2], rows[i + 3]);
-
-		rows[i] = _mm512_unpacklo_epi64(t0, t2);
-		rows[i + 1] = _mm512_unpackhi_epi64(t0, t2);
-		rows[i + 2] = _mm512_unpacklo_epi64(t1, t3);
-		rows[i + 3] = _mm512_unpackhi_epi64(t1, t3);
-	}
-}
-
-static void
-transpose_by_16(void *panel, const void *rows)
-{
-	for (size_t half = 0; half < 2; half++)
-	{
-		const char *in = (const char *) rows + half * 16 * SRM_LANES_UNIT * 4;
-		char	   *out = (char *) panel + half * 64;
-		__m512i		r[16];
-
-		for (int i = 0; i < 16; i++)
-			r[i] = _mm512_loadu_si512(in + i * 64);
-		transpose_fours(r);
-		for (int i = 0; i < 4; i++)
-		{
-			/* Quarters q of rows i, 4 + i, 8 + i, 12 + i make up column 4 q + i */
-			__m512i		a = _mm512_shuffle_i32x4(r[i], r[4 + i], 0x88);
-			__m512i		b = _mm512_shuffle_i32x4(r[8 + i], r[12 + i], 0x88);
-			__m512i		c = _mm512_shuffle_i32x4(r[i], r[4 + i], 0xDD);
-			__m512i		d = _mm512_shuffle_i32x4(r[8 + i], r[12 + i], 0xDD);
-
-			_mm512_storeu_si512(out + (0 + i) * 128, _mm512_shuffle_i32x4(a, b, 0x88));
-			_mm512_storeu_si512(out + (8 + i) * 128, _mm512_shuffle_i32x4(a, b, 0xDD));
-			_mm512_storeu_si512(out + (4 + i) * 128, _mm512_shuffle_i32x4(c, d, 0x88));
-			_mm512_storeu_si512(out + (12 + i) * 128, _mm512_shuffle_i32x4(c, d, 0xDD));
-		}
-	}
 }
 
 const SrmKernels srm_kernels_avx512 = {

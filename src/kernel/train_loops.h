@@ -19,16 +19,38 @@
 #define DEPTH		128			/* a panel of it stays in the first-level cache */
 
 /*
- * A tile of a product is TILE_ROWS by SRM_PANEL sums, in vectors of WIDTH
- * floats: as many as the registers hold.
+ * A tile of a product is TILE_ROWS by SRM_PANEL sums.  TILE_VECTORS vectors of WIDTH floats
+ * of each row are summed at a time: as many as the registers hold.
  */
 #ifndef WIDTH
-#define WIDTH		8
-#define TILE_ROWS	3
+#define WIDTH			4
+#define TILE_ROWS		3
+#define TILE_VECTORS	4
 #endif
 #define N_VECTORS	(SRM_PANEL / WIDTH)
 
 typedef float TrainVector __attribute__((vector_size(WIDTH * 4), aligned(4), may_alias));
+
+/* n values of each of width columns, side by side in a panel */
+static inline void
+pack_across(float *panel, const float *b, size_t n_stride, size_t width, size_t n)
+{
+	size_t		p = 0;
+
+#ifdef TRANSPOSE
+	for (; width == SRM_PANEL && p + SRM_LANES_UNIT <= n; p += SRM_LANES_UNIT)
+	{
+		_Alignas(64) float columns[SRM_PANEL * SRM_LANES_UNIT];
+
+		for (size_t j = 0; j < SRM_PANEL; j++)
+			memcpy(columns + j * SRM_LANES_UNIT, b + j * n_stride + p, SRM_LANES_UNIT * sizeof(float));
+		TRANSPOSE(panel + p * SRM_PANEL, columns);
+	}
+#endif
+	for (size_t j = 0; j < width; j++)
+		for (size_t i = p; i < n; i++)
+			panel[i * SRM_PANEL + j] = b[j * n_stride + i];
+}
 
 static inline void
 pack_columns(float *panels, const float *b, size_t k_stride, size_t n_stride, size_t n, size_t k)
@@ -43,6 +65,8 @@ pack_columns(float *panels, const float *b, size_t k_stride, size_t n_stride, si
 		if (n_stride == 1 && width == SRM_PANEL)
 			for (size_t p = 0; p < k; p++)
 				memcpy(panel + p * SRM_PANEL, b + p * k_stride + first, SRM_PANEL * sizeof(float));
+		else if (k_stride == 1)
+			pack_across(panel, b + first * n_stride, n_stride, width, k);
 		else
 			for (size_t j = 0; j < width; j++)
 			{
@@ -54,15 +78,15 @@ pack_columns(float *panels, const float *b, size_t k_stride, size_t n_stride, si
 	}
 }
 
-/* out (rows, SRM_PANEL) = a (rows, k) * panel; rows is known to the compiler */
+/* out (rows, TILE_VECTORS vectors) = a (rows, k) * columns of a panel; rows is known to the compiler */
 INLINE void
-multiply_tile(float *out, size_t out_stride, const float *a, size_t row, size_t step,
-			  const float *panel, size_t k, bool add, const int rows)
+multiply_tile_part(float *out, size_t out_stride, const float *a, size_t row, size_t step,
+				   const float *panel, size_t k, bool add, const int rows)
 {
-	TrainVector sums[TILE_ROWS][N_VECTORS];
+	TrainVector sums[TILE_ROWS][TILE_VECTORS];
 
 	for (int i = 0; i < rows; i++)
-		for (int j = 0; j < N_VECTORS; j++)
+		for (int j = 0; j < TILE_VECTORS; j++)
 			sums[i][j] = (TrainVector) {0};
 	for (size_t p = 0; p < k; p++)
 	{
@@ -72,7 +96,7 @@ multiply_tile(float *out, size_t out_stride, const float *a, size_t row, size_t 
 		{
 			float		x = a[(size_t) i * row + p * step];
 
-			for (int j = 0; j < N_VECTORS; j++)
+			for (int j = 0; j < TILE_VECTORS; j++)
 				sums[i][j] += x * b[j];
 		}
 	}
@@ -80,13 +104,22 @@ multiply_tile(float *out, size_t out_stride, const float *a, size_t row, size_t 
 	{
 		TrainVector *place = (TrainVector *) (out + (size_t) i * out_stride);
 
-		for (int j = 0; j < N_VECTORS; j++)
+		for (int j = 0; j < TILE_VECTORS; j++)
 		{
 			if (add)
 				sums[i][j] += place[j];
 			place[j] = sums[i][j];
 		}
 	}
+}
+
+/* out (rows, SRM_PANEL) = a (rows, k) * panel */
+INLINE void
+multiply_tile(float *out, size_t out_stride, const float *a, size_t row, size_t step,
+			  const float *panel, size_t k, bool add, const int rows)
+{
+	for (int j = 0; j < SRM_PANEL; j += TILE_VECTORS * WIDTH)
+		multiply_tile_part(out + j, out_stride, a, row, step, panel + j, k, add, rows);
 }
 
 #define TILE_CASE(n) \
