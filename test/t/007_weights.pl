@@ -201,7 +201,10 @@ unlink grep { !$others{$_} } glob("$prepared/*");
 # how near the kinds are
 
 $node->safe_psql('postgres', "CREATE TABLE lines (line text);
-	COPY lines FROM '$ENV{TESTDIR}/test/data/demo/pairs.jsonl' (FORMAT csv, DELIMITER E'\\x01', QUOTE E'\\x02')");
+	COPY lines FROM '$ENV{TESTDIR}/test/data/demo/pairs.jsonl' (FORMAT csv, DELIMITER E'\\x01', QUOTE E'\\x02');
+	UPDATE lines SET line = jsonb_set(line::jsonb, '{prompt}',
+		jsonb_build_array(jsonb_build_object('role', 'user', 'content', line::jsonb -> 'prompt')))
+	WHERE length(line) % 2 = 0");
 my $agreement = $node->safe_psql('postgres', slurp_file("$ENV{TESTDIR}/test/bench/agreement.sql") =~ s/:"lines"/lines/r =~ s/:n\b/185/r
 	. "SELECT kind, n, correlation >= CASE kind WHEN 'int8' THEN 0.995 ELSE 0.9995 END,
 		flips <= CASE kind WHEN 'int8' THEN 0.02 ELSE 0.007 END, largest_difference > 0 FROM agreement");
