@@ -149,15 +149,23 @@ srm_positions_before(SrmPositions *positions, size_t offset)
 }
 
 void
-srm_positions_range(SrmPositions *positions, SrmRange bytes, int32 *first, int32 *last)
+srm_positions_range(SrmPositions *positions, SrmRange bytes, Datum *ends)
 {
 	size_t		end = bytes.end;
 
-	*first = srm_positions_before(positions, bytes.start) + 1;
+	ends[0] = Int32GetDatum(srm_positions_before(positions, bytes.start) + 1);
 	while (end < positions->length &&
 		   srm_utf8_is_continuation((unsigned char) positions->data[end]))
 		end++;
-	*last = srm_positions_before(positions, end);
+	ends[1] = Int32GetDatum(srm_positions_before(positions, end));
+}
+
+void
+srm_positions_sentence(SrmPositions *positions, const SrmSentence *sentence, size_t i, Datum *values)
+{
+	values[0] = Int32GetDatum((int32) i + 1);
+	srm_positions_range(positions, (SrmRange) {sentence->start, sentence->end}, &values[1]);
+	values[3] = srm_datum_of_utf8(positions->data + sentence->start, sentence->end - sentence->start);
 }
 
 bool

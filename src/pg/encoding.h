@@ -10,6 +10,7 @@
 
 #include "postgres.h"
 
+#include "segment/segment.h"
 #include "tokenizer/tokenizer.h"
 
 /* UTF-8; data is not terminated by NUL, and may be the datum's own. */
@@ -57,10 +58,12 @@ extern void srm_positions_init(SrmPositions *positions, const char *data, size_t
 extern int32 srm_positions_before(SrmPositions *positions, size_t offset);
 
 /*
- * The first and last characters, counted from 1, that bytes [start, end)
- * show some of.  Starts must come in ascending order.
+ * ends (2) = the first and the last character, counted from 1, that bytes [start, end)
+ * show some of, as integers of SQL.  Starts must come in ascending order.
  */
-extern void srm_positions_range(SrmPositions *positions, SrmRange bytes,
-								int32 *first, int32 *last);
+extern void srm_positions_range(SrmPositions *positions, SrmRange bytes, Datum *ends);
+
+/* values (4) = what a row says of a sentence first: its number i + 1, where it begins and ends, its text. */
+extern void srm_positions_sentence(SrmPositions *positions, const SrmSentence *sentence, size_t i, Datum *values);
 
 #endif							/* SRM_ENCODING_H */

@@ -151,13 +151,14 @@ add_adapters(Buffers *buffers, SrmDecoderTrain *train, const SrmLayer *layer, co
 	}
 }
 
-/* inputs and states are arrays of n_layers + 1 and n_layers, of which all point somewhere afterwards. */
+/* inputs and states are arrays of n_layers + 1 and n_layers, or single ones where buffers are only measured. */
 static void
 add_all(Buffers *buffers, SrmDecoderTrain *train, const SrmDecoder *decoder, const SrmTrainSize *size,
 		float **inputs, SrmLayerStates *states)
 {
 	size_t		n_kept = size->backward ? decoder->n_layers : 1;
 	size_t		half = decoder->head_dim / 2;
+	size_t		step = buffers->arena != NULL;
 
 	for (int i = 0; i < SRM_N_ROPES; i++)
 	{
@@ -165,17 +166,16 @@ add_all(Buffers *buffers, SrmDecoderTrain *train, const SrmDecoder *decoder, con
 		add_buffer(buffers, &train->sines[i], srm_decoder_uses_rope(decoder, i) ? size->n_positions : 0, half);
 	}
 	for (size_t i = 0; i <= n_kept; i++)
-		add_buffer(buffers, &inputs[i], size->n_rows, decoder->dim);
+		add_buffer(buffers, &inputs[i * step], size->n_rows, decoder->dim);
 	for (size_t i = 0; i < (size->recompute ? 1 : n_kept); i++)
-		add_states(buffers, &states[i], decoder, size->n_rows);
+		add_states(buffers, &states[i * step], decoder, size->n_rows);
 	for (int i = 0; i < SRM_N_WEIGHTS; i++)
 	{
 		const SrmMatrix *matrix = srm_weight_matrix(&decoder->layers[0], i);
 
 		if (!srm_weight_is_matrix(i))
 			continue;
-		add_buffer(buffers, &train->tape.packed[i],
-				   packed_floats(matrix), 1);
+		add_buffer(buffers, &train->tape.packed[i], packed_floats(matrix), 1);
 	}
 	if (size->backward)
 		add_backward(buffers, train, decoder, size->n_rows);
@@ -198,30 +198,12 @@ srm_decoder_train_bytes(const SrmDecoder *decoder, const SrmTrainSize *size, int
 {
 	Buffers		buffers = {0};
 	SrmDecoderTrain train;
-	size_t		scratch = srm_chunk_scratch(decoder) * sizeof(float);
-
-	/* Nothing is written through these where there is no arena */
 	float	   *input;
 	SrmLayerStates states;
+	size_t		scratch = srm_chunk_scratch(decoder) * sizeof(float);
 
-	for (size_t i = 0; i <= (size->backward ? decoder->n_layers : 1); i++)
-		add_buffer(&buffers, &input, size->n_rows, decoder->dim);
-	for (size_t i = 0; i < (size->backward && !size->recompute ? decoder->n_layers : 1); i++)
-		add_states(&buffers, &states, decoder, size->n_rows);
-	for (int i = 0; i < SRM_N_ROPES; i++)
-		add_buffer(&buffers, &input, srm_decoder_uses_rope(decoder, i) ? size->n_positions : 0, decoder->head_dim);
-	for (int i = 0; i < SRM_N_WEIGHTS; i++)
-	{
-		const SrmMatrix *matrix = srm_weight_matrix(&decoder->layers[0], i);
-
-		if (!srm_weight_is_matrix(i))
-			continue;
-		add_buffer(&buffers, &input, packed_floats(matrix), 1);
-	}
-	if (size->backward)
-		add_backward(&buffers, &train, decoder, size->n_rows);
-	if (size->backward)
-		add_adapters(&buffers, &train, &decoder->layers[0], size);
+	/* Nothing is written through these */
+	add_all(&buffers, &train, decoder, size, &input, &states);
 	if (size->backward)
 		scratch = largest(scratch, srm_tree_attention_scratch(size->n_tree_rows, decoder->head_dim));
 	return buffers.bytes + size->n_rows * sizeof(uint32_t) + scratch * (size_t) n_threads;

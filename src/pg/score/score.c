@@ -83,20 +83,12 @@ SRM_FUNCTION_FORMS_OF_RESPONSE(score_details)
 static void
 put_sentence(SrmRows *rows, const SrmScored *scored, SrmPositions *positions, size_t i)
 {
-	const SrmSentence *sentence = &scored->sentences[i];
-	SrmRange	bytes = {sentence->start, sentence->end};
 	bool		is_read = i < scored->n;
 	bool		has_weight = is_read && scored->weights != NULL;
-	int32		first;
-	int32		last;
 	Datum		values[6];
 	bool		nulls[6] = {false};
 
-	srm_positions_range(positions, bytes, &first, &last);
-	values[0] = Int32GetDatum((int32) i + 1);
-	values[1] = Int32GetDatum(first);
-	values[2] = Int32GetDatum(last);
-	values[3] = srm_datum_of_utf8(positions->data + bytes.start, bytes.end - bytes.start);
+	srm_positions_sentence(positions, &scored->sentences[i], i, values);
 	nulls[4] = !is_read;
 	values[4] = is_read ? Float4GetDatum((float4) scored->rewards[i + 1]) : (Datum) 0;
 	nulls[5] = !has_weight;
@@ -298,17 +290,13 @@ put_token(SrmRows *rows, const SrmTokenizer *tokenizer, const SrmTokenReward *to
 {
 	size_t		length;
 	const char *text = srm_tokenizer_token(tokenizer, token->id, &length);
-	int32		first;
-	int32		last;
 	Datum		values[5];
 	bool		nulls[5] = {false};
 
-	srm_positions_range(positions, token->bytes, &first, &last);
 	values[0] = Int32GetDatum((int32) i + 1);
 	nulls[1] = text == NULL;
 	values[1] = nulls[1] ? (Datum) 0 : srm_datum_of_utf8_shown(text, length);
-	values[2] = Int32GetDatum(first);
-	values[3] = Int32GetDatum(last);
+	srm_positions_range(positions, token->bytes, &values[2]);
 	values[4] = Float4GetDatum((float4) token->reward);
 	srm_rows_put(rows, values, nulls);
 }

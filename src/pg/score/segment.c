@@ -60,24 +60,6 @@ find_segmenter(SrmCall *call, const char *name, const char *locale)
 	return segmenter;
 }
 
-static void
-put_sentence(SrmRows *rows, SrmPositions *positions, const SrmSentence *sentence, size_t i)
-{
-	SrmRange	bytes = {sentence->start, sentence->end};
-	int32		first;
-	int32		last;
-	Datum		values[4];
-	bool		nulls[4] = {false};
-
-	srm_positions_range(positions, bytes, &first, &last);
-	values[0] = Int32GetDatum((int32) i + 1);
-	values[1] = Int32GetDatum(first);
-	values[2] = Int32GetDatum(last);
-	values[3] = srm_datum_of_utf8(positions->data + bytes.start, bytes.end - bytes.start);
-	srm_rows_put(rows, values, nulls);
-	pfree(DatumGetPointer(values[3]));
-}
-
 /* name and locale: NULL where they are the arguments behind the text */
 static Datum
 segment(FunctionCallInfo fcinfo, const char *name, const char *locale)
@@ -105,7 +87,14 @@ segment(FunctionCallInfo fcinfo, const char *name, const char *locale)
 									 &call->stop, &call->status));
 	srm_positions_init(&positions, text.data, text.length);
 	for (size_t i = 0; i < sentences.n; i++)
-		put_sentence(&rows, &positions, &sentences.items[i], i);
+	{
+		Datum		values[4];
+		bool		nulls[4] = {false};
+
+		srm_positions_sentence(&positions, &sentences.items[i], i, values);
+		srm_rows_put(&rows, values, nulls);
+		pfree(DatumGetPointer(values[3]));
+	}
 	srm_call_end(call);
 	srm_topic_end(&topic);
 	return (Datum) 0;

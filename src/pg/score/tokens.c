@@ -24,21 +24,16 @@ put_token(SrmRows *rows, const SrmTokenizer *tokenizer, const SrmToken *token,
 	size_t		length;
 	const char *text = srm_tokenizer_token(tokenizer, token->id, &length);
 	bool		is_empty = token->start >= token->end;
-	SrmRange	bytes = {token->start, token->end};
-	int32		first = 0;
-	int32		last = 0;
-	Datum		values[5];
+	Datum		values[5] = {0};
 	bool		nulls[5] = {false};
 
 	if (!is_empty)
-		srm_positions_range(positions, bytes, &first, &last);
+		srm_positions_range(positions, (SrmRange) {token->start, token->end}, &values[3]);
 	values[0] = Int32GetDatum((int32) i + 1);
 	values[1] = Int32GetDatum(token->id);
 	nulls[2] = text == NULL;
 	values[2] = nulls[2] ? (Datum) 0 : srm_datum_of_utf8_shown(text, length);
 	nulls[3] = nulls[4] = is_empty;
-	values[3] = Int32GetDatum(first);
-	values[4] = Int32GetDatum(last);
 	srm_rows_put(rows, values, nulls);
 }
 

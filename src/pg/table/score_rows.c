@@ -330,19 +330,15 @@ put_sentences(const Piece *piece, const Row *row, int item, Column *columns, siz
 	srm_positions_init(&positions, request->response->content, request->response->content_length);
 	for (size_t j = 0; j < scored->n_sentences; j++, i++)
 	{
-		SrmRange	bytes = {scored->sentences[j].start, scored->sentences[j].end};
 		bool		is_read = j < scored->n;
 		bool		has_weight = is_read && scored->weights != NULL;
-		int32		first;
-		int32		last;
+		Datum		values[4];
 
-		srm_positions_range(&positions, bytes, &first, &last);
+		srm_positions_sentence(&positions, &scored->sentences[j], j, values);
 		put(&columns[0], i, row->place, false);
 		put(&columns[1], i, label, false);
-		put(&columns[2], i, Int32GetDatum((int32) j + 1), false);
-		put(&columns[3], i, Int32GetDatum(first), false);
-		put(&columns[4], i, Int32GetDatum(last), false);
-		put(&columns[5], i, srm_datum_of_utf8(positions.data + bytes.start, bytes.end - bytes.start), false);
+		for (int k = 0; k < 4; k++)
+			put(&columns[2 + k], i, values[k], false);
 		put(&columns[6], i, is_read ? Float4GetDatum((float4) scored->rewards[j + 1]) : (Datum) 0, !is_read);
 		put(&columns[7], i, has_weight ? Float4GetDatum((float4) scored->weights[j + 1]) : (Datum) 0, !has_weight);
 	}
