@@ -165,7 +165,10 @@ def measure_latencies(bench, found, n_threads):
         for n_clients in bench.arguments.clients:
             numbered = [(f"{n_clients}. {prompt}", response) for prompt, response in conversations]
             bench.progress(f"single calls by {way.name}, {n_clients} clients")
-            waits[f"{way.name}, {n_clients}"] = latencies(bench, way, n_clients, n_threads, numbered)
+            try:
+                waits[f"{way.name}, {n_clients}"] = latencies(bench, way, n_clients, n_threads, numbered)
+            except OSError as error:
+                bench.note(f"single calls of {n_clients} clients are left out: {error}")
     return waits
 
 

@@ -68,11 +68,16 @@ class Handler(BaseHTTPRequestHandler):
         pass
 
 
+class Server(ThreadingHTTPServer):
+    """Takes a call of each of many clients at once."""
+
+    daemon_threads = True
+    request_queue_size = 64  # read as the socket is opened
+
+
 def main():
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    server.request_queue_size = 64
+    server = Server(("127.0.0.1", 0), Handler)
     server.service = Service(sys.argv[1], int(sys.argv[2]), *sys.argv[3:])
     print("ready", server.server_address[1], flush=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()
