@@ -14,11 +14,14 @@
 #include <math.h>
 #include <stdbool.h>
 
+#include "base/words.h"
 #include "kernel/gemm.h"
 #include "kernel/kernels_loops.h"
 #include "kernel/pack.h"
 
-#define STRIP			6		/* rows at a time: with 2 vectors each, 12 of 16 registers */
+#define STRIP			3		/* rows at a time, */
+#define STRIP_VECTORS	4		/* with so many vectors each: 12 of 16 registers */
+#define STRIP_COLS		(STRIP_VECTORS * N_FLOATS)
 #define OUTLIER_LIMIT	12.0f	/* times the mean magnitude of a row */
 
 #ifndef N_FLOATS
@@ -29,7 +32,7 @@ typedef float Floats __attribute__((vector_size(4 * N_FLOATS)));
 typedef float LooseFloats __attribute__((vector_size(4 * N_FLOATS), aligned(4), may_alias));
 typedef int32_t Ints __attribute__((vector_size(4 * N_FLOATS), may_alias));
 
-/* Rows of a tile are worked on in strips, and the panel in pieces of 2 vectors. */
+/* Rows of a tile are worked on in strips, and the panel in pieces of STRIP_COLS columns. */
 
 #define BROADCAST_BITS(value)	((Ints) {0} + (int32_t) (value))
 
@@ -47,8 +50,8 @@ add_lane_f32(Floats *sums, const char *x, const Ints *w)
 {
 	Floats		a = (Floats) BROADCAST_BITS(read_lane(x));
 
-	sums[0] += a * (Floats) w[0];
-	sums[1] += a * (Floats) w[1];
+	for (int i = 0; i < STRIP_VECTORS; i++)
+		sums[i] += a * (Floats) w[i];
 }
 
 /* A pair of bfloats: the first is the lower half of a lane. */
@@ -58,10 +61,10 @@ add_lane_bf16(Floats *sums, const char *x, const Ints *w)
 	Ints		a = BROADCAST_BITS(read_lane(x));
 	Ints		upper = BROADCAST_BITS(0xFFFF0000);
 
-	sums[0] += (Floats) (a << 16) * (Floats) (w[0] << 16);
-	sums[1] += (Floats) (a << 16) * (Floats) (w[1] << 16);
-	sums[0] += (Floats) (a & upper) * (Floats) (w[0] & upper);
-	sums[1] += (Floats) (a & upper) * (Floats) (w[1] & upper);
+	for (int i = 0; i < STRIP_VECTORS; i++)
+		sums[i] += (Floats) (a << 16) * (Floats) (w[i] << 16);
+	for (int i = 0; i < STRIP_VECTORS; i++)
+		sums[i] += (Floats) (a & upper) * (Floats) (w[i] & upper);
 }
 
 /*
@@ -77,114 +80,107 @@ choose_prefetch(const SrmTile *tile, bool is_first, size_t *step)
 	return fetches ? tile->prefetch : tile->x;
 }
 
-/* sums += 2 vectors of a row of out from column first on, or what the tile has of them */
+/* sums += STRIP_COLS columns of a row of out */
 INLINE void
-add_sums_before(const SrmTile *tile, Floats *sums, size_t row, size_t first)
+add_sums_before(Floats *sums, const float *out)
 {
-	const float *out = tile->out + row * tile->out_stride + first;
-	float		values[2 * N_FLOATS] = {0};
-	const LooseFloats *before = (const LooseFloats *) (first + 2 * N_FLOATS <= tile->n ? out : values);
+	const LooseFloats *before = (const LooseFloats *) out;
 
-	for (size_t c = 0; first + c < tile->n && first + 2 * N_FLOATS > tile->n; c++)
-		values[c] = out[c];
-	sums[0] += before[0];
-	sums[1] += before[1];
+	for (int i = 0; i < STRIP_VECTORS; i++)
+		sums[i] += before[i];
 }
 
-/* The same of out = sums + bias, or sums alone where more are to come */
+/* The same of out = sums + bias, or sums alone where there is none or more are to come */
 INLINE void
-write_sums(const SrmTile *tile, const Floats *sums, size_t row, size_t first)
+write_sums(float *out, const Floats *sums, const float *bias)
 {
-	float	   *out = tile->out + row * tile->out_stride + first;
-	float		values[2 * N_FLOATS];
+	LooseFloats *place = (LooseFloats *) out;
 
-	if (tile->is_part && first + 2 * N_FLOATS <= tile->n)
-	{
-		((LooseFloats *) out)[0] = sums[0];
-		((LooseFloats *) out)[1] = sums[1];
-		return;
-	}
-	if (first + 2 * N_FLOATS <= tile->n)
-	{
-		static const float zeros[2 * N_FLOATS];
-		const LooseFloats *bias = (const LooseFloats *) (tile->bias == NULL ? zeros : tile->bias + first);
-
-		((LooseFloats *) out)[0] = sums[0] + bias[0];
-		((LooseFloats *) out)[1] = sums[1] + bias[1];
-		return;
-	}
-	memcpy(values, sums, sizeof(values));
-	for (size_t c = 0; c < 2 * N_FLOATS && first + c < tile->n; c++)
-		out[c] = tile->is_part ? values[c] : values[c] + (tile->bias == NULL ? 0.0f : tile->bias[first + c]);
+	for (int i = 0; i < STRIP_VECTORS; i++)
+		place[i] = bias == NULL ? sums[i] : sums[i] + ((const LooseFloats *) bias)[i];
 }
 
-/* sums (rows, 2) = lanes start to end of rows of x times the panel from w on, which moves on */
-INLINE void
-add_lanes_of_block(Floats (*sums)[2], const char *x, size_t x_stride, const char **w, size_t start, size_t end,
-				   const char **prefetch, size_t step, SrmCompute compute, const int rows)
+/* Where a strip has got to: lanes of its first row, of the panel, and what is fetched meanwhile */
+typedef struct StripPlace
 {
+	const char *x;
+	const char *w;
+	const char *prefetch;
+	size_t		prefetch_step;
+} StripPlace;
+
+/* sums (rows, STRIP_VECTORS) = the next n lanes of rows of x, which lie x_stride apart, times the panel */
+INLINE void
+sum_lanes(Floats (*sums)[STRIP_VECTORS], StripPlace *place, size_t x_stride, size_t n,
+		  SrmCompute compute, const int rows)
+{
+	const char *x = place->x;
+	const char *w = place->w;
+	const char *prefetch = place->prefetch;
+
 	for (int r = 0; r < rows; r++)
-		sums[r][0] = sums[r][1] = (Floats) {0};
-	for (size_t k = start; k < end; k++, *w += SRM_PANEL * sizeof(float))
+		for (int i = 0; i < STRIP_VECTORS; i++)
+			sums[r][i] = (Floats) {0};
+	for (; n > 0; n--)
 	{
 		/* The panel is aligned to 64 bytes */
-		const Ints *weights = (const Ints *) (const void *) *w;
+		const Ints *weights = (const Ints *) (const void *) w;
 
-		__builtin_prefetch(*prefetch);
-		*prefetch += step;
-#pragma GCC unroll 6
+		__builtin_prefetch(prefetch);
+#pragma GCC unroll 3
 		for (int r = 0; r < rows; r++)
-		{
-			const char *lane = x + (size_t) r * x_stride + k * sizeof(float);
-
 			if (compute == SRM_COMPUTE_F32)
-				add_lane_f32(sums[r], lane, weights);
+				add_lane_f32(sums[r], x + (size_t) r * x_stride, weights);
 			else
-				add_lane_bf16(sums[r], lane, weights);
-		}
+				add_lane_bf16(sums[r], x + (size_t) r * x_stride, weights);
+		x += sizeof(float);
+		w += SRM_PANEL * sizeof(float);
+		prefetch += place->prefetch_step;
 	}
+	place->x = x;
+	place->w = w;
+	place->prefetch = prefetch;
 }
 
-/* rows rows of the tile from x on, and 2 vectors of out from column first on */
+/* rows rows of the tile from row on, and STRIP_COLS columns of out from column first on */
 INLINE void
 multiply_strip(const SrmTile *tile, SrmCompute compute, const int rows, size_t row, size_t first)
 {
-	const char *x = tile->x + row * tile->x_stride;
-	const char *w = (const char *) tile->panel + first * sizeof(float);
-	size_t		step;
-	const char *prefetch = choose_prefetch(tile, row == 0 && first == 0, &step);
-	size_t		start = SRM_LANES_BLOCK;
-	Floats		totals[STRIP][2];
+	StripPlace	place = {
+		.x = tile->x + row * tile->x_stride, .w = (const char *) tile->panel + first * sizeof(float)
+	};
+	float	   *out = tile->out + row * tile->out_stride + first;
+	const float *bias = tile->bias == NULL || tile->is_part ? NULL : tile->bias + first;
+	size_t		left = tile->lanes;
+	size_t		n = left < SRM_LANES_BLOCK ? left : SRM_LANES_BLOCK;
+	Floats		totals[STRIP][STRIP_VECTORS];
 
+	place.prefetch = choose_prefetch(tile, row == 0 && first == 0, &place.prefetch_step);
 	/* Most narrow models have one block, whose sums are the totals */
-	add_lanes_of_block(totals, x, tile->x_stride, &w, 0, tile->lanes < start ? tile->lanes : start,
-					   &prefetch, step, compute, rows);
+	sum_lanes(totals, &place, tile->x_stride, n, compute, rows);
 	for (int r = 0; tile->adds && r < rows; r++)
-		add_sums_before(tile, totals[r], row + (size_t) r, first);
-	for (; start < tile->lanes; start += SRM_LANES_BLOCK)
+		add_sums_before(totals[r], out + (size_t) r * tile->out_stride);
+	while ((left -= n) > 0)
 	{
-		size_t		end = start + SRM_LANES_BLOCK < tile->lanes ? start + SRM_LANES_BLOCK : tile->lanes;
-		Floats		sums[STRIP][2];
+		Floats		sums[STRIP][STRIP_VECTORS];
 
-		add_lanes_of_block(sums, x, tile->x_stride, &w, start, end, &prefetch, step, compute, rows);
+		n = left < SRM_LANES_BLOCK ? left : SRM_LANES_BLOCK;
+		sum_lanes(sums, &place, tile->x_stride, n, compute, rows);
 		for (int r = 0; r < rows; r++)
-		{
-			totals[r][0] += sums[r][0];
-			totals[r][1] += sums[r][1];
-		}
+			for (int i = 0; i < STRIP_VECTORS; i++)
+				totals[r][i] += sums[r][i];
 	}
 	for (int r = 0; r < rows; r++)
-		write_sums(tile, totals[r], row + (size_t) r, first);
+		write_sums(out + (size_t) r * tile->out_stride, totals[r], bias);
 }
 
 /*
- * Strips as equal as can be, since one of a row or two waits for its own sums.  A row more or less is
- * one instance of the strip more.
+ * Strips as equal as can be, since one of a row waits for its own sums.
  */
 INLINE void
 multiply_strips(const SrmTile *tile, SrmCompute compute)
 {
-	for (size_t first = 0; first < tile->n; first += 2 * N_FLOATS)
+	for (size_t first = 0; first < tile->n; first += STRIP_COLS)
 	{
 		size_t		row = 0;
 
@@ -200,33 +196,65 @@ multiply_strips(const SrmTile *tile, SrmCompute compute)
 				case 2:
 					multiply_strip(tile, compute, 2, row, first);
 					break;
-				case 3:
-					multiply_strip(tile, compute, 3, row, first);
-					break;
-				case 4:
-					multiply_strip(tile, compute, 4, row, first);
-					break;
-				case 5:
-					multiply_strip(tile, compute, 5, row, first);
-					break;
 				default:
-					multiply_strip(tile, compute, 6, row, first);
+					multiply_strip(tile, compute, 3, row, first);
 			}
 			row += height;
 		}
 	}
 }
 
+/* STRIP rows at most of a tile that has fewer columns than its strips: by way of a whole one. */
+INLINE void
+multiply_narrow_strip(const SrmTile *tile, SrmCompute compute)
+{
+	float		out[STRIP * SRM_PANEL] = {0};
+	float		bias[SRM_PANEL] = {0};
+	SrmTile		whole = *tile;
+
+	whole.out = out;
+	whole.out_stride = SRM_PANEL;
+	whole.n = (tile->n + STRIP_COLS - 1) / STRIP_COLS * STRIP_COLS;
+	if (tile->bias != NULL)
+		whole.bias = memcpy(bias, tile->bias, tile->n * sizeof(float));
+	for (size_t row = 0; tile->adds && row < tile->m; row++)
+		srm_copy_words(out + row * SRM_PANEL, tile->out + row * tile->out_stride, tile->n);
+	multiply_strips(&whole, compute);
+	for (size_t row = 0; row < tile->m; row++)
+		srm_copy_words(tile->out + row * tile->out_stride, out + row * SRM_PANEL, tile->n);
+}
+
+static __attribute__((noinline)) void
+multiply_narrow_strips(const SrmTile *tile, SrmCompute compute)
+{
+	SrmTile		strip = *tile;
+
+	for (size_t row = 0; row < tile->m; row += STRIP)
+	{
+		strip.m = tile->m - row < STRIP ? tile->m - row : STRIP;
+		multiply_narrow_strip(&strip, compute);
+		strip.out += STRIP * tile->out_stride;
+		strip.x += STRIP * tile->x_stride;
+		strip.prefetch_step = 0;
+	}
+}
+
 static inline void
 multiply_f32(const SrmTile *tile)
 {
-	multiply_strips(tile, SRM_COMPUTE_F32);
+	if (tile->n % STRIP_COLS == 0)
+		multiply_strips(tile, SRM_COMPUTE_F32);
+	else
+		multiply_narrow_strips(tile, SRM_COMPUTE_F32);
 }
 
 static inline void
 multiply_bf16(const SrmTile *tile)
 {
-	multiply_strips(tile, SRM_COMPUTE_BF16);
+	if (tile->n % STRIP_COLS == 0)
+		multiply_strips(tile, SRM_COMPUTE_BF16);
+	else
+		multiply_narrow_strips(tile, SRM_COMPUTE_BF16);
 }
 
 /* What follows the lanes of an int8 panel. */
