@@ -22,7 +22,8 @@
 #include "train/decoder_adapters.h"
 
 /* A tile of a weight's gradient, and the rows that are added to it at a time. */
-#define TILE_ROWS	144
+#define TILE_ROWS	192
+#define TILE_STRIDE	(TILE_ROWS + 16)	/* an odd number of cache lines */
 #define TILE_COLS	256
 #define TILE_DEPTH	128
 
@@ -380,7 +381,7 @@ sum_tile(const MapSum *map, size_t row, size_t col, float *scratch)
 {
 	size_t		n_rows = srm_smaller(map->rows - row, TILE_ROWS);
 	size_t		n_cols = srm_smaller(map->cols - col, TILE_COLS);
-	float	   *panels = scratch + TILE_DEPTH * TILE_ROWS;
+	float	   *panels = scratch + TILE_DEPTH * TILE_STRIDE;
 
 	for (size_t first = 0; first < map->n; first += TILE_DEPTH)
 	{
@@ -388,9 +389,9 @@ sum_tile(const MapSum *map, size_t row, size_t col, float *scratch)
 
 		/* A block of its own: rows that lie a power of two apart share few places of a cache */
 		for (size_t i = 0; i < depth; i++)
-			srm_copy_words(scratch + i * TILE_ROWS, map->dout + (first + i) * map->rows + row, n_rows);
+			srm_copy_words(scratch + i * TILE_STRIDE, map->dout + (first + i) * map->rows + row, n_rows);
 		srm_kernels->pack_columns(panels, map->x + first * map->cols + col, map->cols, 1, n_cols, depth);
-		srm_kernels->multiply_columns(map->dw + row * map->cols + col, map->cols, scratch, 1, TILE_ROWS,
+		srm_kernels->multiply_columns(map->dw + row * map->cols + col, map->cols, scratch, 1, TILE_STRIDE,
 									panels, n_rows, n_cols, depth, true);
 	}
 }
@@ -617,7 +618,7 @@ srm_decoder_train_backward(SrmDecoderTrain *train, const float *dhidden, const S
 						   SrmThreads *threads, const SrmStop *stop, SrmStatus *status)
 {
 	const SrmDecoder *decoder = train->decoder;
-	size_t		sum_scratch = TILE_DEPTH * (TILE_ROWS + srm_panel_floats(TILE_COLS, 1));
+	size_t		sum_scratch = TILE_DEPTH * (TILE_STRIDE + srm_panel_floats(TILE_COLS, 1));
 	size_t		scratch = srm_chunk_scratch(decoder);
 
 	train->batch = batch;
