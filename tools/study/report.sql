@@ -89,7 +89,7 @@ SELECT E'\n### Best of n\n\nOf prompts of `bench` with three answers or more: ho
 WHERE EXISTS (SELECT FROM answer_scores);
 WITH prompts AS (
     SELECT r.kind, r.seed, a.messages, count(*) AS n, avg(a.wins) AS chance, max(a.wins) AS best,
-        (array_agg(a.wins ORDER BY s.score DESC))[1] AS picked, (array_agg(a.wins ORDER BY length(a.answer) DESC))[1] AS longest
+        (array_agg(a.wins ORDER BY s.score DESC, a.id))[1] AS picked, (array_agg(a.wins ORDER BY length(a.answer) DESC, a.id))[1] AS longest
     FROM runs AS r JOIN answer_scores AS s USING (model) JOIN answers AS a USING (id)
     GROUP BY r.kind, r.seed, a.messages
 ), picks AS (
