@@ -174,9 +174,7 @@ multiply_strip(const SrmTile *tile, SrmCompute compute, const int rows, size_t r
 		write_sums(out + (size_t) r * tile->out_stride, totals[r], bias);
 }
 
-/*
- * Strips as equal as can be, since one of a row waits for its own sums.
- */
+/* Strips as equal as can be, since one of a row waits for its own sums. */
 INLINE void
 multiply_strips(const SrmTile *tile, SrmCompute compute)
 {
