@@ -127,6 +127,7 @@ add_sets_of_x86(void)
 	if (!has_amx())
 		return;
 	set = add_set(set, "amx");
+	set->chunk_rows = SRM_AMX_CHUNK;
 	set->tile_rows[SRM_COMPUTE_BF16] = SRM_AMX_ROWS;
 	set->tile_rows[SRM_COMPUTE_INT8] = SRM_AMX_ROWS;
 	set->multiply[SRM_COMPUTE_BF16] = srm_multiply_bf16_amx;

@@ -58,6 +58,7 @@ typedef struct SrmKernels
 	const char *name;
 	bool		fast_bf16;		/* has products of bfloats */
 	size_t		tile_rows[SRM_N_PRODUCTS];	/* that a tile may have, by SrmCompute: SRM_TILE_ROWS at least */
+	size_t		chunk_rows;		/* that a pass had better take through a layer at once, at least; 0: any number */
 	size_t		part_lanes;		/* of floats, whose panels stay in the second cache: blocks of SRM_LANES_BLOCK; 0: all */
 
 	/* out (n) = values (n), exactly; a signalling NaN may become a quiet one */
@@ -168,6 +169,7 @@ extern void srm_multiply_int8_avx512_vnni(const SrmTile *tile);
 extern void srm_multiply_bf16_avx512_bf16(const SrmTile *tile);
 extern void srm_pack_row_avx512_bf16(void *out, const float *x, size_t n);
 #define SRM_AMX_ROWS	32		/* of its tiles */
+#define SRM_AMX_CHUNK	256		/* rows, for which weights are read once: products are as fast as memory */
 extern void srm_multiply_bf16_amx(const SrmTile *tile);
 extern void srm_multiply_int8_amx(const SrmTile *tile);
 

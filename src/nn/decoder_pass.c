@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "base/sizes.h"
+#include "kernel/kernels.h"
 #include "kernel/pack.h"
 #include "kernel/workspace.h"
 #include "nn/norm.h"
@@ -261,12 +262,21 @@ place_distances(SrmPass *pass, size_t chunk_rows, SrmArena *arena, Buffer *buffe
 	return true;
 }
 
+/* Rows that go through a layer at a time, at most. */
+static size_t
+count_chunk_rows(const SrmPass *pass)
+{
+	size_t		rows = ROWS_PER_THREAD * (size_t) srm_threads_count(pass->threads);
+
+	return srm_smaller(MAX_ROWS, rows < srm_kernels->chunk_rows ? srm_kernels->chunk_rows : rows);
+}
+
 bool
 srm_pass_allocate(SrmPass *pass, SrmArena *arena)
 {
 	const SrmDecoder *decoder = pass->decoder;
 	size_t		n = pass->n_rows;
-	size_t		most = srm_smaller(MAX_ROWS, ROWS_PER_THREAD * (size_t) srm_threads_count(pass->threads));
+	size_t		most = count_chunk_rows(pass);
 	size_t		rows = srm_smaller(n, most);
 	size_t		kept = pass->tape == NULL ? rows : 0;	/* of what is on the tape otherwise */
 	size_t		q_dim = decoder->n_heads * decoder->head_dim;
