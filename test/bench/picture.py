@@ -117,7 +117,7 @@ def draw(speeds, path, processor):
              "<title>Tokens in a second by length of the conversation</title>",
              f"<style>{STYLE}</style>", f'<rect class="back" width="{width}" height="{height}"/>',
              f'<text class="soft" x="{LEFT}" y="22">Tokens in a second, one conversation at a time; '
-             f"a decoder of 28 layers and 0.44 billion parameters; {escape(processor)}</text>"]
+             f"a decoder of 28 layers and 0.44 billion parameters; {escape(processor.split(';')[0])}</text>"]
     for i, n_threads in enumerate(threads):
         parts += Panel(speeds, n_threads, LEFT + i * step).draw()
     with open(path, "w", encoding="utf-8") as file:
