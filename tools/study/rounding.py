@@ -2,12 +2,17 @@
 """What 8 bits cost a model, by what is rounded: a simulation in torch, with weights and activations apart.
 
     tools/study/rounding.py MODEL_DIRECTORY PAIRS.jsonl [--pairs 40] [--group 64 --group 32] [--behind MARKER] [--by map|layer] [--calibrate 20]
+        [--outliers 12] [--rotate 64]
 
 MODEL_DIRECTORY is a model of transformers with a linear head "score" that is read at the last token, such as
 srm_train writes with aggregation "last", whose marker --behind then names; pairs have "prompt" (text), "chosen" and "rejected", and are rendered by its chat template.  Each linear map's weights, or
 its inputs, are rounded to 8 bits with one scale a row (group 0) or one for each group of so many
 inputs, and multiplied in f32; --by rounds those of one map of all layers at a time, or of one layer.  A line for each way: the root mean square of the change of a score and of a
 margin, beside their standard deviations, Spearman's rank correlation of scores, and flips.
+
+--outliers leaves inputs above so many times the mean magnitude of their row as they are, 16 of a row at
+most, as products in int8 do (src/kernel/gemm_loops.h).  --rotate turns each block of so many inputs, and the weights
+for them, by a Hadamard matrix with random signs before they are rounded, as QuaRot does (arXiv 2404.00456), so that none stands out.
 
 --calibrate rounds weights also as GPTQ does (arXiv 2210.17323): column after column, each error made good by the
 columns behind it, as far as inputs of so many more pairs, which are not scored, say how.
@@ -30,6 +35,32 @@ def round_to_bytes(values, group):
     return (torch.round(parts / step) * step).reshape(values.shape)
 
 
+def hadamard(n):
+    """(n, n), n a power of 2, orthogonal and symmetric"""
+    matrix = torch.ones(1, 1)
+    while len(matrix) < n:
+        matrix = torch.kron(matrix, torch.tensor([[1.0, 1.0], [1.0, -1.0]]))
+    return matrix / n ** 0.5
+
+
+def turn(values, block, back=False):
+    """values (..., n), each block of so many along n turned, or turned back; 0: none is."""
+    if block == 0:
+        return values
+    signs = torch.randint(0, 2, (block,), generator=torch.Generator().manual_seed(1)) * 2.0 - 1.0
+    matrix = (signs[:, None] * hadamard(block)).to(values.dtype)
+    return (values.unflatten(-1, (-1, block)) @ (matrix.T if back else matrix)).flatten(-2)
+
+
+def find_outliers(values, limit, most=16):
+    """Those of values (..., n) whose magnitude is above limit times the mean of their row, zeros for all others."""
+    magnitudes = values.abs()
+    bound = limit * magnitudes.mean(-1, keepdim=True)
+    while ((magnitudes > bound).sum(-1) > most).any():
+        bound = torch.where((magnitudes > bound).sum(-1, keepdim=True) > most, 2 * bound, bound)
+    return torch.where(magnitudes > bound, values, 0.0)
+
+
 def round_by_inputs(weights, moments, group, damping=0.01):
     """As round_to_bytes() of weights (rows, n), but for inputs whose sum of outer products is moments (n, n), double."""
     left, n = weights.double().clone(), weights.shape[1]
@@ -49,8 +80,10 @@ def round_by_inputs(weights, moments, group, damping=0.01):
 class Rounded:
     """A model whose linear maps are rounded as asked."""
 
-    def __init__(self, directory, behind):
+    def __init__(self, directory, behind, outliers, block):
         self.behind = behind
+        self.outliers = outliers    # times the mean magnitude; 0: nothing stands apart
+        self.block = block          # of values that are turned
         self.tokenizer = AutoTokenizer.from_pretrained(directory)
         self.model = AutoModel.from_pretrained(directory, dtype=torch.float32).eval()
         with safe_open(f"{directory}/model.safetensors", "pt") as file:
@@ -62,8 +95,14 @@ class Rounded:
         for name, module in self.maps.items():
             module.register_forward_pre_hook(lambda _, inputs, name=name: self.round_inputs(name, inputs))
 
+    def round(self, values, group):
+        return turn(round_to_bytes(turn(values, self.block), group), self.block, back=True)
+
     def round_inputs(self, name, inputs):
-        return None if self.inputs is None or name not in self.rounded else (round_to_bytes(inputs[0], self.inputs),)
+        if self.inputs is None or name not in self.rounded:
+            return None
+        apart = find_outliers(inputs[0], self.outliers) if self.outliers > 0 else torch.zeros_like(inputs[0])
+        return (self.round(inputs[0] - apart, self.inputs) + apart,)
 
     def moments(self, ids):
         """Sums of outer products of the inputs of each map over texts."""
@@ -92,7 +131,7 @@ class Rounded:
     def set(self, weights, inputs, names):
         for name, module in self.maps.items():
             exact = self.exact[name]
-            module.weight.data = exact if weights is None or name not in names else round_to_bytes(exact, weights)
+            module.weight.data = exact if weights is None or name not in names else self.round(exact, weights)
         self.inputs, self.rounded = inputs, names
 
     def ids(self, prompt, response):
@@ -136,8 +175,12 @@ def main():
     parser.add_argument("--by", choices=("map", "layer"))
     parser.add_argument("--calibrate", type=int, default=0, help="pairs behind those that are scored")
     parser.add_argument("--behind", default="", help="text behind each conversation")
+    parser.add_argument("--outliers", type=float, default=0)
+    parser.add_argument("--rotate", type=int, default=0)
     arguments = parser.parse_args()
-    rounded = Rounded(arguments.model, arguments.behind)
+    if arguments.calibrate and arguments.rotate:
+        parser.error("--calibrate rounds weights as they are, and not turned")
+    rounded = Rounded(arguments.model, arguments.behind, arguments.outliers, arguments.rotate)
     ids = [rounded.ids(pair["prompt"], pair[side])
            for pair in read_pairs(arguments.pairs_file, arguments.pairs + arguments.calibrate) for side in ("chosen", "rejected")]
     ids, others = ids[:2 * arguments.pairs], ids[2 * arguments.pairs:]
