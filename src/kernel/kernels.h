@@ -169,7 +169,7 @@ extern void srm_multiply_int8_avx512_vnni(const SrmTile *tile);
 extern void srm_multiply_bf16_avx512_bf16(const SrmTile *tile);
 extern void srm_pack_row_avx512_bf16(void *out, const float *x, size_t n);
 #define SRM_AMX_ROWS	32		/* of its tiles */
-#define SRM_AMX_CHUNK	256		/* rows, for which weights are read once: products are as fast as memory */
+#define SRM_AMX_CHUNK	256		/* rows that weights are read for at a time */
 extern void srm_multiply_bf16_amx(const SrmTile *tile);
 extern void srm_multiply_int8_amx(const SrmTile *tile);
 

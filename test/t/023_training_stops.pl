@@ -140,7 +140,7 @@ for (my $wait = 0.05; $wait < 20 && !$stopped; $wait *= 1.15)
 	# behind step 1, which has no row yet
 	$stopped = $error =~ /go on behind step 1\./ &&
 		value('SELECT count(*) FROM srm.training_log WHERE run = (SELECT last_value FROM srm.training_run)') eq '0';
-	last if $error =~ /go on behind step (?!1\.)\d/;
+	last if $error =~ /go on behind step (?:[2-9]|1\d)/;
 }
 ok($stopped, 'a run is stopped in an evaluation, and its hint names the step before it');
 SKIP:
@@ -149,7 +149,7 @@ SKIP:
 	$run = start_run(call('twice', "$slow, replace => true, resume => true", 'long_pairs'));
 	$run->{harness}->pump until $run->{err} =~ /step 1 of /;
 	value("SELECT pg_cancel_backend($run->{pid})");
-	like(end_run($run), qr/57014: .*go on behind step \d+\./s, 'and again behind it');
+	like(end_run($run), qr/57014: .*go on behind step [1-9]\d*\./s, 'and again behind it');
 	($ret, $stdout, $stderr) = $node->psql('postgres', call('twice', "$slow, replace => true, resume => true", 'long_pairs'));
 	is($ret, 0, 'it can be resumed once more') or diag($stderr);
 	is(value("SELECT max(step) = count(*) FROM srm.training_log WHERE run = (SELECT last_value FROM srm.training_run)"),
