@@ -19,7 +19,7 @@
 
 #define FILE_NAME		"training.state"
 #define TEMPORARY_NAME	"training.state.tmp"
-#define MAGIC			"srm-training-2\n"
+#define MAGIC			"srm-training-3\n"
 #define MAX_READ		((size_t) 64 * 1024 * 1024)
 
 typedef struct Header

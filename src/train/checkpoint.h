@@ -26,6 +26,7 @@ typedef struct SrmCheckpoint
 /* What a run knows beside its arrays. */
 typedef struct SrmRunState
 {
+	uint64_t	run;			/* the caller's number of the run; 0: none */
 	uint64_t	step;			/* whose update is complete */
 	uint64_t	evaluated_step; /* the last one that was evaluated */
 	uint64_t	n_waited;		/* evaluations since the best one */

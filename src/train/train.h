@@ -135,6 +135,7 @@ typedef struct SrmTrainPlan
 	size_t		n_train;
 	size_t		n_held_out;
 	uint64_t	n_steps;
+	uint64_t	run;			/* that a resumed run was given before it was stopped; 0 otherwise */
 	uint64_t	first_step;		/* the step that a resumed run goes on with; 1 otherwise */
 	uint64_t	first_report;	/* the step that is reported first: the one before where only
 								 * its evaluation is missing */
@@ -209,6 +210,9 @@ extern bool srm_trainer_add(SrmTrainer *trainer, const SrmTrainPair *pair,
  */
 extern bool srm_trainer_begin(SrmTrainer *trainer, SrmTrainPlan *plan,
 							  const SrmStop *stop, SrmStatus *status);
+
+/* The caller's number of the run, which its checkpoints keep. */
+extern void srm_trainer_set_run(SrmTrainer *trainer, uint64_t run);
 
 /*
  * One step: a batch of pairs forth and back, an update, and where it is time

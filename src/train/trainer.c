@@ -471,6 +471,7 @@ srm_trainer_begin(SrmTrainer *trainer, SrmTrainPlan *plan, const SrmStop *stop, 
 	plan->n_train = trainer->dataset->n_train;
 	plan->n_held_out = trainer->dataset->n_held_out;
 	plan->n_steps = trainer->n_steps;
+	plan->run = trainer->state.run;
 	plan->first_step = trainer->state.step + 1;
 	/* One that is resumed behind its last step reports that again */
 	plan->first_report = plan->first_step - (awaits_evaluation(trainer) || is_over(trainer) ? 1 : 0);
@@ -625,6 +626,12 @@ fill_report(const SrmTrainer *trainer, SrmTrainReport *report)
 	report->tokens_per_second = trainer->seconds > 0.0 ? (double) trainer->n_tokens / trainer->seconds : 0.0;
 	report->seconds_left = pace * (double) left + trainer->evaluation_seconds * (double) (left / every);
 	report->stopped_early = state->stopped_early != 0;
+}
+
+void
+srm_trainer_set_run(SrmTrainer *trainer, uint64_t run)
+{
+	trainer->state.run = run;
 }
 
 uint64_t

@@ -126,6 +126,44 @@ ok(slurp_file(state_file('kept')) eq $state, 'and is as it was');
 value(call('kept', "$settings, epochs => 1, replace => true"));
 ok(!-e state_file('kept') && -e "$models/kept/config.json", 'it can be discarded knowingly');
 
+# a run that was stopped before its first row goes on under its own number, and leaves the rows of the one before it
+
+my $silent = "base => 'attention-marker', batch => 4, seed => 7, learning_rate => 0.001, log_every => 1000000, held_out => 0, epochs => 400";
+value(call('silent', "$settings, epochs => 1"));
+my $before = value("SELECT run, count(*) FROM srm.training_log WHERE model = 'silent' GROUP BY run");
+$run = start_run(call('silent', "$silent, checkpoint_every => '1 second', replace => true"));
+usleep(50_000) until -e state_file('silent');
+value("SELECT pg_cancel_backend($run->{pid})");
+like(end_run($run), qr/57014: .*go on behind step/s, 'a run is stopped that reports seldom');
+value(call('silent', "$silent, resume => true, replace => true"));
+like($before, qr/^\d+\|\d\d$/, 'a run before it has rows');
+is(value("SELECT run, count(*) FROM srm.training_log WHERE model = 'silent' GROUP BY run ORDER BY run LIMIT 1"),
+	$before, 'which it leaves');
+is(value("SELECT max(run) = (SELECT last_value FROM srm.training_run), count(DISTINCT run) FROM srm.training_log WHERE model = 'silent'"),
+	't|2', 'and goes on under its own number');
+
+# so does one whose checkpoint is of another database, where its number is that of another model
+
+$run = start_run(call('moved', "$settings, epochs => 200"));
+wait_for_rows('moved', 3);
+value("SELECT pg_cancel_backend($run->{pid})");
+end_run($run);
+my $moved = value("SELECT max(run) FROM srm.training_log WHERE model = 'moved'");
+$node->safe_psql('postgres', 'CREATE DATABASE other');
+$node->safe_psql('other', qq{
+	CREATE EXTENSION srm;
+	CREATE TABLE pairs AS
+	SELECT format('What is %s?', i) AS prompt,
+		format('It is the number %s. It comes after %s.', i, i - 1) AS chosen,
+		repeat('lol ', 1 + i % 7) || i AS rejected
+	FROM generate_series(1, 96) AS i;
+	INSERT INTO srm.training_log (run, step, model) VALUES ($moved, 1000000, 'else');
+	SELECT setval('srm.training_run', $moved);
+});
+$node->safe_psql('other', call('moved', "$settings, epochs => 200, resume => true"));
+is($node->safe_psql('other', "SELECT DISTINCT model, run - $moved FROM srm.training_log ORDER BY model"),
+	"else|0\nmoved|1", 'a number that is taken is not taken again');
+
 # stopped twice in one evaluation: nothing is reported twice, and the hint says where the checkpoint stands
 
 my $slow = "base => 'tiny', batch => 12, held_out => 0.5, evaluate_every => 1, epochs => 12, log_every => 1, learning_rate => 0.0001";

@@ -239,8 +239,8 @@ begin_training(SrmTraining *training)
 	SrmTrainPlan plan;
 
 	srm_call_check(call, srm_trainer_begin(training->trainer, &plan, &call->stop, &call->status));
-	training->run = srm_training_log_begin(training->arguments.name, training->options.resume,
-										   plan.first_report);
+	training->run = srm_training_log_begin(training->arguments.name, (int64) plan.run, plan.first_report);
+	srm_trainer_set_run(training->trainer, (uint64) training->run);
 	ereport(NOTICE,
 			(errmsg("training model \"%s\" on %zu pairs, with %zu held out",
 					srm_call_text(training->arguments.name), plan.n_train, plan.n_held_out),

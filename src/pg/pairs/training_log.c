@@ -31,15 +31,21 @@ get_number(void)
 	return is_null ? 0 : DatumGetInt64(value);
 }
 
-static int64
-last_run(const char *model)
+/*
+ * Whether a run of the checkpoint's number can be this database's: a checkpoint belongs to the server, and may have been
+ * left by a run of another database.
+ */
+static bool
+is_ours(int64 run, const char *model)
 {
-	Oid			types[] = {TEXTOID};
-	Datum		values[] = {srm_datum_of_utf8(model, strlen(model))};
+	Oid			types[] = {INT8OID, TEXTOID};
+	Datum		values[] = {Int64GetDatum(run), srm_datum_of_utf8(model, strlen(model))};
 
-	srm_owner_execute("SELECT pg_catalog.max(run) FROM srm.training_log WHERE model OPERATOR(pg_catalog.=) $1",
-			1, types, values, NULL, SPI_OK_SELECT);
-	return get_number();
+	srm_owner_execute("SELECT pg_catalog.count(*) FROM srm.training_run WHERE last_value OPERATOR(pg_catalog.>=) $1"
+			" AND NOT EXISTS (SELECT FROM srm.training_log AS l"
+			" WHERE l.run OPERATOR(pg_catalog.=) $1 AND l.model OPERATOR(pg_catalog.<>) $2)",
+			2, types, values, NULL, SPI_OK_SELECT);
+	return get_number() == 1;
 }
 
 static void
@@ -54,20 +60,15 @@ delete_from(int64 run, uint64 step)
 }
 
 int64
-srm_training_log_begin(const char *model, bool resumes, uint64 first_step)
+srm_training_log_begin(const char *model, int64 resumed, uint64 first_step)
 {
-	int64		run = 0;
-
-	if (resumes)
-		run = last_run(model);
-	if (run > 0)
-		delete_from(run, first_step);
-	else
+	if (resumed > 0 && is_ours(resumed, model))
 	{
-		srm_owner_execute("SELECT pg_catalog.nextval('srm.training_run')", 0, NULL, NULL, NULL, SPI_OK_SELECT);
-		run = get_number();
+		delete_from(resumed, first_step);
+		return resumed;
 	}
-	return run;
+	srm_owner_execute("SELECT pg_catalog.nextval('srm.training_run')", 0, NULL, NULL, NULL, SPI_OK_SELECT);
+	return get_number();
 }
 
 static void

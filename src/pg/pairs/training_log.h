@@ -17,10 +17,10 @@
 #include "train/train.h"
 
 /*
- * The number of a new run.  A run that goes on with first_step keeps that of
- * the last run of the model, whose rows from first_step on are taken away.
+ * The number of a run.  One that goes on with first_step keeps the number that its checkpoint has (resumed; 0: it is
+ * new), and its rows from first_step on are taken away.
  */
-extern int64 srm_training_log_begin(const char *model, bool resumes, uint64 first_step);
+extern int64 srm_training_log_begin(const char *model, int64 resumed, uint64 first_step);
 
 /* A row; NaN becomes NULL. */
 extern void srm_training_log_put(int64 run, const char *model, const SrmTrainReport *report);
