@@ -132,7 +132,10 @@ my $silent = "base => 'attention-marker', batch => 4, seed => 7, learning_rate =
 value(call('silent', "$settings, epochs => 1"));
 my $before = value("SELECT run, count(*) FROM srm.training_log WHERE model = 'silent' GROUP BY run");
 $run = start_run(call('silent', "$silent, checkpoint_every => '1 second', replace => true"));
-usleep(50_000) until -e state_file('silent');
+for (my $wait = 0; $wait < 2400 && !-e state_file('silent'); $wait++)
+{
+	usleep(50_000);
+}
 value("SELECT pg_cancel_backend($run->{pid})");
 like(end_run($run), qr/57014: .*go on behind step/s, 'a run is stopped that reports seldom');
 value(call('silent', "$silent, resume => true, replace => true"));
