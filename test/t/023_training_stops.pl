@@ -15,13 +15,15 @@ srm.model_path = '\$system:\$output:$ENV{TESTDIR}/test/data/models'
 $node->start;
 my $models = $node->data_dir . '/srm/models';
 
-$node->safe_psql('postgres', q{
+my $pairs = q{
 	CREATE EXTENSION srm;
 	CREATE TABLE pairs AS
 	SELECT format('What is %s?', i) AS prompt,
 		format('It is the number %s. It comes after %s.', i, i - 1) AS chosen,
 		repeat('lol ', 1 + i % 7) || i AS rejected
 	FROM generate_series(1, 96) AS i;
+};
+$node->safe_psql('postgres', qq{$pairs
 	CREATE TABLE long_pairs AS
 	SELECT i || '?' AS prompt, repeat('Yes, it is so. ', 40) || i AS chosen, repeat('No, never at all. ', 40) || i AS rejected
 	FROM generate_series(1, 24) AS i;
@@ -153,13 +155,7 @@ value("SELECT pg_cancel_backend($run->{pid})");
 end_run($run);
 my $moved = value("SELECT max(run) FROM srm.training_log WHERE model = 'moved'");
 $node->safe_psql('postgres', 'CREATE DATABASE other');
-$node->safe_psql('other', qq{
-	CREATE EXTENSION srm;
-	CREATE TABLE pairs AS
-	SELECT format('What is %s?', i) AS prompt,
-		format('It is the number %s. It comes after %s.', i, i - 1) AS chosen,
-		repeat('lol ', 1 + i % 7) || i AS rejected
-	FROM generate_series(1, 96) AS i;
+$node->safe_psql('other', qq{$pairs
 	INSERT INTO srm.training_log (run, step, model) VALUES ($moved, 1000000, 'else');
 	SELECT setval('srm.training_run', $moved);
 });

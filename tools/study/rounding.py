@@ -175,8 +175,8 @@ def main():
     parser.add_argument("--by", choices=("map", "layer"))
     parser.add_argument("--calibrate", type=int, default=0, help="pairs behind those that are scored")
     parser.add_argument("--behind", default="", help="text behind each conversation")
-    parser.add_argument("--outliers", type=float, default=0)
-    parser.add_argument("--rotate", type=int, default=0)
+    parser.add_argument("--outliers", type=float, default=0, help="times the mean magnitude; none stand apart by default")
+    parser.add_argument("--rotate", type=int, default=0, help="inputs in a block, a power of 2; none are turned by default")
     arguments = parser.parse_args()
     if arguments.calibrate and arguments.rotate:
         parser.error("--calibrate rounds weights as they are, and not turned")
